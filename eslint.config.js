@@ -1,0 +1,75 @@
+import { defineConfig, globalIgnores } from 'eslint/config';
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** Which folder of src may import which: the arrows of the architecture, checked at every lint. */
+const zone = (target, ...from) => ({
+  target: `./src/${target}`,
+  from: from.map((folder) => `./src/${folder}`),
+  message: `src/${target} must not know about ${from.join(', ')}`,
+});
+const app = ['erase', 'jobs', 'hosts', 'cli'];
+
+export default defineConfig(
+  globalIgnores(['dist', 'src/onnx/proto', 'demo-output', 'data', '**/*.py']),
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    settings: {
+      'import-x/extensions': ['.ts'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+    },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-default-export': 'error',
+      'import-x/no-restricted-paths': [
+        'error',
+        {
+          zones: [
+            zone(
+              'tensor',
+              'checkpoint',
+              'onnx',
+              'autodiff',
+              'models',
+              'runtime',
+              'diffusion',
+              ...app,
+            ),
+            zone('onnx', 'checkpoint', 'autodiff', 'models', 'runtime', 'diffusion', ...app),
+            zone('checkpoint', 'onnx', 'autodiff', 'models', 'runtime', 'diffusion', ...app),
+            zone('autodiff', 'checkpoint', 'models', 'runtime', 'diffusion', ...app),
+            zone('models', 'autodiff', 'runtime', 'diffusion', ...app),
+            zone('runtime', 'autodiff', 'models', 'diffusion', ...app),
+            zone('diffusion', 'checkpoint', 'autodiff', 'models', 'runtime', ...app),
+            zone('erase', 'jobs', 'hosts', 'cli'),
+          ],
+        },
+      ],
+      'no-restricted-imports': [
+        'error',
+        { name: 'onnxruntime-node', message: 'Only src/runtime talks to onnxruntime-node.' },
+      ],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      'max-lines': ['error', { max: 500, skipBlankLines: true }],
+      'max-lines-per-function': ['error', 80],
+      complexity: ['error', 12],
+      'max-params': ['error', 4],
+    },
+  },
+  { files: ['src/runtime/**'], rules: { 'no-restricted-imports': 'off' } },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      'no-restricted-imports': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  { files: ['*.config.ts'], rules: { 'import-x/no-default-export': 'off' } },
+);

@@ -1,0 +1,54 @@
+/**
+ * Every error a person may meet: its code, the exit status of the command line and the HTTP status
+ * of the sidecar. A code is for programs, the message for people: it says what is wrong and what
+ * to do about it.
+ */
+const errorTable = {
+  'usage.invalid': { exit: 2, http: 400 },
+  'checkpoint.not-found': { exit: 3, http: 404 },
+  'checkpoint.not-safetensors': { exit: 3, http: 422 },
+  'checkpoint.damaged': { exit: 3, http: 422 },
+  'checkpoint.nan': { exit: 3, http: 422 },
+  'checkpoint.config': { exit: 3, http: 422 },
+  'model.unsupported': { exit: 3, http: 422 },
+  'image.unreadable': { exit: 3, http: 415 },
+  'image.too-large': { exit: 3, http: 413 },
+  'image.none': { exit: 3, http: 422 },
+  'prompt.invalid': { exit: 3, http: 422 },
+  'preset.not-found': { exit: 3, http: 404 },
+  'preset.invalid': { exit: 3, http: 422 },
+  'settings.invalid': { exit: 3, http: 422 },
+  'output.exists': { exit: 3, http: 409 },
+  'output.no-space': { exit: 3, http: 422 },
+  'output.unwritable': { exit: 3, http: 422 },
+  'job.not-found': { exit: 3, http: 404 },
+  'job.wrong-state': { exit: 3, http: 409 },
+  'graph.no-gradient': { exit: 1, http: 500 },
+  'graph.invalid': { exit: 1, http: 500 },
+  'device.unavailable': { exit: 4, http: 422 },
+  'device.out-of-memory': { exit: 4, http: 422 },
+  'device.crashed': { exit: 4, http: 500 },
+  'job.cancelled': { exit: 5, http: 409 },
+  'internal.unexpected': { exit: 1, http: 500 },
+} as const;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** An error meant to be read by a person. `message` needs no context to be understood. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get exitStatus(): number {
+    return errorTable[this.code].exit;
+  }
+
+  get httpStatus(): number {
+    return errorTable[this.code].http;
+  }
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+// Forked processes: onnxruntime-node does not recognise typed arrays made in a vm context.
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    include: ['test/**/*.test.ts'],
+  },
+});
