@@ -1,0 +1,118 @@
+import { AppError } from '../../errors.ts';
+import type { GraphBuilder } from '../../onnx/graph-builder.ts';
+import type { Node, Value } from '../../onnx/graph.ts';
+import { dimAt, elementCount, type Shape } from '../../onnx/shape.ts';
+import { intAttribute, intsAttribute, operand, type VjpRule } from '../vjp-rule.ts';
+
+/**
+ * z = w ⋆ x + b; x̄ = the transposed convolution of z̄ with w,
+ * w̄ = the correlation of x with z̄, b̄ = Σ z̄ over batch and space
+ */
+export const conv: VjpRule = ({ g, node, ct, input }) => {
+  const kernel = operand(node, 1).shape.slice(2);
+  const dilated = intsAttribute(node, 'dilations', []).some((dilation) => dilation !== 1);
+  if (dilated || intAttribute(node, 'group', 1) !== 1) return [null, null, null];
+  const window = windowOf(node, kernel.length);
+  return [
+    () => inputCotangent(g, { ct, weight: input(1), shape: operand(node, 0).shape, window }),
+    () => weightCotangent(g, { ct, x: input(0), shape: operand(node, 1).shape, window }),
+    () => g.reduceSum(ct, [0, ...kernel.map((_, i) => i + 2)], false),
+  ];
+};
+
+/** How the kernel moves: strides, and padding before and after each spatial axis. */
+interface Window {
+  readonly strides: readonly number[];
+  readonly padBegin: readonly number[];
+  readonly padEnd: readonly number[];
+}
+
+function windowOf(node: Node, rank: number): Window {
+  const pads = intsAttribute(node, 'pads', Array<number>(2 * rank).fill(0));
+  return {
+    strides: intsAttribute(node, 'strides', Array<number>(rank).fill(1)),
+    padBegin: pads.slice(0, rank),
+    padEnd: pads.slice(rank),
+  };
+}
+
+function inputCotangent(
+  g: GraphBuilder,
+  { ct, weight, shape, window }: { ct: Value; weight: Value; shape: Shape; window: Window },
+): Value {
+  const outputPadding = window.strides.map((stride, i) => {
+    const size = dimAt(shape, i + 2);
+    const padded = size + (window.padBegin[i] ?? 0) + (window.padEnd[i] ?? 0);
+    return (padded - dimAt(weight.shape, i + 2)) % stride;
+  });
+  return g.op('ConvTranspose', [ct, weight], {
+    strides: window.strides,
+    pads: [...window.padBegin, ...window.padEnd],
+    output_padding: outputPadding,
+  });
+}
+
+/**
+ * w̄[o, c, k] = Σ over positions p of z̄[o, p]·x[c, s·p + k]: one matrix product of z̄ with the
+ * patches that the kernel saw (im2col), which measured faster than the correlation written as a
+ * convolution with a kernel as large as the image.
+ */
+function weightCotangent(
+  g: GraphBuilder,
+  { ct, x, shape, window }: { ct: Value; x: Value; shape: Shape; window: Window },
+): Value {
+  const [batch, outputs] = [dimAt(ct.shape, 0), dimAt(ct.shape, 1)];
+  const positions = elementCount(ct.shape.slice(2));
+  const kernel = shape.slice(2);
+  const patches = im2col(g, x, kernel, { window, size: ct.shape.slice(2) });
+  const left = g.reshape(ct, [batch, outputs, positions]);
+  // [N, O, P] x [N, P, K·C] summed over N.
+  const rows = batch === 1 ? left : g.transpose(left, [1, 0, 2]);
+  const columns = batch === 1 ? patches : g.transpose(patches, [1, 0, 2]);
+  const product = g.op(
+    'Gemm',
+    [
+      g.reshape(rows, [outputs, batch * positions]),
+      g.reshape(columns, [dimAt(patches.shape, 1), batch * positions]),
+    ],
+    { transB: 1 },
+  );
+  const channels = dimAt(shape, 1);
+  if (elementCount(kernel) === 1) return g.reshape(product, shape);
+  // Patches are ordered kernel position first, channel second.
+  const unordered = g.reshape(product, [outputs, elementCount(kernel), channels]);
+  return g.reshape(g.transpose(unordered, [0, 2, 1]), shape);
+}
+
+/** The patches of x under each kernel position: [N, K·C, P], kernel position outermost. */
+function im2col(
+  g: GraphBuilder,
+  x: Value,
+  kernel: readonly number[],
+  { window, size }: { window: Window; size: readonly number[] },
+): Value {
+  const [batch, channels] = [dimAt(x.shape, 0), dimAt(x.shape, 1)];
+  const isPadded = [...window.padBegin, ...window.padEnd].some((pad) => pad !== 0);
+  const pads = [0, 0, ...window.padBegin, 0, 0, ...window.padEnd];
+  const padded = isPadded ? g.op('Pad', [x, g.indices(...pads), g.scalar(0, x)]) : x;
+  const axes = kernel.map((_, i) => i + 2);
+  const views = kernelPositions(kernel).map((position) => {
+    const ends = position.map((p, i) => p + (window.strides[i] ?? 1) * ((size[i] ?? 1) - 1) + 1);
+    const bounds = [position, ends, axes, window.strides].map((list) => g.indices(...list));
+    const view = g.op('Slice', [padded, ...bounds]);
+    return g.reshape(view, [batch, channels, elementCount(size)]);
+  });
+  const [first] = views;
+  if (!first) throw new AppError('graph.invalid', 'a convolution with an empty kernel');
+  return views.length === 1 ? first : g.concat(views, 1);
+}
+
+function kernelPositions(kernel: readonly number[]): number[][] {
+  return kernel.reduce<number[][]>(
+    (positions, size) =>
+      positions.flatMap((position) =>
+        Array.from({ length: size }, (_, offset) => [...position, offset]),
+      ),
+    [[]],
+  );
+}

@@ -1,0 +1,14 @@
+import type { GraphBuilder } from '../onnx/graph-builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import { sameShape, type Shape } from '../onnx/shape.ts';
+
+/** Sums a cotangent over the axes along which an operand of `shape` was broadcast. */
+export function unbroadcast(g: GraphBuilder, ct: Value, shape: Shape): Value {
+  if (sameShape(ct.shape, shape)) return ct;
+  const added = ct.shape.length - shape.length;
+  const axes = ct.shape
+    .map((_, axis) => axis)
+    .filter((axis) => axis < added || (shape[axis - added] === 1 && ct.shape[axis] !== 1));
+  const summed = axes.length === 0 ? ct : g.reduceSum(ct, axes);
+  return g.reshape(summed, shape);
+}

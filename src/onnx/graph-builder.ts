@@ -1,0 +1,281 @@
+import { AppError } from '../errors.ts';
+import { float32ToFloat16 } from '../tensor/dtype.ts';
+import { elementTypes, type ElementType } from './element-type.ts';
+import {
+  Graph,
+  Segment,
+  Value,
+  type Attributes,
+  type ExternalData,
+  type InitializerData,
+  type Node,
+} from './graph.ts';
+import { inferOutputs } from './shape-inference.ts';
+import { elementCount, sameShape, type Shape } from './shape.ts';
+
+/** Names given out so far, shared by a graph and its subgraphs: ONNX forbids shadowing. */
+interface NameScope {
+  readonly counts: Map<string, number>;
+}
+
+/**
+ * Appends nodes to a graph and infers what they make. Constants are shared: the same elements of
+ * the same type and shape are one initializer.
+ */
+export class GraphBuilder {
+  readonly graph: Graph;
+  private readonly names: NameScope;
+  private readonly parent: GraphBuilder | null;
+  private readonly constants = new Map<string, Value>();
+  private path: readonly string[] = [];
+  private segment: Segment | null = null;
+
+  constructor(name: string, parent: GraphBuilder | null = null) {
+    this.graph = new Graph(name);
+    this.parent = parent;
+    this.names = parent?.names ?? { counts: new Map() };
+  }
+
+  /** A builder for a branch of an `If`, which sees the values of this graph. */
+  subgraph(name: string): GraphBuilder {
+    return new GraphBuilder(name, this);
+  }
+
+  input(name: string, type: ElementType, shape: Shape): Value {
+    const value = new Value(this.uniqueName(name), type, shape);
+    this.graph.inputs.push(value);
+    return value;
+  }
+
+  /** Makes `value` an output called `name`. */
+  output(name: string, value: Value): Value {
+    const named = this.emit('Identity', [value], {}, [name]);
+    this.graph.outputs.push(named);
+    return named;
+  }
+
+  /** A tensor whose bytes the runtime reads from a file; `name` must be free. */
+  external(name: string, type: ElementType, shape: Shape, data: ExternalData): Value {
+    return this.initializer(name, { type, shape, data });
+  }
+
+  /** A small tensor carried in the model. Integer types take whole numbers. */
+  constant(elements: readonly number[], shape: Shape, type: ElementType): Value {
+    const key = `${type}[${shape.join()}]:${elements.join()}`;
+    const known = this.findConstant(key);
+    if (known) return known;
+    if (elements.length !== elementCount(shape)) {
+      throw new AppError(
+        'graph.invalid',
+        `a constant of shape [${shape.join()}] needs ${elementCount(shape)} elements, got ${elements.length}`,
+      );
+    }
+    const data = encodeElements(elements, type);
+    const value = this.initializer('const', { type, shape, data });
+    value.constant = elements;
+    this.constants.set(key, value);
+    return value;
+  }
+
+  /** A scalar of the same type as `like`. */
+  scalar(element: number, like: Value): Value {
+    return this.constant([element], [], like.type);
+  }
+
+  /** An int64 vector: shapes, axes, slice bounds. */
+  indices(...elements: number[]): Value {
+    return this.constant(elements, [elements.length], 'int64');
+  }
+
+  /** Applies an operator that has one output. */
+  op(opType: string, inputs: readonly (Value | null)[], attributes: Attributes = {}): Value {
+    return this.emit(opType, inputs, attributes, [opType.toLowerCase()]);
+  }
+
+  /** Applies an operator and returns its first `count` outputs. */
+  ops(
+    opType: string,
+    inputs: readonly (Value | null)[],
+    attributes: Attributes,
+    count: number,
+  ): Value[] {
+    const names = Array.from({ length: count }, () => opType.toLowerCase());
+    return this.emitAll(opType, inputs, attributes, names);
+  }
+
+  /** Runs one of two branches: graphs without inputs whose outputs match `outputs`. */
+  choose(condition: Value, branches: { then: Graph; else: Graph }): Value[] {
+    const outputs = branches.then.outputs.map(
+      ({ type, shape }) => new Value(this.uniqueName(this.scopedName('if')), type, shape),
+    );
+    const attributes = { then_branch: branches.then, else_branch: branches.else };
+    this.append('If', [condition], attributes, outputs);
+    return outputs;
+  }
+
+  /** Names the nodes that `build` emits after a part of the model. */
+  scope<T>(name: string, build: () => T): T {
+    const outer = this.path;
+    this.path = [...outer, name];
+    try {
+      return build();
+    } finally {
+      this.path = outer;
+    }
+  }
+
+  /** The backward pass computes again what `build` emits instead of keeping it in memory. */
+  recomputed<T>(name: string, build: () => T): T {
+    if (this.segment) return build();
+    this.segment = new Segment(name);
+    try {
+      return build();
+    } finally {
+      this.segment = null;
+    }
+  }
+
+  /** Emits `node` once more on other inputs. */
+  replay(node: Node, inputs: readonly (Value | null)[]): readonly Value[] {
+    const names = node.outputs.map((value) => `${value.name}/again`);
+    const outputs = node.outputs.map(
+      ({ type, shape }, i) => new Value(this.uniqueName(names[i] ?? 'again'), type, shape),
+    );
+    this.append(node.opType, inputs, node.attributes, outputs);
+    return outputs;
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.op('Add', [a, b]);
+  }
+
+  sub(a: Value, b: Value): Value {
+    return this.op('Sub', [a, b]);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.op('Mul', [a, b]);
+  }
+
+  div(a: Value, b: Value): Value {
+    return this.op('Div', [a, b]);
+  }
+
+  matMul(a: Value, b: Value): Value {
+    return this.op('MatMul', [a, b]);
+  }
+
+  reshape(x: Value, shape: Shape): Value {
+    return sameShape(x.shape, shape) ? x : this.op('Reshape', [x, this.indices(...shape)]);
+  }
+
+  transpose(x: Value, perm: readonly number[]): Value {
+    return this.op('Transpose', [x], { perm });
+  }
+
+  concat(parts: readonly Value[], axis: number): Value {
+    return this.op('Concat', parts, { axis });
+  }
+
+  /** Elements `start` to `end` (exclusive) along one axis. */
+  slice(x: Value, axis: number, start: number, end: number): Value {
+    const bounds = [start, end, axis].map((index) => this.indices(index));
+    return this.op('Slice', [x, ...bounds]);
+  }
+
+  reduceSum(x: Value, axes: readonly number[], keepdims = true): Value {
+    return this.op('ReduceSum', [x, this.indices(...axes)], { keepdims: keepdims ? 1 : 0 });
+  }
+
+  reduceMean(x: Value, axes: readonly number[], keepdims = true): Value {
+    return this.op('ReduceMean', [x, this.indices(...axes)], { keepdims: keepdims ? 1 : 0 });
+  }
+
+  cast(x: Value, type: ElementType): Value {
+    return x.type === type ? x : this.op('Cast', [x], { to: elementTypes[type].code });
+  }
+
+  private emit(
+    opType: string,
+    inputs: readonly (Value | null)[],
+    attributes: Attributes,
+    names: readonly string[],
+  ): Value {
+    const [output] = this.emitAll(opType, inputs, attributes, names);
+    if (!output) throw new AppError('graph.invalid', `${opType} has no output`);
+    return output;
+  }
+
+  private emitAll(
+    opType: string,
+    inputs: readonly (Value | null)[],
+    attributes: Attributes,
+    names: readonly string[],
+  ): Value[] {
+    const types = inferOutputs(opType, inputs, attributes);
+    const outputs = types.slice(0, names.length).map(({ type, shape }, i) => {
+      return new Value(this.uniqueName(this.scopedName(names[i] ?? opType)), type, shape);
+    });
+    this.append(opType, inputs, attributes, outputs);
+    return outputs;
+  }
+
+  private append(
+    opType: string,
+    inputs: readonly (Value | null)[],
+    attributes: Attributes,
+    outputs: readonly Value[],
+  ): void {
+    const name = outputs[0]?.name ?? opType;
+    const node: Node = { name, opType, inputs, outputs, attributes, segment: this.segment };
+    for (const output of outputs) output.producer = node;
+    this.graph.nodes.push(node);
+  }
+
+  private initializer(
+    name: string,
+    { type, shape, data }: { type: ElementType; shape: Shape; data: InitializerData },
+  ): Value {
+    const value = new Value(this.uniqueName(name), type, shape);
+    this.graph.initializers.set(value, data);
+    return value;
+  }
+
+  private findConstant(key: string): Value | undefined {
+    return this.constants.get(key) ?? this.parent?.findConstant(key);
+  }
+
+  private scopedName(name: string): string {
+    return [...this.path, name].join('/');
+  }
+
+  private uniqueName(name: string): string {
+    const count = this.names.counts.get(name) ?? 0;
+    this.names.counts.set(name, count + 1);
+    return count === 0 ? name : this.uniqueName(`${name}_${count}`);
+  }
+}
+
+function encodeElements(elements: readonly number[], type: ElementType): Uint8Array {
+  switch (type) {
+    case 'float32':
+      return bytesOf(Float32Array.from(elements));
+    case 'float64':
+      return bytesOf(Float64Array.from(elements));
+    case 'float16':
+      return bytesOf(float32ToFloat16(Float32Array.from(elements)));
+    case 'int32':
+      return bytesOf(Int32Array.from(elements));
+    case 'int64':
+      return bytesOf(BigInt64Array.from(elements.map(BigInt)));
+    case 'bool':
+    case 'uint8':
+      return Uint8Array.from(elements);
+    case 'bfloat16':
+      throw new AppError('graph.invalid', 'bfloat16 constants are not supported');
+  }
+}
+
+function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

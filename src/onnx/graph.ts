@@ -1,0 +1,72 @@
+import type { ElementType } from './element-type.ts';
+import type { Shape } from './shape.ts';
+
+/**
+ * What an ONNX attribute holds. Numbers are written as INT (FLOAT for the few names in
+ * `floatAttributes`), number lists as INTS, strings as STRING, graphs as GRAPH.
+ */
+export type Attribute = number | readonly number[] | string | Graph;
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** Where the bytes of an initializer lie in a file that the runtime maps itself. */
+export interface ExternalData {
+  /** File name relative to the folder given to the session. */
+  readonly location: string;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+/** A constant's bytes: carried in the model, or a range of a file. */
+export type InitializerData = Uint8Array | ExternalData;
+
+/** One tensor in a graph: an input, an initializer or the output of a node. */
+export class Value {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: Shape;
+  /** The node that makes this value; null for inputs and initializers. */
+  producer: Node | null = null;
+  /** The elements of a small constant, for shape inference (shapes, axes, slice bounds). */
+  constant: readonly number[] | null = null;
+
+  constructor(name: string, type: ElementType, shape: Shape) {
+    this.name = name;
+    this.type = type;
+    this.shape = shape;
+  }
+}
+
+/** Nodes marked with one segment are computed again in the backward pass instead of stored. */
+export class Segment {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** One application of an operator. An absent optional input is null. */
+export interface Node {
+  readonly name: string;
+  readonly opType: string;
+  readonly inputs: readonly (Value | null)[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Attributes;
+  readonly segment: Segment | null;
+}
+
+/** A graph in static single assignment form; `nodes` are in topological order. */
+export class Graph {
+  readonly name: string;
+  readonly inputs: Value[] = [];
+  readonly outputs: Value[] = [];
+  readonly initializers = new Map<Value, InitializerData>();
+  readonly nodes: Node[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** The operator set that every graph is written for. */
+export const opsetVersion = 21;
