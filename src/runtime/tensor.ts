@@ -1,0 +1,29 @@
+import { Tensor } from 'onnxruntime-node';
+import type { Shape } from '../onnx/shape.ts';
+
+/** A tensor on the host or in device memory, as sessions take and give it. */
+export type { Tensor } from 'onnxruntime-node';
+
+/** A float32 tensor over `data`, which is not copied. */
+export function floatTensor(data: Float32Array, shape: Shape): Tensor {
+  return new Tensor('float32', data, shape);
+}
+
+/** An int64 tensor of whole numbers. */
+export function intTensor(values: ArrayLike<number>, shape: Shape): Tensor {
+  return new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), shape);
+}
+
+/** The elements of a float32 tensor that lies in host memory; not a copy. */
+export function floatData(tensor: Tensor): Float32Array {
+  // A tensor in device memory must never be read with getData(): onnxruntime-node 1.30 aborts.
+  if (tensor.location !== 'cpu' || !(tensor.data instanceof Float32Array)) {
+    throw new TypeError(`a float32 tensor on the host was expected, got ${tensor.type}`);
+  }
+  return tensor.data;
+}
+
+/** The one element of a float32 scalar that lies in host memory. */
+export function scalarData(tensor: Tensor): number {
+  return floatData(tensor)[0] ?? Number.NaN;
+}
