@@ -47,11 +47,14 @@ export class GraphBuilder {
     return value;
   }
 
-  /** Makes `value` an output called `name`. */
-  output(name: string, value: Value): Value {
-    const named = this.emit('Identity', [value], {}, [name]);
-    this.graph.outputs.push(named);
-    return named;
+  /** Makes `value` an output called `name`, which must be free. */
+  output(name: string, value: Value): void {
+    const isFresh = value.producer !== null && this.graph.nodes.includes(value.producer);
+    // Inputs, constants and values of an outer graph cannot be outputs themselves.
+    const output =
+      isFresh && !this.graph.outputs.includes(value) ? value : this.op('Identity', [value]);
+    output.name = this.uniqueName(name);
+    this.graph.outputs.push(output);
   }
 
   /** A tensor whose bytes the runtime reads from a file; `name` must be free. */
@@ -103,7 +106,10 @@ export class GraphBuilder {
     return this.emitAll(opType, inputs, attributes, names);
   }
 
-  /** Runs one of two branches: graphs without inputs whose outputs match `outputs`. */
+  /**
+   * Runs one of two branches: graphs without inputs, with equally many outputs of the same types.
+   * @returns values with the types and shapes of the outputs of `then`
+   */
   choose(condition: Value, branches: { then: Graph; else: Graph }): Value[] {
     const outputs = branches.then.outputs.map(
       ({ type, shape }) => new Value(this.uniqueName(this.scopedName('if')), type, shape),

@@ -21,7 +21,8 @@ export type InitializerData = Uint8Array | ExternalData;
 
 /** One tensor in a graph: an input, an initializer or the output of a node. */
 export class Value {
-  readonly name: string;
+  /** Unique in the model; an output of the graph takes the name it is asked for. */
+  name: string;
   readonly type: ElementType;
   readonly shape: Shape;
   /** The node that makes this value; null for inputs and initializers. */

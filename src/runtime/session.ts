@@ -12,6 +12,11 @@ export interface SessionSettings {
   readonly threads?: number;
   /** The folder that `ExternalData.location` is relative to. */
   readonly weightsFolder?: string;
+  /**
+   * Several nodes use each weight, so operators must not keep packed copies of their own: that
+   * would double the memory of a large model for a few per cent of speed.
+   */
+  readonly sharesWeights?: boolean;
   /** Outputs that stay in device memory; all others come back to the host. */
   readonly residentOutputs?: readonly string[];
   /** Writes a Chrome trace of every node to this file prefix. */
@@ -76,6 +81,7 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
   const session: Record<string, string> = {};
   // Fails at once where a node would silently run on the CPU between two copies.
   if (!onCpu) session.disable_cpu_ep_fallback = '1';
+  if (settings.sharesWeights) session.disable_prepacking = '1';
   if (settings.weightsFolder) {
     session.model_external_initializers_file_folder_path = settings.weightsFolder;
   }
@@ -83,6 +89,7 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
     executionProviders: [device],
     intraOpNumThreads: settings.threads ?? 0,
     graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
     ...(settings.residentOutputs && {
       preferredOutputLocation: Object.fromEntries(
         settings.residentOutputs.map((name) => [name, 'gpu-buffer' as const]),

@@ -14,6 +14,11 @@ export function intTensor(values: ArrayLike<number>, shape: Shape): Tensor {
   return new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), shape);
 }
 
+/** A bool scalar. */
+export function boolTensor(value: boolean): Tensor {
+  return new Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
+}
+
 /** The elements of a float32 tensor that lies in host memory; not a copy. */
 export function floatData(tensor: Tensor): Float32Array {
   // A tensor in device memory must never be read with getData(): onnxruntime-node 1.30 aborts.
@@ -26,4 +31,9 @@ export function floatData(tensor: Tensor): Float32Array {
 /** The one element of a float32 scalar that lies in host memory. */
 export function scalarData(tensor: Tensor): number {
   return floatData(tensor)[0] ?? Number.NaN;
+}
+
+/** Gives device memory back; a tensor on the host is left to the garbage collector. */
+export function releaseTensor(tensor: Tensor | undefined): void {
+  if (tensor && tensor.location !== 'cpu') tensor.dispose();
 }

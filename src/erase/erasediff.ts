@@ -1,0 +1,189 @@
+import { releaseTensor, type Tensor } from '../runtime/tensor.ts';
+import {
+  combinedNorm,
+  computeLambda,
+  needsGap,
+  type GradientGeometry,
+  type LambdaRule,
+} from './lambda-rule.ts';
+import type { InnerProducts, Optimizer, OptimizerState } from './optimizer.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+
+/** What the UNet is asked at N noisy latents; all float32 on the host unless said. */
+export interface DenoisingBatch {
+  /** x_t: [N, C, h, w] */
+  readonly noisyLatents: Float32Array;
+  /** t, 0-based: N whole numbers */
+  readonly timesteps: readonly number[];
+  /** The prompt of each latent as the text encoder sees it: [N, T, D] */
+  readonly context: Float32Array;
+}
+
+/** A denoising batch with the noise (or v) that was really added: [N, C, h, w]. */
+export interface RetainBatch extends DenoisingBatch {
+  readonly target: Float32Array;
+}
+
+/**
+ * A batch of what must be forgotten. Its predictions are steered to those under other prompts
+ * (`anchor`: a context [N, T, D]) or to given values (`values`: [N, C, h, w], for example U(0,1)).
+ */
+export interface ForgetBatch extends DenoisingBatch {
+  readonly steerTo:
+    | { readonly kind: 'anchor'; readonly context: Float32Array }
+    | { readonly kind: 'values'; readonly values: Float32Array };
+}
+
+/** A noise predictor ε_θ whose trained parameters θ are given at every call. */
+export interface TrainableModel {
+  /** ε_θ at the batch: float32 [N, C, h, w], on the training device. */
+  predict(parameters: TensorSet, batch: DenoisingBatch): Promise<Tensor>;
+  /** The mean squared error of ε_θ to `target`. */
+  loss(parameters: TensorSet, batch: DenoisingBatch, target: Tensor): Promise<number>;
+  /** The same, and its gradient in `into`. */
+  gradient(
+    parameters: TensorSet,
+    batch: DenoisingBatch,
+    target: { readonly target: Tensor; readonly into: TensorSet },
+  ): Promise<number>;
+  /** Values on the host as a tensor of the model's output shape. */
+  target(values: Float32Array): Tensor;
+}
+
+export interface EraseDiffSettings {
+  readonly rule: LambdaRule;
+  readonly innerLearningRate: number;
+  readonly learningRate: number;
+  /** Largest norm of the outer gradient; null for no clipping. */
+  readonly clipNorm: number | null;
+}
+
+/** What lives from one outer step to the next, and the tools that change it. */
+export interface EraseDiff {
+  readonly model: TrainableModel;
+  /** θ */
+  readonly parameters: TensorSet;
+  readonly outerState: OptimizerState;
+  readonly outer: Optimizer;
+  readonly inner: Optimizer;
+  readonly innerProducts: InnerProducts;
+  /**
+   * Memory for two more sets of parameters: φ, then ∇L_f in `first`; the gradients of the inner
+   * steps, then ∇L_r in `second`. Holding no more than this is what lets a full model train.
+   */
+  readonly workspace: { readonly first: TensorSet; readonly second: TensorSet };
+}
+
+/** The batches of one outer step: K for the inner loop, then one of each kind. */
+export interface StepBatches {
+  readonly inner: readonly ForgetBatch[];
+  readonly forget: ForgetBatch;
+  readonly retain: RetainBatch;
+}
+
+export interface StepReport {
+  readonly retainLoss: number;
+  readonly forgetLoss: number;
+  /** L_f before each inner step. */
+  readonly innerLosses: readonly number[];
+  /** L_f(θ) − L_f(φ_K); null where the rule does not need it. */
+  readonly gap: number | null;
+  readonly lambda: number;
+  readonly retainGradientNorm: number;
+  readonly forgetGradientNorm: number;
+  readonly cosine: number;
+}
+
+/**
+ * One outer step of EraseDiff (Wu et al., arXiv 2401.05779): minimise L_r(θ) subject to
+ * L_f(θ) − min_φ L_f(φ) ≤ 0, with the minimum approximated by φ_K, K gradient steps on L_f from θ,
+ * held constant: θ ← θ − lr·(∇L_r(θ) + λ∇L_f(θ)).
+ *
+ * @param innerState moments of the inner optimizer: fresh ones at every step, unless a caller wants
+ *   to replay the published code, where one Adam serves both loops
+ */
+export async function eraseDiffStep(
+  { model, parameters, outerState, outer, inner, innerProducts, workspace }: EraseDiff,
+  batches: StepBatches,
+  settings: EraseDiffSettings,
+  innerState: OptimizerState = inner.freshState(),
+): Promise<StepReport> {
+  const phi = workspace.first;
+  const innerLosses: number[] = [];
+  let from = parameters;
+  for (const batch of batches.inner) {
+    const gradient = workspace.second;
+    const target = await forgetTarget(model, from, batch);
+    innerLosses.push(await model.gradient(from, batch, { target, into: gradient }));
+    releaseTensor(target);
+    await inner.step({ from, to: phi }, [{ weight: 1, gradient }], {
+      state: innerState,
+      learningRate: settings.innerLearningRate,
+    });
+    from = phi;
+  }
+
+  const target = await forgetTarget(model, parameters, batches.forget);
+  // φ is read for the last time here: its memory then takes ∇L_f.
+  const lossAtPhi = needsGap(settings.rule)
+    ? await model.loss(from, batches.forget, target)
+    : null;
+  const forgetGradient = workspace.first;
+  const retainGradient = workspace.second;
+  const forgetLoss = await model.gradient(parameters, batches.forget, {
+    target,
+    into: forgetGradient,
+  });
+  releaseTensor(target);
+  const retainLoss = await model.gradient(parameters, batches.retain, {
+    target: model.target(batches.retain.target),
+    into: retainGradient,
+  });
+  const products = await innerProducts.compute(retainGradient, forgetGradient);
+  const geometry: GradientGeometry = {
+    retainSquare: products.firstSquare,
+    forgetSquare: products.secondSquare,
+    product: products.product,
+    gap: lossAtPhi === null ? null : forgetLoss - lossAtPhi,
+  };
+  const lambda = computeLambda(settings.rule, geometry);
+  const clip = clipFactor(combinedNorm(geometry, lambda), settings.clipNorm);
+  await outer.step(
+    { from: parameters, to: parameters },
+    [
+      { weight: clip, gradient: retainGradient },
+      { weight: clip * lambda, gradient: forgetGradient },
+    ],
+    { state: outerState, learningRate: settings.learningRate },
+  );
+  return { retainLoss, forgetLoss, innerLosses, lambda, ...describe(geometry) };
+}
+
+/** What ε_θ is steered to on a forget batch: no gradient flows through it. */
+async function forgetTarget(
+  model: TrainableModel,
+  parameters: TensorSet,
+  batch: ForgetBatch,
+): Promise<Tensor> {
+  const { steerTo } = batch;
+  return steerTo.kind === 'values'
+    ? model.target(steerTo.values)
+    : model.predict(parameters, { ...batch, context: steerTo.context });
+}
+
+/** The factor that brings a gradient of this norm to at most `clipNorm`; torch's clip_grad_norm_. */
+function clipFactor(norm: number, clipNorm: number | null): number {
+  return clipNorm === null ? 1 : Math.min(1, clipNorm / (norm + 1e-6));
+}
+
+function describe(geometry: GradientGeometry) {
+  const retainGradientNorm = Math.sqrt(geometry.retainSquare);
+  const forgetGradientNorm = Math.sqrt(geometry.forgetSquare);
+  const norms = retainGradientNorm * forgetGradientNorm;
+  return {
+    gap: geometry.gap,
+    retainGradientNorm,
+    forgetGradientNorm,
+    cosine: norms === 0 ? 0 : geometry.product / norms,
+  };
+}

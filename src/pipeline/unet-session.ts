@@ -1,0 +1,223 @@
+import { gradients } from '../autodiff/backward.ts';
+import { AppError } from '../errors.ts';
+import { buildUnet } from '../models/unet.ts';
+import { externalWeights, type WeightSource } from '../models/weights.ts';
+import { GraphBuilder } from '../onnx/graph-builder.ts';
+import type { Graph, Value } from '../onnx/graph.ts';
+import { elementCount, type Shape } from '../onnx/shape.ts';
+import { GraphSession, type Device, type Feeds } from '../runtime/session.ts';
+import {
+  boolTensor,
+  floatTensor,
+  intTensor,
+  releaseTensor,
+  scalarData,
+  type Tensor,
+} from '../runtime/tensor.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { Checkpoint } from './checkpoint.ts';
+
+/** The sizes that a compiled UNet is fixed to. */
+export interface UnetShape {
+  /** Rows of one call. */
+  readonly batch: number;
+  readonly latentHeight: number;
+  readonly latentWidth: number;
+  /** Text tokens of a context: a multiple of 77. */
+  readonly contextTokens: number;
+}
+
+/** Rows that the UNet is asked about: see `DenoisingBatch`. */
+export interface UnetRows {
+  readonly noisyLatents: Float32Array;
+  readonly timesteps: readonly number[];
+  readonly context: Float32Array;
+}
+
+export interface UnetSessionSettings {
+  readonly shape: UnetShape;
+  /** Names of the tensors that training changes; they are fed at every call. */
+  readonly trained: readonly string[];
+  readonly device: Device;
+  readonly threads: number;
+  readonly profilePrefix?: string;
+}
+
+/**
+ * A compiled UNet with two modes over one copy of the weights: prediction, and prediction with the
+ * gradient of the mean squared error for the trained tensors. Both are branches of one `If`; two
+ * sessions would hold the frozen weights twice.
+ */
+export class UnetSession {
+  readonly shape: UnetShape;
+  readonly latentShape: Shape;
+  private readonly session: GraphSession;
+  private readonly trained: readonly string[];
+  private readonly contextShape: Shape;
+  private readonly unusedTarget: Tensor;
+
+  private constructor(
+    session: GraphSession,
+    settings: UnetSessionSettings,
+    shapes: { latentShape: Shape; contextShape: Shape },
+  ) {
+    this.session = session;
+    this.shape = settings.shape;
+    this.trained = settings.trained;
+    this.latentShape = shapes.latentShape;
+    this.contextShape = shapes.contextShape;
+    this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
+  }
+
+  static async create(checkpoint: Checkpoint, settings: UnetSessionSettings): Promise<UnetSession> {
+    const { unet } = checkpoint.architecture;
+    const { batch, latentHeight, latentWidth, contextTokens } = settings.shape;
+    const latentShape = [batch, unet.inChannels, latentHeight, latentWidth];
+    const contextShape = [batch, contextTokens, unet.contextDim];
+    const graph = buildTrainingGraph(checkpoint, settings.trained, { latentShape, contextShape });
+    const session = await GraphSession.create(graph, {
+      device: settings.device,
+      threads: settings.threads,
+      weightsFolder: checkpoint.folder,
+      sharesWeights: true,
+      ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),
+      ...(settings.device === 'webgpu' && {
+        residentOutputs: ['prediction', ...settings.trained.map(gradientName)],
+      }),
+    });
+    return new UnetSession(session, settings, { latentShape, contextShape });
+  }
+
+  /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
+  async predict(parameters: TensorSet, rows: UnetRows): Promise<Tensor> {
+    const feeds = this.feeds(parameters, rows, { isTraining: false, target: this.unusedTarget });
+    const { prediction } = await this.session.run(feeds);
+    return required(prediction, 'prediction');
+  }
+
+  /** Mean squared error of the prediction to `target`. */
+  async loss(parameters: TensorSet, rows: UnetRows, target: Tensor): Promise<number> {
+    const feeds = this.feeds(parameters, rows, { isTraining: false, target });
+    const { prediction, loss } = await this.session.run(feeds);
+    releaseTensor(prediction);
+    return scalarData(required(loss, 'loss'));
+  }
+
+  /** The same, and its gradient for each trained tensor in `into`. */
+  async gradient(
+    parameters: TensorSet,
+    rows: UnetRows,
+    { target, into }: { target: Tensor; into: TensorSet },
+  ): Promise<number> {
+    const inPlace: Record<string, Tensor> = {};
+    for (const name of this.trained) {
+      const tensor = into.find(name);
+      if (tensor?.location === 'cpu') inPlace[gradientName(name)] = tensor;
+    }
+    const feeds = this.feeds(parameters, rows, { isTraining: true, target });
+    const results = await this.session.run(feeds, inPlace);
+    releaseTensor(results['prediction']);
+    for (const name of this.trained) {
+      into.put(name, required(results[gradientName(name)], name));
+    }
+    return scalarData(required(results['loss'], 'loss'));
+  }
+
+  target(values: Float32Array): Tensor {
+    return floatTensor(values, this.latentShape);
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+
+  private feeds(
+    parameters: TensorSet,
+    rows: UnetRows,
+    { isTraining, target }: { isTraining: boolean; target: Tensor },
+  ): Feeds {
+    const feeds: Record<string, Tensor> = {
+      training: boolTensor(isTraining),
+      sample: floatTensor(rows.noisyLatents, this.latentShape),
+      timesteps: intTensor(rows.timesteps, [this.shape.batch]),
+      context: floatTensor(rows.context, this.contextShape),
+      target,
+    };
+    for (const name of this.trained) feeds[name] = parameters.get(name);
+    return feeds;
+  }
+}
+
+function gradientName(parameter: string): string {
+  return `gradient:${parameter}`;
+}
+
+interface Shapes {
+  readonly latentShape: Shape;
+  readonly contextShape: Shape;
+}
+
+/**
+ * Inputs: `training` (bool), `sample`, `timesteps`, `context`, `target` and the trained tensors;
+ * outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside training.
+ */
+function buildTrainingGraph(
+  { file, fileName, architecture }: Checkpoint,
+  trained: readonly string[],
+  { latentShape, contextShape }: Shapes,
+): Graph {
+  const g = new GraphBuilder('unet');
+  const training = g.input('training', 'bool', []);
+  const inputs = {
+    sample: g.input('sample', 'float32', latentShape),
+    timesteps: g.input('timesteps', 'int64', latentShape.slice(0, 1)),
+    context: g.input('context', 'float32', contextShape),
+  };
+  const target = g.input('target', 'float32', latentShape);
+  const weights = externalWeights(g, file.tensors, { location: fileName, trained });
+  const build = (name: string) => {
+    const branch = g.subgraph(name);
+    const prediction = buildUnet(branch, weights, architecture.unet, inputs);
+    const error = branch.sub(prediction, target);
+    const axes = latentShape.map((_, axis) => axis);
+    const loss = branch.reduceMean(branch.mul(error, error), axes, false);
+    branch.output(`${name}/prediction`, prediction);
+    branch.output(`${name}/loss`, loss);
+    return { branch, loss };
+  };
+  const predicting = build('predict');
+  const differentiating = build('train');
+  addGradients(differentiating, predicting.branch, parameterValues(weights, trained));
+  const results = g.choose(training, {
+    then: differentiating.branch.graph,
+    else: predicting.branch.graph,
+  });
+  const names = ['prediction', 'loss', ...trained.map(gradientName)];
+  results.forEach((value, i) => {
+    g.output(names[i] ?? value.name, value);
+  });
+  return g.graph;
+}
+
+function addGradients(
+  { branch, loss }: { branch: GraphBuilder; loss: Value },
+  other: GraphBuilder,
+  parameters: readonly Value[],
+): void {
+  gradients(branch, loss, parameters).forEach((gradient, i) => {
+    const name = parameters[i]?.name ?? String(i);
+    branch.output(`train/gradient:${name}`, gradient);
+    // Both branches must have as many outputs of the same types and ranks.
+    const empty = gradient.shape.map(() => 0);
+    other.output(`predict/gradient:${name}`, other.constant([], empty, gradient.type));
+  });
+}
+
+function parameterValues(weights: WeightSource, trained: readonly string[]): Value[] {
+  return trained.map((name) => weights.get(name));
+}
+
+function required(tensor: Tensor | undefined, name: string): Tensor {
+  if (!tensor) throw new AppError('internal.unexpected', `the UNet graph gave no ${name}`);
+  return tensor;
+}
