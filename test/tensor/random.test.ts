@@ -17,7 +17,7 @@ interface Draw {
   randint: Ends;
 }
 
-const { draws } = readGoldenJson<{ draws: Draw[] }>('diffusion.json');
+const { draws } = readGoldenJson('diffusion.json') as { draws: Draw[] };
 const differenceOf = (values: ArrayLike<number>, { head, tail }: Ends): number => {
   const array = Array.from(values);
   return Math.max(

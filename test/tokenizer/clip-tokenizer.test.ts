@@ -11,7 +11,7 @@ interface Row {
   ftfyChanges?: boolean;
 }
 
-const { prompts } = readGoldenJson<{ prompts: Row[] }>('tokenizer.json');
+const { prompts } = readGoldenJson('tokenizer.json') as { prompts: Row[] };
 const tokenizer = createClipTokenizer();
 
 describe('createClipTokenizer', () => {

@@ -23,7 +23,7 @@ interface Case {
   latents: number[][];
 }
 
-const { dpmSolverPp2m: cases } = readGoldenJson<{ dpmSolverPp2m: Case[] }>('diffusion.json');
+const { dpmSolverPp2m: cases } = readGoldenJson('diffusion.json') as { dpmSolverPp2m: Case[] };
 const schedule = createNoiseSchedule();
 
 describe('createDpmSolverPp2m', () => {
@@ -49,7 +49,7 @@ describe('createDpmSolverPp2m', () => {
     },
   );
 
-  it('solves a Gaussian exactly in the limit, at second order', async () => {
+  it('converges on the exact solution for Gaussian data, at second order', async () => {
     // Data N(0, s^2): the best prediction is known, and x_0 = s x_T / sqrt(s^2 + sigma_T^2).
     const dataVariance = 0.25;
     const toAlphaCumprod = (timestep: number): number => {
@@ -85,8 +85,8 @@ describe('createDpmSolverPp2m', () => {
       );
     };
     const [coarse, fine] = [await errorOf(20), await errorOf(40)];
-    expect(fine).toBeLessThan(2e-3);
-    expect(coarse / fine).toBeGreaterThan(3);
+    expect(fine).toBeLessThan(4e-3);
+    expect(coarse / fine).toBeGreaterThan(3.9);
   });
 
   it('draws nearly what DDIM draws, in far fewer steps', async () => {
