@@ -14,7 +14,7 @@ export interface NoiseScheduleConfig {
 }
 
 /** What SD 1.x, SD 2.x and SDXL were trained with. */
-export const STABLE_DIFFUSION_SCHEDULE: NoiseScheduleConfig = {
+const STABLE_DIFFUSION_SCHEDULE: NoiseScheduleConfig = {
   linearStart: 0.00085,
   linearEnd: 0.012,
   timesteps: 1000,

@@ -3,7 +3,7 @@ import { BOS_ID, COMMA_ID, EOS_ID } from './clip-vocabulary.ts';
 import { parseEmphasis } from './parse-emphasis.ts';
 
 /** Ids in a chunk: what a text encoder of Stable Diffusion takes at once, BOS and EOS included. */
-export const CHUNK_IDS = 77;
+const CHUNK_IDS = 77;
 const CHUNK_TOKENS = CHUNK_IDS - 2;
 
 /** A word is moved to the next chunk whole, with all since a comma at most this many tokens back. */
