@@ -1,0 +1,67 @@
+import { linearCombination } from './linear-combination.ts';
+import { alphaCumprodAt, type NoiseSchedule } from './noise-schedule.ts';
+
+/** A batch to be noised, each sample to its own timestep. */
+export interface NoisingBatch {
+  /** Clean latents, float32 [N, C, H, W]. */
+  x0: Float32Array;
+  /** Standard normal, float32 [N, C, H, W]. */
+  noise: Float32Array;
+  /** [N], counted from 0. */
+  timesteps: readonly number[];
+}
+
+/**
+ * Samples q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I):
+ * x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise (Eq. 4, Ho et al. 2020).
+ * @returns noised latents, float32 [N, C, H, W]
+ */
+export function qSample(schedule: NoiseSchedule, batch: NoisingBatch): Float32Array {
+  return mapSamples(schedule, batch, (alpha, sigma, x0, noise) =>
+    linearCombination(alpha, x0, sigma, noise),
+  );
+}
+
+/**
+ * What a v-prediction model is trained to give: v = sqrt(abar_t) noise - sqrt(1 - abar_t) x_0
+ * (Appendix D, Salimans and Ho 2022).
+ * @returns float32 [N, C, H, W]
+ */
+export function vTarget(schedule: NoiseSchedule, batch: NoisingBatch): Float32Array {
+  return mapSamples(schedule, batch, (alpha, sigma, x0, noise) =>
+    linearCombination(alpha, noise, -sigma, x0),
+  );
+}
+
+type SampleMap = (
+  alpha: number,
+  sigma: number,
+  x0: Float32Array,
+  noise: Float32Array,
+) => Float32Array;
+
+function mapSamples(
+  schedule: NoiseSchedule,
+  { x0, noise, timesteps }: NoisingBatch,
+  map: SampleMap,
+): Float32Array {
+  const size = x0.length / timesteps.length;
+  if (!Number.isInteger(size) || noise.length !== x0.length) {
+    throw new RangeError(
+      `${timesteps.length} timesteps do not fit ${x0.length} latents and ${noise.length} of noise`,
+    );
+  }
+  const result = new Float32Array(x0.length);
+  timesteps.forEach((timestep, n) => {
+    const alphaCumprod = alphaCumprodAt(schedule, timestep);
+    const [start, end] = [n * size, (n + 1) * size];
+    const sample = map(
+      Math.sqrt(alphaCumprod),
+      Math.sqrt(1 - alphaCumprod),
+      x0.subarray(start, end),
+      noise.subarray(start, end),
+    );
+    result.set(sample, start);
+  });
+  return result;
+}

@@ -1,0 +1,62 @@
+import type { NoiseSchedule } from '../noise-schedule.ts';
+
+/** Picks the noise levels of a sampler: float64 [steps], falling, then a 0. */
+export type SigmaSchedule = (schedule: NoiseSchedule, steps: number) => number[];
+
+/** The exponent that Karras et al. found best. */
+const KARRAS_RHO = 7;
+
+/**
+ * Noise levels at timesteps evenly spaced from the last to 0 (`get_sigmas` of k-diffusion).
+ */
+export const discreteSigmas: SigmaSchedule = (schedule, steps) => {
+  const logSigmas = trainLogSigmas(schedule);
+  const sigmas = evenly(logSigmas.length - 1, 0, steps).map((timestep) =>
+    Math.exp(interpolate(logSigmas, timestep)),
+  );
+  return [...sigmas, 0];
+};
+
+/** Noise levels of Eq. 5, Karras et al. 2022, between the schedule's own least and greatest. */
+export const karrasSigmas: SigmaSchedule = (schedule, steps) => {
+  const logSigmas = trainLogSigmas(schedule);
+  const root = (logSigma: number): number => Math.exp(logSigma / KARRAS_RHO);
+  const ramp = evenly(root(logSigmas.at(-1) ?? 0), root(logSigmas[0] ?? 0), steps);
+  return [...ramp.map((value) => value ** KARRAS_RHO), 0];
+};
+
+/**
+ * The timestep whose noise level is sigma, interpolated in log sigma between whole timesteps
+ * (`sigma_to_t` of k-diffusion, not quantised).
+ * @returns fractional, counted from 0, within the schedule
+ */
+export function createSigmaToTimestep(schedule: NoiseSchedule): (sigma: number) => number {
+  const logSigmas = trainLogSigmas(schedule);
+  return (sigma) => {
+    const logSigma = Math.log(sigma);
+    const above = logSigmas.findIndex((value) => value > logSigma);
+    if (above === -1) return logSigmas.length - 1;
+    if (above === 0) return 0;
+    const [low = 0, high = 0] = logSigmas.slice(above - 1, above + 1);
+    return above - 1 + (logSigma - low) / (high - low);
+  };
+}
+
+/** log sqrt((1 - abar) / abar) of every timestep: noise per unit of signal, rising. */
+function trainLogSigmas({ alphasCumprod }: NoiseSchedule): number[] {
+  return Array.from(alphasCumprod, (alpha) => 0.5 * Math.log((1 - alpha) / alpha));
+}
+
+function interpolate(values: number[], position: number): number {
+  const low = Math.floor(position);
+  const [a = 0, b = a] = values.slice(low, low + 2);
+  return a + (position - low) * (b - a);
+}
+
+/** `count` numbers from `first` to `last`, both included; `first` alone where count is 1. */
+function evenly(first: number, last: number, count: number): number[] {
+  const increment = count > 1 ? (last - first) / (count - 1) : 0;
+  return Array.from({ length: count }, (_, i) =>
+    i === count - 1 && i > 0 ? last : first + i * increment,
+  );
+}

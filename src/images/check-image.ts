@@ -1,0 +1,96 @@
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+
+import sharp from 'sharp';
+
+import { AppError } from '../errors.ts';
+
+/** Well above any photograph or generated picture; keeps a stray video or archive out of memory. */
+export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
+/** 100 megapixels, 300 MB decoded: the most that is decoded only to be made smaller. */
+export const MAX_IMAGE_PIXELS = 100_000_000;
+
+/** Enough to tell the formats apart. */
+const SIGNATURE_BYTES = 12;
+
+/**
+ * Checks that a file is a PNG, JPEG or WebP of a bearable size, reading no more than its header.
+ * The pixels may still turn out damaged: `decodeImage` tells.
+ * @throws AppError image.unreadable, image.too-large
+ */
+export async function checkImage(file: string): Promise<void> {
+  await checkBytes(file);
+  // sharp's own limit would hide the size from the message; nothing is decoded here.
+  const { width, height } = await sharp(file, { limitInputPixels: false })
+    .metadata()
+    .catch((cause: unknown) => {
+      throw damaged(file, cause);
+    });
+  if (width * height > MAX_IMAGE_PIXELS) {
+    throw new AppError(
+      'image.too-large',
+      `image "${basename(file)}" is ${width}×${height} pixels, more than the ${MAX_IMAGE_PIXELS / 1e6} ` +
+        'million that are read: make it smaller',
+    );
+  }
+}
+
+/** @returns the error for a picture that cannot be decoded, with the decoder's reason */
+export function damaged(file: string, cause: unknown): AppError {
+  const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+  return new AppError(
+    'image.unreadable',
+    `image "${basename(file)}" is damaged (${reason}): save it again from its source, or leave it out`,
+    { cause },
+  );
+}
+
+async function checkBytes(file: string): Promise<void> {
+  const name = basename(file);
+  const { sizeBytes, signature } = await readSignature(file);
+  if (sizeBytes === 0) {
+    throw new AppError('image.unreadable', `image "${name}" is empty (0 bytes): leave it out`);
+  }
+  if (sizeBytes > MAX_IMAGE_BYTES) {
+    throw new AppError(
+      'image.too-large',
+      `image "${name}" has ${Math.ceil(sizeBytes / 2 ** 20)} MB, more than the ` +
+        `${MAX_IMAGE_BYTES / 2 ** 20} that are read: make it smaller`,
+    );
+  }
+  if (!isImageSignature(signature)) {
+    throw new AppError(
+      'image.unreadable',
+      `"${name}" is not a PNG, JPEG or WebP image, whatever its name says: convert it or leave it out`,
+    );
+  }
+}
+
+async function readSignature(file: string): Promise<{ sizeBytes: number; signature: Buffer }> {
+  try {
+    const handle = await open(file);
+    try {
+      const { size } = await handle.stat();
+      const signature = Buffer.alloc(SIGNATURE_BYTES);
+      await handle.read(signature);
+      return { sizeBytes: size, signature };
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError(
+      'image.unreadable',
+      `image "${basename(file)}" cannot be read (${reason}): check its name and permissions`,
+      { cause },
+    );
+  }
+}
+
+function isImageSignature(signature: Buffer): boolean {
+  const text = signature.toString('latin1');
+  const isPng = text.startsWith('\x89PNG\r\n\x1a\n');
+  const isJpeg = text.startsWith('\xff\xd8\xff');
+  const isWebp = text.startsWith('RIFF') && text.endsWith('WEBP');
+  return isPng || isJpeg || isWebp;
+}

@@ -1,0 +1,42 @@
+/** How a picture was made, as the hosts record it in the picture. */
+export interface GenerationParameters {
+  prompt: string;
+  negativePrompt?: string;
+  steps: number;
+  /** A name of AUTOMATIC1111's, like `DPM++ 2M Karras`. */
+  sampler: string;
+  guidanceScale: number;
+  seed: number;
+  width: number;
+  height: number;
+  /** The checkpoint's file name without extension. */
+  model: string;
+}
+
+/**
+ * The text that AUTOMATIC1111 writes under the keyword `parameters` and every host reads back
+ * (`create_infotext` in modules/processing.py of stable-diffusion-webui 1.10): the prompt, the
+ * negative prompt if there is one, and a line of settings.
+ */
+export function formatGenerationParameters(parameters: GenerationParameters): string {
+  const { prompt, negativePrompt, steps, sampler, guidanceScale, seed } = parameters;
+  const settings = {
+    Steps: steps,
+    Sampler: sampler,
+    'CFG scale': guidanceScale,
+    Seed: seed,
+    Size: `${parameters.width}x${parameters.height}`,
+    Model: parameters.model,
+  };
+  const line = Object.entries(settings)
+    .map(([name, value]) => `${name}: ${quote(String(value))}`)
+    .join(', ');
+  return [prompt, ...(negativePrompt ? [`Negative prompt: ${negativePrompt}`] : []), line].join(
+    '\n',
+  );
+}
+
+/** A value that holds a separator is written as a JSON string (`quote` of infotext_utils.py). */
+function quote(value: string): string {
+  return /[,:\n]/.test(value) ? JSON.stringify(value) : value;
+}

@@ -1,0 +1,110 @@
+import type { ClipTokenizer } from './clip-tokenizer.ts';
+import { BOS_ID, COMMA_ID, EOS_ID } from './clip-vocabulary.ts';
+import { parseEmphasis } from './parse-emphasis.ts';
+
+/** Ids in a chunk: what a text encoder of Stable Diffusion takes at once, BOS and EOS included. */
+const CHUNK_IDS = 77;
+const CHUNK_TOKENS = CHUNK_IDS - 2;
+
+/** A word is moved to the next chunk whole, with all since a comma at most this many tokens back. */
+const COMMA_BACKTRACK_TOKENS = 20;
+
+/** What follows EOS up to 77 ids: SD 1.x repeats EOS, OpenCLIP (SD 2.x) writes zeros. */
+export type PadId = typeof EOS_ID | 0;
+
+/** One input of the text encoder. */
+export interface PromptChunk {
+  /** int64 [77]: BOS, up to 75 tokens, EOS, padding. */
+  ids: number[];
+  /** [77]: the weight of each id, 1 where nothing is emphasised. See `applyEmphasis`. */
+  weights: number[];
+}
+
+export interface ChunkOptions {
+  /** @default EOS_ID, as SD 1.x */
+  padId?: PadId;
+  /** Whether brackets and `BREAK` have a meaning (true), or are text, as in a caption (false). */
+  emphasis?: boolean;
+}
+
+/**
+ * Cuts a prompt of any length into inputs for the text encoder as AUTOMATIC1111 does
+ * (`tokenize_line` in modules/sd_hijack_clip.py of stable-diffusion-webui 1.10): chunks of 75
+ * tokens; when a chunk is full and a comma lies among its last 20 tokens, what follows the comma
+ * goes into the next chunk; `BREAK` starts a new chunk. The hosts encode each chunk on its own and
+ * lay the results end to end.
+ *
+ * @returns at least one chunk; a prompt that fits into 77 ids gives exactly one.
+ */
+export function chunkPrompt(
+  prompt: string,
+  tokenizer: ClipTokenizer,
+  { padId = EOS_ID, emphasis = true }: ChunkOptions = {},
+): PromptChunk[] {
+  const splitter = new ChunkSplitter();
+  const segments = emphasis
+    ? parseEmphasis(prompt)
+    : [{ kind: 'text' as const, text: prompt, weight: 1 }];
+  for (const segment of segments) {
+    if (segment.kind === 'break') splitter.endChunk();
+    else for (const id of tokenizer.encode(segment.text)) splitter.add(id, segment.weight);
+  }
+  return splitter.finish().map((tokens) => frameChunk(tokens, padId));
+}
+
+/**
+ * Appends chunks of the empty prompt until there are `count`, so that a prompt and its negative
+ * prompt give contexts of one length.
+ */
+export function padChunks(
+  chunks: PromptChunk[],
+  count: number,
+  padId: PadId = EOS_ID,
+): PromptChunk[] {
+  const missing = Math.max(0, count - chunks.length);
+  return [...chunks, ...Array.from({ length: missing }, () => frameChunk([], padId))];
+}
+
+interface WeightedToken {
+  id: number;
+  weight: number;
+}
+
+class ChunkSplitter {
+  private readonly chunks: WeightedToken[][] = [];
+  private current: WeightedToken[] = [];
+
+  add(id: number, weight: number): void {
+    if (this.current.length === CHUNK_TOKENS) {
+      const carried = id === COMMA_ID ? [] : this.takeAfterLastComma();
+      this.endChunk();
+      this.current = carried;
+    }
+    this.current.push({ id, weight });
+  }
+
+  endChunk(): void {
+    this.chunks.push(this.current);
+    this.current = [];
+  }
+
+  finish(): WeightedToken[][] {
+    if (this.current.length > 0 || this.chunks.length === 0) this.endChunk();
+    return this.chunks;
+  }
+
+  /** Removes and returns what follows the last comma, if that comma is near enough. */
+  private takeAfterLastComma(): WeightedToken[] {
+    const comma = this.current.findLastIndex((token) => token.id === COMMA_ID);
+    if (comma < CHUNK_TOKENS - COMMA_BACKTRACK_TOKENS) return [];
+    return this.current.splice(comma + 1);
+  }
+}
+
+function frameChunk(tokens: WeightedToken[], padId: PadId): PromptChunk {
+  const padding = CHUNK_TOKENS - tokens.length;
+  return {
+    ids: [BOS_ID, ...tokens.map(({ id }) => id), EOS_ID, ...Array<number>(padding).fill(padId)],
+    weights: [1, ...tokens.map(({ weight }) => weight), 1, ...Array<number>(padding).fill(1)],
+  };
+}
