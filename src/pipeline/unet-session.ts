@@ -139,7 +139,7 @@ export class UnetSession {
     const feeds: Record<string, Tensor> = {
       training: boolTensor(isTraining),
       sample: floatTensor(rows.noisyLatents, this.latentShape),
-      timesteps: intTensor(rows.timesteps, [this.shape.batch]),
+      timesteps: floatTensor(Float32Array.from(rows.timesteps), [this.shape.batch]),
       context: floatTensor(rows.context, this.contextShape),
       target,
     };
@@ -170,7 +170,7 @@ function buildTrainingGraph(
   const training = g.input('training', 'bool', []);
   const inputs = {
     sample: g.input('sample', 'float32', latentShape),
-    timesteps: g.input('timesteps', 'int64', latentShape.slice(0, 1)),
+    timesteps: g.input('timesteps', 'float32', latentShape.slice(0, 1)),
     context: g.input('context', 'float32', contextShape),
   };
   const target = g.input('target', 'float32', latentShape);
