@@ -1,0 +1,39 @@
+/** What a run is busy with. */
+export const phases = ['encode', 'generate', 'train', 'evaluate', 'save'] as const;
+export type Phase = (typeof phases)[number];
+
+/** One line of `--json` and of a job's `events.ndjson`; losses are means over all entries. */
+export type EraseEvent =
+  | { readonly event: 'phase'; readonly phase: Phase }
+  | {
+      readonly event: 'progress';
+      /** Outer steps done, of `steps`. */
+      readonly step: number;
+      readonly steps: number;
+      readonly retainLoss: number;
+      readonly forgetLoss: number;
+      /** L_f(θ) − L_f(φ_K), where the rule asks for it. */
+      readonly gap: number | null;
+      readonly lambda: number;
+      readonly retainGradientNorm: number;
+      readonly forgetGradientNorm: number;
+      readonly secondsPerStep: number;
+      readonly etaSeconds: number;
+    }
+  | {
+      readonly event: 'sample';
+      readonly file: string;
+      readonly prompt: string;
+      readonly which: 'before' | 'during' | 'after';
+      /** Outer steps done when it was drawn. */
+      readonly step: number;
+    }
+  /** Something a person should know: an early stop, a changed setting. */
+  | { readonly event: 'notice'; readonly message: string }
+  | {
+      readonly event: 'done';
+      readonly output: string;
+      readonly job: string;
+      readonly seconds: number;
+    }
+  | { readonly event: 'error'; readonly code: string; readonly message: string };

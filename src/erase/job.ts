@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+export const trainSets = ['full', 'xattn', 'noxattn', 'selfattn', 'notime'] as const;
+export type TrainSet = (typeof trainSets)[number];
+
+const positive = z.number().positive();
+const count = z.number().int().min(1);
+
+/** λ of the outer step: see `LambdaRule`. */
+const ruleSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('constant'), lambda: z.number().min(0) }),
+  z.object({ kind: z.literal('cosine'), eta: positive }),
+  z.object({ kind: z.literal('projection'), eta: positive, budget: z.enum(['norm', 'gap']) }),
+]);
+
+const optimizerSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('sgd'),
+    momentum: z.number().min(0).max(1),
+    weightDecay: z.number().min(0),
+  }),
+  z.object({
+    kind: z.enum(['adam', 'adamw']),
+    beta1: z.number().min(0).max(1),
+    beta2: z.number().min(0).max(1),
+    epsilon: positive,
+    weightDecay: z.number().min(0),
+  }),
+]);
+
+/** How one erasure trains. Losses are means, so learning rates do not depend on the image size. */
+export const settingsSchema = z.object({
+  train: z.enum(trainSets),
+  /** Outer steps. */
+  steps: count,
+  /** K, steps on L_f from θ before each outer step; 0 skips the inner loop. */
+  innerSteps: z.number().int().min(0),
+  learningRate: positive,
+  innerLearningRate: positive,
+  rule: ruleSchema,
+  optimizer: optimizerSchema,
+  innerOptimizer: optimizerSchema,
+  /** Largest norm of the outer gradient, null for none. */
+  clipNorm: positive.nullable(),
+  /** Rows of one gradient. */
+  batch: count,
+  /** Gradients averaged into one step. */
+  accumulation: count,
+  /** What forgotten prompts are steered to. */
+  target: z.enum(['anchor', 'uniform']),
+  /** What kept prompts are held to: the noise that was added, or the original's prediction. */
+  retainTarget: z.enum(['noise', 'original']),
+  /** Width and height of the images, in pixels. */
+  size: z.number().int().min(8).multipleOf(8),
+  seed: z.number().int().min(0).max(0xffffffff),
+  /** Images drawn by the model for each set that no folder was given for. */
+  generatedForget: count,
+  generatedRetain: count,
+  generationSteps: count,
+  guidanceScale: z.number().min(1),
+  /** Fixed-seed samples are drawn every so many steps; 0 for never. */
+  sampleEvery: z.number().int().min(0),
+});
+export type EraseSettings = z.infer<typeof settingsSchema>;
+
+/** A prompt to forget and the prompt its predictions are steered to. */
+const forgetPromptSchema = z.object({ prompt: z.string(), anchor: z.string() });
+
+/** Everything needed to run an erasure again: the contents of `job.yaml`. */
+export const jobSchema = z.object({
+  version: z.literal(1),
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
+  createdAt: z.iso.datetime(),
+  appVersion: z.string(),
+  method: z.literal('erasediff'),
+  model: z.object({ path: z.string(), sha256: z.string() }),
+  output: z.string(),
+  preset: z.string().nullable(),
+  forget: z.array(forgetPromptSchema).min(1),
+  /** Folder of images to forget; their captions name prompts that also join `forget`. */
+  forgetImages: z.string().nullable(),
+  retain: z.array(z.string()).min(1),
+  retainImages: z.string().nullable(),
+  settings: settingsSchema,
+  device: z.enum(['cpu', 'webgpu', 'cuda', 'dml']),
+  threads: z.number().int().min(1),
+});
+export type EraseJob = z.infer<typeof jobSchema>;
