@@ -24,7 +24,9 @@ export async function removeAbandoned(finalPath: string): Promise<void> {
   }
 }
 
+/** Whether another process of this id runs. Ids repeat (in containers always): it may be our own. */
 function isRunning(processId: number): boolean {
+  if (processId === process.pid) return false;
   try {
     return process.kill(processId, 0);
   } catch (error) {

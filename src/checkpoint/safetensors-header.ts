@@ -257,3 +257,34 @@ function damaged(fileName: string, detail: string): AppError {
     `checkpoint "${fileName}" is damaged: ${detail}. Copy or download it again.`,
   );
 }
+
+/**
+ * A safetensors file up to its data: the 8-byte length and the JSON, padded with spaces so that the
+ * data starts at a multiple of 8 bytes.
+ *
+ * @param tensors in the order that their names shall have. Their `fileOffset` may be counted from
+ *   anywhere: only the distance to the smallest counts.
+ */
+export function serializeSafetensorsHeader(
+  tensors: Iterable<TensorInfo>,
+  metadata: ReadonlyMap<string, string>,
+): Buffer {
+  const infos = [...tensors];
+  const dataOffset = infos.reduce((first, info) => Math.min(first, info.fileOffset), Infinity);
+  // Assembled by hand: an object would move names that look like numbers to the front. No space
+  // before the first quote: hosts recognise the format by a header that starts with `{"`.
+  const entries = infos.map(({ name, dtype, shape, fileOffset, byteLength }) => {
+    const begin = fileOffset - dataOffset;
+    const entry = { dtype, shape, data_offsets: [begin, begin + byteLength] };
+    return `${JSON.stringify(name)}:${JSON.stringify(entry)}`;
+  });
+  if (metadata.size > 0) {
+    const text = JSON.stringify(Object.fromEntries(metadata));
+    entries.unshift(`${JSON.stringify(METADATA_KEY)}:${text}`);
+  }
+  const json = Buffer.from(`{${entries.join(',')}}`);
+  const padding = Buffer.alloc(-json.byteLength & 7, ' ');
+  const length = Buffer.alloc(LENGTH_PREFIX_BYTES);
+  length.writeBigUInt64LE(BigInt(json.byteLength + padding.byteLength));
+  return Buffer.concat([length, json, padding]);
+}

@@ -7,7 +7,7 @@ import { elementCount } from '../tensor/shape.ts';
 import { findNonFinite } from './nan-scan.ts';
 import { pathExists } from './output-path.ts';
 import { publishFile, removeAbandoned, syncFolder, temporaryPathOf } from './atomic-file.ts';
-import { byFileOffset, METADATA_KEY, type TensorInfo } from './safetensors-header.ts';
+import { byFileOffset, serializeSafetensorsHeader, type TensorInfo } from './safetensors-header.ts';
 import type { SafetensorsFile } from './safetensors-reader.ts';
 import { copySidecars, findSidecars, removeSidecars, type SidecarFile } from './sidecar-files.ts';
 
@@ -50,7 +50,10 @@ const CONVERT_ELEMENTS = 2 * 1024 * 1024;
 export async function writeScrubbedCheckpoint(checkpoint: ScrubbedCheckpoint): Promise<number> {
   const { source, outputPath } = checkpoint;
   const tensors = byFileOffset(source.tensors);
-  const header = serializeHeader(checkpoint, tensors[0]?.fileOffset ?? 0);
+  const header = serializeSafetensorsHeader(
+    source.tensors.values(),
+    new Map([...source.metadata, ...Object.entries(checkpoint.metadata)]),
+  );
   const totalBytes = tensors.reduce((sum, info) => sum + info.byteLength, header.byteLength);
   const sidecars = await findSidecars(source.path, outputPath);
   if (await pathExists(outputPath)) throw outputExists(outputPath);
@@ -86,27 +89,6 @@ async function publishTogether(
     throw error;
   }
   await syncFolder(path.dirname(outputPath));
-}
-
-/** The 8-byte length and the JSON, padded so that the data starts at a multiple of 8 bytes. */
-function serializeHeader(checkpoint: ScrubbedCheckpoint, dataOffset: number): Buffer {
-  const { tensors, metadata: original } = checkpoint.source;
-  const metadata = new Map([...original, ...Object.entries(checkpoint.metadata)]);
-  // Assembled by hand: an object would move names that look like numbers to the front. No space
-  // before the first quote: hosts recognise the format by a header that starts with `{"`.
-  const entries = [
-    `${JSON.stringify(METADATA_KEY)}:${JSON.stringify(Object.fromEntries(metadata))}`,
-    ...[...tensors.values()].map(({ name, dtype, shape, fileOffset, byteLength }) => {
-      const begin = fileOffset - dataOffset;
-      const entry = { dtype, shape, data_offsets: [begin, begin + byteLength] };
-      return `${JSON.stringify(name)}:${JSON.stringify(entry)}`;
-    }),
-  ];
-  const json = Buffer.from(`{${entries.join(',')}}`);
-  const padding = Buffer.alloc(-json.byteLength & 7, ' ');
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.byteLength + padding.byteLength));
-  return Buffer.concat([length, json, padding]);
 }
 
 async function requireFreeSpace(checkpoint: ScrubbedCheckpoint, neededBytes: number) {
