@@ -77,7 +77,8 @@ function requireFittingSettings(
   settings: ClipTextSettings,
 ): void {
   const { hiddenSize, heads } = config;
-  if (hiddenSize === settings.hiddenSize && hiddenSize % heads === 0) return;
+  const isDivisible = Number.isInteger(heads) && hiddenSize % heads === 0;
+  if (hiddenSize === settings.hiddenSize && isDivisible) return;
   throw new AppError(
     'checkpoint.config',
     `checkpoint "${path.basename(source.path)}": its text encoder is ${hiddenSize} wide, but its settings are for a width of ${settings.hiddenSize} with ${heads} heads. Put the model's LDM config (same name, .yaml) beside it, and the folder with the text encoder's config.json that it names.`,
