@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { readArchitecture, type Architecture } from '../checkpoint/architecture.ts';
 import { readLdmConfig } from '../checkpoint/ldm-config.ts';
+import { externalWeights, type WeightSource } from '../models/weights.ts';
+import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors-reader.ts';
 
 /** An opened checkpoint and what its models look like. Close its file when done. */
@@ -27,4 +29,14 @@ export async function openCheckpoint(filePath: string): Promise<Checkpoint> {
     await file.close();
     throw error;
   }
+}
+
+/** The checkpoint's weights in a graph, computed with as float32; `trained` ones are its inputs. */
+export function checkpointWeights(
+  g: GraphBuilder,
+  { file, fileName }: Checkpoint,
+  trained: readonly string[] = [],
+): WeightSource {
+  const use = { trained: new Set(trained), computeType: 'float32' } as const;
+  return externalWeights(g, file.tensors, fileName, use);
 }

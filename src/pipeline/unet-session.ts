@@ -1,7 +1,7 @@
 import { gradients } from '../autodiff/backward.ts';
 import { AppError } from '../errors.ts';
 import { buildUnet } from '../models/unet.ts';
-import { externalWeights, type WeightSource } from '../models/weights.ts';
+import type { WeightSource } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { elementCount, type Shape } from '../onnx/shape.ts';
@@ -9,13 +9,12 @@ import { GraphSession, type Device, type Feeds } from '../runtime/session.ts';
 import {
   boolTensor,
   floatTensor,
-  intTensor,
   releaseTensor,
   scalarData,
   type Tensor,
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, type Checkpoint } from './checkpoint.ts';
 
 /** The sizes that a compiled UNet is fixed to. */
 export interface UnetShape {
@@ -116,11 +115,11 @@ export class UnetSession {
     }
     const feeds = this.feeds(parameters, rows, { isTraining: true, target });
     const results = await this.session.run(feeds, inPlace);
-    releaseTensor(results['prediction']);
+    releaseTensor(results.prediction);
     for (const name of this.trained) {
       into.put(name, required(results[gradientName(name)], name));
     }
-    return scalarData(required(results['loss'], 'loss'));
+    return scalarData(required(results.loss, 'loss'));
   }
 
   target(values: Float32Array): Tensor {
@@ -162,7 +161,7 @@ interface Shapes {
  * outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside training.
  */
 function buildTrainingGraph(
-  { file, fileName, architecture }: Checkpoint,
+  checkpoint: Checkpoint,
   trained: readonly string[],
   { latentShape, contextShape }: Shapes,
 ): Graph {
@@ -174,10 +173,10 @@ function buildTrainingGraph(
     context: g.input('context', 'float32', contextShape),
   };
   const target = g.input('target', 'float32', latentShape);
-  const weights = externalWeights(g, file.tensors, { location: fileName, trained });
+  const weights = checkpointWeights(g, checkpoint, trained);
   const build = (name: string) => {
     const branch = g.subgraph(name);
-    const prediction = buildUnet(branch, weights, architecture.unet, inputs);
+    const prediction = buildUnet(branch, weights, checkpoint.architecture.unet, inputs);
     const error = branch.sub(prediction, target);
     const axes = latentShape.map((_, axis) => axis);
     const loss = branch.reduceMean(branch.mul(error, error), axes, false);
