@@ -53,7 +53,10 @@ export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<
     io.onEvent({ event: 'done', output: job.output, job: job.id, seconds });
   } catch (error) {
     if (!io.signal.aborted || error instanceof AppError) throw error;
-    throw new AppError('job.cancelled', `job ${job.id} was cancelled; resume it with: resume ${job.id}`);
+    throw new AppError(
+      'job.cancelled',
+      `job ${job.id} was cancelled; resume it with: resume ${job.id}`,
+    );
   } finally {
     await checkpoint.file.close();
   }
@@ -109,8 +112,7 @@ async function trainFromState(
     const draw = (role: string, prompts: readonly string[], count: number) =>
       drawImages(tools, job, { role, prompts, count }, signal);
     const made: Dataset = {
-      forget:
-        files?.forget ?? (await draw('forget', forgetPrompts, job.settings.generatedForget)),
+      forget: files?.forget ?? (await draw('forget', forgetPrompts, job.settings.generatedForget)),
       retain: files?.retain ?? (await draw('retain', job.retain, job.settings.generatedRetain)),
       anchors: images?.anchors ?? new Map<string, string>(),
       contexts: encoded.contexts,

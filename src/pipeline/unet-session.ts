@@ -160,7 +160,7 @@ interface Shapes {
  * Inputs: `training` (bool), `sample`, `timesteps`, `context`, `target` and the trained tensors;
  * outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside training.
  */
-function buildTrainingGraph(
+export function buildTrainingGraph(
   checkpoint: Checkpoint,
   trained: readonly string[],
   { latentShape, contextShape }: Shapes,

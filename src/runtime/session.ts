@@ -89,6 +89,9 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
     executionProviders: [device],
     intraOpNumThreads: settings.threads ?? 0,
     graphOptimizationLevel: 'all',
+    // A plan of all buffers of a run, made at the second one, would hold its memory beside that of
+    // the first: 10.1 instead of 7.2 GB for a gradient of SD 1.5 at 512 pixels.
+    enableMemPattern: false,
     logSeverityLevel: 3,
     ...(settings.residentOutputs && {
       preferredOutputLocation: Object.fromEntries(
