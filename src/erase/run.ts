@@ -4,7 +4,7 @@ import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
 import { AppError } from '../errors.ts';
 import { latentScale } from '../pipeline/autoencoder.ts';
-import { openCheckpoint, type Checkpoint } from '../pipeline/checkpoint.ts';
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { encodePrompts, type EncodedPrompts } from '../pipeline/text-encoder.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';

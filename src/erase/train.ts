@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
 import { momentNames, type OptimizerSettings } from '../optim/update-rule.ts';

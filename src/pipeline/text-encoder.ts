@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AppError } from '../errors.ts';
 import { buildClipText } from '../models/clip-text.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
@@ -8,7 +9,7 @@ import { joinRows } from '../tensor/rows.ts';
 import { createClipTokenizer } from '../tokenizer/clip-tokenizer.ts';
 import { EOS_ID } from '../tokenizer/clip-vocabulary.ts';
 import { chunkPrompt, padChunks, type PromptChunk } from '../tokenizer/prompt-chunks.ts';
-import { checkpointWeights, type Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** Tokens of one chunk with its start and end. */
 export const chunkTokens = 77;
@@ -49,7 +50,7 @@ export async function encodePrompts(
   const session = await GraphSession.create(g.graph, {
     device,
     threads,
-    weightsFolder: checkpoint.folder,
+    weightsFolder: weightsFolder(checkpoint),
   });
   try {
     const encodeChunk = async ({ ids, weights }: PromptChunk): Promise<Float32Array> => {

@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
 import { AppError } from '../errors.ts';
 import { buildUnet } from '../models/unet.ts';
@@ -14,7 +15,7 @@ import {
   type Tensor,
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import { checkpointWeights, type Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** The sizes that a compiled UNet is fixed to. */
 export interface UnetShape {
@@ -77,7 +78,7 @@ export class UnetSession {
     const session = await GraphSession.create(graph, {
       device: settings.device,
       threads: settings.threads,
-      weightsFolder: checkpoint.folder,
+      weightsFolder: weightsFolder(checkpoint),
       sharesWeights: true,
       ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),
       ...(settings.device === 'webgpu' && {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { deriveUnetConfig, type UnetHeads } from '../../src/checkpoint/layout/unet-layout.ts';
 import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
-import type { Checkpoint } from '../../src/pipeline/checkpoint.ts';
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 
 /**
  * The large reference vectors made with the original PyTorch implementations lie beside the
@@ -27,5 +27,5 @@ export function readGoldenTable(name: string): unknown {
 export async function openGoldenUnet(name: string, heads: UnetHeads): Promise<Checkpoint> {
   const file = await openGolden(name);
   const architecture = { unet: deriveUnetConfig(file, heads) } as Checkpoint['architecture'];
-  return { file, architecture, folder, fileName: `${name}.safetensors` };
+  return { file, architecture, ldmConfig: undefined };
 }
