@@ -15,7 +15,7 @@ import {
  * How a CLIP text encoder's tensors are named: as by transformers (`CLIPTextModel`: SD 1.x, SDXL's
  * first) or by open_clip (`TextTransformer`: SD 2.x, SDXL's second).
  */
-type ClipTextNaming = 'transformers' | 'openclip';
+export type ClipTextNaming = 'transformers' | 'openclip';
 
 /** A CLIP text encoder. */
 export interface ClipTextConfig {
