@@ -59,6 +59,12 @@ export class GraphSession {
     }
   }
 
+  /** Compiles a model file, on the CPU. */
+  static async open(file: string, threads: number): Promise<GraphSession> {
+    const options = sessionOptions({ device: 'cpu', threads });
+    return new GraphSession(await InferenceSession.create(file, options), 'cpu');
+  }
+
   /**
    * Runs the graph once.
    * @param into tensors on the host that take the named outputs in place; one may share its memory
