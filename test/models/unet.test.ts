@@ -74,7 +74,7 @@ describe.each(variants)('%s as PyTorch computes it', (name, heads, inputNames) =
       g.output(`grad.${parameterNames[i]!}`, grad);
     });
     results = await runGraph(reference, g);
-  });
+  }, 60_000);
 
   it('predicts the same', () => {
     expect(relativeError(result('prediction'), reference.tensor('out.eps'))).toBeLessThan(1e-5);
