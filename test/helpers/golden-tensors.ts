@@ -7,7 +7,7 @@ export function readGoldenJson(name: string): unknown {
   return JSON.parse(readFileSync(new URL(name, golden), 'utf8'));
 }
 
-/** Every F32, F64 and I64 tensor of a trusted .safetensors file of test/golden, as numbers. */
+/** Every F32, F64, I16 and I64 tensor of a trusted .safetensors file of test/golden, as numbers. */
 export function readGoldenTensors(name: string): (tensor: string) => Float64Array {
   const file = readFileSync(new URL(name, golden));
   const headerLength = Number(file.readBigUInt64LE(0));
@@ -25,6 +25,7 @@ export function readGoldenTensors(name: string): (tensor: string) => Float64Arra
     const bytes = new Uint8Array(file.subarray(begin, end)).buffer;
     if (entry.dtype === 'F32') return Float64Array.from(new Float32Array(bytes));
     if (entry.dtype === 'F64') return new Float64Array(bytes);
+    if (entry.dtype === 'I16') return Float64Array.from(new Int16Array(bytes));
     return Float64Array.from(new BigInt64Array(bytes), Number);
   };
 }
