@@ -1,0 +1,256 @@
+import path from 'node:path';
+
+import { AppError } from '../errors.ts';
+import { isFloatDtype } from '../tensor/dtype.ts';
+import { type ClipTextSettings, clipLargeSettings, readClipSettings } from './clip-config.ts';
+import type { LdmConfig } from './ldm-config.ts';
+import {
+  clipHiddenSize,
+  type ClipTextConfig,
+  type ClipTextLocation,
+  clipTextShapes,
+  deriveClipTextConfig,
+} from './layout/clip-text-layout.ts';
+import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
+import {
+  deriveUnetConfig,
+  type UnetConfig,
+  type UnetHeads,
+  unetShapes,
+} from './layout/unet-layout.ts';
+import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
+import { type CheckpointFamily, recognize } from './recognize.ts';
+
+/** How the UNet was trained to predict noise. */
+export interface DiffusionConfig {
+  readonly predictionType: 'epsilon' | 'v_prediction';
+  /** First and last beta of the schedule that is linear in their square roots. */
+  readonly betaStart: number;
+  readonly betaEnd: number;
+  readonly timesteps: number;
+}
+
+/** A whole Stable Diffusion checkpoint: what its models look like and how they are to be run. */
+export interface Architecture {
+  readonly family: CheckpointFamily;
+  readonly unet: UnetConfig;
+  /** One; SDXL has two, whose outputs are joined. */
+  readonly textEncoders: readonly ClipTextConfig[];
+  readonly vae: VaeConfig;
+  readonly diffusion: DiffusionConfig;
+  /** What neither the tensors nor a config tell and was taken as usual, in sentences. */
+  readonly assumptions: readonly string[];
+  /** Why a concept cannot be erased from it and what to do; null if it can. */
+  readonly refusal: string | null;
+}
+
+/**
+ * Recognises a checkpoint and derives its configuration from its keys and shapes, completed by the
+ * LDM config beside it and by what its family fixes.
+ *
+ * @param ldmConfig the config beside the checkpoint, undefined if there is none.
+ * @throws AppError `model.unsupported` for a file that is no such checkpoint, `checkpoint.damaged` for
+ *   a missing tensor, `checkpoint.config` for a config that contradicts the tensors
+ */
+export async function readArchitecture(
+  source: TensorSource,
+  ldmConfig: LdmConfig | undefined,
+): Promise<Architecture> {
+  const recognition = recognize(source.tensors);
+  if (recognition.kind === 'other') {
+    throw new AppError(
+      'model.unsupported',
+      `"${path.basename(source.path)}" ${recognition.explanation}.`,
+    );
+  }
+  const { family } = recognition;
+  const assumptions: string[] = [];
+  const unet = deriveUnetConfig(source, unetHeads(family, ldmConfig));
+  const scaleFactor = ldmConfig?.scaleFactor ?? (family.startsWith('sdxl') ? 0.13025 : 0.18215);
+  const vae = deriveVaeConfig(source, scaleFactor);
+  requireAgreement(source, ldmConfig, { unet, vae });
+  if (!ldmConfig && family === 'sd1' && unet.modelChannels !== 320) {
+    assumptions.push('The UNet has 8 attention heads, as every SD 1.x (no .yaml says otherwise).');
+  }
+  const textEncoders = await readTextEncoders(source, family, ldmConfig);
+  const diffusion = readDiffusion(source, family, { ldmConfig, assumptions });
+  const parts = { family, unet, textEncoders, vae, diffusion, assumptions };
+  return { ...parts, refusal: findRefusal(source, parts) };
+}
+
+/**
+ * Names and shapes of every tensor that a checkpoint's models are run with; further tensors of the
+ * file (EMA copies, position ids, whatever a merge left) are only carried along.
+ */
+export function* modelShapes(architecture: Omit<Architecture, 'refusal'>): Generator<NamedShape> {
+  yield* unetShapes(architecture.unet);
+  for (const encoder of architecture.textEncoders) yield* clipTextShapes(encoder);
+  yield* vaeShapes(architecture.vae);
+}
+
+/**
+ * Refuses a checkpoint that a concept cannot be erased from.
+ *
+ * @throws AppError `model.unsupported` with the reason
+ */
+export function requireErasable(source: TensorSource, { refusal }: Architecture): void {
+  if (refusal === null) return;
+  throw new AppError('model.unsupported', `"${path.basename(source.path)}": ${refusal}`);
+}
+
+/** `UNetModel` takes `num_head_channels` where it is given and not -1, `num_heads` otherwise. */
+function unetHeads(family: CheckpointFamily, ldmConfig: LdmConfig | undefined): UnetHeads {
+  const { num_heads: numHeads = -1, num_head_channels: numHeadChannels = -1 } =
+    ldmConfig?.unet ?? {};
+  if (numHeadChannels > 0) return { numHeadChannels };
+  if (numHeads > 0) return { numHeads };
+  return family === 'sd1' ? { numHeads: 8 } : { numHeadChannels: 64 };
+}
+
+async function readTextEncoders(
+  source: TensorSource,
+  family: CheckpointFamily,
+  ldmConfig: LdmConfig | undefined,
+): Promise<ClipTextConfig[]> {
+  const encoders: ClipTextConfig[] = [];
+  for (const location of locateTextEncoders(source, family)) {
+    const settings =
+      location.layout === 'openclip'
+        ? openClipSettings(clipHiddenSize(source, location))
+        : await transformersSettings(source, ldmConfig);
+    encoders.push(deriveClipTextConfig(source, location, settings));
+  }
+  return encoders;
+}
+
+function locateTextEncoders(source: TensorSource, family: CheckpointFamily): ClipTextLocation[] {
+  const transformers = (prefix: string): ClipTextLocation => {
+    // Files written by newer versions of transformers lack the inner name.
+    const isNested = source.tensors.has(`${prefix}text_model.embeddings.token_embedding.weight`);
+    return { layout: 'transformers', keyPrefix: isNested ? `${prefix}text_model.` : prefix };
+  };
+  switch (family) {
+    case 'sd1':
+      return [transformers('cond_stage_model.transformer.')];
+    case 'sd2':
+      return [{ layout: 'openclip', keyPrefix: 'cond_stage_model.model.' }];
+    case 'sdxl':
+      return [
+        transformers('conditioner.embedders.0.transformer.'),
+        { layout: 'openclip', keyPrefix: 'conditioner.embedders.1.model.' },
+      ];
+    case 'sdxl-refiner':
+      return [{ layout: 'openclip', keyPrefix: 'conditioner.embedders.0.model.' }];
+  }
+}
+
+/** Every open_clip text encoder has heads of 64 channels (ViT-H: 16, bigG: 20). */
+function openClipSettings(hiddenSize: number): ClipTextSettings {
+  return { hiddenSize, heads: hiddenSize / 64, activation: 'gelu', layerNormEps: 1e-5 };
+}
+
+async function transformersSettings(
+  source: TensorSource,
+  ldmConfig: LdmConfig | undefined,
+): Promise<ClipTextSettings> {
+  const version = ldmConfig?.textEncoderVersion;
+  if (version === undefined) return clipLargeSettings;
+  const settings = await readClipSettings(source.path, version);
+  if (settings) return settings;
+  throw new AppError(
+    'checkpoint.config',
+    `"${ldmConfig?.path ?? ''}" names the text encoder ${JSON.stringify(version)}, but "${path.join(version, 'config.json')}" is not in the checkpoint's folder. Put it there.`,
+  );
+}
+
+function readDiffusion(
+  source: TensorSource,
+  family: CheckpointFamily,
+  known: { ldmConfig: LdmConfig | undefined; assumptions: string[] },
+): DiffusionConfig {
+  const { ldmConfig, assumptions } = known;
+  const { linearStart = 0.00085, linearEnd = 0.012, timesteps = 1000 } = ldmConfig ?? {};
+  const schedule = { betaStart: linearStart, betaEnd: linearEnd, timesteps };
+  // Some v-prediction models carry an empty tensor of this name for hosts that read no config.
+  if (source.tensors.has('v_pred')) return { predictionType: 'v_prediction', ...schedule };
+  if (ldmConfig) return { predictionType: ldmConfig.predictionType, ...schedule };
+  assumptions.push(
+    family === 'sd2'
+      ? 'The model predicts noise (epsilon), as SD 2.x base models do. If it is a 768-v model, put its v2-inference-v.yaml beside it under the same name.'
+      : 'The model predicts noise (epsilon), as usual in its family (no .yaml says otherwise).',
+  );
+  return { predictionType: 'epsilon', ...schedule };
+}
+
+/** A config for another model would give the wrong heads or schedule without any error. */
+function requireAgreement(
+  source: TensorSource,
+  ldmConfig: LdmConfig | undefined,
+  { unet, vae }: { unet: UnetConfig; vae: VaeConfig },
+): void {
+  if (!ldmConfig) return;
+  const { unet: unetParams, vae: vaeParams } = ldmConfig;
+  const claims: [name: string, inConfig: number | readonly number[] | undefined, inFile: number][] =
+    [
+      ['unet_config in_channels', unetParams.in_channels, unet.inChannels],
+      ['unet_config out_channels', unetParams.out_channels, unet.outChannels],
+      ['unet_config model_channels', unetParams.model_channels, unet.modelChannels],
+      ['unet_config context_dim', unetParams.context_dim, unet.contextDim],
+      ['first_stage_config ch', vaeParams.ddconfig?.ch, vae.ch],
+      ['first_stage_config z_channels', vaeParams.ddconfig?.z_channels, vae.zChannels],
+    ];
+  for (const [name, inConfig, inFile] of claims) {
+    if (inConfig === undefined || [inConfig].flat().every((value) => value === inFile)) continue;
+    throw new AppError(
+      'checkpoint.config',
+      `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile}: it is the config of another model. Replace it with the right one, or remove it.`,
+    );
+  }
+}
+
+function findRefusal(
+  source: TensorSource,
+  architecture: Omit<Architecture, 'refusal'>,
+): string | null {
+  const { family, unet } = architecture;
+  return familyRefusal(family) ?? unetRefusal(unet) ?? precisionRefusal(source, architecture);
+}
+
+function familyRefusal(family: CheckpointFamily): string | null {
+  switch (family) {
+    case 'sd1':
+      return null;
+    case 'sd2':
+      return 'erasing from Stable Diffusion 2.x is not supported yet. Use a Stable Diffusion 1.x checkpoint.';
+    case 'sdxl':
+      return 'erasing from SDXL is not supported yet. Use a Stable Diffusion 1.x checkpoint.';
+    case 'sdxl-refiner':
+      return 'this is the SDXL refiner, which only finishes images of a base model. Use a Stable Diffusion 1.x checkpoint.';
+  }
+}
+
+function unetRefusal({ inChannels, outChannels, admInChannels }: UnetConfig): string | null {
+  if (inChannels === 9) {
+    return 'this is an inpainting model (its UNet takes 9 channels). Erase the concept from the base model that it was made from.';
+  }
+  if (inChannels === 8) {
+    return 'this is an instruct-pix2pix model (its UNet takes 8 channels). Erase the concept from a text-to-image model.';
+  }
+  if (inChannels !== 4 || outChannels !== 4 || admInChannels !== null) {
+    return `its UNet takes ${inChannels} and gives ${outChannels} channels${admInChannels === null ? '' : ' under an added condition'}, where a text-to-image model has 4 and 4. Use a text-to-image model.`;
+  }
+  return null;
+}
+
+function precisionRefusal(
+  source: TensorSource,
+  architecture: Omit<Architecture, 'refusal'>,
+): string | null {
+  for (const [name] of modelShapes(architecture)) {
+    const dtype = source.tensors.get(name)?.dtype;
+    if (dtype !== undefined && !isFloatDtype(dtype)) {
+      return `its tensor "${name}" is ${dtype}: the model is quantised, and training needs F16, BF16 or F32. Use the original model.`;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,77 @@
+import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { pathExists } from './output-path.ts';
+
+/**
+ * The name under which a file is written until it is whole: in the same folder, with an ending that
+ * no host lists, and this process's id, by which a later process knows what was abandoned.
+ */
+export function temporaryPathOf(finalPath: string): string {
+  return `${finalPath}.${process.pid}.part`;
+}
+
+/** Removes what killed processes left of earlier attempts to write the same file. */
+export async function removeAbandoned(finalPath: string): Promise<void> {
+  const { dir, base } = path.parse(finalPath);
+  const names = await readdir(dir || '.').catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(`${base}.`)) continue;
+    const processId = /^\.(\d+)\.part$/.exec(name.slice(base.length))?.[1];
+    if (processId !== undefined && !isRunning(Number(processId))) {
+      await rm(path.join(dir, name), { force: true });
+    }
+  }
+}
+
+/** Whether another process of this id runs. Ids repeat (in containers always): it may be our own. */
+function isRunning(processId: number): boolean {
+  if (processId === process.pid) return false;
+  try {
+    return process.kill(processId, 0);
+  } catch (error) {
+    // EPERM: it runs, but under another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/**
+ * Gives a finished file its final name, without ever replacing a file of that name.
+ *
+ * A hard link is the one portable operation that fails if the name was taken meanwhile; `rename`
+ * would replace. Where there are no hard links (exFAT, some network shares) the name is looked up
+ * right before renaming.
+ *
+ * @throws Error with code `EEXIST` if the name is taken; the temporary file is then still there
+ */
+export async function publishFile(temporaryPath: string, finalPath: string): Promise<void> {
+  try {
+    await link(temporaryPath, finalPath);
+  } catch (error) {
+    if (!isWithoutHardLinks(error)) throw error;
+    if (await pathExists(finalPath)) {
+      throw Object.assign(new Error(`file exists: ${finalPath}`), { code: 'EEXIST' });
+    }
+    await rename(temporaryPath, finalPath);
+  }
+  await rm(temporaryPath, { force: true });
+}
+
+function isWithoutHardLinks(error: unknown): boolean {
+  const codes: unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
+  return error instanceof Error && 'code' in error && codes.includes(error.code);
+}
+
+/** Flushes a folder's list of names, so that a new name survives a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // Windows cannot open folders; it writes names through by itself.
+  }
+}

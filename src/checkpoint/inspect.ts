@@ -1,0 +1,118 @@
+import path from 'node:path';
+
+import { elementCount } from '../tensor/shape.ts';
+import { type Architecture, readArchitecture } from './architecture.ts';
+import { readLdmConfig } from './ldm-config.ts';
+import { clipTextShapes } from './layout/clip-text-layout.ts';
+import { type NamedShape, type TensorSource } from './layout/named-shapes.ts';
+import { unetShapes } from './layout/unet-layout.ts';
+import { vaeShapes } from './layout/vae-layout.ts';
+import { readProvenance } from './provenance.ts';
+import { type CheckpointFamily, type OtherFamily, recognize } from './recognize.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts';
+
+/** One of the models in a checkpoint. */
+export interface PartDescription {
+  readonly parameters: number;
+  readonly bytes: number;
+  /** Data types of its tensors: `F16`, or several where they differ. */
+  readonly precisions: readonly string[];
+}
+
+/** What `inspect` tells of a file; plain data for JSON. */
+export interface CheckpointDescription {
+  readonly file: string;
+  readonly bytes: number;
+  readonly tensorCount: number;
+  readonly family: CheckpointFamily | OtherFamily;
+  readonly precisions: readonly string[];
+  /** Parameters of all tensors, EMA copies included. */
+  readonly parameters: number;
+  /** Null where the file is no whole checkpoint. */
+  readonly parts: {
+    readonly unet: PartDescription;
+    readonly textEncoders: readonly PartDescription[];
+    readonly vae: PartDescription;
+  } | null;
+  readonly architecture: Omit<Architecture, 'family' | 'refusal'> | null;
+  /** The LDM config beside it, if there is one. */
+  readonly configFile: string | null;
+  readonly hasEma: boolean;
+  /** How it was made, if it is a scrubbed model. */
+  readonly eraseConcept: Readonly<Record<string, unknown>> | null;
+  readonly erasing: { readonly supported: boolean; readonly reason: string | null };
+}
+
+/**
+ * Describes a model file from its header and the config beside it; no weight is read.
+ *
+ * @throws AppError `checkpoint.not-found`, `checkpoint.not-safetensors`, `checkpoint.damaged`,
+ *   `checkpoint.config`; `model.unsupported` for a checkpoint whose layers have an unknown form
+ */
+export async function inspectCheckpoint(filePath: string): Promise<CheckpointDescription> {
+  const file = await openSafetensors(filePath);
+  try {
+    const recognition = recognize(file.tensors);
+    if (recognition.kind === 'checkpoint') return await describeCheckpoint(file);
+    return {
+      ...describeFile(file),
+      family: recognition.family,
+      parts: null,
+      architecture: null,
+      configFile: null,
+      erasing: { supported: false, reason: `the file ${recognition.explanation}.` },
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+async function describeCheckpoint(file: SafetensorsFile): Promise<CheckpointDescription> {
+  const ldmConfig = await readLdmConfig(file.path);
+  const { family, refusal, ...architecture } = await readArchitecture(file, ldmConfig);
+  return {
+    ...describeFile(file),
+    family,
+    parts: {
+      unet: describePart(file, unetShapes(architecture.unet)),
+      textEncoders: architecture.textEncoders.map((encoder) =>
+        describePart(file, clipTextShapes(encoder)),
+      ),
+      vae: describePart(file, vaeShapes(architecture.vae)),
+    },
+    architecture,
+    configFile: ldmConfig ? path.basename(ldmConfig.path) : null,
+    erasing: { supported: refusal === null, reason: refusal },
+  };
+}
+
+function describeFile(file: SafetensorsFile) {
+  const infos = [...file.tensors.values()];
+  return {
+    file: path.basename(file.path),
+    bytes: file.fileBytes,
+    tensorCount: infos.length,
+    precisions: sortedByUse(infos),
+    parameters: infos.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    hasEma: infos.some(({ name }) => name.startsWith('model_ema.')),
+    eraseConcept: readProvenance(file.metadata),
+  };
+}
+
+function describePart(source: TensorSource, shapes: Iterable<NamedShape>): PartDescription {
+  const infos = [...shapes].flatMap(([name]) => source.tensors.get(name) ?? []);
+  return {
+    parameters: infos.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    bytes: infos.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    precisions: sortedByUse(infos),
+  };
+}
+
+/** Data types, the one with most bytes first. */
+function sortedByUse(infos: readonly { dtype: string; byteLength: number }[]): string[] {
+  const bytes = new Map<string, number>();
+  for (const { dtype, byteLength } of infos) {
+    bytes.set(dtype, (bytes.get(dtype) ?? 0) + byteLength);
+  }
+  return [...bytes].sort(([, a], [, b]) => b - a).map(([dtype]) => dtype);
+}

@@ -1,0 +1,149 @@
+import path from 'node:path';
+
+import { AppError } from '../../errors.ts';
+import type { ClipTextSettings } from '../clip-config.ts';
+import {
+  dimension,
+  linear,
+  type NamedShape,
+  norm,
+  requireShapes,
+  type TensorSource,
+} from './named-shapes.ts';
+
+/**
+ * How a CLIP text encoder's tensors are named: as by transformers (`CLIPTextModel`: SD 1.x, SDXL's
+ * first) or by open_clip (`TextTransformer`: SD 2.x, SDXL's second).
+ */
+export type ClipTextNaming = 'transformers' | 'openclip';
+
+/** A CLIP text encoder. */
+export interface ClipTextConfig {
+  readonly layout: ClipTextNaming;
+  /** What stands before every key, with the last dot. */
+  readonly keyPrefix: string;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly intermediateSize: number;
+  readonly activation: 'quick_gelu' | 'gelu';
+  readonly vocabSize: number;
+  /** Longest prompt in tokens, start and end included: 77. */
+  readonly maxPositions: number;
+  readonly layerNormEps: number;
+}
+
+/** Where a text encoder is in the checkpoint. */
+export interface ClipTextLocation {
+  readonly layout: ClipTextNaming;
+  readonly keyPrefix: string;
+}
+
+/**
+ * The configuration of a text encoder from its keys and shapes; every tensor that follows from it is
+ * then checked to be there.
+ *
+ * @param settings what the tensors do not tell; its `hiddenSize` must be the tensors'.
+ * @throws AppError `checkpoint.damaged`, `model.unsupported`, `checkpoint.config`
+ */
+export function deriveClipTextConfig(
+  source: TensorSource,
+  location: ClipTextLocation,
+  settings: ClipTextSettings,
+): ClipTextConfig {
+  const names = keyNames(location);
+  const config: ClipTextConfig = {
+    ...location,
+    ...settings,
+    layers: countLayers(source, location),
+    hiddenSize: dimension(source, names.tokens, 1),
+    intermediateSize: dimension(source, `${names.layer(0)}${names.mlpIn}.weight`, 0),
+    vocabSize: dimension(source, names.tokens, 0),
+    maxPositions: dimension(source, names.positions, 0),
+  };
+  requireShapes(source, clipTextShapes(config));
+  requireFittingSettings(source, config, settings);
+  return config;
+}
+
+/** Width of a text encoder's hidden states, from its token embedding. */
+export function clipHiddenSize(source: TensorSource, location: ClipTextLocation): number {
+  return dimension(source, keyNames(location).tokens, 1);
+}
+
+function requireFittingSettings(
+  source: TensorSource,
+  config: ClipTextConfig,
+  settings: ClipTextSettings,
+): void {
+  const { hiddenSize, heads } = config;
+  const isDivisible = Number.isInteger(heads) && hiddenSize % heads === 0;
+  if (hiddenSize === settings.hiddenSize && isDivisible) return;
+  throw new AppError(
+    'checkpoint.config',
+    `checkpoint "${path.basename(source.path)}": its text encoder is ${hiddenSize} wide, but its settings are for a width of ${settings.hiddenSize} with ${heads} heads. Put the model's LDM config (same name, .yaml) beside it, and the folder with the text encoder's config.json that it names.`,
+  );
+}
+
+function keyNames({ layout, keyPrefix }: ClipTextLocation) {
+  return layout === 'transformers'
+    ? {
+        tokens: `${keyPrefix}embeddings.token_embedding.weight`,
+        positions: `${keyPrefix}embeddings.position_embedding.weight`,
+        layer: (index: number) => `${keyPrefix}encoder.layers.${index}.`,
+        norms: ['layer_norm1', 'layer_norm2'],
+        attentionOut: 'self_attn.out_proj',
+        mlpIn: 'mlp.fc1',
+        mlpOut: 'mlp.fc2',
+        finalNorm: `${keyPrefix}final_layer_norm`,
+      }
+    : {
+        tokens: `${keyPrefix}token_embedding.weight`,
+        positions: `${keyPrefix}positional_embedding`,
+        layer: (index: number) => `${keyPrefix}transformer.resblocks.${index}.`,
+        norms: ['ln_1', 'ln_2'],
+        attentionOut: 'attn.out_proj',
+        mlpIn: 'mlp.c_fc',
+        mlpOut: 'mlp.c_proj',
+        finalNorm: `${keyPrefix}ln_final`,
+      };
+}
+
+function countLayers(source: TensorSource, location: ClipTextLocation): number {
+  const { layer, mlpIn } = keyNames(location);
+  let layers = 0;
+  while (source.tensors.has(`${layer(layers)}${mlpIn}.weight`)) layers++;
+  return layers;
+}
+
+/**
+ * Every tensor of a text encoder's hidden states with its shape. Position ids, the text projection
+ * and the logit scale are left out: not every file has them.
+ */
+export function* clipTextShapes(config: ClipTextConfig): Generator<NamedShape> {
+  const { hiddenSize, intermediateSize } = config;
+  const names = keyNames(config);
+  yield [names.tokens, [config.vocabSize, hiddenSize]];
+  yield [names.positions, [config.maxPositions, hiddenSize]];
+  for (let index = 0; index < config.layers; index++) {
+    const prefix = names.layer(index);
+    for (const name of names.norms) yield* norm(prefix + name, hiddenSize);
+    yield* queryKeyValueShapes(prefix, config);
+    yield* linear(prefix + names.attentionOut, hiddenSize, hiddenSize);
+    yield* linear(prefix + names.mlpIn, intermediateSize, hiddenSize);
+    yield* linear(prefix + names.mlpOut, hiddenSize, intermediateSize);
+  }
+  yield* norm(names.finalNorm, hiddenSize);
+}
+
+function* queryKeyValueShapes(prefix: string, config: ClipTextConfig): Generator<NamedShape> {
+  const { hiddenSize } = config;
+  if (config.layout === 'openclip') {
+    yield [`${prefix}attn.in_proj_weight`, [3 * hiddenSize, hiddenSize]];
+    yield [`${prefix}attn.in_proj_bias`, [3 * hiddenSize]];
+    return;
+  }
+  for (const name of ['q_proj', 'k_proj', 'v_proj']) {
+    yield* linear(`${prefix}self_attn.${name}`, hiddenSize, hiddenSize);
+  }
+}

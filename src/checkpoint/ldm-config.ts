@@ -1,0 +1,115 @@
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+import { AppError } from '../errors.ts';
+import { configPathOf } from './output-path.ts';
+import { readConfigText } from './read-text.ts';
+
+const count = z.int().min(1).max(1_000_000);
+const heads = z.int().min(-1).max(4096);
+const beta = z.number().gt(0).lt(1);
+
+const unetParams = z
+  .looseObject({
+    in_channels: count,
+    out_channels: count,
+    model_channels: count,
+    context_dim: z.union([count, z.array(count)]),
+    num_heads: heads,
+    num_head_channels: heads,
+  })
+  .partial();
+
+const textEncoderParams = z.looseObject({ version: z.string().min(1) }).partial();
+
+const vaeParams = z
+  .looseObject({ ddconfig: z.looseObject({ ch: count, z_channels: count }).partial() })
+  .partial();
+
+const component = <T extends z.ZodType>(params: T) =>
+  z.looseObject({ target: z.string(), params }).partial();
+
+const modelParams = z
+  .looseObject({
+    parameterization: z.enum(['eps', 'v']),
+    linear_start: beta,
+    linear_end: beta,
+    beta_schedule: z.literal('linear'),
+    timesteps: z.int().min(1).max(100_000),
+    scale_factor: z.number().positive(),
+    unet_config: component(unetParams),
+    first_stage_config: component(vaeParams),
+    cond_stage_config: component(textEncoderParams),
+  })
+  .partial();
+
+const ldmSchema = z.looseObject({ model: z.looseObject({ params: modelParams }) });
+
+/** The part of an LDM config (CompVis' `v1-inference.yaml` and its kin) that changes the model. */
+export interface LdmConfig {
+  readonly path: string;
+  readonly predictionType: 'epsilon' | 'v_prediction';
+  readonly linearStart: number | undefined;
+  readonly linearEnd: number | undefined;
+  readonly timesteps: number | undefined;
+  readonly scaleFactor: number | undefined;
+  readonly unet: z.infer<typeof unetParams>;
+  readonly vae: z.infer<typeof vaeParams>;
+  /** Name or folder of the transformers CLIP model (`cond_stage_config.params.version`). */
+  readonly textEncoderVersion: string | undefined;
+}
+
+/**
+ * The LDM config beside a checkpoint (same name, `.yaml`), as A1111 looks it up; undefined if there
+ * is none.
+ *
+ * @throws AppError `checkpoint.config` if it is not such a config or asks for what is not supported
+ */
+export async function readLdmConfig(checkpointPath: string): Promise<LdmConfig | undefined> {
+  const path = configPathOf(checkpointPath);
+  const text = await readConfigText(path);
+  return text === undefined ? undefined : parseLdmConfig(text, path);
+}
+
+/**
+ * Reads the text of an LDM config.
+ *
+ * @param path for messages.
+ * @throws AppError `checkpoint.config`
+ */
+export function parseLdmConfig(text: string, path: string): LdmConfig {
+  const result = ldmSchema.safeParse(parseYaml(text, path));
+  if (!result.success) {
+    throw configError(path, z.prettifyError(result.error).replaceAll('\n', ' '));
+  }
+  const { params } = result.data.model;
+  return {
+    path,
+    predictionType: params.parameterization === 'v' ? 'v_prediction' : 'epsilon',
+    linearStart: params.linear_start,
+    linearEnd: params.linear_end,
+    timesteps: params.timesteps,
+    scaleFactor: params.scale_factor,
+    unet: params.unet_config?.params ?? {},
+    vae: params.first_stage_config?.params ?? {},
+    textEncoderVersion: params.cond_stage_config?.params?.version,
+  };
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    // LDM configs hold no aliases; the cap stops texts that unfold to gigabytes. Python's tags
+    // (`!!python/…`) stay plain values, without a warning on the terminal.
+    return parse(text, { maxAliasCount: 20, logLevel: 'error' });
+  } catch (cause) {
+    throw configError(path, cause instanceof Error ? cause.message : 'it cannot be parsed', cause);
+  }
+}
+
+function configError(path: string, detail: string, cause?: unknown): AppError {
+  return new AppError(
+    'checkpoint.config',
+    `"${path}" is not an LDM config that fits: ${detail}. Correct it, or remove it for the defaults of the model's family.`,
+    { cause },
+  );
+}

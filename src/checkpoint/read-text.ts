@@ -1,0 +1,36 @@
+import { open } from 'node:fs/promises';
+
+import { AppError } from '../errors.ts';
+
+/** Configs of models take 2 to 5 KB; a file far beyond that is something else. */
+export const MAX_CONFIG_BYTES = 256 * 1024;
+
+/**
+ * The text of a small file; undefined if there is none.
+ *
+ * @throws AppError `checkpoint.config` if it is larger than {@link MAX_CONFIG_BYTES} or unreadable
+ */
+export async function readConfigText(filePath: string): Promise<string | undefined> {
+  try {
+    const handle = await open(filePath, 'r');
+    try {
+      const { size } = await handle.stat();
+      if (size > MAX_CONFIG_BYTES) {
+        throw new AppError(
+          'checkpoint.config',
+          `"${filePath}" has ${size} bytes; a model's config has at most ${MAX_CONFIG_BYTES}.`,
+        );
+      }
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new AppError('checkpoint.config', `"${filePath}" cannot be read (${String(code)}).`, {
+      cause: error,
+    });
+  }
+}

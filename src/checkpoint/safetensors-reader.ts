@@ -1,0 +1,232 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { AppError } from '../errors.ts';
+import { decodeFloats, isFloatDtype } from '../tensor/dtype.ts';
+import {
+  LENGTH_PREFIX_BYTES,
+  parseSafetensorsHeader,
+  readHeaderLength,
+  type SafetensorsHeader,
+  type TensorInfo,
+  type TensorTable,
+} from './safetensors-header.ts';
+
+/** A safetensors file open for reading: its header in memory, its weights on disk. */
+export interface SafetensorsFile {
+  readonly path: string;
+  readonly fileBytes: number;
+  /** Every tensor by name, in the order of the header. */
+  readonly tensors: TensorTable;
+  readonly metadata: ReadonlyMap<string, string>;
+  /**
+   * The raw bytes of a tensor in a buffer of its own.
+   *
+   * @throws AppError `checkpoint.damaged` if there is no such tensor or the file was cut off meanwhile
+   */
+  readTensor(name: string): Promise<Uint8Array>;
+  /**
+   * A tensor of a floating type as float32, row-major.
+   *
+   * @throws AppError as `readTensor`, and `model.unsupported` for other types
+   */
+  readFloat32(name: string): Promise<Float32Array>;
+  /**
+   * The bytes from `offset` of the file on, in pieces of at most `chunkBytes`. The pieces share one
+   * buffer: each is valid until the next is asked for.
+   */
+  chunks(offset: number, byteLength: number, chunkBytes?: number): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Large enough for the disk's full speed, small beside any tensor that matters. */
+export const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/** One `read` is limited to 2 GiB by Node; an embedding in float32 may come near. */
+const MAX_READ_BYTES = 1024 ** 3;
+
+/**
+ * Opens a safetensors file read-only and checks its header.
+ *
+ * @throws AppError `checkpoint.not-found`, `checkpoint.not-safetensors`, `checkpoint.damaged`
+ */
+export async function openSafetensors(filePath: string): Promise<SafetensorsFile> {
+  const fileName = path.basename(filePath);
+  await requireRegularFile(filePath);
+  refusePickleName(fileName);
+  const handle = await openForReading(filePath);
+  try {
+    const { size: fileBytes } = await handle.stat();
+    const header = await readHeader(handle, fileBytes, fileName);
+    return new OpenSafetensors(handle, filePath, { ...header, fileBytes });
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+class OpenSafetensors implements SafetensorsFile {
+  readonly path: string;
+  readonly fileBytes: number;
+  readonly tensors: TensorTable;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #handle: FileHandle;
+
+  constructor(
+    handle: FileHandle,
+    filePath: string,
+    content: SafetensorsHeader & { fileBytes: number },
+  ) {
+    this.#handle = handle;
+    this.path = filePath;
+    this.fileBytes = content.fileBytes;
+    this.tensors = content.tensors;
+    this.metadata = content.metadata;
+  }
+
+  async readTensor(name: string): Promise<Uint8Array> {
+    const { fileOffset, byteLength } = this.#info(name);
+    const bytes = new Uint8Array(byteLength);
+    await this.#fill(bytes, fileOffset);
+    return bytes;
+  }
+
+  async readFloat32(name: string): Promise<Float32Array> {
+    const { dtype } = this.#info(name);
+    if (!isFloatDtype(dtype)) {
+      throw new AppError(
+        'model.unsupported',
+        `checkpoint "${path.basename(this.path)}": tensor "${name}" is ${dtype}, where F16, BF16, F32 or F64 is needed. Use a version of the model that is not quantised.`,
+      );
+    }
+    return decodeFloats(dtype, await this.readTensor(name));
+  }
+
+  async *chunks(
+    offset: number,
+    byteLength: number,
+    chunkBytes = CHUNK_BYTES,
+  ): AsyncGenerator<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(chunkBytes, byteLength));
+    const end = offset + byteLength;
+    for (let position = offset; position < end; position += buffer.byteLength) {
+      const chunk = buffer.subarray(0, Math.min(buffer.byteLength, end - position));
+      await this.#fill(chunk, position);
+      yield chunk;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #info(name: string): TensorInfo {
+    const info = this.tensors.get(name);
+    if (info) return info;
+    throw new AppError(
+      'checkpoint.damaged',
+      `checkpoint "${path.basename(this.path)}" has no tensor "${name}". Copy or download the file again.`,
+    );
+  }
+
+  async #fill(target: Uint8Array, fileOffset: number): Promise<void> {
+    if ((await readFully(this.#handle, target, fileOffset)) === target.byteLength) return;
+    throw new AppError(
+      'checkpoint.damaged',
+      `checkpoint "${path.basename(this.path)}" became shorter while it was read. Do not change a model's file while it is in use.`,
+    );
+  }
+}
+
+async function readHeader(
+  handle: FileHandle,
+  fileBytes: number,
+  fileName: string,
+): Promise<SafetensorsHeader> {
+  const start = new Uint8Array(Math.min(LENGTH_PREFIX_BYTES, fileBytes));
+  await readFully(handle, start, 0);
+  refuseOtherFormat(start, fileName);
+  const json = new Uint8Array(readHeaderLength(start, fileBytes, fileName));
+  await readFully(handle, json, LENGTH_PREFIX_BYTES);
+  return parseSafetensorsHeader(json, fileBytes, fileName);
+}
+
+/** Fills `target` from `fileOffset` on; the number of bytes read is smaller at the file's end. */
+async function readFully(
+  handle: FileHandle,
+  target: Uint8Array,
+  fileOffset: number,
+): Promise<number> {
+  let done = 0;
+  while (done < target.byteLength) {
+    const length = Math.min(target.byteLength - done, MAX_READ_BYTES);
+    const { bytesRead } = await handle.read(target, done, length, fileOffset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
+/** Asked before opening: opening a named pipe would wait for ever. */
+async function requireRegularFile(filePath: string): Promise<void> {
+  const stats = await stat(filePath).catch((cause: unknown) => {
+    throw unreadable(filePath, cause);
+  });
+  if (stats.isDirectory()) {
+    throw new AppError(
+      'checkpoint.not-safetensors',
+      `"${filePath}" is a folder. Give one .safetensors file that holds the whole model; a diffusers folder must be converted to a single file first.`,
+    );
+  }
+  if (!stats.isFile()) {
+    throw new AppError('checkpoint.not-safetensors', `"${filePath}" is not a regular file.`);
+  }
+}
+
+async function openForReading(filePath: string): Promise<FileHandle> {
+  try {
+    return await open(filePath, constants.O_RDONLY);
+  } catch (cause) {
+    throw unreadable(filePath, cause);
+  }
+}
+
+function unreadable(filePath: string, cause: unknown): AppError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  const detail =
+    code === 'ENOENT' || code === 'ENOTDIR'
+      ? 'does not exist. Check the path'
+      : `cannot be read (${code}). Check its permissions and the disk`;
+  return new AppError('checkpoint.not-found', `checkpoint "${filePath}" ${detail}.`, { cause });
+}
+
+const pickleExtensions = ['.ckpt', '.pt', '.pth', '.bin', '.pkl'];
+
+function refusePickleName(fileName: string): void {
+  const extension = path.extname(fileName).toLowerCase();
+  if (pickleExtensions.includes(extension)) throw pickle(fileName, `a ${extension} file`);
+}
+
+/** Files of other formats are often renamed to .safetensors: their first bytes tell. */
+function refuseOtherFormat(start: Uint8Array, fileName: string): void {
+  const text = Buffer.from(start).toString('latin1');
+  // PyTorch writes zip archives since 1.6; before, a bare pickle of protocol 2 to 5. In a small
+  // enough length of a safetensors header the last four bytes are zero, so neither can be one.
+  if (text.startsWith('PK\x03\x04') || /^\x80[\x02-\x05].{2}(?!\0{4})/s.test(text)) {
+    throw pickle(fileName, 'by its content a PyTorch pickle');
+  }
+  if (text.startsWith('GGUF')) {
+    throw new AppError(
+      'checkpoint.not-safetensors',
+      `checkpoint "${fileName}" is a GGUF file: its weights are quantised and cannot be trained. Use the original .safetensors model.`,
+    );
+  }
+}
+
+function pickle(fileName: string, what: string): AppError {
+  return new AppError(
+    'checkpoint.not-safetensors',
+    `checkpoint "${fileName}" is ${what}, which can run code when it is loaded, so it is not opened here. Convert it first: in the web UI's "Checkpoint Merger" tab choose it as model A with interpolation "No interpolation" and format "safetensors", then give the result.`,
+  );
+}

@@ -1,0 +1,170 @@
+/**
+ * Writes a checkpoint of Stable Diffusion 1.5's size and layout with random weights (float16, about
+ * 2 GB): what loading, training and writing cost does not depend on the values.
+ *
+ *   tsx test/bench/make-full-size.ts FILE [--seed S]
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+
+import { clipLargeSettings } from '../../src/checkpoint/clip-config.ts';
+import {
+  type ClipTextConfig,
+  clipTextShapes,
+} from '../../src/checkpoint/layout/clip-text-layout.ts';
+import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
+import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
+import { type VaeConfig, vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import {
+  serializeSafetensorsHeader,
+  type TensorInfo,
+} from '../../src/checkpoint/safetensors-header.ts';
+import { dtypeBytes, encodeFloats } from '../../src/tensor/dtype.ts';
+import { elementCount } from '../../src/tensor/shape.ts';
+
+/** CompVis/stable-diffusion, configs/stable-diffusion/v1-inference.yaml. */
+const unet: UnetConfig = {
+  inChannels: 4,
+  outChannels: 4,
+  modelChannels: 320,
+  channelMult: [1, 2, 4, 4],
+  numResBlocks: [2, 2, 2, 2],
+  inputDepths: [0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0],
+  middleDepth: 1,
+  outputDepths: [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+  heads: { numHeads: 8 },
+  contextDim: 768,
+  admInChannels: null,
+  useLinearProjection: false,
+};
+
+const vae: VaeConfig = {
+  ch: 128,
+  chMult: [1, 2, 4, 4],
+  numResBlocks: 2,
+  imageChannels: 3,
+  zChannels: 4,
+  embedDim: 4,
+  attentionLevels: [],
+  scaleFactor: 0.18215,
+};
+
+const TEXT_PREFIX = 'cond_stage_model.transformer.text_model.';
+
+const clip: ClipTextConfig = {
+  ...clipLargeSettings,
+  layout: 'transformers',
+  keyPrefix: TEXT_PREFIX,
+  layers: 12,
+  intermediateSize: 3072,
+  vocabSize: 49408,
+  maxPositions: 77,
+};
+
+/** Not a power of two, so that the rows of a weight do not repeat. */
+const POOL_VALUES = 4_194_301;
+
+/** Elements encoded and written at a time. */
+const PIECE_ELEMENTS = 1 << 20;
+
+/** Standard normal values (Box and Muller), from which every tensor takes a stretch. */
+function makePool(seed: number): Float32Array {
+  const random = xoroshiro128plus(seed);
+  const pool = new Float32Array(POOL_VALUES);
+  for (let i = 0; i < POOL_VALUES; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniformFloat64(random)));
+    const angle = 2 * Math.PI * uniformFloat64(random);
+    pool[i] = radius * Math.cos(angle);
+    if (i + 1 < POOL_VALUES) pool[i + 1] = radius * Math.sin(angle);
+  }
+  return pool;
+}
+
+/**
+ * Standard deviation of a weight's values: activations keep their size through every layer, and
+ * residual branches add little, as they do in a trained network.
+ */
+function weightScale(name: string, shape: readonly number[]): number {
+  if (name.includes('embedding')) return 0.02;
+  const fanIn = elementCount(shape.slice(1));
+  const endsBranch = /(out_layers\.3|proj_out|to_out\.0|ff\.net\.2|conv2|fc2)\.weight$/.test(name);
+  return (endsBranch ? 0.2 : 1) / Math.sqrt(fanIn);
+}
+
+/** Values of a tensor, `PIECE_ELEMENTS` at a time. */
+function* tensorValues({ name, shape }: TensorInfo, pool: Float32Array, offset: number) {
+  const count = elementCount(shape);
+  const isNormWeight = shape.length === 1 && name.endsWith('.weight');
+  const scale = shape.length === 1 ? 0 : weightScale(name, shape);
+  for (let start = 0; start < count; start += PIECE_ELEMENTS) {
+    const piece = new Float32Array(Math.min(PIECE_ELEMENTS, count - start));
+    if (isNormWeight) piece.fill(1);
+    else if (scale > 0) {
+      for (let i = 0; i < piece.length; i++) {
+        piece[i] = scale * (pool[(offset + start + i) % POOL_VALUES] ?? 0);
+      }
+    }
+    yield piece;
+  }
+}
+
+/** Tensors one after another in the order of their names, as the safetensors library writes them. */
+function layOut(shapes: Iterable<NamedShape>): TensorInfo[] {
+  let end = 0;
+  return [...shapes]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, shape]) => {
+      const dtype = name.endsWith('position_ids') ? 'I64' : 'F16';
+      const byteLength = elementCount(shape) * dtypeBytes(dtype);
+      const info = { name, dtype, shape, fileOffset: end, byteLength } as const;
+      end += byteLength;
+      return info;
+    });
+}
+
+function positionIds(count: number): Uint8Array {
+  return new Uint8Array(BigInt64Array.from({ length: count }, (_, i) => BigInt(i)).buffer);
+}
+
+async function writeTensors(handle: FileHandle, infos: TensorInfo[], pool: Float32Array) {
+  for (const [index, info] of infos.entries()) {
+    if (info.dtype === 'I64') {
+      await handle.writeFile(positionIds(clip.maxPositions));
+      continue;
+    }
+    // A stride that shares no factor with the pool's size starts every tensor elsewhere.
+    const offset = (index * 1_000_003) % POOL_VALUES;
+    for (const piece of tensorValues(info, pool, offset)) {
+      await handle.writeFile(encodeFloats('F16', piece));
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { seed: { type: 'string', default: '1' } },
+  });
+  const [filePath] = positionals;
+  if (filePath === undefined) throw new Error('usage: make-full-size.ts FILE [--seed S]');
+  const infos = layOut([
+    [`${TEXT_PREFIX}embeddings.position_ids`, [1, clip.maxPositions]],
+    ...clipTextShapes(clip),
+    ...vaeShapes(vae),
+    ...unetShapes(unet),
+  ]);
+  const handle = await open(filePath, 'wx');
+  try {
+    await handle.writeFile(serializeSafetensorsHeader(infos, new Map([['format', 'pt']])));
+    await writeTensors(handle, infos, makePool(Number(values.seed)));
+    const { size } = await handle.stat();
+    console.log(`${filePath}: ${infos.length} tensors, ${size} bytes`);
+  } finally {
+    await handle.close();
+  }
+}
+
+await main();
