@@ -125,9 +125,7 @@ export async function eraseDiffStep(
 
   const target = await forgetTarget(model, parameters, batches.forget);
   // φ is read for the last time here: its memory then takes ∇L_f.
-  const lossAtPhi = needsGap(settings.rule)
-    ? await model.loss(from, batches.forget, target)
-    : null;
+  const lossAtPhi = needsGap(settings.rule) ? await model.loss(from, batches.forget, target) : null;
   const forgetGradient = workspace.first;
   const retainGradient = workspace.second;
   const forgetLoss = await model.gradient(parameters, batches.forget, {

@@ -1,0 +1,94 @@
+import { guide } from '../diffusion/guidance.ts';
+import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
+import { findSampler, type SamplerName } from '../diffusion/samplers/registry.ts';
+import { elementCount } from '../onnx/shape.ts';
+import { createGenerator } from '../tensor/random.ts';
+import { joinRows, splitRows } from '../tensor/rows.ts';
+import { takeElements } from '../runtime/read-back.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { UnetSession } from './unet-session.ts';
+
+/** One picture to draw. */
+export interface LatentRequest {
+  /** The prompt as encoded: float32 [T, D]. */
+  readonly context: Float32Array;
+  /** What guidance leads away from, the negative or the empty prompt: float32 [T, D]. */
+  readonly unconditional: Float32Array;
+  /** The start noise is torch.randn on the CPU with this seed, as ComfyUI draws it. */
+  readonly seed: number;
+}
+
+export interface LatentSettings {
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly sampler: SamplerName;
+  readonly schedule: NoiseSchedule;
+  readonly predictionType: 'epsilon' | 'v_prediction';
+}
+
+/** How many pictures a session draws at once: each takes two rows of a call. */
+export function imagesAtOnce({ shape }: UnetSession): number {
+  return Math.max(1, Math.floor(shape.batch / 2));
+}
+
+/** Draws up to `imagesAtOnce` pictures: float32 [C, h, w] each, scaled as the UNet gives them. */
+export async function sampleLatents(
+  unet: UnetSession,
+  parameters: TensorSet,
+  requests: readonly LatentRequest[],
+  settings: LatentSettings,
+): Promise<Float32Array[]> {
+  const size = elementCount(unet.latentShape.slice(1));
+  const noise = joinRows(requests.map(({ seed }) => createGenerator(seed).randn(size)));
+  const contexts = [
+    ...requests.map(({ unconditional }) => unconditional),
+    ...requests.map(({ context }) => context),
+  ];
+  const latents = await findSampler(settings.sampler)({
+    noise,
+    steps: settings.steps,
+    schedule: settings.schedule,
+    predictionType: settings.predictionType,
+    predict: async (current, timestep) => {
+      const images = splitRows(current, size);
+      const rows = [...images, ...images].map((sample, i) => ({
+        sample,
+        context: contexts[i] ?? new Float32Array(),
+      }));
+      const predictions = await predictRows(unet, parameters, { rows, timestep });
+      const count = requests.length;
+      const [away, towards] = [predictions.slice(0, count), predictions.slice(count)];
+      return joinRows(
+        towards.map((cond, i) => guide(away[i] ?? cond, cond, settings.guidanceScale)),
+      );
+    },
+  });
+  return splitRows(latents, size);
+}
+
+interface Rows {
+  readonly rows: readonly { readonly sample: Float32Array; readonly context: Float32Array }[];
+  readonly timestep: number;
+}
+
+/** Predictions for any number of rows, in calls of the session's batch; the last one is filled up. */
+async function predictRows(
+  unet: UnetSession,
+  parameters: TensorSet,
+  { rows, timestep }: Rows,
+): Promise<Float32Array[]> {
+  const { batch } = unet.shape;
+  const size = elementCount(unet.latentShape.slice(1));
+  const predictions: Float32Array[] = [];
+  for (let start = 0; start < rows.length; start += batch) {
+    const chunk = rows.slice(start, start + batch);
+    const full = Array.from({ length: batch }, (_, i) => chunk[Math.min(i, chunk.length - 1)]);
+    const prediction = await unet.predict(parameters, {
+      noisyLatents: joinRows(full.flatMap((row) => (row ? [row.sample] : []))),
+      context: joinRows(full.flatMap((row) => (row ? [row.context] : []))),
+      timesteps: full.map(() => timestep),
+    });
+    predictions.push(...splitRows(await takeElements(prediction), size).slice(0, chunk.length));
+  }
+  return predictions;
+}

@@ -1,0 +1,17 @@
+/** Arrays one after another in one. */
+export function joinRows(rows: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(rows.reduce((sum, row) => sum + row.length, 0));
+  let offset = 0;
+  for (const row of rows) {
+    whole.set(row, offset);
+    offset += row.length;
+  }
+  return whole;
+}
+
+/** Views of consecutive parts of `size` elements. */
+export function splitRows(whole: Float32Array, size: number): Float32Array[] {
+  return Array.from({ length: whole.length / size }, (_, i) =>
+    whole.subarray(i * size, (i + 1) * size),
+  );
+}
