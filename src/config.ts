@@ -12,7 +12,7 @@ export interface Config {
 const variable = z
   .string()
   .optional()
-  .transform((value) => value?.trim() || undefined);
+  .transform((value) => (value?.trim() === '' ? undefined : value));
 
 const environmentSchema = z.object({
   /** Data folder; `--data` goes before it. */
@@ -34,12 +34,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 }
 
 function userDataFolder(variables: z.infer<typeof environmentSchema>): string {
-  switch (process.platform) {
-    case 'win32':
-      return variables.LOCALAPPDATA ?? path.join(homedir(), 'AppData', 'Local');
-    case 'darwin':
-      return path.join(homedir(), 'Library', 'Application Support');
-    default:
-      return variables.XDG_DATA_HOME ?? path.join(homedir(), '.local', 'share');
+  if (process.platform === 'win32') {
+    return variables.LOCALAPPDATA ?? path.join(homedir(), 'AppData', 'Local');
   }
+  if (process.platform === 'darwin') return path.join(homedir(), 'Library', 'Application Support');
+  return variables.XDG_DATA_HOME ?? path.join(homedir(), '.local', 'share');
 }

@@ -190,6 +190,8 @@ function asciiSlug(concept: string): string {
 
 function isMissing(error: unknown): boolean {
   return (
-    error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
   );
 }

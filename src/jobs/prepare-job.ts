@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { modelShapes, requireErasable } from '../checkpoint/architecture.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { defaultSettings, defaultTrainSet } from '../erase/default-settings.ts';
@@ -127,32 +128,11 @@ function prepareSettings(
   request: EraseRequest,
   preset: Preset | undefined,
 ): EraseSettings {
-  const wanted = withoutUndefined({ ...preset?.settings, ...withoutUndefined(request.settings) });
+  const wanted = { ...preset?.settings, ...request.settings };
   const defaults = defaultSettings(wanted.train ?? defaultTrainSet, nativeSize(checkpoint));
   const settings = validate(settingsSchema, { ...defaults, ...wanted });
-  const unit = sizeUnit(checkpoint);
-  if (settings.size % unit !== 0) {
-    throw new AppError(
-      'settings.invalid',
-      `size ${settings.size} does not fit this model: it needs a multiple of ${unit} pixels. The nearest is ${Math.max(unit, Math.round(settings.size / unit) * unit)}.`,
-    );
-  }
+  requireSizeFits(checkpoint, settings.size);
   return settings;
-}
-
-/** Pixels along one side of a latent cell. */
-function latentScale({ architecture }: Checkpoint): number {
-  return 2 ** (architecture.vae.chMult.length - 1);
-}
-
-/** Latents of SD 1.x are 64 cells wide; an LDM config may say otherwise. */
-function nativeSize(checkpoint: Checkpoint): number {
-  return (checkpoint.ldmConfig?.latentSize ?? 64) * latentScale(checkpoint);
-}
-
-/** The UNet halves the latents at every level but the last, and must get them back as they were. */
-function sizeUnit(checkpoint: Checkpoint): number {
-  return latentScale(checkpoint) * 2 ** (checkpoint.architecture.unet.channelMult.length - 1);
 }
 
 async function requireDisk(
@@ -191,12 +171,6 @@ function validate<T>(schema: z.ZodType<T>, value: unknown): T {
     'settings.invalid',
     `the settings are not valid: ${problems.join('; ')}. See erase --help for what each may be.`,
   );
-}
-
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(
-    Object.entries(value).filter(([, entry]) => entry !== undefined),
-  ) as T;
 }
 
 function absoluteOrNull(folder: string | undefined): string | null {

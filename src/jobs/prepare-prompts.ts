@@ -36,39 +36,48 @@ export async function preparePrompts(
   request: PromptRequest,
   preset: Preset | undefined,
 ): Promise<PreparedPrompts> {
-  // Both first: an empty prompt is told before folders are read.
-  const givenForget = check('forget', request.forget, preset?.forget);
-  const givenRetain = check('retain', request.retain, preset?.retain);
-  const [anchor] = check('anchor', request.anchor === undefined ? [] : [request.anchor], []);
-  const [concept] = check('concept', request.concept === undefined ? [] : [request.concept], []);
+  // Words first: an empty prompt is told before folders are read.
+  const words = readWords(request, preset);
   const forgetCaptions = await readCaptions(request.forgetImages);
   const retainCaptions = await readCaptions(request.retainImages);
 
-  const prompts = unique([...givenForget, ...forgetCaptions]);
+  const prompts = unique([...words.forget, ...forgetCaptions]);
   if (prompts.length === 0) throw nothingToForget(request.forgetImages);
-  // A preset's words need not fit prompts that were given in place of its own.
-  const fitting = request.forget.length === 0 ? preset : undefined;
-  const knownConcept = concept ?? fitting?.concept;
-  const knownAnchor = anchor ?? fitting?.anchor;
-  const anchors = knownAnchor
-    ? prompts.map(() => knownAnchor)
-    : deriveAnchors(prompts, knownConcept);
+  const { anchor, concept } = words;
+  const anchors = anchor ? prompts.map(() => anchor) : deriveAnchors(prompts, concept);
   const forget = prompts.map((prompt, i) => ({ prompt, anchor: anchors[i] ?? '' }));
-  const retain = unique([...givenRetain, ...retainCaptions]);
+  const retain = unique([...words.retain, ...retainCaptions]);
   if (retain.length === 0) {
-    const words = knownConcept ?? deriveConcept(prompts);
-    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, words)), ...unique(anchors));
+    const known = concept ?? deriveConcept(prompts);
+    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)), ...unique(anchors));
   }
   requireNoContradiction(forget, retain);
-  return { concept: knownConcept, forget, retain };
+  return { concept, forget, retain };
 }
 
-function check(
-  option: string,
-  given: readonly string[],
-  fallback: readonly string[] | undefined,
-): string[] {
-  const prompts = given.length > 0 ? given : (fallback ?? []);
+/** What is said in words, by the person or else by the preset. */
+function readWords(request: PromptRequest, preset: Preset | undefined) {
+  // A preset's anchor and concept need not fit prompts that were given in place of its own.
+  const fitting = request.forget.length === 0 ? preset : undefined;
+  const [anchor] = check('anchor', listOf(request.anchor ?? fitting?.anchor));
+  const [concept] = check('concept', listOf(request.concept ?? fitting?.concept));
+  return {
+    forget: check('forget', orElse(request.forget, preset?.forget)),
+    retain: check('retain', orElse(request.retain, preset?.retain)),
+    anchor,
+    concept,
+  };
+}
+
+function listOf(word: string | undefined): string[] {
+  return word === undefined ? [] : [word];
+}
+
+function orElse(given: readonly string[], fallback: readonly string[] = []): readonly string[] {
+  return given.length > 0 ? given : fallback;
+}
+
+function check(option: string, prompts: readonly string[]): string[] {
   for (const prompt of prompts) {
     if (prompt.trim() === '') {
       throw new AppError(

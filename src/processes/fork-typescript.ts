@@ -51,7 +51,13 @@ const crashStatuses = new Map<number, string>([
   [0xc000001d, 'illegal instruction'],
   [0xc0000409, 'abort'],
 ]);
-const crashSignals: readonly NodeJS.Signals[] = ['SIGILL', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV'];
+const crashSignals: readonly NodeJS.Signals[] = [
+  'SIGILL',
+  'SIGABRT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGSEGV',
+];
 
 /** Why a process ended without having said so itself. */
 export type Death =

@@ -20,23 +20,21 @@ const probeWorker = new URL('./probe-worker.ts', import.meta.url);
 /** Tries a device in a process of its own, since a broken driver may abort it. */
 export async function probeDevice(device: Device, worker = probeWorker): Promise<ProbeResult> {
   const probe = forkTypescript(worker);
-  let result: ProbeResult | null = null;
-  let timedOut = false;
+  const results: ProbeResult[] = [];
   probe.process.once('message', (reply: { milliseconds: number } | { error: string }) => {
-    result =
+    results.push(
       'error' in reply
         ? { works: false, reason: firstLine(reply.error) }
-        : { works: true, milliseconds: reply.milliseconds };
+        : { works: true, milliseconds: reply.milliseconds },
+    );
   });
-  const timer = setTimeout(() => {
-    timedOut = true;
-    probe.process.kill('SIGKILL');
-  }, PROBE_TIMEOUT_MS);
+  const timer = setTimeout(() => probe.process.kill('SIGKILL'), PROBE_TIMEOUT_MS);
   probe.process.send(device, () => undefined);
   const end = await waitForEnd(probe);
   clearTimeout(timer);
+  const [result] = results;
   if (result) return result;
-  if (timedOut) {
+  if (probe.process.killed) {
     return { works: false, reason: `it gave no answer in ${PROBE_TIMEOUT_MS / 1000} s` };
   }
   const death = diagnose(end, probe.complaint());
