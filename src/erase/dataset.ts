@@ -42,7 +42,7 @@ export class BatchSource {
     this.settings = settings;
   }
 
-  /** @param place where in the run: for example step 12, inner step 1 */
+  /** @param index counts the batches of this role from the start of the run */
   forgetBatch(role: 'forget' | 'inner', index: number): ForgetBatch {
     const { items, generator, noise, ...batch } = this.draw(role, index, this.dataset.forget);
     if (this.settings.target === 'uniform') {

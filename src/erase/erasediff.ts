@@ -30,7 +30,12 @@ export interface RetainBatch extends DenoisingBatch {
  */
 export interface ForgetBatch extends DenoisingBatch {
   readonly steerTo:
-    | { readonly kind: 'anchor'; readonly context: Float32Array }
+    | {
+        readonly kind: 'anchor';
+        readonly context: Float32Array;
+        /** x_t of other pictures, where the anchor is shown its own; else the batch's. */
+        readonly noisyLatents?: Float32Array;
+      }
     | { readonly kind: 'values'; readonly values: Float32Array };
 }
 
@@ -67,18 +72,28 @@ export interface EraseDiff {
   readonly outer: Optimizer;
   readonly inner: Optimizer;
   readonly innerProducts: InnerProducts;
+  /** Adds up the gradients of several batches: plain SGD with one term. */
+  readonly accumulator: Optimizer;
   /**
    * Memory for two more sets of parameters: φ, then ∇L_f in `first`; the gradients of the inner
    * steps, then ∇L_r in `second`. Holding no more than this is what lets a full model train.
+   * `third` takes the gradient of one batch where several are added up.
    */
-  readonly workspace: { readonly first: TensorSet; readonly second: TensorSet };
+  readonly workspace: {
+    readonly first: TensorSet;
+    readonly second: TensorSet;
+    readonly third: TensorSet;
+  };
 }
 
-/** The batches of one outer step: K for the inner loop, then one of each kind. */
+/**
+ * The batches of one outer step: K for the inner loop, then equally many of each kind, whose
+ * gradients are averaged.
+ */
 export interface StepBatches {
   readonly inner: readonly ForgetBatch[];
-  readonly forget: ForgetBatch;
-  readonly retain: RetainBatch;
+  readonly forget: readonly ForgetBatch[];
+  readonly retain: readonly RetainBatch[];
 }
 
 export interface StepReport {
@@ -103,58 +118,109 @@ export interface StepReport {
  *   to replay the published code, where one Adam serves both loops
  */
 export async function eraseDiffStep(
-  { model, parameters, outerState, outer, inner, innerProducts, workspace }: EraseDiff,
+  run: EraseDiff,
   batches: StepBatches,
   settings: EraseDiffSettings,
-  innerState: OptimizerState = inner.freshState(),
+  innerState: OptimizerState = run.inner.freshState(),
 ): Promise<StepReport> {
-  const phi = workspace.first;
-  const innerLosses: number[] = [];
-  let from = parameters;
-  for (const batch of batches.inner) {
-    const gradient = workspace.second;
-    const target = await forgetTarget(model, from, batch);
-    innerLosses.push(await model.gradient(from, batch, { target, into: gradient }));
-    releaseTensor(target);
-    await inner.step({ from, to: phi }, [{ weight: 1, gradient }], {
-      state: innerState,
-      learningRate: settings.innerLearningRate,
-    });
-    from = phi;
-  }
-
-  const target = await forgetTarget(model, parameters, batches.forget);
+  const { model, parameters, workspace } = run;
+  const { phi, innerLosses } = await innerLoop(run, batches.inner, {
+    learningRate: settings.innerLearningRate,
+    state: innerState,
+  });
+  const targets: Tensor[] = [];
+  for (const batch of batches.forget) targets.push(await forgetTarget(model, parameters, batch));
   // φ is read for the last time here: its memory then takes ∇L_f.
-  const lossAtPhi = needsGap(settings.rule) ? await model.loss(from, batches.forget, target) : null;
-  const forgetGradient = workspace.first;
-  const retainGradient = workspace.second;
-  const forgetLoss = await model.gradient(parameters, batches.forget, {
-    target,
-    into: forgetGradient,
+  const lossAtPhi = needsGap(settings.rule)
+    ? await meanLoss(model, phi, batches.forget, targets)
+    : null;
+  const forget = await meanGradient(run, batches.forget, { targets, into: workspace.first });
+  targets.forEach(releaseTensor);
+  const retain = await meanGradient(run, batches.retain, {
+    targets: batches.retain.map(({ target }) => model.target(target)),
+    into: workspace.second,
   });
-  releaseTensor(target);
-  const retainLoss = await model.gradient(parameters, batches.retain, {
-    target: model.target(batches.retain.target),
-    into: retainGradient,
-  });
-  const products = await innerProducts.compute(retainGradient, forgetGradient);
+  const products = await run.innerProducts.compute(workspace.second, workspace.first);
   const geometry: GradientGeometry = {
-    retainSquare: products.firstSquare,
-    forgetSquare: products.secondSquare,
-    product: products.product,
-    gap: lossAtPhi === null ? null : forgetLoss - lossAtPhi,
+    retainSquare: products.firstSquare * retain.weight ** 2,
+    forgetSquare: products.secondSquare * forget.weight ** 2,
+    product: products.product * retain.weight * forget.weight,
+    gap: lossAtPhi === null ? null : forget.loss - lossAtPhi,
   };
   const lambda = computeLambda(settings.rule, geometry);
   const clip = clipFactor(combinedNorm(geometry, lambda), settings.clipNorm);
-  await outer.step(
+  await run.outer.step(
     { from: parameters, to: parameters },
     [
-      { weight: clip, gradient: retainGradient },
-      { weight: clip * lambda, gradient: forgetGradient },
+      { weight: clip * retain.weight, gradient: workspace.second },
+      { weight: clip * lambda * forget.weight, gradient: workspace.first },
     ],
-    { state: outerState, learningRate: settings.learningRate },
+    { state: run.outerState, learningRate: settings.learningRate },
   );
-  return { retainLoss, forgetLoss, innerLosses, lambda, ...describe(geometry) };
+  return {
+    retainLoss: retain.loss,
+    forgetLoss: forget.loss,
+    innerLosses,
+    lambda,
+    ...describe(geometry),
+  };
+}
+
+/** φ_K: K gradient steps on L_f from θ, which stays as it is. */
+async function innerLoop(
+  { model, parameters, inner, workspace }: EraseDiff,
+  batches: readonly ForgetBatch[],
+  { learningRate, state }: { learningRate: number; state: OptimizerState },
+): Promise<{ phi: TensorSet; innerLosses: number[] }> {
+  const innerLosses: number[] = [];
+  let phi = parameters;
+  for (const batch of batches) {
+    const gradient = workspace.second;
+    const target = await forgetTarget(model, phi, batch);
+    innerLosses.push(await model.gradient(phi, batch, { target, into: gradient }));
+    releaseTensor(target);
+    await inner.step({ from: phi, to: workspace.first }, [{ weight: 1, gradient }], {
+      state,
+      learningRate,
+    });
+    phi = workspace.first;
+  }
+  return { phi, innerLosses };
+}
+
+async function meanLoss(
+  model: TrainableModel,
+  parameters: TensorSet,
+  batches: readonly DenoisingBatch[],
+  targets: readonly Tensor[],
+): Promise<number> {
+  let sum = 0;
+  for (const [i, batch] of batches.entries()) {
+    const target = targets[i];
+    if (target) sum += await model.loss(parameters, batch, target);
+  }
+  return sum / batches.length;
+}
+
+/** The sum of the batches' gradients in `into`, the weight that makes it their mean, the mean loss. */
+async function meanGradient(
+  { model, parameters, accumulator, workspace }: EraseDiff,
+  batches: readonly DenoisingBatch[],
+  { targets, into }: { targets: readonly Tensor[]; into: TensorSet },
+): Promise<{ loss: number; weight: number }> {
+  let sum = 0;
+  for (const [i, batch] of batches.entries()) {
+    const target = targets[i];
+    if (!target) continue;
+    const gradient = i === 0 ? into : workspace.third;
+    sum += await model.gradient(parameters, batch, { target, into: gradient });
+    if (i === 0) continue;
+    await accumulator.step({ from: into, to: into }, [{ weight: -1, gradient }], {
+      state: accumulator.freshState(),
+      learningRate: 1,
+    });
+  }
+  return { loss: sum / batches.length, weight: 1 / batches.length };
 }
 
 /** What ε_θ is steered to on a forget batch: no gradient flows through it. */
@@ -166,7 +232,7 @@ async function forgetTarget(
   const { steerTo } = batch;
   return steerTo.kind === 'values'
     ? model.target(steerTo.values)
-    : model.predict(parameters, { ...batch, context: steerTo.context });
+    : model.predict(parameters, { ...batch, ...steerTo });
 }
 
 /** The factor that brings a gradient of this norm to at most `clipNorm`; torch's clip_grad_norm_. */

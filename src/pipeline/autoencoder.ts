@@ -1,12 +1,12 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AppError } from '../errors.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
-import { externalWeights } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Shape } from '../onnx/shape.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** Pixels along one side of a latent cell. */
 export function latentScale({ architecture }: Checkpoint): number {
@@ -41,7 +41,7 @@ export class ImageEncoder {
     const imageShape = [1, 3, settings.height, settings.width];
     const image = g.input('image', 'float32', imageShape);
     const { vae } = checkpoint.architecture;
-    g.output('moments', buildVaeEncoder(g, vaeWeights(g, checkpoint), vae, image));
+    g.output('moments', buildVaeEncoder(g, checkpointWeights(g, checkpoint), vae, image));
     const session = await openSession(g, checkpoint, settings);
     return new ImageEncoder(session, imageShape, vae.scaleFactor);
   }
@@ -84,9 +84,9 @@ export class ImageDecoder {
     const g = new GraphBuilder('vae-decoder');
     const { vae } = checkpoint.architecture;
     const scale = latentScale(checkpoint);
-    const latentShape = [1, vae.zChannels, settings.height / scale, settings.width / scale];
+    const latentShape = [1, vae.embedDim, settings.height / scale, settings.width / scale];
     const latents = g.input('latents', 'float32', latentShape);
-    g.output('image', buildVaeDecoder(g, vaeWeights(g, checkpoint), vae, latents));
+    g.output('image', buildVaeDecoder(g, checkpointWeights(g, checkpoint), vae, latents));
     const session = await openSession(g, checkpoint, settings);
     return new ImageDecoder(session, latentShape, vae.scaleFactor);
   }
@@ -105,11 +105,11 @@ export class ImageDecoder {
   }
 }
 
-function vaeWeights(g: GraphBuilder, { file, fileName }: Checkpoint) {
-  return externalWeights(g, file.tensors, { location: fileName, trained: [] });
-}
-
 function openSession(g: GraphBuilder, checkpoint: Checkpoint, settings: CoderSettings) {
   const { device, threads } = settings;
-  return GraphSession.create(g.graph, { device, threads, weightsFolder: checkpoint.folder });
+  return GraphSession.create(g.graph, {
+    device,
+    threads,
+    weightsFolder: weightsFolder(checkpoint),
+  });
 }

@@ -1,0 +1,131 @@
+import { createNoiseSchedule, type NoiseSchedule } from '../diffusion/noise-schedule.ts';
+import { decodeImage } from '../images/decode-image.ts';
+import { readImageFolder } from '../images/image-folder.ts';
+import { ImageEncoder } from '../pipeline/autoencoder.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { imagesAtOnce, sampleLatents } from '../pipeline/sample-latents.ts';
+import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
+import type { UnetSession } from '../pipeline/unet-session.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import { createGenerator, seedFor } from '../tensor/random.ts';
+import { deriveAnchors } from './anchors.ts';
+import type { DatasetItem } from './dataset.ts';
+import type { EraseJob } from './job.ts';
+
+/** An image file and the prompt it is trained with. */
+export interface CaptionedFile {
+  readonly file: string;
+  readonly prompt: string;
+}
+
+/** The pictures that a job names; null where the model draws them itself. */
+export interface JobImages {
+  readonly forget: readonly CaptionedFile[] | null;
+  readonly retain: readonly CaptionedFile[] | null;
+  /** Each prompt that is forgotten, captions included, with what it is steered to. */
+  readonly anchors: ReadonlyMap<string, string>;
+}
+
+/** Reads the job's folders. Pictures without a caption take the job's prompts in turn. */
+export async function readJobImages(job: EraseJob): Promise<JobImages> {
+  const forgetPrompts = job.forget.map(({ prompt }) => prompt);
+  const forget = await captionedFiles(job.forgetImages, forgetPrompts);
+  const retain = await captionedFiles(job.retainImages, job.retain);
+  const anchors = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
+  const captions = [...new Set(forget?.map(({ prompt }) => prompt))].filter(
+    (prompt) => !anchors.has(prompt),
+  );
+  const fixed = new Set(anchors.values()).size === 1 ? job.forget[0]?.anchor : undefined;
+  const derived = deriveAnchors([...forgetPrompts, ...captions]).slice(forgetPrompts.length);
+  captions.forEach((caption, i) => anchors.set(caption, fixed ?? derived[i] ?? ''));
+  return { forget, retain, anchors };
+}
+
+async function captionedFiles(folder: string | null, prompts: readonly string[]) {
+  if (folder === null) return null;
+  const images = await readImageFolder(folder);
+  return images.map(({ file, caption }, i) => ({
+    file,
+    prompt: caption ?? prompts[i % prompts.length] ?? '',
+  }));
+}
+
+/** The checkpoint's own noise schedule. */
+export function scheduleOf({ architecture }: Checkpoint): NoiseSchedule {
+  const { betaStart, betaEnd, timesteps } = architecture.diffusion;
+  return createNoiseSchedule({ linearStart: betaStart, linearEnd: betaEnd, timesteps });
+}
+
+/** Encodes image files once, at the job's size. */
+export async function encodeImages(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  sets: readonly (readonly CaptionedFile[])[],
+  signal: AbortSignal,
+): Promise<DatasetItem[][]> {
+  const { size, seed } = job.settings;
+  const dimensions = { width: size, height: size };
+  const { device, threads } = job;
+  const encoder = await ImageEncoder.create(checkpoint, { ...dimensions, device, threads });
+  try {
+    const encoded: DatasetItem[][] = [];
+    for (const [set, files] of sets.entries()) {
+      const items: DatasetItem[] = [];
+      for (const [i, { file, prompt }] of files.entries()) {
+        signal.throwIfAborted();
+        const generator = createGenerator(seedFor(seed, 'posterior', set, i));
+        const image = await decodeImage(file, dimensions);
+        items.push({ prompt, latents: await encoder.encode(image, generator.randn) });
+      }
+      encoded.push(items);
+    }
+    return encoded;
+  } finally {
+    await encoder.release();
+  }
+}
+
+/** What drawing a set of pictures needs. */
+export interface DrawingTools {
+  readonly checkpoint: Checkpoint;
+  readonly unet: UnetSession;
+  readonly parameters: TensorSet;
+  readonly encoded: EncodedPrompts;
+}
+
+/** Has the model draw `count` pictures, the prompts in turn. */
+export async function drawImages(
+  { checkpoint, unet, parameters, encoded }: DrawingTools,
+  job: EraseJob,
+  { role, prompts, count }: { role: string; prompts: readonly string[]; count: number },
+  signal: AbortSignal,
+): Promise<DatasetItem[]> {
+  const { seed, generationSteps: steps, guidanceScale } = job.settings;
+  const schedule = scheduleOf(checkpoint);
+  const { predictionType } = checkpoint.architecture.diffusion;
+  const contextOf = (prompt: string) => encoded.contexts.get(prompt) ?? new Float32Array();
+  const items: DatasetItem[] = [];
+  while (items.length < count) {
+    signal.throwIfAborted();
+    const first = items.length;
+    const group = Array.from({ length: Math.min(imagesAtOnce(unet), count - first) }, (_, i) => ({
+      prompt: prompts[(first + i) % prompts.length] ?? '',
+      seed: seedFor(seed, 'generate', role, first + i),
+    }));
+    const drawn = await sampleLatents(
+      unet,
+      parameters,
+      group.map((image) => ({
+        context: contextOf(image.prompt),
+        unconditional: contextOf(''),
+        seed: image.seed,
+      })),
+      { steps, guidanceScale, sampler: 'DPM++ 2M', schedule, predictionType },
+    );
+    drawn.forEach((latents, i) => {
+      // A copy: what was drawn is a view of the whole group's memory.
+      items.push({ prompt: group[i]?.prompt ?? '', latents: latents.slice() });
+    });
+  }
+  return items;
+}

@@ -1,0 +1,183 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
+import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
+import { AppError } from '../errors.ts';
+import { latentScale } from '../pipeline/autoencoder.ts';
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { encodePrompts, type EncodedPrompts } from '../pipeline/text-encoder.ts';
+import { UnetSession } from '../pipeline/unet-session.ts';
+import { readElements } from '../runtime/read-back.ts';
+import { TensorSet } from '../runtime/tensor-set.ts';
+import { floatTensor } from '../runtime/tensor.ts';
+import type { Dataset } from './dataset.ts';
+import type { EraseEvent, Phase } from './events.ts';
+import type { EraseJob } from './job.ts';
+import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
+import { readDataset, writeDataset } from './run-state.ts';
+import { trainedNames } from './train-sets.ts';
+import { train } from './train.ts';
+
+/** How a run talks to whoever started it. */
+export interface RunIo {
+  readonly onEvent: (event: EraseEvent) => void;
+  /** Aborted by cancelling: the state is saved and the run ends with `job.cancelled`. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a job from wherever it stands: makes its data, trains, writes the scrubbed model. What a
+ * resumed run needs is kept in `<folder>/state`.
+ *
+ * @throws job.cancelled after the state was saved; checkpoint.*, output.*, device.* as they come
+ */
+export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<void> {
+  const started = performance.now();
+  const stateFolder = path.join(folder, 'state');
+  await mkdir(stateFolder, { recursive: true });
+  const checkpoint = await openCheckpoint(job.model.path);
+  try {
+    const trained = await trainFromState(checkpoint, job, { stateFolder, folder, io });
+    phase(io, 'save');
+    await writeScrubbedCheckpoint({
+      source: checkpoint.file,
+      outputPath: job.output,
+      replaced: async (name) => {
+        const tensor = trained.parameters.find(name);
+        return tensor && readElements(tensor);
+      },
+      metadata: { [PROVENANCE_KEY]: provenance(job, trained.steps) },
+      signal: io.signal,
+    });
+    const seconds = (performance.now() - started) / 1000;
+    io.onEvent({ event: 'done', output: job.output, job: job.id, seconds });
+  } catch (error) {
+    if (!io.signal.aborted || error instanceof AppError) throw error;
+    throw new AppError(
+      'job.cancelled',
+      `job ${job.id} was cancelled; resume it with: resume ${job.id}`,
+    );
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+interface RunPlace {
+  readonly folder: string;
+  readonly stateFolder: string;
+  readonly io: RunIo;
+}
+
+/** The trained parameters, on the host, and how many steps made them. */
+async function trainFromState(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  place: RunPlace,
+): Promise<{ parameters: TensorSet; steps: number }> {
+  const names = trainedNames(checkpoint.file.tensors.keys(), job.settings.train);
+  const original = await readParameters(checkpoint, names);
+  const known = await readDataset(place.stateFolder);
+  const images = known ? null : await readJobImages(job);
+  const encoded = known
+    ? encodedPrompts(known, checkpoint.architecture.unet.contextDim)
+    : await encodeJobPrompts(checkpoint, job, { images, io: place.io });
+  const files = images
+    ? await encodeFiles(checkpoint, job, { images, signal: place.io.signal })
+    : null;
+
+  const latentSize = job.settings.size / latentScale(checkpoint);
+  const unet = await UnetSession.create(checkpoint, {
+    shape: {
+      batch: job.settings.batch,
+      latentHeight: latentSize,
+      latentWidth: latentSize,
+      contextTokens: encoded.tokens,
+    },
+    trained: names,
+    device: job.device,
+    threads: job.threads,
+  });
+  try {
+    const dataset = known ?? (await makeDataset());
+    return await train({ checkpoint, job, unet, original, dataset, ...place });
+  } finally {
+    await unet.release();
+  }
+
+  async function makeDataset(): Promise<Dataset> {
+    const tools = { checkpoint, unet, parameters: original, encoded };
+    const { signal } = place.io;
+    if (!files?.forget || !files.retain) phase(place.io, 'generate');
+    const forgetPrompts = job.forget.map(({ prompt }) => prompt);
+    const draw = (role: string, prompts: readonly string[], count: number) =>
+      drawImages(tools, job, { role, prompts, count }, signal);
+    const made: Dataset = {
+      forget: files?.forget ?? (await draw('forget', forgetPrompts, job.settings.generatedForget)),
+      retain: files?.retain ?? (await draw('retain', job.retain, job.settings.generatedRetain)),
+      anchors: images?.anchors ?? new Map<string, string>(),
+      contexts: encoded.contexts,
+    };
+    const contextWidth = checkpoint.architecture.unet.contextDim;
+    await writeDataset(place.stateFolder, made, {
+      latentShape: unet.latentShape.slice(1),
+      contextShape: [encoded.tokens, contextWidth],
+    });
+    return made;
+  }
+}
+
+function phase(io: RunIo, name: Phase): void {
+  io.onEvent({ event: 'phase', phase: name });
+}
+
+async function readParameters(checkpoint: Checkpoint, names: readonly string[]) {
+  const parameters = new TensorSet();
+  for (const name of names) {
+    const shape = checkpoint.file.tensors.get(name)?.shape ?? [];
+    parameters.put(name, floatTensor(await checkpoint.file.readFloat32(name), shape));
+  }
+  return parameters;
+}
+
+function encodedPrompts({ contexts }: Dataset, contextWidth: number): EncodedPrompts {
+  const [first] = contexts.values();
+  return { contexts, tokens: (first?.length ?? 0) / contextWidth };
+}
+
+async function encodeJobPrompts(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  { images, io }: { images: JobImages | null; io: RunIo },
+): Promise<EncodedPrompts> {
+  phase(io, 'encode');
+  const anchors = images?.anchors ?? new Map<string, string>();
+  const captions = images?.retain?.map(({ prompt }) => prompt) ?? [];
+  const prompts = new Set(['', ...anchors.keys(), ...anchors.values(), ...job.retain, ...captions]);
+  return encodePrompts(checkpoint, prompts, { device: job.device, threads: job.threads });
+}
+
+async function encodeFiles(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  { images, signal }: { images: JobImages; signal: AbortSignal },
+) {
+  if (!images.forget && !images.retain) return null;
+  const sets = [images.forget ?? [], images.retain ?? []];
+  const [forget, retain] = await encodeImages(checkpoint, job, sets, signal);
+  return { forget: images.forget && forget, retain: images.retain && retain };
+}
+
+/** The metadata entry of a scrubbed model: what was done to it, in JSON. */
+function provenance(job: EraseJob, steps: number): string {
+  const { method, appVersion, settings } = job;
+  return JSON.stringify({
+    version: appVersion,
+    method,
+    forget: job.forget,
+    retain: job.retain,
+    steps,
+    seed: settings.seed,
+    settings,
+    originalSha256: job.model.sha256,
+  });
+}
