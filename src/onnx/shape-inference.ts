@@ -83,7 +83,8 @@ const reduction: InferenceRule = (node) => {
 const matMul: InferenceRule = (node) => {
   const a = node.input(0);
   const b = node.input(1);
-  if (dimAt(a.shape, -1) !== dimAt(b.shape, -2)) {
+  const areMatrices = a.shape.length >= 2 && b.shape.length >= 2;
+  if (!areMatrices || dimAt(a.shape, -1) !== dimAt(b.shape, -2)) {
     throw new AppError(
       'graph.invalid',
       `MatMul of [${a.shape.join()}] (${a.name}) and [${b.shape.join()}] (${b.name})`,
@@ -194,7 +195,9 @@ const concat: InferenceRule = (node) => {
 const split: InferenceRule = (node) => {
   const { type, shape } = node.input(0);
   const axis = normalizeAxis(node.int('axis', 0), shape.length);
-  return (node.constant(1) ?? []).map((size) => ({
+  const sizes = node.constant(1);
+  if (!sizes) throw new AppError('graph.invalid', `Split of ${node.input(0).name} without sizes`);
+  return sizes.map((size) => ({
     type,
     shape: shape.map((dim, i) => (i === axis ? size : dim)),
   }));

@@ -108,7 +108,9 @@ export const vjpCases: Readonly<Record<string, readonly VjpCase[]>> = {
   Add: [
     ...binary('Add'),
     row('one value twice', [any(3, 2)], (g, x) => g.add(x, x)),
-    row('one value in three sums', [any(3, 2)], (g, x) => g.add(g.add(x, x), g.add(x, g.mul(x, x)))),
+    row('one value in three sums', [any(3, 2)], (g, x) =>
+      g.add(g.add(x, x), g.add(x, g.mul(x, x))),
+    ),
   ],
   Cast: [
     row('to float32', [any(3, 5)], (g, x) => g.op('Cast', [x], { to: 1 }), 'float32'),
@@ -152,7 +154,9 @@ export const vjpCases: Readonly<Record<string, readonly VjpCase[]>> = {
     row('negative indices and axis', [any(5)], (g, x) =>
       g.op('Gather', [x, g.indices(-1, 0, -1)], { axis: -1 }),
     ),
-    row('one scalar index', [any(4, 3)], (g, x) => g.op('Gather', [x, g.constant([2], [], 'int64')])),
+    row('one scalar index', [any(4, 3)], (g, x) =>
+      g.op('Gather', [x, g.constant([2], [], 'int64')]),
+    ),
   ],
   Gelu: unary('Gelu', any, 'float32'),
   Gemm: [

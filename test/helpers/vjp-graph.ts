@@ -40,8 +40,9 @@ export function drawOperand(generator: Generator, { shape, range }: Operand): Fl
 
 /** A tensor for `value` from numbers. */
 export function tensorFor(value: Value, numbers: Float64Array): Tensor {
-  const data = value.type === 'float64' ? numbers : Float32Array.from(numbers);
-  return new Tensor(value.type, data, value.shape);
+  return value.type === 'float64'
+    ? new Tensor('float64', numbers, value.shape)
+    : new Tensor('float32', Float32Array.from(numbers), value.shape);
 }
 
 /** The numbers of a float tensor on the host. */
