@@ -3,12 +3,12 @@ import { open } from 'node:fs/promises';
 import { AppError } from '../errors.ts';
 
 /** Configs of models take 2 to 5 KB; a file far beyond that is something else. */
-export const MAX_CONFIG_BYTES = 256 * 1024;
+const MAX_CONFIG_BYTES = 256 * 1024;
 
 /**
  * The text of a small file; undefined if there is none.
  *
- * @throws AppError `checkpoint.config` if it is larger than {@link MAX_CONFIG_BYTES} or unreadable
+ * @throws AppError `checkpoint.config` if it is larger than 256 KiB or unreadable
  */
 export async function readConfigText(filePath: string): Promise<string | undefined> {
   try {

@@ -100,7 +100,7 @@ export function parseSafetensorsHeader(
 }
 
 /** The header entry that holds text about the file instead of a tensor. */
-export const METADATA_KEY = '__metadata__';
+const METADATA_KEY = '__metadata__';
 
 interface HeaderEntry {
   readonly name: string;

@@ -30,7 +30,12 @@ export interface RetainBatch extends DenoisingBatch {
  */
 export interface ForgetBatch extends DenoisingBatch {
   readonly steerTo:
-    | { readonly kind: 'anchor'; readonly context: Float32Array }
+    | {
+        readonly kind: 'anchor';
+        readonly context: Float32Array;
+        /** x_t of other pictures, where the anchor is shown its own; else the batch's. */
+        readonly noisyLatents?: Float32Array;
+      }
     | { readonly kind: 'values'; readonly values: Float32Array };
 }
 
@@ -227,7 +232,7 @@ async function forgetTarget(
   const { steerTo } = batch;
   return steerTo.kind === 'values'
     ? model.target(steerTo.values)
-    : model.predict(parameters, { ...batch, context: steerTo.context });
+    : model.predict(parameters, { ...batch, ...steerTo });
 }
 
 /** The factor that brings a gradient of this norm to at most `clipNorm`; torch's clip_grad_norm_. */

@@ -2,7 +2,7 @@ import { createNoiseSchedule, type NoiseSchedule } from '../diffusion/noise-sche
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
 import { ImageEncoder } from '../pipeline/autoencoder.ts';
-import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { imagesAtOnce, sampleLatents } from '../pipeline/sample-latents.ts';
 import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';

@@ -57,7 +57,12 @@ export class Optimizer {
     for (const group of groupParameters(parameters)) {
       const graph = buildUpdateGraph(group, settings, terms);
       const residentOutputs = device === 'webgpu' ? graph.outputs.map(({ name }) => name) : [];
-      const session = await GraphSession.create(graph, { device, threads, residentOutputs });
+      const session = await GraphSession.create(graph, {
+        device,
+        threads,
+        residentOutputs,
+        isPlain: true,
+      });
       groups.push({ parameters: group, session });
     }
     return new Optimizer(settings, parameters, groups);
@@ -159,7 +164,7 @@ export class InnerProducts {
     const groups: Group[] = [];
     for (const group of groupParameters(parameters)) {
       const graph = buildInnerProductsGraph(group);
-      const session = await GraphSession.create(graph, { device, threads });
+      const session = await GraphSession.create(graph, { device, threads, isPlain: true });
       groups.push({ parameters: group, session });
     }
     return new InnerProducts(groups);

@@ -4,7 +4,7 @@ import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
 import { AppError } from '../errors.ts';
 import { latentScale } from '../pipeline/autoencoder.ts';
-import { openCheckpoint, type Checkpoint } from '../pipeline/checkpoint.ts';
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { encodePrompts, type EncodedPrompts } from '../pipeline/text-encoder.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
@@ -53,7 +53,10 @@ export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<
     io.onEvent({ event: 'done', output: job.output, job: job.id, seconds });
   } catch (error) {
     if (!io.signal.aborted || error instanceof AppError) throw error;
-    throw new AppError('job.cancelled', `job ${job.id} was cancelled; resume it with: resume ${job.id}`);
+    throw new AppError(
+      'job.cancelled',
+      `job ${job.id} was cancelled; resume it with: resume ${job.id}`,
+    );
   } finally {
     await checkpoint.file.close();
   }
@@ -109,8 +112,7 @@ async function trainFromState(
     const draw = (role: string, prompts: readonly string[], count: number) =>
       drawImages(tools, job, { role, prompts, count }, signal);
     const made: Dataset = {
-      forget:
-        files?.forget ?? (await draw('forget', forgetPrompts, job.settings.generatedForget)),
+      forget: files?.forget ?? (await draw('forget', forgetPrompts, job.settings.generatedForget)),
       retain: files?.retain ?? (await draw('retain', job.retain, job.settings.generatedRetain)),
       anchors: images?.anchors ?? new Map<string, string>(),
       contexts: encoded.contexts,

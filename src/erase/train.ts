@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
 import { momentNames, type OptimizerSettings } from '../optim/update-rule.ts';
@@ -85,7 +85,8 @@ class TrainingLoop {
     const saved = await readRunState(stateFolder, momentNames(settings.optimizer));
     // Training changes θ in place; a full model has no room for a copy that nothing reads.
     const isOriginalNeeded = settings.retainTarget === 'original';
-    const workspaceSet = () => (device === 'webgpu' ? new TensorSet() : TensorSet.zeros(parameters));
+    const workspaceSet = () =>
+      device === 'webgpu' ? new TensorSet() : TensorSet.zeros(parameters);
     const algorithm: EraseDiff = {
       model: unet,
       parameters: saved?.parameters ?? (isOriginalNeeded ? original.copy() : original),

@@ -141,6 +141,22 @@ export class GraphBuilder {
     }
   }
 
+  /**
+   * Emits outside the current scope and segment, what the whole graph shares: a weight's cast must
+   * not be repeated in the backward pass because a recomputed segment was the first to need it.
+   */
+  shared<T>(build: () => T): T {
+    const { path, segment } = this;
+    this.path = [];
+    this.segment = null;
+    try {
+      return build();
+    } finally {
+      this.path = path;
+      this.segment = segment;
+    }
+  }
+
   /** Emits `node` once more on other inputs. */
   replay(node: Node, inputs: readonly (Value | null)[]): readonly Value[] {
     const names = node.outputs.map((value) => `${value.name}/again`);

@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AppError } from '../errors.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
@@ -5,7 +6,7 @@ import { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Shape } from '../onnx/shape.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
-import { checkpointWeights, type Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** Pixels along one side of a latent cell. */
 export function latentScale({ architecture }: Checkpoint): number {
@@ -106,5 +107,9 @@ export class ImageDecoder {
 
 function openSession(g: GraphBuilder, checkpoint: Checkpoint, settings: CoderSettings) {
   const { device, threads } = settings;
-  return GraphSession.create(g.graph, { device, threads, weightsFolder: checkpoint.folder });
+  return GraphSession.create(g.graph, {
+    device,
+    threads,
+    weightsFolder: weightsFolder(checkpoint),
+  });
 }

@@ -1,5 +1,6 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AppError } from '../errors.ts';
-import { buildClipText } from '../models/clip-text.ts';
+import { ClipText } from '../models/clip-text.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, intTensor } from '../runtime/tensor.ts';
@@ -8,7 +9,7 @@ import { joinRows } from '../tensor/rows.ts';
 import { createClipTokenizer } from '../tokenizer/clip-tokenizer.ts';
 import { EOS_ID } from '../tokenizer/clip-vocabulary.ts';
 import { chunkPrompt, padChunks, type PromptChunk } from '../tokenizer/prompt-chunks.ts';
-import { checkpointWeights, type Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** Tokens of one chunk with its start and end. */
 export const chunkTokens = 77;
@@ -43,13 +44,13 @@ export async function encodePrompts(
 
   const g = new GraphBuilder('text-encoder');
   const ids = g.input('ids', 'int64', [1, chunkTokens]);
-  const text = buildClipText(g, checkpointWeights(g, checkpoint), config, ids);
+  const text = new ClipText(g, checkpointWeights(g, checkpoint), config, ids);
   // SD 2.x was trained on the last but one layer.
-  g.output('hidden', text.hidden(config.layout === 'openclip' ? 2 : 1, true));
+  g.output('hidden', text.hidden(config.layout === 'openclip' ? 2 : 1));
   const session = await GraphSession.create(g.graph, {
     device,
     threads,
-    weightsFolder: checkpoint.folder,
+    weightsFolder: weightsFolder(checkpoint),
   });
   try {
     const encodeChunk = async ({ ids, weights }: PromptChunk): Promise<Float32Array> => {

@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
 import { AppError } from '../errors.ts';
 import { buildUnet } from '../models/unet.ts';
@@ -14,7 +15,7 @@ import {
   type Tensor,
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import { checkpointWeights, type Checkpoint } from './checkpoint.ts';
+import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** The sizes that a compiled UNet is fixed to. */
 export interface UnetShape {
@@ -73,18 +74,19 @@ export class UnetSession {
     const { batch, latentHeight, latentWidth, contextTokens } = settings.shape;
     const latentShape = [batch, unet.inChannels, latentHeight, latentWidth];
     const contextShape = [batch, contextTokens, unet.contextDim];
-    const graph = buildTrainingGraph(checkpoint, settings.trained, { latentShape, contextShape });
+    const shapes = { latentShape, contextShape };
+    const graph = buildGraph(checkpoint, settings.trained, shapes);
     const session = await GraphSession.create(graph, {
       device: settings.device,
       threads: settings.threads,
-      weightsFolder: checkpoint.folder,
+      weightsFolder: weightsFolder(checkpoint),
       sharesWeights: true,
       ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),
       ...(settings.device === 'webgpu' && {
         residentOutputs: ['prediction', ...settings.trained.map(gradientName)],
       }),
     });
-    return new UnetSession(session, settings, { latentShape, contextShape });
+    return new UnetSession(session, settings, shapes);
   }
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
@@ -136,7 +138,7 @@ export class UnetSession {
     { isTraining, target }: { isTraining: boolean; target: Tensor },
   ): Feeds {
     const feeds: Record<string, Tensor> = {
-      training: boolTensor(isTraining),
+      ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
       sample: floatTensor(rows.noisyLatents, this.latentShape),
       timesteps: floatTensor(Float32Array.from(rows.timesteps), [this.shape.batch]),
       context: floatTensor(rows.context, this.contextShape),
@@ -157,16 +159,16 @@ interface Shapes {
 }
 
 /**
- * Inputs: `training` (bool), `sample`, `timesteps`, `context`, `target` and the trained tensors;
- * outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside training.
+ * Inputs: `sample`, `timesteps`, `context`, `target`, the trained tensors and, if there are any,
+ * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
+ * training.
  */
-function buildTrainingGraph(
+function buildGraph(
   checkpoint: Checkpoint,
   trained: readonly string[],
   { latentShape, contextShape }: Shapes,
 ): Graph {
   const g = new GraphBuilder('unet');
-  const training = g.input('training', 'bool', []);
   const inputs = {
     sample: g.input('sample', 'float32', latentShape),
     timesteps: g.input('timesteps', 'float32', latentShape.slice(0, 1)),
@@ -174,22 +176,23 @@ function buildTrainingGraph(
   };
   const target = g.input('target', 'float32', latentShape);
   const weights = checkpointWeights(g, checkpoint, trained);
-  const build = (name: string) => {
-    const branch = g.subgraph(name);
+  const build = (branch: GraphBuilder) => {
     const prediction = buildUnet(branch, weights, checkpoint.architecture.unet, inputs);
     const error = branch.sub(prediction, target);
     const axes = latentShape.map((_, axis) => axis);
     const loss = branch.reduceMean(branch.mul(error, error), axes, false);
-    branch.output(`${name}/prediction`, prediction);
-    branch.output(`${name}/loss`, loss);
-    return { branch, loss };
+    return { branch, prediction, loss };
   };
-  const predicting = build('predict');
-  const differentiating = build('train');
-  addGradients(differentiating, predicting.branch, parameterValues(weights, trained));
+  if (trained.length === 0) {
+    const { prediction, loss } = build(g);
+    g.output('prediction', prediction);
+    g.output('loss', loss);
+    return g.graph;
+  }
+  const training = g.input('training', 'bool', []);
   const results = g.choose(training, {
-    then: differentiating.branch.graph,
-    else: predicting.branch.graph,
+    then: trainBranch(build(g.subgraph('train')), parameterValues(weights, trained)),
+    else: predictBranch(build(g.subgraph('predict')), parameterValues(weights, trained)),
   });
   const names = ['prediction', 'loss', ...trained.map(gradientName)];
   results.forEach((value, i) => {
@@ -198,18 +201,30 @@ function buildTrainingGraph(
   return g.graph;
 }
 
-function addGradients(
-  { branch, loss }: { branch: GraphBuilder; loss: Value },
-  other: GraphBuilder,
-  parameters: readonly Value[],
-): void {
+interface Branch {
+  readonly branch: GraphBuilder;
+  readonly prediction: Value;
+  readonly loss: Value;
+}
+
+function trainBranch({ branch, prediction, loss }: Branch, parameters: readonly Value[]): Graph {
+  branch.output('train/prediction', prediction);
+  branch.output('train/loss', loss);
   gradients(branch, loss, parameters).forEach((gradient, i) => {
-    const name = parameters[i]?.name ?? String(i);
-    branch.output(`train/gradient:${name}`, gradient);
-    // Both branches must have as many outputs of the same types and ranks.
-    const empty = gradient.shape.map(() => 0);
-    other.output(`predict/gradient:${name}`, other.constant([], empty, gradient.type));
+    branch.output(`train/gradient:${parameters[i]?.name ?? i}`, gradient);
   });
+  return branch.graph;
+}
+
+/** Both branches must have as many outputs of the same types and ranks: gradients are empty here. */
+function predictBranch({ branch, prediction, loss }: Branch, parameters: readonly Value[]): Graph {
+  branch.output('predict/prediction', prediction);
+  branch.output('predict/loss', loss);
+  for (const { name, shape, type } of parameters) {
+    const empty = shape.map(() => 0);
+    branch.output(`predict/gradient:${name}`, branch.constant([], empty, type));
+  }
+  return branch.graph;
 }
 
 function parameterValues(weights: WeightSource, trained: readonly string[]): Value[] {

@@ -1,0 +1,181 @@
+import { UNET_PREFIX, type UnetConfig } from '../checkpoint/layout/unet-layout.ts';
+import { AppError } from '../errors.ts';
+import type { GraphBuilder } from '../onnx/graph-builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import { dimAt } from '../onnx/shape.ts';
+import { conv2d, samePads } from './blocks/conv2d.ts';
+import { groupNorm } from './blocks/group-norm.ts';
+import { linear } from './blocks/linear.ts';
+import { resnet, type ResnetStyle } from './blocks/resnet.ts';
+import { silu } from './blocks/silu.ts';
+import { timestepEmbedding } from './blocks/timestep-embedding.ts';
+import { spatialTransformer } from './blocks/transformer.ts';
+import { upsample } from './blocks/upsample.ts';
+import { Module } from './module.ts';
+import type { WeightSource } from './weights.ts';
+
+export interface UnetOperands {
+  /** Noisy latents, float32 [N, inChannels, h, w]. */
+  readonly sample: Value;
+  /** 0-based, float32 or int64 [N]. */
+  readonly timesteps: Value;
+  /** The text encoder's hidden states, float32 [N, T, contextDim]. */
+  readonly context: Value;
+  /** The added condition of SDXL, float32 [N, admInChannels]. */
+  readonly y?: Value;
+}
+
+/**
+ * The UNet of Stable Diffusion 1.x, 2.x and SDXL: what it predicts, noise or v, float32
+ * [N, outChannels, h, w].
+ * (CompVis/stable-diffusion, ldm/modules/diffusionmodules/openaimodel.py, `UNetModel.forward`)
+ *
+ * @throws graph.invalid where the latents cannot be halved as often as the UNet halves them, or `y`
+ *   is given to a model without it, or missing
+ */
+export function buildUnet(
+  g: GraphBuilder,
+  weights: WeightSource,
+  config: UnetConfig,
+  operands: UnetOperands,
+): Value {
+  requireFittingOperands(config, operands);
+  const module = new Module(g, weights, UNET_PREFIX);
+  return g.scope('unet', () => {
+    const embedding = silu(g, embedConditions(module, config, operands));
+    const blocks: Blocks = { module, config, embedding, context: operands.context };
+    const skips = inputBlocks(blocks, operands.sample);
+    const middle = middleBlock(blocks, skips.at(-1) ?? operands.sample);
+    return outputLayers(module, outputBlocks(blocks, middle, skips));
+  });
+}
+
+/** What every block of the UNet needs. */
+interface Blocks {
+  readonly module: Module;
+  readonly config: UnetConfig;
+  /** Of timestep and added condition, after its activation: [N, 4·modelChannels]. */
+  readonly embedding: Value;
+  readonly context: Value;
+}
+
+const resnetStyle: ResnetStyle = {
+  norm1: 'in_layers.0',
+  conv1: 'in_layers.2',
+  embedding: 'emb_layers.1',
+  norm2: 'out_layers.0',
+  conv2: 'out_layers.3',
+  shortcut: 'skip_connection',
+  epsilon: 1e-5,
+};
+
+function requireFittingOperands(config: UnetConfig, { sample, y }: UnetOperands): void {
+  const factor = 2 ** (config.channelMult.length - 1);
+  const size = sample.shape.slice(2);
+  if (size.some((dim) => dim % factor !== 0)) {
+    throw new AppError(
+      'graph.invalid',
+      `the UNet needs latents whose height and width are multiples of ${factor}, got ${size.join('×')}`,
+    );
+  }
+  if ((config.admInChannels !== null) !== (y !== undefined)) {
+    const needs = config.admInChannels === null ? 'takes no' : 'needs an';
+    throw new AppError('graph.invalid', `this UNet ${needs} added condition y`);
+  }
+}
+
+/** [N, 4·modelChannels] */
+function embedConditions(
+  module: Module,
+  { modelChannels }: UnetConfig,
+  { timesteps, y }: UnetOperands,
+): Value {
+  const { g } = module;
+  const perceptron = (name: string, x: Value) =>
+    module.within(name, (part) => {
+      const hidden = part.within('0', (layer) => linear(layer, x));
+      return part.within('2', (layer) => linear(layer, silu(g, hidden)));
+    });
+  const time = perceptron('time_embed', timestepEmbedding(g, timesteps, modelChannels));
+  return y ? g.add(time, perceptron('label_emb.0', y)) : time;
+}
+
+/** The hidden states after each input block. */
+function inputBlocks(blocks: Blocks, sample: Value): Value[] {
+  const { module, config } = blocks;
+  const { channelMult, numResBlocks, inputDepths } = config;
+  let x = module.within('input_blocks.0.0', (part) => conv2d(part, sample, { pads: samePads }));
+  const states = [x];
+  for (const level of channelMult.keys()) {
+    for (let i = 0; i < (numResBlocks[level] ?? 0); i++) {
+      const index = states.length;
+      x = module.within(`input_blocks.${index}`, (block) =>
+        residualAndAttention(blocks, block, x, inputDepths[index] ?? 0),
+      );
+      states.push(x);
+    }
+    if (level < channelMult.length - 1) {
+      x = module.within(`input_blocks.${states.length}.0.op`, (part) =>
+        conv2d(part, x, { stride: 2, pads: samePads }),
+      );
+      states.push(x);
+    }
+  }
+  return states;
+}
+
+function middleBlock(blocks: Blocks, x: Value): Value {
+  const { module, config, embedding } = blocks;
+  return module.within('middle_block', (block) => {
+    const attended = residualAndAttention(blocks, block, x, config.middleDepth);
+    // Where the middle has no transformer, the second residual block moves up.
+    return block.within(config.middleDepth > 0 ? '2' : '1', (part) =>
+      resnet(part, attended, embedding, resnetStyle),
+    );
+  });
+}
+
+function outputBlocks(blocks: Blocks, middle: Value, inputStates: readonly Value[]): Value {
+  const { module, config } = blocks;
+  const { g } = module;
+  const { channelMult, numResBlocks, outputDepths } = config;
+  const skips = [...inputStates];
+  let x = middle;
+  let index = 0;
+  for (const level of [...channelMult.keys()].reverse()) {
+    const resBlocks = (numResBlocks[level] ?? 0) + 1;
+    for (let i = 0; i < resBlocks; i++, index++) {
+      const depth = outputDepths[index] ?? 0;
+      const skip = skips.pop();
+      x = module.within(`output_blocks.${index}`, (block) => {
+        const joined = skip ? g.concat([x, skip], 1) : x;
+        const state = residualAndAttention(blocks, block, joined, depth);
+        if (level === 0 || i < resBlocks - 1) return state;
+        return block.within(depth > 0 ? '2' : '1', (part) => upsample(part, state));
+      });
+    }
+  }
+  return x;
+}
+
+/** A residual block and, where `depth` is not 0, a transformer. */
+function residualAndAttention(blocks: Blocks, block: Module, x: Value, depth: number): Value {
+  const { embedding, context, config } = blocks;
+  const hidden = block.within('0', (part) => resnet(part, x, embedding, resnetStyle));
+  if (depth === 0) return hidden;
+  const heads = headCount(config, dimAt(hidden.shape, 1));
+  return block.within('1', (part) => spatialTransformer(part, hidden, { depth, heads, context }));
+}
+
+function headCount({ heads }: UnetConfig, channels: number): number {
+  return 'numHeads' in heads ? heads.numHeads : channels / heads.numHeadChannels;
+}
+
+function outputLayers(module: Module, x: Value): Value {
+  const { g } = module;
+  return g.recomputed('out', () => {
+    const normalized = module.within('out.0', (norm) => groupNorm(norm, x, 1e-5));
+    const activated = silu(g, normalized);
+    return module.within('out.2', (conv) => conv2d(conv, activated, { pads: samePads }));
+  });
+}

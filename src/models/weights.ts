@@ -1,0 +1,81 @@
+import type { TensorInfo, TensorTable } from '../checkpoint/safetensors-header.ts';
+import { AppError } from '../errors.ts';
+import type { ElementType } from '../onnx/element-type.ts';
+import type { GraphBuilder } from '../onnx/graph-builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import type { Shape } from '../onnx/shape.ts';
+import type { Dtype } from '../tensor/dtype.ts';
+
+/** Where model builders get their weights from, by the checkpoint's own keys. */
+export interface WeightSource {
+  /**
+   * The weight in the graph, the same value at every call.
+   * @throws model.unsupported where there is no such tensor or its type cannot be computed with
+   */
+  get(name: string): Value;
+  has(name: string): boolean;
+  /** @throws model.unsupported where there is no such tensor */
+  shape(name: string): Shape;
+}
+
+/** What becomes of a checkpoint's tensors in a graph. */
+export interface WeightUse {
+  /** Names of the weights that are fed to the graph, as float32, instead of read from the file. */
+  readonly trained: ReadonlySet<string>;
+  /** What the others are cast to where they are stored as another type. */
+  readonly computeType: 'float32' | 'float16';
+}
+
+/**
+ * Weights of a safetensors file as values of `g`. Trained ones are inputs, all others initializers
+ * over the file's own bytes and a cast: on the CPU the runtime folds it when it loads the graph, on
+ * a GPU the stored type stays resident. Each enters the graph when it is first asked for. Branches
+ * of an `If` share them, so `g` is the outermost builder.
+ *
+ * @param location the file's name, relative to the session's folder of weights
+ */
+export function externalWeights(
+  g: GraphBuilder,
+  tensors: TensorTable,
+  location: string,
+  { trained, computeType }: WeightUse,
+): WeightSource {
+  const values = new Map<string, Value>();
+  const infoOf = (name: string): TensorInfo => {
+    const info = tensors.get(name);
+    if (info) return info;
+    throw new AppError('model.unsupported', `"${location}" has no tensor "${name}"`);
+  };
+  const declare = (name: string): Value => {
+    const { shape, dtype, fileOffset, byteLength } = infoOf(name);
+    if (trained.has(name)) return g.input(name, 'float32', shape);
+    const type = storedTypes[dtype];
+    if (!type) {
+      throw new AppError(
+        'model.unsupported',
+        `"${location}": tensor "${name}" is ${dtype}; weights must be F16, BF16, F32 or F64`,
+      );
+    }
+    const data = { location, offsetBytes: fileOffset, lengthBytes: byteLength };
+    const stored = g.external(name, type, shape, data);
+    return g.shared(() => g.scope(name, () => g.cast(stored, computeType)));
+  };
+  return {
+    get(name) {
+      const known = values.get(name);
+      if (known) return known;
+      const value = declare(name);
+      values.set(name, value);
+      return value;
+    },
+    has: (name) => tensors.has(name),
+    shape: (name) => infoOf(name).shape,
+  };
+}
+
+const storedTypes: Partial<Record<Dtype, ElementType>> = {
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F32: 'float32',
+  F64: 'float64',
+};

@@ -1,0 +1,84 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { createNoiseSchedule } from '../diffusion/noise-schedule.ts';
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import type { PixelImage } from '../images/pixels.ts';
+import type { Device } from '../runtime/session.ts';
+import { TensorSet } from '../runtime/tensor-set.ts';
+import { ImageDecoder, latentScale } from './autoencoder.ts';
+import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
+import { encodePrompts } from './text-encoder.ts';
+import { UnetSession } from './unet-session.ts';
+
+/** One picture to draw. */
+export interface ImageRequest {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly seed: number;
+}
+
+export interface ImageSettings {
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly sampler: SamplerName;
+  /** Pictures drawn at once. */
+  readonly batch: number;
+  readonly device: Device;
+  readonly threads: number;
+}
+
+/**
+ * Draws pictures with a checkpoint, in the order of the requests, a batch at a time.
+ *
+ * @param onImage called for each picture as soon as it is there
+ */
+export async function drawPictures(
+  checkpoint: Checkpoint,
+  requests: readonly ImageRequest[],
+  settings: ImageSettings,
+  onImage: (image: PixelImage, request: ImageRequest) => Promise<void>,
+): Promise<void> {
+  const { width, height, device, threads, batch } = settings;
+  const prompts = requests.flatMap(({ prompt, negativePrompt }) => [prompt, negativePrompt]);
+  const { contexts, tokens } = await encodePrompts(checkpoint, new Set(prompts), {
+    device,
+    threads,
+  });
+  const contextOf = (prompt: string) => contexts.get(prompt) ?? new Float32Array();
+  const scale = latentScale(checkpoint);
+  const shape = {
+    batch: 2 * Math.min(batch, requests.length),
+    latentHeight: height / scale,
+    latentWidth: width / scale,
+    contextTokens: tokens,
+  };
+  const { betaStart, betaEnd, timesteps, predictionType } = checkpoint.architecture.diffusion;
+  const schedule = createNoiseSchedule({ linearStart: betaStart, linearEnd: betaEnd, timesteps });
+  const { steps, guidanceScale, sampler } = settings;
+  const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
+  const decoder = await ImageDecoder.create(checkpoint, { width, height, device, threads });
+  try {
+    const group = imagesAtOnce(unet);
+    for (let start = 0; start < requests.length; start += group) {
+      const chunk = requests.slice(start, start + group);
+      const latents = await sampleLatents(
+        unet,
+        new TensorSet(),
+        chunk.map(({ prompt, negativePrompt, seed }) => ({
+          context: contextOf(prompt),
+          unconditional: contextOf(negativePrompt),
+          seed,
+        })),
+        { steps, guidanceScale, sampler, schedule, predictionType },
+      );
+      for (const [i, request] of chunk.entries()) {
+        const latent = latents[i];
+        if (latent) await onImage(await decoder.decode(latent), request);
+      }
+    }
+  } finally {
+    await unet.release();
+    await decoder.release();
+  }
+}

@@ -1,0 +1,327 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { type Architecture, requireErasable } from '../../src/checkpoint/architecture.ts';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { inspectCheckpoint } from '../../src/checkpoint/inspect.ts';
+import { clipTextShapes } from '../../src/checkpoint/layout/clip-text-layout.ts';
+import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
+import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
+import { type VaeConfig, vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import type { TensorInfo } from '../../src/checkpoint/safetensors-header.ts';
+import { layOut, makeFolder, readGoldenHeader, writeZeros } from './safetensors-fixtures.ts';
+
+/** A UNet of real structure whose widths keep the file small. */
+const unet: UnetConfig = {
+  inChannels: 4,
+  outChannels: 4,
+  modelChannels: 64,
+  channelMult: [1, 2],
+  numResBlocks: [1, 1],
+  inputDepths: [0, 1, 0, 0],
+  middleDepth: 1,
+  outputDepths: [0, 0, 1, 1],
+  heads: { numHeads: 8 },
+  contextDim: 128,
+  admInChannels: null,
+  useLinearProjection: false,
+};
+
+const vae: VaeConfig = {
+  ch: 32,
+  chMult: [1, 2],
+  numResBlocks: 1,
+  imageChannels: 3,
+  zChannels: 4,
+  embedDim: 4,
+  attentionLevels: [],
+  scaleFactor: 0.18215,
+};
+
+function textShapes(layout: 'transformers' | 'openclip', keyPrefix: string, hiddenSize = 128) {
+  const size = { hiddenSize, intermediateSize: 4 * hiddenSize, layers: 2 };
+  const settings = { heads: 2, activation: 'gelu', layerNormEps: 1e-5 } as const;
+  const positions = { vocabSize: 100, maxPositions: 77 };
+  return clipTextShapes({ layout, keyPrefix, ...size, ...settings, ...positions });
+}
+
+const sd1Text = () => textShapes('transformers', 'cond_stage_model.transformer.text_model.', 768);
+const sd2Text = () => textShapes('openclip', 'cond_stage_model.model.');
+
+/** Writes `model.safetensors` of zeros, and `model.yaml` if `yaml` is given. */
+async function writeModel(tensors: TensorInfo[], yaml?: string): Promise<string> {
+  const folder = await makeFolder();
+  if (yaml !== undefined) await writeFile(path.join(folder, 'model.yaml'), yaml);
+  return writeZeros(path.join(folder, 'model.safetensors'), tensors);
+}
+
+async function architectureOf(shapes: Iterable<NamedShape>, yaml?: string): Promise<Architecture> {
+  const checkpoint = await openCheckpoint(await writeModel(layOut(shapes), yaml));
+  await checkpoint.file.close();
+  return checkpoint.architecture;
+}
+
+function* sd1Shapes(changes: Partial<UnetConfig> = {}) {
+  yield* unetShapes({ ...unet, ...changes });
+  yield* sd1Text();
+  yield* vaeShapes(vae);
+}
+
+function* sd2Shapes() {
+  yield* unetShapes({ ...unet, useLinearProjection: true });
+  yield* sd2Text();
+  yield* vaeShapes(vae);
+}
+
+function* sdxlShapes() {
+  yield* unetShapes({ ...unet, useLinearProjection: true, admInChannels: 32 });
+  yield* textShapes('transformers', 'conditioner.embedders.0.transformer.text_model.', 768);
+  yield* textShapes('openclip', 'conditioner.embedders.1.model.', 1280);
+  yield* vaeShapes(vae);
+}
+
+const tinyYaml = `
+model:
+  params:
+    linear_start: 0.00085
+    linear_end: 0.012
+    scale_factor: 0.18215
+    unet_config: {params: {num_heads: 8, model_channels: 64, context_dim: 64}}
+    cond_stage_config: {params: {version: tiny-clip}}
+`;
+
+describe('inspecting tiny-sd', () => {
+  async function writeTinySd(yaml = tinyYaml, clip: object = {}) {
+    const { infos } = await readGoldenHeader('tiny-sd');
+    const filePath = await writeModel(infos, yaml);
+    const folder = path.join(path.dirname(filePath), 'tiny-clip');
+    await mkdir(folder);
+    const config = { hidden_size: 64, num_attention_heads: 4, ...clip };
+    await writeFile(path.join(folder, 'config.json'), JSON.stringify(config));
+    return filePath;
+  }
+
+  it('tells family, parts, heads and that a concept can be erased', async () => {
+    const description = await inspectCheckpoint(await writeTinySd());
+    expect(description).toMatchObject({
+      file: 'model.safetensors',
+      family: 'sd1',
+      precisions: ['F16'],
+      configFile: 'model.yaml',
+      hasEma: false,
+      eraseConcept: null,
+      erasing: { supported: true, reason: null },
+      parts: {
+        unet: { parameters: 4_307_396, bytes: 8_614_792, precisions: ['F16'] },
+        textEncoders: [{ parameters: 3_267_136 }],
+        vae: { parameters: 1_399_879 },
+      },
+      architecture: {
+        unet: { heads: { numHeads: 8 }, modelChannels: 64 },
+        textEncoders: [{ heads: 4, layers: 2, activation: 'quick_gelu' }],
+        diffusion: { predictionType: 'epsilon', betaStart: 0.00085, timesteps: 1000 },
+        assumptions: [],
+      },
+    });
+    expect(JSON.parse(JSON.stringify(description))).toEqual(description);
+  });
+
+  it.each([
+    ['is of another width', tinyYaml.replace('model_channels: 64', 'model_channels: 320')],
+    ['has another context', tinyYaml.replace('context_dim: 64', 'context_dim: 768')],
+    ['has heads that do not divide', tinyYaml.replace('num_heads: 8', 'num_heads: 7')],
+    ['names a text encoder that is not there', tinyYaml.replace('tiny-clip', 'other-clip')],
+    ['names a text encoder elsewhere', tinyYaml.replace('tiny-clip', '../tiny-clip')],
+    [
+      'names the text encoder of SD 1.x',
+      tinyYaml.replace('tiny-clip', 'openai/clip-vit-large-patch14'),
+    ],
+  ])('is refused with a config that %s', async (_what, yaml) => {
+    await expect(inspectCheckpoint(await writeTinySd(yaml))).rejects.toMatchObject({
+      code: 'checkpoint.config',
+    });
+  });
+
+  it('is refused with a text encoder config of another width', async () => {
+    const filePath = await writeTinySd(tinyYaml, { hidden_size: 128 });
+    await expect(inspectCheckpoint(filePath)).rejects.toThrow(/64 wide.*width of 128/);
+  });
+
+  it('is refused without a config, because its head count is not in the tensors', async () => {
+    const { infos } = await readGoldenHeader('tiny-sd');
+    await expect(inspectCheckpoint(await writeModel(infos))).rejects.toMatchObject({
+      code: 'checkpoint.config',
+      message: expect.stringMatching(/Put the model's LDM config/) as string,
+    });
+  });
+});
+
+describe('a checkpoint without config', () => {
+  it('of SD 1.x has 8 heads, 12 in the text encoder, and its assumptions are stated', async () => {
+    const { refusal, ...architecture } = await architectureOf(sd1Shapes());
+    expect(refusal).toBeNull();
+    expect(architecture).toMatchObject({
+      family: 'sd1',
+      unet,
+      textEncoders: [{ heads: 12, activation: 'quick_gelu', hiddenSize: 768 }],
+      vae,
+      diffusion: { predictionType: 'epsilon', betaStart: 0.00085, betaEnd: 0.012 },
+    });
+    expect(architecture.assumptions.join(' ')).toMatch(/8 attention heads.*epsilon/);
+  });
+
+  it('may lack the inner name of the text encoder', async () => {
+    const prefix = 'cond_stage_model.transformer.';
+    const shapes = [
+      ...unetShapes(unet),
+      ...textShapes('transformers', prefix, 768),
+      ...vaeShapes(vae),
+    ];
+    const { textEncoders } = await architectureOf(shapes);
+    expect(textEncoders[0]?.keyPrefix).toBe(prefix);
+  });
+
+  it('of SD 2.x has heads of 64 channels and cannot be erased from yet', async () => {
+    const { refusal, ...architecture } = await architectureOf(sd2Shapes());
+    expect(refusal).toMatch(/2\.x is not supported yet/);
+    expect(architecture).toMatchObject({
+      family: 'sd2',
+      unet: { heads: { numHeadChannels: 64 }, useLinearProjection: true },
+      textEncoders: [{ layout: 'openclip', heads: 2, activation: 'gelu' }],
+    });
+    expect(architecture.assumptions.join(' ')).toMatch(/v2-inference-v\.yaml/);
+  });
+
+  it('of SDXL has two text encoders, its own latent scale and cannot be erased from yet', async () => {
+    const { refusal, ...architecture } = await architectureOf(sdxlShapes());
+    expect(refusal).toMatch(/SDXL is not supported yet/);
+    expect(architecture).toMatchObject({
+      family: 'sdxl',
+      unet: { admInChannels: 32 },
+      textEncoders: [
+        { layout: 'transformers', heads: 12 },
+        { layout: 'openclip', heads: 20 },
+      ],
+      vae: { scaleFactor: 0.13025 },
+    });
+  });
+
+  it('predicts v if it is marked so', async () => {
+    const marked: NamedShape = ['v_pred', [0]];
+    const { diffusion } = await architectureOf([...sd2Shapes(), marked]);
+    expect(diffusion.predictionType).toBe('v_prediction');
+  });
+});
+
+describe('a config beside a checkpoint', () => {
+  it('decides prediction type, schedule, scale and heads', async () => {
+    const yaml =
+      'model: {params: {parameterization: v, linear_end: 0.02, timesteps: 500, scale_factor: 0.2, unet_config: {params: {num_heads: -1, num_head_channels: 32}}}}';
+    const architecture = await architectureOf(sd2Shapes(), yaml);
+    expect(architecture).toMatchObject({
+      diffusion: {
+        predictionType: 'v_prediction',
+        betaStart: 0.00085,
+        betaEnd: 0.02,
+        timesteps: 500,
+      },
+      unet: { heads: { numHeadChannels: 32 } },
+      vae: { scaleFactor: 0.2 },
+      assumptions: [],
+    });
+  });
+});
+
+describe('a variant that a concept cannot be erased from', () => {
+  it.each([
+    ['an inpainting model', { inChannels: 9 }, /inpainting/],
+    ['an instruct-pix2pix model', { inChannels: 8 }, /pix2pix/],
+    ['a depth model', { inChannels: 5 }, /takes 5 and gives 4 channels/],
+    ['an image-conditioned model', { admInChannels: 16 }, /under an added condition/],
+  ])('is %s', async (_what, changes, reason) => {
+    const architecture = await architectureOf(sd1Shapes(changes));
+    expect(architecture.refusal).toMatch(reason);
+    expect(() => {
+      requireErasable({ path: '/models/a.safetensors', tensors: new Map() }, architecture);
+    }).toThrow(
+      expect.objectContaining({
+        code: 'model.unsupported',
+        message: expect.stringMatching(/^"a\.safetensors": .*(Use|Erase)/) as string,
+      }),
+    );
+  });
+
+  it('is a quantised model', async () => {
+    const filePath = await writeModel(layOut(sd1Shapes(), 'F8_E4M3'));
+    const { erasing, precisions } = await inspectCheckpoint(filePath);
+    expect(precisions).toEqual(['F8_E4M3']);
+    expect(erasing).toMatchObject({
+      supported: false,
+      reason: expect.stringMatching(/F8_E4M3.*quantised/) as string,
+    });
+  });
+
+  it('lets every other checkpoint pass', async () => {
+    const architecture = await architectureOf(sd1Shapes());
+    expect(() => {
+      requireErasable({ path: 'a', tensors: new Map() }, architecture);
+    }).not.toThrow();
+  });
+});
+
+describe('a file that is no checkpoint', () => {
+  const lora: NamedShape[] = [['lora_unet_x.lora_down.weight', [4, 320]]];
+
+  it('is described with what it is and what to do', async () => {
+    expect(await inspectCheckpoint(await writeModel(layOut(lora)))).toMatchObject({
+      family: 'lora',
+      parts: null,
+      architecture: null,
+      parameters: 1280,
+      erasing: { supported: false, reason: expect.stringMatching(/LoRA.*merge/) as string },
+    });
+  });
+
+  it.each([
+    ['a LoRA', lora, /LoRA/],
+    ['a VAE', [...vaeShapes(vae)], /no UNet/],
+    ['a UNet without text encoder', [...unetShapes(unet), ...vaeShapes(vae)], /no text encoder/],
+  ])('is refused for erasing: %s', async (_what, shapes, message) => {
+    await expect(architectureOf(shapes)).rejects.toMatchObject({
+      code: 'model.unsupported',
+      exitStatus: 3,
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it('is damaged if a tensor of a model is missing', async () => {
+    const shapes = [...sd1Shapes()].filter(([name]) => !name.endsWith('decoder.conv_out.bias'));
+    await expect(inspectCheckpoint(await writeModel(layOut(shapes)))).rejects.toMatchObject({
+      code: 'checkpoint.damaged',
+    });
+  });
+});
+
+describe('a scrubbed model', () => {
+  async function inspectWith(entry: string) {
+    const metadata = new Map([['erase_concept', entry]]);
+    const filePath = path.join(await makeFolder(), 'a.safetensors');
+    await writeZeros(filePath, layOut([...sd1Shapes(), ['model_ema.decay', []]]), metadata);
+    return inspectCheckpoint(filePath);
+  }
+
+  it('tells how it was made', async () => {
+    const description = await inspectWith('{"method":"erasediff","steps":40}');
+    expect(description.eraseConcept).toEqual({ method: 'erasediff', steps: 40 });
+    expect(description.hasEma).toBe(true);
+  });
+
+  it.each(['{', '[1]', 'null', '"text"'])(
+    'with the unreadable entry %s is described',
+    async (entry) => {
+      expect((await inspectWith(entry)).eraseConcept).toBeNull();
+    },
+  );
+});

@@ -1,0 +1,103 @@
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
+import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import { ImageDecoder, ImageEncoder } from '../../src/pipeline/autoencoder.ts';
+import { sampleLatents } from '../../src/pipeline/sample-latents.ts';
+import { encodePrompts, type EncodedPrompts } from '../../src/pipeline/text-encoder.ts';
+import { UnetSession } from '../../src/pipeline/unet-session.ts';
+import { TensorSet } from '../../src/runtime/tensor-set.ts';
+
+const model = path.resolve(import.meta.dirname, '../../presets/tiny-sd/tiny-sd.safetensors');
+const recording = path.resolve(import.meta.dirname, '../golden/tiny-sd-generation.safetensors');
+const prompts = ['a purple ring in the style of Krossan', 'a red circle in the style of Pontilla'];
+const run = { device: 'cpu', threads: 2 } as const;
+
+/** The recording was made before the weights were rounded to float16 (2⁻¹¹ each). */
+const rounding = { encoder: 1e-3, latents: 1e-2, pixels: 2e-2 };
+
+/** Largest difference relative to the largest expected value. */
+function relativeDifference(actual: Float32Array, expected: Float32Array): number {
+  const scale = expected.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+  const worst = expected.reduce((max, x, i) => Math.max(max, Math.abs(x - actual[i]!)), 0);
+  return actual.length === expected.length ? worst / scale : Number.POSITIVE_INFINITY;
+}
+
+describe('tiny-sd draws what PyTorch drew', () => {
+  let checkpoint: Checkpoint;
+  let golden: SafetensorsFile;
+  let encoded: EncodedPrompts;
+
+  beforeAll(async () => {
+    checkpoint = await openCheckpoint(model);
+    golden = await openSafetensors(recording);
+    encoded = await encodePrompts(checkpoint, ['', ...prompts], run);
+  });
+
+  afterAll(async () => {
+    await golden.close();
+    await checkpoint.file.close();
+  });
+
+  it('encodes the prompts', async () => {
+    const context = await golden.readFloat32('context');
+    const size = 77 * 64;
+    prompts.forEach((prompt, i) => {
+      const expected = context.subarray(i * size, (i + 1) * size);
+      expect(relativeDifference(encoded.contexts.get(prompt)!, expected)).toBeLessThan(rounding.encoder);
+    });
+    const uncond = await golden.readFloat32('uncond');
+    expect(relativeDifference(encoded.contexts.get('')!, uncond)).toBeLessThan(rounding.encoder);
+  });
+
+  it('samples 20 DDIM steps with guidance 5 and decodes the pictures', async () => {
+    const shape = { batch: 4, latentHeight: 8, latentWidth: 8, contextTokens: 77 };
+    const unet = await UnetSession.create(checkpoint, { shape, trained: [], ...run });
+    const latents = await sampleLatents(
+      unet,
+      new TensorSet(),
+      // The recorded start noise is torch.randn of seed 123 for both pictures at once.
+      prompts.map((prompt) => ({
+        context: encoded.contexts.get(prompt)!,
+        unconditional: encoded.contexts.get('')!,
+        seed: 123,
+      })),
+      {
+        steps: 20,
+        guidanceScale: 5,
+        sampler: 'DDIM',
+        schedule: createNoiseSchedule(),
+        predictionType: 'epsilon',
+      },
+    );
+    await unet.release();
+    const noise = await golden.readFloat32('noise');
+    const expected = await golden.readFloat32('latents');
+    expect(noise.length).toBe(512);
+    const decoder = await ImageDecoder.create(checkpoint, { width: 64, height: 64, ...run });
+    const image = await decoder.decode(latents[0]!);
+    await decoder.release();
+    const pictures = await golden.readFloat32('image');
+    expect(relativeDifference(latents[0]!, expected.subarray(0, 256))).toBeLessThan(rounding.latents);
+    expect(
+      relativeDifference(
+        image.data.map((x) => Math.min(1, Math.max(-1, x))),
+        pictures.subarray(0, 3 * 64 * 64),
+      ),
+    ).toBeLessThan(rounding.pixels);
+  }, 60_000);
+
+  it('encodes a picture', async () => {
+    const encoder = await ImageEncoder.create(checkpoint, { width: 64, height: 64, ...run });
+    const data = await golden.readFloat32('vae_in');
+    const moments = await golden.readFloat32('vae_moments');
+    const latents = await encoder.encode(
+      { data, width: 64, height: 64 },
+      (count) => new Float32Array(count),
+    );
+    await encoder.release();
+    const expected = moments.subarray(0, latents.length).map((x) => 0.18215 * x);
+    expect(relativeDifference(latents, expected)).toBeLessThan(rounding.encoder);
+  });
+});
