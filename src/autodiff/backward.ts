@@ -1,7 +1,8 @@
 import { AppError } from '../errors.ts';
 import { isFloating } from '../onnx/element-type.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
-import type { Node, Segment, Value } from '../onnx/graph.ts';
+import { Graph, type Node, type Segment, type Value } from '../onnx/graph.ts';
+import { elementCount } from '../onnx/shape.ts';
 import { vjpRules } from './rules/index.ts';
 import { unbroadcast } from './unbroadcast.ts';
 
@@ -12,41 +13,34 @@ import { unbroadcast } from './unbroadcast.ts';
  * their results.
  *
  * @param loss a scalar: shape [] or [1]
- * @returns one value for each parameter, of its shape
+ * @param parameters any values of the graph, intermediate ones included; one may be listed twice
+ * @returns one value for each parameter, in their order and of their shapes
  * @throws graph.no-gradient where an operator on the way has no rule, or the loss does not depend
- *   on a parameter
+ *   on a parameter; graph.invalid where the loss is no scalar
  */
 export function gradients(g: GraphBuilder, loss: Value, parameters: readonly Value[]): Value[] {
-  const seed = g.constant([1], loss.shape, loss.type);
-  const cotangents = new Map<Value, Value[]>([[loss, [seed]]]);
+  if (elementCount(loss.shape) !== 1) {
+    const shape = loss.shape.join();
+    throw new AppError('graph.invalid', `the loss ${loss.name} is no scalar: shape [${shape}]`);
+  }
   const nodes = [...g.graph.nodes];
   const active = dependents(nodes, parameters);
   const residuals = new Residuals(g);
-  const take = (value: Value): Value | null => {
-    const parts = cotangents.get(value);
-    if (!parts) return null;
-    cotangents.delete(value);
-    return parts.reduce((sum, part) => g.add(sum, part));
-  };
-  const wanted = new Set(parameters);
+  const cotangents = new Cotangents(g);
 
-  g.scope('grad', () => {
+  return g.scope('grad', () => {
+    cotangents.contribute(loss, g.constant([1], loss.shape, loss.type));
     for (const node of nodes.reverse()) {
-      if (!node.outputs.some((value) => active.has(value))) continue;
-      const cts = node.outputs.map(take);
+      if (!readsAny(node, active)) continue;
+      const cts = node.outputs.map((value) => cotangents.of(value));
       const ct = cts.find((value) => value !== null);
-      if (!ct) continue;
-      propagate({ g, node, ct, cts, residuals, active }, (operand, contribution) => {
-        const parts = cotangents.get(operand);
-        if (parts) parts.push(contribution);
-        else cotangents.set(operand, [contribution]);
-      });
+      if (ct) propagate({ g, node, ct, cts, residuals, active }, cotangents);
     }
-  });
-  return [...wanted].map((parameter) => {
-    const gradient = take(parameter);
-    if (gradient) return gradient;
-    throw new AppError('graph.no-gradient', `the loss does not depend on ${parameter.name}`);
+    return parameters.map((parameter) => {
+      const gradient = cotangents.of(parameter);
+      if (gradient) return gradient;
+      throw new AppError('graph.no-gradient', `the loss does not depend on ${parameter.name}`);
+    });
   });
 }
 
@@ -60,7 +54,7 @@ interface Step {
 }
 
 /** Emits the cotangents of one node's active operands. */
-function propagate(step: Step, contribute: (operand: Value, contribution: Value) => void): void {
+function propagate(step: Step, cotangents: Cotangents): void {
   const { g, node, ct, cts, residuals, active } = step;
   const rule = vjpRules[node.opType];
   if (!rule) {
@@ -86,7 +80,7 @@ function propagate(step: Step, contribute: (operand: Value, contribution: Value)
         `operator ${node.opType} (node ${node.name}) is not differentiable in input ${index}`,
       );
     }
-    contribute(operand, unbroadcast(g, thunk(), operand.shape));
+    cotangents.contribute(operand, unbroadcast(g, thunk(), operand.shape));
   });
 }
 
@@ -94,12 +88,46 @@ function propagate(step: Step, contribute: (operand: Value, contribution: Value)
 function dependents(nodes: readonly Node[], parameters: readonly Value[]): Set<Value> {
   const active = new Set(parameters);
   for (const node of nodes) {
-    if (!node.inputs.some((value) => value !== null && active.has(value))) continue;
+    if (!readsAny(node, active)) continue;
     for (const output of node.outputs) {
       if (isFloating(output.type)) active.add(output);
     }
   }
   return active;
+}
+
+/** Whether a node reads one of `values`, as an input or from inside a branch of an `If`. */
+function readsAny(node: Node, values: ReadonlySet<Value>): boolean {
+  const branches = Object.values(node.attributes).filter((attribute) => attribute instanceof Graph);
+  return (
+    node.inputs.some((value) => value !== null && values.has(value)) ||
+    branches.some((branch) => branch.nodes.some((inner) => readsAny(inner, values)))
+  );
+}
+
+/** The cotangent of each value: what its users contribute, added up when it is asked for. */
+class Cotangents {
+  private readonly g: GraphBuilder;
+  private readonly parts = new Map<Value, Value[]>();
+
+  constructor(g: GraphBuilder) {
+    this.g = g;
+  }
+
+  contribute(value: Value, contribution: Value): void {
+    const parts = this.parts.get(value);
+    if (parts) parts.push(contribution);
+    else this.parts.set(value, [contribution]);
+  }
+
+  /** The sum of the contributions; null where the loss does not depend on `value`. */
+  of(value: Value): Value | null {
+    const parts = this.parts.get(value);
+    if (!parts) return null;
+    const sum = parts.reduce((total, part) => this.g.add(total, part));
+    this.parts.set(value, [sum]);
+    return sum;
+  }
 }
 
 /** Forward values as the backward pass sees them: stored, or computed again. */

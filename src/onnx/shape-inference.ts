@@ -83,7 +83,8 @@ const reduction: InferenceRule = (node) => {
 const matMul: InferenceRule = (node) => {
   const a = node.input(0);
   const b = node.input(1);
-  if (dimAt(a.shape, -1) !== dimAt(b.shape, -2)) {
+  const areMatrices = a.shape.length >= 2 && b.shape.length >= 2;
+  if (!areMatrices || dimAt(a.shape, -1) !== dimAt(b.shape, -2)) {
     throw new AppError(
       'graph.invalid',
       `MatMul of [${a.shape.join()}] (${a.name}) and [${b.shape.join()}] (${b.name})`,
@@ -159,7 +160,11 @@ const averagePool: InferenceRule = (node) => {
 const layerNormalization: InferenceRule = (node) => {
   const { type, shape } = node.input(0);
   const axis = normalizeAxis(node.int('axis', -1), shape.length);
-  const statistics = { type, shape: shape.map((dim, i) => (i < axis ? dim : 1)) };
+  // Whatever the type of x, the statistics are float32 (the operator's stash_type).
+  const statistics = {
+    type: 'float32',
+    shape: shape.map((dim, i) => (i < axis ? dim : 1)),
+  } as const;
   return [{ type, shape }, statistics, statistics];
 };
 
@@ -176,7 +181,8 @@ const reshape: InferenceRule = (node) => {
 
 const transpose: InferenceRule = (node) => {
   const { type, shape } = node.input(0);
-  return [{ type, shape: node.ints('perm', []).map((axis) => dimAt(shape, axis)) }];
+  const reversed = shape.map((_, axis) => shape.length - 1 - axis);
+  return [{ type, shape: node.ints('perm', reversed).map((axis) => dimAt(shape, axis)) }];
 };
 
 const concat: InferenceRule = (node) => {
@@ -189,7 +195,9 @@ const concat: InferenceRule = (node) => {
 const split: InferenceRule = (node) => {
   const { type, shape } = node.input(0);
   const axis = normalizeAxis(node.int('axis', 0), shape.length);
-  return (node.constant(1) ?? []).map((size) => ({
+  const sizes = node.constant(1);
+  if (!sizes) throw new AppError('graph.invalid', `Split of ${node.input(0).name} without sizes`);
+  return sizes.map((size) => ({
     type,
     shape: shape.map((dim, i) => (i === axis ? size : dim)),
   }));
@@ -238,7 +246,11 @@ const expand: InferenceRule = (node) => {
 
 const resize: InferenceRule = (node) => {
   const { type, shape } = node.input(0);
-  return [{ type, shape: node.constant(3) ?? shape }];
+  const sizes = node.constant(3);
+  if (sizes) return [{ type, shape: sizes }];
+  const scales = node.constant(2);
+  if (!scales) throw new AppError('graph.invalid', 'Resize needs constant sizes or scales');
+  return [{ type, shape: shape.map((dim, i) => Math.floor(dim * (scales[i] ?? 1))) }];
 };
 
 const where: InferenceRule = (node) => {

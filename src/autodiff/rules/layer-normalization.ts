@@ -1,3 +1,4 @@
+import type { Value } from '../../onnx/graph.ts';
 import { normalizeAxis } from '../../onnx/shape.ts';
 import { once, pick } from '../once.ts';
 import { intAttribute, operand, type VjpRule } from '../vjp-rule.ts';
@@ -6,7 +7,9 @@ import { intAttribute, operand, type VjpRule } from '../vjp-rule.ts';
  * z = γ·x̂ + β with x̂ = (x − μ)·r over the trailing axes;
  * x̄ = r·(d − mean(d) − x̂·mean(d·x̂)) with d = γ·z̄, γ̄ = Σ z̄·x̂, β̄ = Σ z̄
  */
-export const layerNormalization: VjpRule = ({ g, node, ct, input }) => {
+export const layerNormalization: VjpRule = ({ g, node, ct, cts, input }) => {
+  const [, mean, inverseDeviation] = cts;
+  if (mean || inverseDeviation) return [null, null, null];
   const { shape } = ct;
   const axis = normalizeAxis(intAttribute(node, 'axis', -1), shape.length);
   const axes = shape.map((_, i) => i).filter((i) => i >= axis);
@@ -19,11 +22,13 @@ export const layerNormalization: VjpRule = ({ g, node, ct, input }) => {
     return g.ops('LayerNormalization', [input(0), fill(1), fill(0)], { axis, epsilon }, 3);
   });
   const normalized = () => pick(normalize(), 0);
+  // The statistics are float32, whatever the type of x.
+  const scaleBack = (x: Value) => g.mul(g.cast(pick(normalize(), 2), ct.type), x);
   return [
     () => {
       const d = g.mul(ct, input(1));
       const aligned = g.mul(normalized(), g.reduceMean(g.mul(d, normalized()), axes));
-      return g.mul(pick(normalize(), 2), g.sub(g.sub(d, g.reduceMean(d, axes)), aligned));
+      return scaleBack(g.sub(g.sub(d, g.reduceMean(d, axes)), aligned));
     },
     () => g.mul(ct, normalized()),
     () => ct,

@@ -12,7 +12,8 @@ export const slice: VjpRule = ({ g, node, ct }) => {
       starts.forEach((start, i) => {
         const axis = normalizeAxis(axes?.[i] ?? i, shape.length);
         const dim = dimAt(shape, axis);
-        before[axis] = Math.min(start < 0 ? start + dim : start, dim);
+        const fromFront = start < 0 ? start + dim : start;
+        before[axis] = Math.min(Math.max(fromFront, 0), dim);
       });
       const after = shape.map((dim, axis) => dim - dimAt(ct.shape, axis) - (before[axis] ?? 0));
       return g.op('Pad', [ct, g.indices(...before, ...after), g.scalar(0, ct)]);
