@@ -9,6 +9,7 @@ export function unbroadcast(g: GraphBuilder, ct: Value, shape: Shape): Value {
   const axes = ct.shape
     .map((_, axis) => axis)
     .filter((axis) => axis < added || (shape[axis - added] === 1 && ct.shape[axis] !== 1));
-  const summed = axes.length === 0 ? ct : g.reduceSum(ct, axes);
+  const keepsAxes = axes.some((axis) => axis >= added);
+  const summed = axes.length === 0 ? ct : g.reduceSum(ct, axes, keepsAxes);
   return g.reshape(summed, shape);
 }

@@ -11,7 +11,7 @@ import {
   type Node,
 } from './graph.ts';
 import { inferOutputs } from './shape-inference.ts';
-import { elementCount, sameShape, type Shape } from './shape.ts';
+import { dimAt, elementCount, sameShape, type Shape } from './shape.ts';
 
 /** Names given out so far, shared by a graph and its subgraphs: ONNX forbids shadowing. */
 interface NameScope {
@@ -187,11 +187,24 @@ export class GraphBuilder {
     return this.op('MatMul', [a, b]);
   }
 
+  /** x in another shape; a reshaped x is reshaped from what it was. */
   reshape(x: Value, shape: Shape): Value {
-    return sameShape(x.shape, shape) ? x : this.op('Reshape', [x, this.indices(...shape)]);
+    if (sameShape(x.shape, shape)) return x;
+    const source = x.producer?.opType === 'Reshape' ? x.producer.inputs[0] : null;
+    if (source) return this.reshape(source, shape);
+    return this.op('Reshape', [x, this.indices(...shape)]);
   }
 
   transpose(x: Value, perm: readonly number[]): Value {
+    const isMoved = (axis: number) => x.shape[axis] !== 1;
+    const moved = perm.filter(isMoved);
+    // Where only axes of size 1 change places the elements keep their order.
+    if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0))) {
+      return this.reshape(
+        x,
+        perm.map((axis) => dimAt(x.shape, axis)),
+      );
+    }
     return this.op('Transpose', [x], { perm });
   }
 

@@ -52,15 +52,46 @@ function inputCotangent(
   });
 }
 
+interface WeightOperands {
+  readonly ct: Value;
+  readonly x: Value;
+  /** Of the weight: [O, C, …kernel]. */
+  readonly shape: Shape;
+  readonly window: Window;
+}
+
 /**
- * w̄[o, c, k] = Σ over positions p of z̄[o, p]·x[c, s·p + k]: one matrix product of z̄ with the
- * patches that the kernel saw (im2col), which measured faster than the correlation written as a
- * convolution with a kernel as large as the image.
+ * Up to this many output positions an image the correlation is fastest: for 1280 channels at 16×16
+ * 115 ms instead of 224 for the matrix product, at 32×32 and 640 channels 123 instead of 85.
  */
-function weightCotangent(
-  g: GraphBuilder,
-  { ct, x, shape, window }: { ct: Value; x: Value; shape: Shape; window: Window },
-): Value {
+const maxCorrelatedPositions = 256;
+
+/** w̄[o, c, k] = Σ over images and positions p of z̄[o, p]·x[c, s·p + k] */
+function weightCotangent(g: GraphBuilder, operands: WeightOperands): Value {
+  const positions = elementCount(operands.ct.shape.slice(2));
+  const isPixelwise = elementCount(operands.shape.slice(2)) === 1;
+  return isPixelwise || positions > maxCorrelatedPositions
+    ? patchProduct(g, operands)
+    : correlation(g, operands);
+}
+
+/** A convolution of x with z̄ as its kernel, images in the place of channels. */
+function correlation(g: GraphBuilder, { ct, x, shape, window }: WeightOperands): Value {
+  const swap = [1, 0, ...shape.slice(2).map((_, i) => i + 2)];
+  const full = g.op('Conv', [g.transpose(x, swap), g.transpose(ct, swap)], {
+    pads: [...window.padBegin, ...window.padEnd],
+    dilations: window.strides,
+  });
+  // With strides, positions that no kernel reached may stick out at the end.
+  const reached = shape.slice(2).reduce((value, size, i) => {
+    const axis = i + 2;
+    return dimAt(value.shape, axis) === size ? value : g.slice(value, axis, 0, size);
+  }, full);
+  return g.transpose(reached, swap);
+}
+
+/** One matrix product of z̄ with the patches that the kernel saw (im2col). */
+function patchProduct(g: GraphBuilder, { ct, x, shape, window }: WeightOperands): Value {
   const [batch, outputs] = [dimAt(ct.shape, 0), dimAt(ct.shape, 1)];
   const positions = elementCount(ct.shape.slice(2));
   const kernel = shape.slice(2);

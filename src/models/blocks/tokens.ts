@@ -9,7 +9,15 @@ export function toTokens(g: GraphBuilder, x: Value): Value {
   return g.transpose(g.reshape(x, [batch, channels, pixels]), [0, 2, 1]);
 }
 
-/** Tokens [N, H·W, C] as an image of `shape` [N, C, H, W]. */
+/** Tokens [N, T, C] of all images below each other: [N·T, C]. */
+export function asRows(g: GraphBuilder, tokens: Value): Value {
+  const channels = dimAt(tokens.shape, -1);
+  return g.reshape(tokens, [elementCount(tokens.shape) / channels, channels]);
+}
+
+/** Tokens [N·H·W, C] as an image of `shape` [N, C, H, W]. */
 export function fromTokens(g: GraphBuilder, tokens: Value, shape: Shape): Value {
-  return g.reshape(g.transpose(tokens, [0, 2, 1]), shape);
+  const [batch, channels] = [dimAt(shape, 0), dimAt(shape, 1)];
+  const byImage = g.reshape(tokens, [batch, elementCount(shape.slice(2)), channels]);
+  return g.reshape(g.transpose(byImage, [0, 2, 1]), shape);
 }

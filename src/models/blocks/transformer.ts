@@ -7,7 +7,7 @@ import { groupNorm } from './group-norm.ts';
 import { layerNorm } from './layer-norm.ts';
 import { linear } from './linear.ts';
 import { splitChannels } from './split-channels.ts';
-import { fromTokens, toTokens } from './tokens.ts';
+import { asRows, fromTokens, toTokens } from './tokens.ts';
 
 export interface TransformerSettings {
   /** Number of transformer blocks. */
@@ -29,37 +29,57 @@ export function spatialTransformer(
   { depth, heads, context }: TransformerSettings,
 ): Value {
   const { g } = module;
+  const batch = dimAt(x.shape, 0);
   let tokens = g.recomputed('proj_in', () => {
     const normalized = module.within('norm', (norm) => groupNorm(norm, x, 1e-6));
-    return module.within('proj_in', (part) => linear(part, toTokens(g, normalized)));
+    return module.within('proj_in', (part) => linear(part, asRows(g, toTokens(g, normalized))));
   });
   for (let i = 0; i < depth; i++) {
     tokens = module.within(`transformer_blocks.${i}`, (block) =>
-      transformerBlock(block, tokens, context, heads),
+      transformerBlock(block, tokens, { context: asRows(g, context), heads, batch }),
     );
   }
   const projected = module.within('proj_out', (part) => linear(part, tokens));
   return g.add(fromTokens(g, projected, x.shape), x);
 }
 
-/** Self-attention, cross-attention and a feed-forward layer, each added to x [N, T, C]. */
-function transformerBlock(module: Module, x: Value, context: Value, heads: number): Value {
+interface AttentionInputs {
+  /** Tokens of the prompts: [N·S, D]. */
+  readonly context: Value;
+  readonly heads: number;
+  /** N */
+  readonly batch: number;
+}
+
+/** Self-attention, cross-attention and a feed-forward layer, each added to x [N·T, C]. */
+function transformerBlock(
+  module: Module,
+  x: Value,
+  { context, heads, batch }: AttentionInputs,
+): Value {
   const { g } = module;
   const attend = (index: 1 | 2, input: Value) =>
     module.within(`attn${index}`, (part) => {
       const norm = module.child(`norm${index}`);
       const source = index === 1 ? null : context;
-      return g.add(crossAttention(part, norm, { input, source, heads }), input);
+      return g.add(crossAttention(part, norm, { input, source, heads, batch }), input);
     });
   const attended = attend(2, attend(1, x));
   return g.add(feedForward(module, attended), attended);
 }
 
-/** Attention of the normalised input [N, T, C] to `source` [N, S, D], or to itself. */
+interface CrossAttention {
+  readonly input: Value;
+  readonly source: Value | null;
+  readonly heads: number;
+  readonly batch: number;
+}
+
+/** Attention of the normalised input [N·T, C] to `source` [N·S, D], or to itself. */
 function crossAttention(
   module: Module,
   norm: Module,
-  { input, source, heads }: { input: Value; source: Value | null; heads: number },
+  { input, source, heads, batch }: CrossAttention,
 ): Value {
   const { g } = module;
   const scale = (dimAt(input.shape, -1) / heads) ** -0.5;
@@ -75,10 +95,18 @@ function crossAttention(
       project('to_v', attended),
     ] as const;
   });
-  return project('to_out.0', attention(g, { queries, keys, values, heads }));
+  const byImage = (rows: Value) =>
+    g.reshape(rows, [batch, dimAt(rows.shape, 0) / batch, dimAt(rows.shape, 1)]);
+  const mixed = attention(g, {
+    queries: byImage(queries),
+    keys: byImage(keys),
+    values: byImage(values),
+    heads,
+  });
+  return project('to_out.0', asRows(g, mixed));
 }
 
-/** W₂·(a ⊙ gelu(b)) with [a, b] = W₁·norm3(x) (Shazeer 2020, GEGLU). */
+/** W₂·(a ⊙ gelu(b)) with [a, b] = W₁·norm3(x) (Shazeer 2020, GEGLU); x is [N·T, C]. */
 function feedForward(module: Module, x: Value): Value {
   const { g } = module;
   const projected = g.recomputed('ff_in', () => {
