@@ -1,4 +1,5 @@
 import { elementCount } from '../onnx/shape.ts';
+import { innerProductsOnHost, updateOnHost } from '../optim/host-update.ts';
 import { buildInnerProductsGraph } from '../optim/inner-products-graph.ts';
 import { buildUpdateGraph, tensorName, type ParameterSpec } from '../optim/update-graph.ts';
 import { momentNames, stepScalars, type OptimizerSettings } from '../optim/update-rule.ts';
@@ -26,12 +27,15 @@ export interface GradientTerm {
   readonly gradient: TensorSet;
 }
 
+/** Graphs do the work in device memory; on the host, where tensors are arrays, a loop does. */
+const usesGraphs = (device: Device) => device === 'webgpu';
+
 interface Group {
   readonly parameters: readonly ParameterSpec[];
   readonly session: GraphSession;
 }
 
-/** SGD, Adam or AdamW over the trained parameters, as graphs on the training device. */
+/** SGD, Adam or AdamW over the trained parameters, where these lie. */
 export class Optimizer {
   private readonly settings: OptimizerSettings;
   private readonly groups: readonly Group[];
@@ -54,9 +58,10 @@ export class Optimizer {
     { device, threads, terms }: { device: Device; threads: number; terms: number },
   ): Promise<Optimizer> {
     const groups: Group[] = [];
+    if (!usesGraphs(device)) return new Optimizer(settings, parameters, groups);
     for (const group of groupParameters(parameters)) {
       const graph = buildUpdateGraph(group, settings, terms);
-      const residentOutputs = device === 'webgpu' ? graph.outputs.map(({ name }) => name) : [];
+      const residentOutputs = graph.outputs.map(({ name }) => name);
       const session = await GraphSession.create(graph, {
         device,
         threads,
@@ -81,11 +86,41 @@ export class Optimizer {
    * moments are written in place; `to` may be `from`. In device memory they are replaced.
    */
   async step(
+    sets: { from: TensorSet; to: TensorSet },
+    terms: readonly GradientTerm[],
+    schedule: { state: OptimizerState; learningRate: number },
+  ): Promise<void> {
+    schedule.state.step += 1;
+    if (this.groups.length > 0) await this.stepOnDevice(sets, terms, schedule);
+    else this.stepOnHost(sets, terms, schedule);
+  }
+
+  private stepOnHost(
+    { from, to }: { from: TensorSet; to: TensorSet },
+    terms: readonly GradientTerm[],
+    { state, learningRate }: { state: OptimizerState; learningRate: number },
+  ): void {
+    const scalars = stepScalars(this.settings, learningRate, state.step);
+    for (const { name } of this.parameters) {
+      updateOnHost(this.settings, {
+        parameter: floatData(from.get(name)),
+        next: floatData(to.get(name)),
+        terms: terms.map(({ weight, gradient }) => ({
+          weight,
+          gradient: floatData(gradient.get(name)),
+        })),
+        moments: [...state.moments.values()].map((set) => floatData(set.get(name))),
+        learningRate,
+        ...scalars,
+      });
+    }
+  }
+
+  private async stepOnDevice(
     { from, to }: { from: TensorSet; to: TensorSet },
     terms: readonly GradientTerm[],
     { state, learningRate }: { state: OptimizerState; learningRate: number },
   ): Promise<void> {
-    state.step += 1;
     const scalar = (value: number) => floatTensor(Float32Array.of(value), [1]);
     const { rate, squareCorrection } = stepScalars(this.settings, learningRate, state.step);
     const scalars: Record<string, Tensor> = {
@@ -96,7 +131,6 @@ export class Optimizer {
     terms.forEach(({ weight }, i) => (scalars[`weight${i}`] = scalar(weight)));
     for (const { parameters, session } of this.groups) {
       const feeds: Record<string, Tensor> = { ...scalars };
-      const into: Record<string, Tensor> = {};
       for (const { name } of parameters) {
         feeds[tensorName('parameter', name)] = from.get(name);
         terms.forEach(({ gradient }, i) => {
@@ -105,9 +139,8 @@ export class Optimizer {
         for (const [moment, set] of state.moments) {
           feeds[tensorName(moment, name)] = set.get(name);
         }
-        addTargets(into, { name, to, state });
       }
-      takeResults(await session.run(feeds, into), parameters, { to, state });
+      takeResults(await session.run(feeds), parameters, { to, state });
     }
   }
 
@@ -116,28 +149,10 @@ export class Optimizer {
   }
 }
 
-interface Targets {
-  readonly to: TensorSet;
-  readonly state: OptimizerState;
-}
-
-/** Host tensors that take the results in place. */
-function addTargets(
-  into: Record<string, Tensor>,
-  { name, to, state }: Targets & { name: string },
-): void {
-  const target = to.find(name);
-  if (target?.location !== 'cpu') return;
-  into[tensorName('next-parameter', name)] = target;
-  for (const [moment, set] of state.moments) {
-    into[tensorName(`next-${moment}`, name)] = set.get(name);
-  }
-}
-
 function takeResults(
   results: Readonly<Record<string, Tensor>>,
   parameters: readonly ParameterSpec[],
-  { to, state }: Targets,
+  { to, state }: { to: TensorSet; state: OptimizerState },
 ): void {
   const take = (set: TensorSet, part: string, name: string) => {
     const tensor = results[tensorName(`next-${part}`, name)];
@@ -149,11 +164,19 @@ function takeResults(
   }
 }
 
+interface Products {
+  readonly firstSquare: number;
+  readonly secondSquare: number;
+  readonly product: number;
+}
+
 /** |g₀|², |g₁|² and ⟨g₀, g₁⟩ over all parameters. */
 export class InnerProducts {
+  private readonly parameters: readonly ParameterSpec[];
   private readonly groups: readonly Group[];
 
-  private constructor(groups: readonly Group[]) {
+  private constructor(parameters: readonly ParameterSpec[], groups: readonly Group[]) {
+    this.parameters = parameters;
     this.groups = groups;
   }
 
@@ -162,33 +185,49 @@ export class InnerProducts {
     { device, threads }: { device: Device; threads: number },
   ): Promise<InnerProducts> {
     const groups: Group[] = [];
+    if (!usesGraphs(device)) return new InnerProducts(parameters, groups);
     for (const group of groupParameters(parameters)) {
       const graph = buildInnerProductsGraph(group);
       const session = await GraphSession.create(graph, { device, threads, isPlain: true });
       groups.push({ parameters: group, session });
     }
-    return new InnerProducts(groups);
+    return new InnerProducts(parameters, groups);
   }
 
-  async compute(
-    first: TensorSet,
-    second: TensorSet,
-  ): Promise<{ firstSquare: number; secondSquare: number; product: number }> {
-    const totals = { square0: 0, square1: 0, product: 0 };
+  async compute(first: TensorSet, second: TensorSet): Promise<Products> {
+    const totals = { firstSquare: 0, secondSquare: 0, product: 0 };
+    const isOnHost = this.groups.length === 0;
+    const parts = isOnHost ? this.onHost(first, second) : this.onDevice(first, second);
+    for await (const part of parts) {
+      totals.firstSquare += part.firstSquare;
+      totals.secondSquare += part.secondSquare;
+      totals.product += part.product;
+    }
+    return totals;
+  }
+
+  private *onHost(first: TensorSet, second: TensorSet): Generator<Products> {
+    for (const { name } of this.parameters) {
+      yield innerProductsOnHost(floatData(first.get(name)), floatData(second.get(name)));
+    }
+  }
+
+  private async *onDevice(first: TensorSet, second: TensorSet): AsyncGenerator<Products> {
     for (const { parameters, session } of this.groups) {
       const feeds: Record<string, Tensor> = {};
       for (const { name } of parameters) {
         feeds[tensorName('gradient0', name)] = first.get(name);
         feeds[tensorName('gradient1', name)] = second.get(name);
       }
-      const sums = await session.run(feeds);
-      for (const key of ['square0', 'square1', 'product'] as const) {
-        const parts = sums[key];
-        if (parts) totals[key] += floatData(parts).reduce((sum, part) => sum + part, 0);
-      }
+      const { square0, square1, product } = await session.run(feeds);
+      const total = (sums: Tensor | undefined) =>
+        sums ? floatData(sums).reduce((sum, part) => sum + part, 0) : Number.NaN;
+      yield {
+        firstSquare: total(square0),
+        secondSquare: total(square1),
+        product: total(product),
+      };
     }
-    const { square0: firstSquare, square1: secondSquare, product } = totals;
-    return { firstSquare, secondSquare, product };
   }
 
   async release(): Promise<void> {

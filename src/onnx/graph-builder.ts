@@ -29,16 +29,25 @@ export class GraphBuilder {
   private readonly constants = new Map<string, Value>();
   private path: readonly string[] = [];
   private segment: Segment | null = null;
+  private readonly recomputes: boolean;
 
-  constructor(name: string, parent: GraphBuilder | null = null) {
+  /** @param recomputes false keeps all results for the backward pass: `recomputed` does nothing */
+  constructor(
+    name: string,
+    {
+      parent = null,
+      recomputes = true,
+    }: { parent?: GraphBuilder | null; recomputes?: boolean } = {},
+  ) {
     this.graph = new Graph(name);
     this.parent = parent;
+    this.recomputes = recomputes;
     this.names = parent?.names ?? { counts: new Map() };
   }
 
   /** A builder for a branch of an `If`, which sees the values of this graph. */
   subgraph(name: string): GraphBuilder {
-    return new GraphBuilder(name, this);
+    return new GraphBuilder(name, { parent: this, recomputes: this.recomputes });
   }
 
   input(name: string, type: ElementType, shape: Shape): Value {
@@ -132,7 +141,7 @@ export class GraphBuilder {
 
   /** The backward pass computes again what `build` emits instead of keeping it in memory. */
   recomputed<T>(name: string, build: () => T): T {
-    if (this.segment) return build();
+    if (this.segment || !this.recomputes) return build();
     this.segment = new Segment(name);
     try {
       return build();

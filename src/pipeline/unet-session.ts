@@ -158,6 +158,15 @@ interface Shapes {
   readonly contextShape: Shape;
 }
 
+/** Below this the backward pass keeps everything: there is no memory worth saving with work. */
+const maxKeptBytes = 256 * 2 ** 20;
+
+/** Roughly what the forward pass makes: about 300 tensors as large as the first feature map. */
+function activationBytes({ architecture }: Checkpoint, latentShape: Shape): number {
+  const [batch = 1, , height = 1, width = 1] = latentShape;
+  return 300 * 4 * batch * architecture.unet.modelChannels * height * width;
+}
+
 /**
  * Inputs: `sample`, `timesteps`, `context`, `target`, the trained tensors and, if there are any,
  * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
@@ -168,7 +177,8 @@ function buildGraph(
   trained: readonly string[],
   { latentShape, contextShape }: Shapes,
 ): Graph {
-  const g = new GraphBuilder('unet');
+  const recomputes = activationBytes(checkpoint, latentShape) > maxKeptBytes;
+  const g = new GraphBuilder('unet', { recomputes });
   const inputs = {
     sample: g.input('sample', 'float32', latentShape),
     timesteps: g.input('timesteps', 'float32', latentShape.slice(0, 1)),
