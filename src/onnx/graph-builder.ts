@@ -188,6 +188,8 @@ export class GraphBuilder {
   }
 
   reshape(x: Value, shape: Shape): Value {
+    // Folded here because WebGPU has no Reshape for int64.
+    if (x.constant) return this.constant(x.constant, shape, x.type);
     return sameShape(x.shape, shape) ? x : this.op('Reshape', [x, this.indices(...shape)]);
   }
 
