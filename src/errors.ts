@@ -35,6 +35,11 @@ const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+/** Whether a code from outside, from another process say, is one of the table. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code);
+}
+
 /** An error meant to be read by a person. `message` needs no context to be understood. */
 export class AppError extends Error {
   override readonly name = 'AppError';

@@ -36,6 +36,7 @@ const modelParams = z
     linear_end: beta,
     beta_schedule: z.literal('linear'),
     timesteps: z.int().min(1).max(100_000),
+    image_size: z.int().min(1).max(4096),
     scale_factor: z.number().positive(),
     unet_config: component(unetParams),
     first_stage_config: component(vaeParams),
@@ -52,6 +53,8 @@ export interface LdmConfig {
   readonly linearStart: number | undefined;
   readonly linearEnd: number | undefined;
   readonly timesteps: number | undefined;
+  /** Width and height of the latents that the model was made for. */
+  readonly latentSize: number | undefined;
   readonly scaleFactor: number | undefined;
   readonly unet: z.infer<typeof unetParams>;
   readonly vae: z.infer<typeof vaeParams>;
@@ -89,6 +92,7 @@ export function parseLdmConfig(text: string, path: string): LdmConfig {
     linearStart: params.linear_start,
     linearEnd: params.linear_end,
     timesteps: params.timesteps,
+    latentSize: params.image_size,
     scaleFactor: params.scale_factor,
     unet: params.unet_config?.params ?? {},
     vae: params.first_stage_config?.params ?? {},

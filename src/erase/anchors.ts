@@ -88,6 +88,11 @@ function removeWords(words: readonly string[], run: readonly string[]): string {
   return trimSeparators([...kept, ...after].join(' ')) || neutralPrompt;
 }
 
+/** "in the style of" without a name says nothing either. */
+function isDangling(word: string): boolean {
+  return isFunctionWord(word) || word === 'style';
+}
+
 function isFollowedByNoun([next = '']: readonly string[]): boolean {
   return /^[\p{Letter}\p{Number}]/u.test(next) && !isFunctionWord(normalize(next));
 }
@@ -97,7 +102,7 @@ function isAboutStyle(words: readonly string[]): boolean {
 }
 
 function dropTrailingFunctionWords(words: readonly string[]): string[] {
-  const end = words.findLastIndex((word) => !isFunctionWord(normalize(word)));
+  const end = words.findLastIndex((word) => !isDangling(normalize(word)));
   return words.slice(0, end + 1);
 }
 

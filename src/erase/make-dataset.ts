@@ -75,7 +75,10 @@ export async function encodeImages(
         signal.throwIfAborted();
         const generator = createGenerator(seedFor(seed, 'posterior', set, i));
         const image = await decodeImage(file, dimensions);
-        items.push({ prompt, latents: await encoder.encode(image, generator.randn) });
+        items.push({
+          prompt,
+          latents: await encoder.encode(image, (count) => generator.randn(count)),
+        });
       }
       encoded.push(items);
     }

@@ -1,4 +1,4 @@
-import type { ClipTextConfig, ClipTextNaming } from '../checkpoint/layout/clip-text-layout.ts';
+import type { ClipTextConfig } from '../checkpoint/layout/clip-text-layout.ts';
 import { AppError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Value } from '../onnx/graph.ts';
@@ -16,9 +16,20 @@ const maskedScore = -1e9;
 
 /**
  * A CLIP text encoder (Radford et al. 2021) in the layout of transformers or of open_clip. Padding
- * is not masked, as in Stable Diffusion. What is not asked for is not emitted.
+ * is not masked, as in Stable Diffusion. Nothing is emitted before it is asked for.
+ *
+ * @param ids int64 [N, T], T at most `maxPositions`
  */
-export class ClipText {
+export function buildClipText(
+  g: GraphBuilder,
+  weights: WeightSource,
+  config: ClipTextConfig,
+  ids: Value,
+): ClipText {
+  return new ClipText(new Module(g, weights, config.keyPrefix), config, ids);
+}
+
+class ClipText {
   private readonly module: Module;
   private readonly config: ClipTextConfig;
   private readonly ids: Value;
@@ -26,34 +37,22 @@ export class ClipText {
   /** The state after each layer emitted so far. */
   private readonly states: Value[] = [];
 
-  /** @param ids int64 [N, T], T at most `maxPositions` */
-  constructor(g: GraphBuilder, weights: WeightSource, config: ClipTextConfig, ids: Value) {
-    this.module = new Module(g, weights, config.keyPrefix);
+  constructor(module: Module, config: ClipTextConfig, ids: Value) {
+    this.module = module;
     this.config = config;
     this.ids = ids;
   }
 
-  /** The last layer's hidden states after the final norm, float32 [N, T, C]. */
-  lastHidden(): Value {
-    return this.hidden(1);
-  }
-
-  /** The hidden states that the last layer takes, after the final norm (SD 2.x, clip skip 2). */
-  penultimate(): Value {
-    return this.hidden(2);
-  }
-
   /**
-   * The hidden states without the last `clipSkip - 1` layers, as the hosts count, after the final
-   * norm: float32 [N, T, C].
+   * The hidden states without the last `clipSkip - 1` layers, as the hosts count: float32 [N, T, C].
+   *
+   * @param isNormalized whether the final norm follows (SD 1.x and 2.x) or not (SDXL)
    */
-  hidden(clipSkip: number): Value {
-    return this.emit(() => this.normalize(this.stateBefore(clipSkip)));
-  }
-
-  /** Like {@link hidden}, without the final norm (SDXL: clip skip 2). */
-  rawHidden(clipSkip: number): Value {
-    return this.emit(() => this.stateBefore(clipSkip));
+  hidden(clipSkip: number, isNormalized: boolean): Value {
+    return this.emit(() => {
+      const state = this.stateBefore(clipSkip);
+      return isNormalized ? this.normalize(state) : state;
+    });
   }
 
   /**
@@ -62,7 +61,7 @@ export class ClipText {
    */
   pooled(): Value {
     const { g } = this.module;
-    const last = this.lastHidden();
+    const last = this.hidden(1, true);
     return this.emit(() => {
       const [batch, channels] = [dimAt(last.shape, 0), dimAt(last.shape, 2)];
       const choice = firstEnd(g, this.ids, this.config.vocabSize - 1);
@@ -132,7 +131,7 @@ interface LayerNames {
   readonly finalNorm: string;
 }
 
-const layerNames: Readonly<Record<ClipTextNaming, LayerNames>> = {
+const layerNames: Readonly<Record<ClipTextConfig['layout'], LayerNames>> = {
   transformers: {
     tokens: 'embeddings.token_embedding.weight',
     positions: 'embeddings.position_embedding.weight',

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AppError } from '../errors.ts';
-import { ClipText } from '../models/clip-text.ts';
+import { buildClipText } from '../models/clip-text.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, intTensor } from '../runtime/tensor.ts';
@@ -44,9 +44,9 @@ export async function encodePrompts(
 
   const g = new GraphBuilder('text-encoder');
   const ids = g.input('ids', 'int64', [1, chunkTokens]);
-  const text = new ClipText(g, checkpointWeights(g, checkpoint), config, ids);
+  const text = buildClipText(g, checkpointWeights(g, checkpoint), config, ids);
   // SD 2.x was trained on the last but one layer.
-  g.output('hidden', text.hidden(config.layout === 'openclip' ? 2 : 1));
+  g.output('hidden', text.hidden(config.layout === 'openclip' ? 2 : 1, true));
   const session = await GraphSession.create(g.graph, {
     device,
     threads,

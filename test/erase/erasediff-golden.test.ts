@@ -300,7 +300,7 @@ describe.skipIf(goldenAbsence)('EraseDiff replays what PyTorch computed', () => 
 
   it('the reading where φ_K moves with θ: ∇g = ∇L_f(θ) − ∇L_f(φ_K)', async () => {
     const results = readGoldenTable('erasediff-steps.results') as Results<unknown>;
-    const variant = results.variants['paper'] as unknown as ValueVariant;
+    const variant = results.variants.paper as ValueVariant;
     const recording = new Recording(await openGolden('erasediff-steps'), results.table_rows);
     const erase = await algorithm(sgd, sgd);
     const { model, parameters: theta } = erase;

@@ -7,7 +7,7 @@ export function readGoldenJson(name: string): unknown {
   return JSON.parse(readFileSync(new URL(name, golden), 'utf8'));
 }
 
-/** Every F32, F64, I64 and BOOL tensor of a trusted .safetensors file of test/golden, as numbers. */
+/** Every F32, F64, I16, I64 and BOOL tensor of a trusted .safetensors file of test/golden, as numbers. */
 export function readGoldenTensors(name: string): (tensor: string) => Float64Array {
   const { header, data } = readGoldenFile(name);
   return (tensor) => {
@@ -17,6 +17,7 @@ export function readGoldenTensors(name: string): (tensor: string) => Float64Arra
     if (entry.dtype === 'BOOL') return Float64Array.from(bytes);
     if (entry.dtype === 'F32') return Float64Array.from(new Float32Array(bytes.buffer));
     if (entry.dtype === 'F64') return new Float64Array(bytes.buffer);
+    if (entry.dtype === 'I16') return Float64Array.from(new Int16Array(bytes.buffer));
     return Float64Array.from(new BigInt64Array(bytes.buffer), Number);
   };
 }

@@ -45,7 +45,9 @@ describe('tiny-sd draws what PyTorch drew', () => {
     const size = 77 * 64;
     prompts.forEach((prompt, i) => {
       const expected = context.subarray(i * size, (i + 1) * size);
-      expect(relativeDifference(encoded.contexts.get(prompt)!, expected)).toBeLessThan(rounding.encoder);
+      expect(relativeDifference(encoded.contexts.get(prompt)!, expected)).toBeLessThan(
+        rounding.encoder,
+      );
     });
     const uncond = await golden.readFloat32('uncond');
     expect(relativeDifference(encoded.contexts.get('')!, uncond)).toBeLessThan(rounding.encoder);
@@ -79,7 +81,9 @@ describe('tiny-sd draws what PyTorch drew', () => {
     const image = await decoder.decode(latents[0]!);
     await decoder.release();
     const pictures = await golden.readFloat32('image');
-    expect(relativeDifference(latents[0]!, expected.subarray(0, 256))).toBeLessThan(rounding.latents);
+    expect(relativeDifference(latents[0]!, expected.subarray(0, 256))).toBeLessThan(
+      rounding.latents,
+    );
     expect(
       relativeDifference(
         image.data.map((x) => Math.min(1, Math.max(-1, x))),

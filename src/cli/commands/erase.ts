@@ -1,0 +1,90 @@
+import { type Command, Option } from 'commander';
+
+import { createJobFolder } from '../../jobs/job-folder.ts';
+import { type EraseRequest, prepareJob } from '../../jobs/prepare-job.ts';
+import { presetFolders } from '../../presets/load-presets.ts';
+import type { Device } from '../../runtime/session.ts';
+import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
+import type { CliContext } from '../context.ts';
+import { untilAborted } from '../interrupts.ts';
+import { assignment } from '../parse-option.ts';
+import { runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
+import { addSettingsOptions, readSettings, type SettingsOptions } from '../settings-options.ts';
+
+interface EraseOptions extends SettingsOptions {
+  readonly model: string;
+  readonly preset?: string;
+  readonly set?: Readonly<Record<string, string>>;
+  readonly forget?: readonly string[];
+  readonly forgetImages?: string;
+  readonly retain?: readonly string[];
+  readonly retainImages?: string;
+  readonly anchor?: string;
+  readonly concept?: string;
+  readonly device: Device | 'auto';
+  readonly threads?: number;
+  readonly out?: string;
+  readonly data: string;
+  readonly json?: true;
+}
+
+/** `erase-concept erase`: prepares a job and runs it. */
+export function addEraseCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('erase')
+    .description('Erase a concept from a checkpoint. The original file is never changed.')
+    .requiredOption('--model <file>', 'the checkpoint: one .safetensors file of SD 1.x')
+    .optionsGroup('What to forget and what to keep:')
+    .option('--forget <prompt...>', 'prompts that draw the concept, in several wordings')
+    .option('--forget-images <folder>', 'pictures of it, with captions in NAME.txt')
+    .option('--retain <prompt...>', 'prompts to keep (default: a neutral set and the anchors)')
+    .option('--retain-images <folder>', 'pictures to keep, with captions in NAME.txt')
+    .option(
+      '--anchor <prompt>',
+      'what all forgotten prompts are steered to (default: each without the concept)',
+    )
+    .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
+    .option('--preset <name>', 'take these from a preset: see the command presets')
+    .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment)
+    .addOption(new Option('--method <name>', 'how').choices(['erasediff']).default('erasediff'));
+  addSettingsOptions(command);
+  command
+    .optionsGroup('Where:')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .option('--out <file>', 'the result (default: MODEL-without-CONCEPT.safetensors beside it)')
+    .addOption(dataOption(context.config.dataFolder))
+    .addOption(jsonOption())
+    .action((options: EraseOptions) => erase(options, context));
+}
+
+async function erase(options: EraseOptions, context: CliContext): Promise<void> {
+  await withCancelNotice(context.terminal, async (interrupts) => {
+    const preparing = prepareJob(readRequest(options), {
+      dataFolder: options.data,
+      presetFolders: presetFolders(options.data),
+      chooseDevice: context.chooseDevice,
+    });
+    const { concept, job } = await untilAborted(preparing, interrupts.cancel);
+    const folder = await createJobFolder(options.data, concept, job);
+    await runToTheEnd(folder, { context, interrupts, json: options.json === true });
+  });
+}
+
+function readRequest(options: EraseOptions): EraseRequest {
+  return {
+    model: options.model,
+    preset: options.preset,
+    variables: options.set ?? {},
+    forget: options.forget ?? [],
+    forgetImages: options.forgetImages,
+    retain: options.retain ?? [],
+    retainImages: options.retainImages,
+    anchor: options.anchor,
+    concept: options.concept,
+    settings: readSettings(options),
+    device: options.device,
+    threads: options.threads,
+    output: options.out,
+  };
+}

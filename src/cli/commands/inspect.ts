@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+
+import {
+  type CheckpointDescription,
+  inspectCheckpoint,
+  type PartDescription,
+} from '../../checkpoint/inspect.ts';
+import { jsonOption } from '../common-options.ts';
+import type { CliContext } from '../context.ts';
+import { formatBytes, formatCount, formatTable } from '../format.ts';
+import { printJson, printLine } from '../terminal.ts';
+
+/** `erase-concept inspect`: what a model file is, from its header. */
+export function addInspectCommand(program: Command, { terminal }: CliContext): void {
+  program
+    .command('inspect')
+    .description("Tell a model file's architecture, precision, size and how it was scrubbed.")
+    .argument('<file>', 'a .safetensors file')
+    .addOption(jsonOption())
+    .action(async (file: string, { json }: { json?: true }) => {
+      const description = await inspectCheckpoint(file);
+      if (json) printJson(terminal, description);
+      else printLine(terminal.stdout, describe(description));
+    });
+}
+
+function describe(description: CheckpointDescription): string {
+  const { file, family, bytes, tensorCount, parameters, precisions, erasing } = description;
+  const rows = [
+    ['file', file],
+    ['family', family],
+    [
+      'size',
+      `${formatBytes(bytes)}, ${tensorCount} tensors, ${formatCount(parameters)} parameters`,
+    ],
+    ['precision', precisions.join(', ')],
+    ...partRows(description),
+    ...architectureRows(description),
+    ['config', description.configFile ?? 'none beside it'],
+    ['EMA copy', description.hasEma ? 'yes' : 'no'],
+    ['erasing', erasing.supported ? 'supported' : `not supported: ${erasing.reason ?? ''}`],
+    ...provenanceRows(description),
+  ];
+  return formatTable(rows);
+}
+
+function partRows({ parts }: CheckpointDescription): string[][] {
+  if (!parts) return [];
+  const row = (name: string, part: PartDescription) => [
+    name,
+    `${formatCount(part.parameters)} parameters, ${formatBytes(part.bytes)}, ${part.precisions.join(', ')}`,
+  ];
+  return [
+    row('UNet', parts.unet),
+    ...parts.textEncoders.map((part) => row('text encoder', part)),
+    row('VAE', parts.vae),
+  ];
+}
+
+function architectureRows({ architecture }: CheckpointDescription): string[][] {
+  if (!architecture) return [];
+  return [
+    ['predicts', architecture.diffusion.predictionType],
+    ...architecture.assumptions.map((assumption) => ['assumed', assumption]),
+  ];
+}
+
+/** The entry comes from the file: shown as it is, whatever it holds. */
+function provenanceRows({ eraseConcept }: CheckpointDescription): string[][] {
+  if (!eraseConcept) return [];
+  return Object.entries(eraseConcept).map(([name, value]) => [
+    `erased: ${name}`,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
+}

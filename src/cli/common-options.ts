@@ -1,0 +1,20 @@
+import { Option } from 'commander';
+
+import { devices } from '../runtime/session.ts';
+import { wholeNumber } from './parse-option.ts';
+
+export const jsonOption = (): Option =>
+  new Option('--json', 'print one JSON object a line on standard output, and nothing else there');
+
+export const dataOption = (defaultFolder: string): Option =>
+  new Option('--data <folder>', 'folder of jobs and of your own presets').default(defaultFolder);
+
+export const deviceOption = (): Option =>
+  new Option('--device <name>', 'auto takes the fastest in a short measurement')
+    .choices(['auto', ...devices])
+    .default('auto');
+
+export const threadsOption = (): Option =>
+  new Option('--threads <n>', 'threads on the CPU (default: one per core)').argParser(
+    wholeNumber(1),
+  );

@@ -1,0 +1,155 @@
+import path from 'node:path';
+import { SingleBar } from 'cli-progress';
+
+import type { EraseEvent, Phase } from '../erase/events.ts';
+import type { EraseJob } from '../erase/job.ts';
+import { formatDuration, formatLoss } from './format.ts';
+import { printJson, printLine, type Terminal } from './terminal.ts';
+
+/** Tells a person or a program how a job goes. */
+export interface EraseReporter {
+  /** Before the first event. */
+  start(job: EraseJob, folder: string): void;
+  report(event: EraseEvent): void;
+  /** Gives the terminal back; whatever is printed next stands on a line of its own. */
+  stop(): void;
+}
+
+type Progress = Extract<EraseEvent, { event: 'progress' }>;
+
+/** The reporter for `--json`, for a terminal, or for anything else. */
+export function createEraseReporter(terminal: Terminal, json: boolean): EraseReporter {
+  if (json) return new JsonReporter(terminal);
+  return terminal.barStream
+    ? new BarReporter(terminal, terminal.barStream)
+    : new LineReporter(terminal);
+}
+
+class JsonReporter implements EraseReporter {
+  private readonly terminal: Terminal;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  start(job: EraseJob, folder: string): void {
+    printJson(this.terminal, { event: 'job', job: job.id, folder, output: job.output });
+  }
+
+  report(event: EraseEvent): void {
+    printJson(this.terminal, event);
+  }
+
+  stop(): void {
+    // Every line is whole when it is printed.
+  }
+}
+
+const phaseTitles: Readonly<Record<Phase, string>> = {
+  encode: 'Encoding prompts and pictures',
+  generate: 'Drawing pictures to forget and to retain',
+  train: 'Training',
+  evaluate: 'Evaluating',
+  save: 'Writing the scrubbed model',
+};
+
+class LineReporter implements EraseReporter {
+  protected readonly terminal: Terminal;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  start(job: EraseJob, folder: string): void {
+    const { forget, retain, settings, device, threads } = job;
+    const more = forget.length > 1 ? ` and ${forget.length - 1} more` : '';
+    this.print(`Job ${job.id} in ${folder}`);
+    this.print(`  model   ${job.model.path}`);
+    this.print(`  forget  "${forget[0]?.prompt ?? ''}"${more}; retain ${retain.length} prompts`);
+    this.print(
+      `  train   ${settings.train}, ${settings.steps} steps at ${settings.size}×${settings.size} on ${device === 'cpu' ? `${threads} CPU threads` : device}`,
+    );
+  }
+
+  report(event: EraseEvent): void {
+    switch (event.event) {
+      case 'phase':
+        this.print(phaseTitles[event.phase]);
+        break;
+      case 'progress':
+        this.showProgress(event);
+        break;
+      case 'sample':
+        this.print(`Sample (${event.which}, step ${event.step}): ${event.file}`);
+        break;
+      case 'notice':
+        this.print(`Note: ${event.message}`);
+        break;
+      case 'done':
+        this.print(
+          `Done in ${formatDuration(event.seconds)}: ${event.output} (job ${path.basename(event.job)})`,
+        );
+        break;
+      case 'error':
+        // Told by whoever started the job, as any other error.
+        break;
+    }
+  }
+
+  stop(): void {
+    // Every line is whole when it is printed.
+  }
+
+  protected print(text: string): void {
+    printLine(this.terminal.stdout, text);
+  }
+
+  protected showProgress(progress: Progress): void {
+    const { step, steps, retainLoss, forgetLoss, lambda, secondsPerStep, etaSeconds } = progress;
+    this.print(
+      `step ${step}/${steps}  retain loss ${formatLoss(retainLoss)}  forget loss ${formatLoss(forgetLoss)}  λ ${lambda.toFixed(3)}  ${secondsPerStep.toFixed(2)} s/step  ${formatDuration(etaSeconds)} left`,
+    );
+  }
+}
+
+class BarReporter extends LineReporter {
+  private readonly bar: SingleBar;
+  private isRunning = false;
+
+  constructor(terminal: Terminal, stream: NodeJS.WritableStream) {
+    super(terminal);
+    this.bar = new SingleBar({
+      format: '  {bar} {value}/{total}  retain {retain}  forget {forget}  λ {lambda}  {left} left',
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      barsize: 24,
+      hideCursor: true,
+      stream,
+    });
+  }
+
+  override stop(): void {
+    if (!this.isRunning) return;
+    this.bar.stop();
+    this.isRunning = false;
+  }
+
+  protected override print(text: string): void {
+    // The bar comes back below the line with the next step.
+    this.stop();
+    super.print(text);
+  }
+
+  protected override showProgress(progress: Progress): void {
+    const payload = {
+      retain: formatLoss(progress.retainLoss),
+      forget: formatLoss(progress.forgetLoss),
+      lambda: progress.lambda.toFixed(3),
+      left: formatDuration(progress.etaSeconds),
+    };
+    if (this.isRunning) this.bar.update(progress.step, payload);
+    else this.bar.start(progress.steps, progress.step, payload);
+    this.isRunning = true;
+    if (progress.step >= progress.steps) this.stop();
+  }
+}

@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number of at least `min`; commander reports anything else as wrong usage. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[+-]?\d+$/.test(text.trim()) && Number.isSafeInteger(value) && value >= min) return value;
+    throw new InvalidArgumentError(`It must be a whole number of ${min} or more.`);
+  };
+}
+
+/** A finite number, like `0.5` or `1e-5`, of at least `min`. */
+export function realNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= min) return value;
+    throw new InvalidArgumentError(`It must be a number of ${min} or more.`);
+  };
+}
+
+/** `none`, or a number above 0. */
+export function numberOrNone(text: string): number | null {
+  return text === 'none' ? null : realNumber(0)(text);
+}
+
+/** Collects `NAME=VALUE` of every occurrence. */
+export function assignment(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals > 0) return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
+  throw new InvalidArgumentError('It must be NAME=VALUE.');
+}

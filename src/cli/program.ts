@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+
+import { appVersion } from '../version.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The command line without its commands: each adds itself. */
+export function createProgram(terminal: Terminal, { json }: { json: boolean }): Command {
+  return new Command('erase-concept')
+    .description('Erases a concept from a Stable Diffusion checkpoint; the result is a new file.')
+    .version(appVersion)
+    .exitOverride()
+    .showHelpAfterError('See --help of the command for its options.')
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      // With --json an error is an event, printed by whoever catches it.
+      writeErr: (text) => json || terminal.stderr.write(text),
+    });
+}

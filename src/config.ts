@@ -1,0 +1,42 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+/** Everything that the environment decides. */
+export interface Config {
+  /** Folder of jobs and of the user's own presets. */
+  readonly dataFolder: string;
+}
+
+/** An empty variable counts as unset, as shells leave them behind. */
+const variable = z
+  .string()
+  .optional()
+  .transform((value) => (value?.trim() === '' ? undefined : value));
+
+const environmentSchema = z.object({
+  /** Data folder; `--data` goes before it. */
+  ERASE_CONCEPT_DATA: variable,
+  /** Windows' folder for data that stays on this machine. */
+  LOCALAPPDATA: variable,
+  /** Freedesktop's folder for user data. */
+  XDG_DATA_HOME: variable,
+});
+
+/** Reads the configuration; the one place that looks at `process.env`. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const variables = environmentSchema.parse(environment);
+  return {
+    dataFolder: path.resolve(
+      variables.ERASE_CONCEPT_DATA ?? path.join(userDataFolder(variables), 'erase-concept'),
+    ),
+  };
+}
+
+function userDataFolder(variables: z.infer<typeof environmentSchema>): string {
+  if (process.platform === 'win32') {
+    return variables.LOCALAPPDATA ?? path.join(homedir(), 'AppData', 'Local');
+  }
+  if (process.platform === 'darwin') return path.join(homedir(), 'Library', 'Application Support');
+  return variables.XDG_DATA_HOME ?? path.join(homedir(), '.local', 'share');
+}

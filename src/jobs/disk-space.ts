@@ -1,0 +1,45 @@
+import { statfs } from 'node:fs/promises';
+import path from 'node:path';
+
+import { pathExists } from '../checkpoint/output-path.ts';
+import { AppError } from '../errors.ts';
+
+/**
+ * Refuses work whose files would not fit the disk.
+ *
+ * @param target a file or folder that need not exist yet
+ * @param purpose what needs the space, as a subject: `the scrubbed model`
+ * @param option the option that chooses another place
+ * @throws AppError `output.no-space`
+ */
+export async function requireDiskSpace(
+  target: string,
+  neededBytes: number,
+  { purpose, option }: { purpose: string; option: string },
+): Promise<void> {
+  const folder = await existingAncestor(target);
+  const freeBytes = await freeDiskBytes(folder);
+  if (freeBytes >= neededBytes) return;
+  throw new AppError(
+    'output.no-space',
+    `the disk of "${folder}" has ${gigabytes(freeBytes)} free, but ${purpose} needs ${gigabytes(neededBytes)}. Free some disk space, or choose another place with ${option}.`,
+  );
+}
+
+/** Free bytes on the disk that a path lies, or would lie, on. */
+export async function freeDiskBytes(target: string): Promise<number> {
+  const { bavail, bsize } = await statfs(await existingAncestor(target));
+  return bavail * bsize;
+}
+
+/** The nearest folder above, or the path itself, that exists. */
+async function existingAncestor(target: string): Promise<string> {
+  const resolved = path.resolve(target);
+  const parent = path.dirname(resolved);
+  if (parent === resolved || (await pathExists(resolved))) return resolved;
+  return existingAncestor(parent);
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

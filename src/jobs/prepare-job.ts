@@ -1,0 +1,178 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+import { modelShapes, requireErasable } from '../checkpoint/architecture.ts';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
+import { conceptName, deriveConcept } from '../erase/anchors.ts';
+import { defaultSettings, defaultTrainSet } from '../erase/default-settings.ts';
+import { type EraseJob, type EraseSettings, jobSchema, settingsSchema } from '../erase/job.ts';
+import { trainedNames } from '../erase/train-sets.ts';
+import { AppError } from '../errors.ts';
+import { findPreset } from '../presets/load-presets.ts';
+import { fillPreset, type Preset } from '../presets/preset.ts';
+import type { Device } from '../runtime/session.ts';
+import { elementCount } from '../tensor/shape.ts';
+import { appVersion } from '../version.ts';
+import { requireDiskSpace } from './disk-space.ts';
+import { prepareOutput } from './prepare-output.ts';
+import { preparePrompts } from './prepare-prompts.ts';
+
+/** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
+export interface EraseRequest {
+  readonly model: string;
+  readonly preset: string | undefined;
+  /** Values of the preset's variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly forget: readonly string[];
+  readonly forgetImages: string | undefined;
+  readonly retain: readonly string[];
+  readonly retainImages: string | undefined;
+  readonly anchor: string | undefined;
+  readonly concept: string | undefined;
+  readonly settings: Partial<EraseSettings>;
+  readonly device: Device | 'auto';
+  /** Threads on the CPU; undefined for one per core. */
+  readonly threads: number | undefined;
+  readonly output: string | undefined;
+}
+
+/** Where a job is prepared. */
+export interface PrepareEnvironment {
+  readonly dataFolder: string;
+  readonly presetFolders: readonly string[];
+  readonly chooseDevice: (wanted: Device | 'auto') => Promise<Device>;
+}
+
+/** A job that is ready to run but for its id. */
+export interface PreparedJob {
+  /** What is erased, in few words. */
+  readonly concept: string;
+  readonly job: Omit<EraseJob, 'id'>;
+}
+
+/** Disk left to the system and to the job's small files. */
+const SPARE_DISK_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Turns a request into a job, checking everything that can be checked before the work: the quick
+ * checks first, reading the whole model last.
+ *
+ * @throws AppError with exit status 3 for whatever is wrong with the request, `device.unavailable`
+ */
+export async function prepareJob(
+  request: EraseRequest,
+  environment: PrepareEnvironment,
+): Promise<PreparedJob> {
+  const preset = await loadPreset(request, environment);
+  const prompts = await preparePrompts(request, preset);
+  const concept = conceptName(
+    prompts.concept ?? deriveConcept(prompts.forget.map(({ prompt }) => prompt)),
+  );
+  const checkpoint = await openCheckpoint(path.resolve(request.model));
+  try {
+    const { file, architecture } = checkpoint;
+    requireErasable(file, architecture);
+    const settings = prepareSettings(checkpoint, request, preset);
+    const output = await prepareOutput(file.path, { concept, wanted: request.output });
+    await requireDisk(checkpoint, { output, settings, dataFolder: environment.dataFolder });
+    const threads = request.threads ?? availableParallelism();
+    const device = await environment.chooseDevice(request.device);
+    await requireFiniteWeights(
+      file,
+      [...modelShapes(architecture)].map(([name]) => name),
+    );
+    const job: z.input<typeof requestSchema> = {
+      version: 1,
+      createdAt: new Date().toISOString(),
+      appVersion,
+      method: 'erasediff',
+      model: { path: file.path, sha256: await hashCheckpoint(file.path) },
+      output,
+      preset: preset?.name ?? null,
+      forget: prompts.forget,
+      forgetImages: absoluteOrNull(request.forgetImages),
+      retain: prompts.retain,
+      retainImages: absoluteOrNull(request.retainImages),
+      settings,
+      device,
+      threads,
+    };
+    return { concept, job: validate(requestSchema, job) };
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+const requestSchema = jobSchema.omit({ id: true });
+
+async function loadPreset(
+  { preset: name, variables }: EraseRequest,
+  { presetFolders }: PrepareEnvironment,
+): Promise<Preset | undefined> {
+  if (name !== undefined) return fillPreset(await findPreset(presetFolders, name), variables);
+  const [variable] = Object.keys(variables);
+  if (variable === undefined) return undefined;
+  throw new AppError(
+    'usage.invalid',
+    `--set ${variable} fills in a preset's variable: name the preset with --preset.`,
+  );
+}
+
+/** What the person says goes before the preset's settings, those before the defaults. */
+function prepareSettings(
+  checkpoint: Checkpoint,
+  request: EraseRequest,
+  preset: Preset | undefined,
+): EraseSettings {
+  const wanted = { ...preset?.settings, ...request.settings };
+  const defaults = defaultSettings(wanted.train ?? defaultTrainSet, nativeSize(checkpoint));
+  const settings = validate(settingsSchema, { ...defaults, ...wanted });
+  requireSizeFits(checkpoint, settings.size);
+  return settings;
+}
+
+async function requireDisk(
+  { file }: Checkpoint,
+  { output, settings, dataFolder }: { output: string; settings: EraseSettings; dataFolder: string },
+): Promise<void> {
+  await requireDiskSpace(output, file.fileBytes + SPARE_DISK_BYTES, {
+    purpose: 'the scrubbed model',
+    option: '--out',
+  });
+  const parameters = trainedNames(file.tensors.keys(), settings.train)
+    .map((name) => elementCount(file.tensors.get(name)?.shape ?? []))
+    .reduce((sum, count) => sum + count, 0);
+  await requireDiskSpace(dataFolder, stateBytes(parameters, settings) + SPARE_DISK_BYTES, {
+    purpose: "the job's state",
+    option: '--data',
+  });
+}
+
+/**
+ * A run's state in float32: the parameters and the optimizer's moments, and beside them the next
+ * state until it is whole; and the parameters that were last found in good health.
+ */
+function stateBytes(parameters: number, { optimizer }: EraseSettings): number {
+  const moments = optimizer.kind === 'sgd' ? 1 : 2;
+  return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * (1 + moments) + 1);
+}
+
+function validate<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path: at, message }) => `${at.join('.')}: ${message}`,
+  );
+  throw new AppError(
+    'settings.invalid',
+    `the settings are not valid: ${problems.join('; ')}. See erase --help for what each may be.`,
+  );
+}
+
+function absoluteOrNull(folder: string | undefined): string | null {
+  return folder === undefined ? null : path.resolve(folder);
+}

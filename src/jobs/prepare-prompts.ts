@@ -1,0 +1,134 @@
+import { deriveAnchors, deriveConcept, mentions } from '../erase/anchors.ts';
+import type { EraseJob } from '../erase/job.ts';
+import { neutralPrompts } from '../erase/neutral-prompts.ts';
+import { AppError } from '../errors.ts';
+import { readImageFolder } from '../images/image-folder.ts';
+import type { Preset } from '../presets/preset.ts';
+
+/** Far longer than any prompt that means something; a file given by mistake is longer. */
+const MAX_PROMPT_CHARACTERS = 10_000;
+
+/** What a person says of the two sets. */
+export interface PromptRequest {
+  readonly forget: readonly string[];
+  readonly forgetImages: string | undefined;
+  readonly retain: readonly string[];
+  readonly retainImages: string | undefined;
+  readonly anchor: string | undefined;
+  readonly concept: string | undefined;
+}
+
+/** The prompts of a job. */
+export interface PreparedPrompts {
+  readonly concept: string | undefined;
+  readonly forget: EraseJob['forget'];
+  readonly retain: string[];
+}
+
+/**
+ * The prompts to forget with their anchors, and those to retain. What the person gives replaces
+ * what the preset has; captions of images join; without any retain prompts a neutral set and the
+ * anchors are kept.
+ *
+ * @throws AppError `prompt.invalid`, `image.*`
+ */
+export async function preparePrompts(
+  request: PromptRequest,
+  preset: Preset | undefined,
+): Promise<PreparedPrompts> {
+  // Words first: an empty prompt is told before folders are read.
+  const words = readWords(request, preset);
+  const forgetCaptions = await readCaptions(request.forgetImages);
+  const retainCaptions = await readCaptions(request.retainImages);
+
+  const prompts = unique([...words.forget, ...forgetCaptions]);
+  if (prompts.length === 0) throw nothingToForget(request.forgetImages);
+  const { anchor, concept } = words;
+  const anchors = anchor ? prompts.map(() => anchor) : deriveAnchors(prompts, concept);
+  const forget = prompts.map((prompt, i) => ({ prompt, anchor: anchors[i] ?? '' }));
+  const retain = unique([...words.retain, ...retainCaptions]);
+  if (retain.length === 0) {
+    const known = concept ?? deriveConcept(prompts);
+    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)), ...unique(anchors));
+  }
+  requireNoContradiction(forget, retain);
+  return { concept, forget, retain };
+}
+
+/** What is said in words, by the person or else by the preset. */
+function readWords(request: PromptRequest, preset: Preset | undefined) {
+  // A preset's anchor and concept need not fit prompts that were given in place of its own.
+  const fitting = request.forget.length === 0 ? preset : undefined;
+  const [anchor] = check('anchor', listOf(request.anchor ?? fitting?.anchor));
+  const [concept] = check('concept', listOf(request.concept ?? fitting?.concept));
+  return {
+    forget: check('forget', orElse(request.forget, preset?.forget)),
+    retain: check('retain', orElse(request.retain, preset?.retain)),
+    anchor,
+    concept,
+  };
+}
+
+function listOf(word: string | undefined): string[] {
+  return word === undefined ? [] : [word];
+}
+
+function orElse(given: readonly string[], fallback: readonly string[] = []): readonly string[] {
+  return given.length > 0 ? given : fallback;
+}
+
+function check(option: string, prompts: readonly string[]): string[] {
+  for (const prompt of prompts) {
+    if (prompt.trim() === '') {
+      throw new AppError(
+        'prompt.invalid',
+        `a prompt of --${option} is empty. Give one or more words, in quotation marks where it has several.`,
+      );
+    }
+    if (prompt.length > MAX_PROMPT_CHARACTERS) {
+      throw new AppError(
+        'prompt.invalid',
+        `the prompt of --${option} that begins "${prompt.slice(0, 40)}…" has ${prompt.length} characters, more than ${MAX_PROMPT_CHARACTERS}. Shorten it.`,
+      );
+    }
+  }
+  return unique(prompts.map((prompt) => prompt.trim()));
+}
+
+async function readCaptions(folder: string | undefined): Promise<string[]> {
+  if (folder === undefined) return [];
+  const images = await readImageFolder(folder);
+  return images.flatMap(({ caption }) => caption ?? []);
+}
+
+function nothingToForget(imageFolder: string | undefined): AppError {
+  return new AppError(
+    'prompt.invalid',
+    imageFolder === undefined
+      ? 'nothing is said of what to forget. Give --forget PROMPT, --forget-images FOLDER or --preset NAME.'
+      : `no image in "${imageFolder}" has a caption. Write what each shows into NAME.txt beside NAME.png, or give --forget PROMPT.`,
+  );
+}
+
+/** Training towards and away from the same prediction at once would only do harm. */
+function requireNoContradiction(forget: EraseJob['forget'], retain: readonly string[]): void {
+  const kept = new Set(retain);
+  for (const { prompt, anchor } of forget) {
+    if (prompt === anchor) {
+      throw new AppError(
+        'prompt.invalid',
+        `the prompt "${prompt}" is to be forgotten, but it is its own anchor, so nothing would change. Give another --anchor.`,
+      );
+    }
+    if (kept.has(prompt)) {
+      throw new AppError(
+        'prompt.invalid',
+        `the prompt "${prompt}" is both to be forgotten and to be retained. Take it out of one of the two.`,
+      );
+    }
+  }
+}
+
+function unique(prompts: readonly string[]): string[] {
+  return [...new Set(prompts)];
+}

@@ -1,0 +1,65 @@
+import type { EraseEvent } from '../erase/events.ts';
+import { AppError } from '../errors.ts';
+import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { pathExists } from '../checkpoint/output-path.ts';
+import { describeError } from './describe-error.ts';
+import { type JobFolder } from './job-folder.ts';
+import { requireUnlocked } from './job-lock.ts';
+import { runTraining, type TrainingControl } from './training-process.ts';
+
+/**
+ * Runs a job in a process of its own and keeps its events, the last error too, in its folder.
+ *
+ * @throws AppError as `runTraining`
+ */
+export async function runJobFolder(folder: JobFolder, control: TrainingControl): Promise<void> {
+  await folder.mendEvents();
+  const record = (event: EraseEvent) => {
+    folder.appendEvent(event);
+    control.onEvent(event);
+  };
+  try {
+    await runTraining(folder.path, { ...control, onEvent: record });
+  } catch (error) {
+    // Not an event of this job: another process is writing them.
+    const isForeign = error instanceof AppError && error.code === 'job.wrong-state';
+    if (!isForeign) folder.appendEvent(describeError(error).event);
+    throw error;
+  }
+}
+
+/**
+ * Refuses to go on with a job that is running or done, or whose original model is not what it was.
+ *
+ * @throws AppError `job.wrong-state`, `checkpoint.not-found`, `output.exists`
+ */
+export async function requireResumable(folder: JobFolder): Promise<void> {
+  const { id, model, output } = folder.job;
+  await requireUnlocked(folder.path);
+  const events = await folder.readEvents();
+  const done = events.findLast(({ event }) => event === 'done');
+  if (done) {
+    throw new AppError(
+      'job.wrong-state',
+      `job ${id} is done: its model is "${output}". Start a new erasure instead.`,
+    );
+  }
+  if (await pathExists(output)) {
+    throw new AppError(
+      'output.exists',
+      `"${output}" exists already and is not overwritten. Move it away, then resume the job.`,
+    );
+  }
+  if (!(await pathExists(model.path))) {
+    throw new AppError(
+      'checkpoint.not-found',
+      `checkpoint "${model.path}" of job ${id} does not exist any more. Put it back, then resume the job.`,
+    );
+  }
+  if ((await hashCheckpoint(model.path)) !== model.sha256) {
+    throw new AppError(
+      'job.wrong-state',
+      `"${model.path}" is not the file that job ${id} began with: its SHA-256 differs. Put that one back, or start a new erasure.`,
+    );
+  }
+}

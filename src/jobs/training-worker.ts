@@ -1,0 +1,9 @@
+import { runJob } from '../erase/run.ts';
+import { openJobFolder } from './job-folder.ts';
+import { serveWorker } from './serve-worker.ts';
+
+// The program of the training process: native code that aborts takes only this one with it.
+serveWorker(async (jobFolder, io) => {
+  const { job, path } = await openJobFolder('', jobFolder);
+  await runJob(job, path, io);
+});

@@ -1,0 +1,26 @@
+import { createProgram } from './cli/program.ts';
+import { addDoctorCommand } from './cli/commands/doctor.ts';
+import { addEraseCommand } from './cli/commands/erase.ts';
+import { addInspectCommand } from './cli/commands/inspect.ts';
+import { addPresetsCommand } from './cli/commands/presets.ts';
+import { addResumeCommand } from './cli/commands/resume.ts';
+import type { CliContext } from './cli/context.ts';
+import { runCli } from './cli/run-cli.ts';
+import { readConfig } from './config.ts';
+import { chooseDevice } from './runtime/probe-device.ts';
+
+const { stdout, stderr } = process;
+const arguments_ = process.argv.slice(2);
+const terminal = { stdout, stderr, barStream: stdout.isTTY ? stdout : null };
+const context: CliContext = { terminal, config: readConfig(), chooseDevice };
+
+const program = createProgram(terminal, { json: arguments_.includes('--json') });
+addEraseCommand(program, context);
+addResumeCommand(program, context);
+addInspectCommand(program, context);
+addPresetsCommand(program, context);
+addDoctorCommand(program, context);
+
+process.exitCode = await runCli(program, arguments_, terminal);
+// Work that was given up on Ctrl-C may still be under way; what is printed must get out first.
+stdout.write('', () => process.exit());

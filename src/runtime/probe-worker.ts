@@ -1,0 +1,47 @@
+import { GraphBuilder } from '../onnx/graph-builder.ts';
+import { type Device, GraphSession } from './session.ts';
+import { floatTensor } from './tensor.ts';
+
+// The program of the process that tries a device: a driver may abort it.
+
+const CHANNELS = 160;
+const SIZE = 32;
+const RUNS = 5;
+
+/** The median time of the UNet's commonest operator, a 3×3 convolution, in milliseconds. */
+async function measure(device: Device): Promise<number> {
+  const g = new GraphBuilder('probe');
+  const imageShape = [2, CHANNELS, SIZE, SIZE];
+  const weightShape = [CHANNELS, CHANNELS, 3, 3];
+  const image = g.input('image', 'float32', imageShape);
+  const weight = g.input('weight', 'float32', weightShape);
+  g.output('features', g.op('Conv', [image, weight], { pads: [1, 1, 1, 1] }));
+  const session = await GraphSession.create(g.graph, { device });
+  const feeds = {
+    image: floatTensor(new Float32Array(2 * CHANNELS * SIZE * SIZE).fill(0.5), imageShape),
+    weight: floatTensor(new Float32Array(CHANNELS * CHANNELS * 9).fill(0.01), weightShape),
+  };
+  const times: number[] = [];
+  // The first run compiles shaders.
+  for (let run = 0; run <= RUNS; run++) {
+    const start = performance.now();
+    await session.run(feeds);
+    if (run > 0) times.push(performance.now() - start);
+  }
+  await session.release();
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? NaN;
+}
+
+async function answer(device: Device): Promise<void> {
+  let reply: { milliseconds: number } | { error: string };
+  try {
+    reply = { milliseconds: await measure(device) };
+  } catch (error) {
+    reply = { error: error instanceof Error ? error.message : String(error) };
+  }
+  process.send?.(reply, undefined, undefined, () => {
+    process.exit(0);
+  });
+}
+
+process.on('message', (device: Device) => void answer(device));
