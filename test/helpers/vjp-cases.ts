@@ -12,7 +12,7 @@ export interface Operand {
  * How finely finite differences can see. `linear`: the operator is linear in each operand, so a
  * step of 1 has no truncation error; for operators without a float64 kernel on the CPU.
  */
-export type Precision = 'float64' | 'linear' | 'float32';
+type Precision = 'float64' | 'linear' | 'float32';
 
 /** One small graph around one operator; all of its outputs count. */
 export interface VjpCase {
