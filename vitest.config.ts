@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { softwareVulkan } from './test/helpers/software-vulkan.ts';
 
 // Forked processes: onnxruntime-node does not recognise typed arrays made in a vm context.
 export default defineConfig({
@@ -7,5 +8,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     include: ['test/**/*.test.ts'],
+    env: softwareVulkan(process.env),
   },
 });

@@ -199,6 +199,8 @@ export class GraphBuilder {
   /** x in another shape; a reshaped x is reshaped from what it was. */
   reshape(x: Value, shape: Shape): Value {
     if (sameShape(x.shape, shape)) return x;
+    // Folded here because WebGPU has no Reshape for int64.
+    if (x.constant) return this.constant(x.constant, shape, x.type);
     const source = x.producer?.opType === 'Reshape' ? x.producer.inputs[0] : null;
     if (source) return this.reshape(source, shape);
     return this.op('Reshape', [x, this.indices(...shape)]);

@@ -39,9 +39,9 @@ export function drawOperand(generator: Generator, { shape, range }: Operand): Fl
 }
 
 /** A tensor for `value` from numbers. */
-export function tensorFor(value: Value, numbers: Float64Array): Tensor {
+export function tensorFor(value: Value, numbers: ArrayLike<number>): Tensor {
   return value.type === 'float64'
-    ? new Tensor('float64', numbers, value.shape)
+    ? new Tensor('float64', Float64Array.from(numbers), value.shape)
     : new Tensor('float32', Float32Array.from(numbers), value.shape);
 }
 

@@ -1,7 +1,10 @@
 import { normalizeAxis } from '../../onnx/shape.ts';
 import { intAttribute, operand, type VjpRule } from '../vjp-rule.ts';
 
-/** z = x[indices] along axis 0; x̄ = zeros with the rows of z̄ added at the indices */
+/**
+ * z = x[indices] along axis 0; x̄ = zeros with the rows of z̄ added at the indices.
+ * WebGPU cannot reshape int64: there the indices must be constant.
+ */
 export const gather: VjpRule = ({ g, node, ct, input }) => {
   const rank = operand(node, 0).shape.length;
   if (normalizeAxis(intAttribute(node, 'axis', 0), rank) !== 0) return [null];

@@ -1,0 +1,61 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { gradients } from '../../src/autodiff/backward.ts';
+import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
+import { GraphSession } from '../../src/runtime/session.ts';
+import { floatTensor } from '../../src/runtime/tensor.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+/** The names of the nodes in the order in which the runtime ran them, from its trace. */
+function executedNodes(folder: string): string[] {
+  interface TraceEvent {
+    readonly cat: string;
+    readonly name: string;
+    readonly ts: number;
+  }
+  const file = readdirSync(folder).find((name) => name.startsWith('trace'))!;
+  const events = JSON.parse(readFileSync(join(folder, file), 'utf8')) as TraceEvent[];
+  return events
+    .filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'))
+    .sort((a, b) => a.ts - b.ts)
+    .map(({ name }) => name);
+}
+
+// onnxruntime orders the nodes of a graph as it likes: what recomputing saves depends on this.
+test('a recomputed segment runs again only after the gradients of all segments above it', async () => {
+  const folder = makeTemporaryFolder();
+  const g = new GraphBuilder('order');
+  const layers = [0, 1, 2];
+  let x = g.input('x', 'float32', [2, 2]);
+  const weights = layers.map((layer) => g.input(`weight${layer}`, 'float32', [2, 2]));
+  weights.forEach((weight, layer) => {
+    x = g.scope(`layer${layer}`, () =>
+      g.recomputed('layer', () => g.matMul(g.op('Softmax', [g.matMul(x, weight)]), weight)),
+    );
+  });
+  const loss = g.reduceMean(g.mul(x, x), [0, 1], false);
+  gradients(g, loss, weights).forEach((gradient, layer) => {
+    g.output(`gradient${layer}`, gradient);
+  });
+  const session = await GraphSession.create(g.graph, {
+    device: 'cpu',
+    threads: 1,
+    profilePrefix: join(folder, 'trace'),
+  });
+  const ones = () => floatTensor(new Float32Array(4).fill(1), [2, 2]);
+  await session.run(Object.fromEntries(g.graph.inputs.map(({ name }) => [name, ones()])));
+  session.endProfiling();
+  await session.release();
+
+  const executed = executedNodes(folder);
+  const recomputed = layers.map((layer) =>
+    executed.findIndex((name) => name.startsWith(`layer${layer}/softmax/again`)),
+  );
+  // The gradient of each softmax is the one node that reduces.
+  const differentiated = executed.flatMap((name, i) => (name.includes('reducesum') ? [i] : []));
+  expect(differentiated).toHaveLength(layers.length);
+  const order = [2, 1, 0].flatMap((layer, i) => [recomputed[layer]!, differentiated[i]!]);
+  expect(recomputed).not.toContain(-1);
+  expect(order).toEqual([...order].sort((a, b) => a - b));
+});
