@@ -11,8 +11,9 @@ distance to the model's own prediction under the anchor prompt. Two ways of doin
   VAE and its prompts with the text encoder (the forget image twice, once for each prompt), every
   UNet parameter requires a gradient though only the trained set is stepped, the anchor's graph is
   built and thrown away, and one backward pass runs over retain and forget together. Attention is
-  einsum, softmax, einsum. In its favour here: no gradient checkpointing (the CompVis
-  configuration switches it on; `--recompute` does here) and only the trained weights are copied.
+  einsum, softmax, einsum. In its favour here: only the trained weights are copied for the inner
+  loop, and there is no gradient checkpointing, which takes less time and more memory. The CompVis
+  configuration has it on; `--recompute` does what it does.
 - `careful`: latents and text embeddings made once, gradients only for the trained set, the anchor
   without a graph, one backward pass a loss, scaled_dot_product_attention.
 
