@@ -12,7 +12,7 @@ import { type CheckpointFamily, type OtherFamily, recognize } from './recognize.
 import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts';
 
 /** One of the models in a checkpoint. */
-interface PartDescription {
+export interface PartDescription {
   readonly parameters: number;
   readonly bytes: number;
   /** Data types of its tensors: `F16`, or several where they differ. */

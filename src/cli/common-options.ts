@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 
-import { devices } from '../runtime/session.ts';
+import { devices } from '../runtime/device.ts';
 import { wholeNumber } from './parse-option.ts';
 
 export const jsonOption = (): Option =>
