@@ -4,19 +4,29 @@ import { addEraseCommand } from './cli/commands/erase.ts';
 import { addInspectCommand } from './cli/commands/inspect.ts';
 import { addPresetsCommand } from './cli/commands/presets.ts';
 import { addResumeCommand } from './cli/commands/resume.ts';
+import { addSampleCommand } from './cli/commands/sample.ts';
 import type { CliContext } from './cli/context.ts';
 import { runCli } from './cli/run-cli.ts';
 import { readConfig } from './config.ts';
-import { chooseDevice } from './runtime/probe-device.ts';
+import type { Device } from './runtime/device.ts';
 
 const { stdout, stderr } = process;
 const arguments_ = process.argv.slice(2);
 const terminal = { stdout, stderr, barStream: stdout.isTTY ? stdout : null };
-const context: CliContext = { terminal, config: readConfig(), chooseDevice };
+const context: CliContext = {
+  terminal,
+  config: readConfig(),
+  chooseDevice: async (wanted: Device | 'auto') => {
+    // Loaded when asked for: most commands need not wait for the runtime.
+    const { chooseDevice } = await import('./runtime/probe-device.ts');
+    return chooseDevice(wanted);
+  },
+};
 
 const program = createProgram(terminal, { json: arguments_.includes('--json') });
 addEraseCommand(program, context);
 addResumeCommand(program, context);
+addSampleCommand(program, context);
 addInspectCommand(program, context);
 addPresetsCommand(program, context);
 addDoctorCommand(program, context);

@@ -27,6 +27,6 @@ export function requireSizeFits(checkpoint: Checkpoint, size: number): void {
 }
 
 /** Pixels along one side of a latent cell. */
-function latentScale({ architecture }: Checkpoint): number {
+export function latentScale({ architecture }: Checkpoint): number {
   return 2 ** (architecture.vae.chMult.length - 1);
 }

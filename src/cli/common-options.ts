@@ -1,13 +1,16 @@
+import path from 'node:path';
 import { Option } from 'commander';
 
-import { devices } from '../runtime/session.ts';
+import { devices } from '../runtime/device.ts';
 import { wholeNumber } from './parse-option.ts';
 
 export const jsonOption = (): Option =>
   new Option('--json', 'print one JSON object a line on standard output, and nothing else there');
 
 export const dataOption = (defaultFolder: string): Option =>
-  new Option('--data <folder>', 'folder of jobs and of your own presets').default(defaultFolder);
+  new Option('--data <folder>', 'folder of jobs and of your own presets')
+    .argParser((folder) => path.resolve(folder))
+    .default(defaultFolder);
 
 export const deviceOption = (): Option =>
   new Option('--device <name>', 'auto takes the fastest in a short measurement')

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { Device } from '../runtime/session.ts';
+import type { Device } from '../runtime/device.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command is given; tests give their own. */

@@ -37,9 +37,10 @@ export async function runToTheEnd(
     });
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'job.cancelled') throw error;
-    const what = interrupts.kill.aborted
-      ? 'was ended; its state is that of the last save'
-      : 'was cancelled; its state is saved';
+    const what =
+      interrupts.kill.aborted || !interrupts.cancel.aborted
+        ? 'was ended; its state is that of the last save'
+        : 'was cancelled; its state is saved';
     throw new AppError(
       'job.cancelled',
       `job ${folder.job.id} ${what}. Go on with: erase-concept resume ${quoteForShell(folder.path)}`,

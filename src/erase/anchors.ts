@@ -83,7 +83,10 @@ function removeWords(words: readonly string[], run: readonly string[]): string {
       return `${isAboutStyle(after) ? 'a painting' : neutralPrompt} ${trimSeparators(after.join(' '))}`;
     }
   }
-  // The article that was cut with the concept belongs to a following noun: "a (nude) woman".
+  if (/[,;.:]$/.test(words[start + run.length - 1] ?? '')) {
+    return trimSeparators(`${before.join(' ')}, ${after.join(' ')}`) || neutralPrompt;
+  }
+  // What stands before the concept belongs to the noun after it: "a (nude) woman".
   const kept = isFollowedByNoun(after) ? words.slice(0, start) : before;
   return trimSeparators([...kept, ...after].join(' ')) || neutralPrompt;
 }

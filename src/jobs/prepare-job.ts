@@ -14,7 +14,7 @@ import { trainedNames } from '../erase/train-sets.ts';
 import { AppError } from '../errors.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../presets/preset.ts';
-import type { Device } from '../runtime/session.ts';
+import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { appVersion } from '../version.ts';
 import { requireDiskSpace } from './disk-space.ts';

@@ -20,6 +20,8 @@ export function serveWorker(work: Work): void {
   };
   // Ctrl-C reaches every process of the terminal; the one in front decides and sends a message.
   process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', cancel);
+  process.on('SIGHUP', cancel);
   process.on('disconnect', cancel);
   process.on('message', (message: ToWorker) => {
     if (message.type === 'cancel') cancel();

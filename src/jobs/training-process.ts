@@ -101,11 +101,15 @@ function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSigna
         'device.crashed',
         `the training process crashed (${death.name})${quoteEnd(complaint)}. This is a fault of the device's driver or of the runtime. Resume the job; if it crashes again, update the driver or choose --device cpu.`,
       );
-    case 'killed':
+    case 'ended':
+      throw new AppError(
+        'job.cancelled',
+        `the training process was ended (${death.name}) before its state was saved`,
+      );
     case 'out-of-memory':
       throw new AppError(
         'device.out-of-memory',
-        `the training process was ended${end.signal ? ` (${end.signal})` : ''}, most likely because the memory ran out. Close other programs and resume the job; or start it again with a smaller --size or --batch, or with --train xattn.`,
+        `the training process was ended (${death.name}), most likely because the memory ran out. Close other programs and resume the job; or start it again with a smaller --size or --batch, or with --train xattn.`,
       );
     case undefined:
       throw new AppError(

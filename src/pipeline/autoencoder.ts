@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { latentScale } from '../checkpoint/image-size.ts';
 import { AppError } from '../errors.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
@@ -7,11 +8,6 @@ import type { Shape } from '../onnx/shape.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
-
-/** Pixels along one side of a latent cell. */
-export function latentScale({ architecture }: Checkpoint): number {
-  return 2 ** (architecture.vae.chMult.length - 1);
-}
 
 interface CoderSettings {
   /** Of the images, in pixels. */

@@ -1,10 +1,11 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { latentScale } from '../checkpoint/image-size.ts';
 import { createNoiseSchedule } from '../diffusion/noise-schedule.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { ImageDecoder, latentScale } from './autoencoder.ts';
+import { ImageDecoder } from './autoencoder.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
 import { encodePrompts } from './text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
@@ -33,11 +34,11 @@ export interface ImageSettings {
  *
  * @param onImage called for each picture as soon as it is there
  */
-export async function drawPictures(
+export async function drawPictures<Request extends ImageRequest>(
   checkpoint: Checkpoint,
-  requests: readonly ImageRequest[],
+  requests: readonly Request[],
   settings: ImageSettings,
-  onImage: (image: PixelImage, request: ImageRequest) => Promise<void>,
+  onImage: (image: PixelImage, request: Request) => Promise<void>,
 ): Promise<void> {
   const { width, height, device, threads, batch } = settings;
   const prompts = requests.flatMap(({ prompt, negativePrompt }) => [prompt, negativePrompt]);

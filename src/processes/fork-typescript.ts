@@ -59,13 +59,15 @@ const crashSignals: readonly NodeJS.Signals[] = [
   'SIGSEGV',
 ];
 
-/** Why a process ended without having said so itself. */
-export type Death =
-  { readonly kind: 'crash'; readonly name: string } | { readonly kind: 'killed' | 'out-of-memory' };
+/** Why a process ended without having said so itself; `name` is that of the signal or exception. */
+export interface Death {
+  readonly kind: 'crash' | 'out-of-memory' | 'ended';
+  readonly name: string;
+}
 
 /**
- * Tells crashes of native code from processes that the system killed or that found no memory;
- * null for an ordinary exit.
+ * Tells crashes of native code from processes that found no memory or that someone ended; null for
+ * an ordinary exit.
  */
 export function diagnose({ status, signal }: ProcessEnd, complaint: string): Death | null {
   const name =
@@ -76,8 +78,10 @@ export function diagnose({ status, signal }: ProcessEnd, complaint: string): Dea
         : crashStatuses.get(status);
   // The JavaScript engine and the C++ library abort where they find no memory.
   if (name && /out of memory|bad_alloc|allocation failed/i.test(complaint)) {
-    return { kind: 'out-of-memory' };
+    return { kind: 'out-of-memory', name };
   }
   if (name) return { kind: 'crash', name };
-  return signal !== null || status === 137 ? { kind: 'killed' } : null;
+  // What the system does to the largest process when the memory runs out. (137 = 128 + SIGKILL.)
+  if (signal === 'SIGKILL' || status === 137) return { kind: 'out-of-memory', name: 'SIGKILL' };
+  return signal ? { kind: 'ended', name: signal } : null;
 }

@@ -1,6 +1,6 @@
 import { env, listSupportedBackends } from 'onnxruntime-node';
 
-import { type Device, devices } from './session.ts';
+import { type Device, devices } from './device.ts';
 
 /** Version of ONNX Runtime. */
 export function runtimeVersion(): string {

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import { diagnose, forkTypescript, waitForEnd } from '../processes/fork-typescript.ts';
 import { bundledDevices, unbundledDevices } from './backends.ts';
-import type { Device } from './session.ts';
+import type { Device } from './device.ts';
 
 /** What became of trying a device. */
 export type ProbeResult =

@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../onnx/graph-builder.ts';
-import { type Device, GraphSession } from './session.ts';
+import type { Device } from './device.ts';
+import { GraphSession } from './session.ts';
 import { floatTensor } from './tensor.ts';
 
 // The program of the process that tries a device: a driver may abort it.

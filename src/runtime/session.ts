@@ -2,9 +2,9 @@ import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { AppError } from '../errors.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { serializeModel } from '../onnx/serialize.ts';
+import type { Device } from './device.ts';
 
-export const devices = ['cpu', 'webgpu', 'cuda', 'dml'] as const;
-export type Device = (typeof devices)[number];
+export type { Device } from './device.ts';
 
 export interface SessionSettings {
   readonly device: Device;

@@ -1,13 +1,7 @@
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
 
-import { freeDiskBytes } from '../../jobs/disk-space.ts';
-import { bundledDevices, runtimeVersion, unbundledDevices } from '../../runtime/backends.ts';
-import { probeDevice, type ProbeResult } from '../../runtime/probe-device.ts';
-import { appVersion } from '../../version.ts';
 import { dataOption, jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
-import { formatBytes, formatTable } from '../format.ts';
 import { printJson, printLine } from '../terminal.ts';
 
 interface DoctorOptions {
@@ -23,63 +17,10 @@ export function addDoctorCommand(program: Command, { terminal, config }: CliCont
     .addOption(dataOption(config.dataFolder))
     .addOption(jsonOption())
     .action(async ({ data, json }: DoctorOptions) => {
-      const report = await examine(data);
+      // Loaded here, not at the start: other commands need not wait for the runtime.
+      const { describeMachine, examineMachine } = await import('../machine-report.ts');
+      const report = await examineMachine(data);
       if (json) printJson(terminal, report);
-      else printLine(terminal.stdout, describe(report));
+      else printLine(terminal.stdout, describeMachine(report));
     });
-}
-
-interface DoctorReport {
-  readonly versions: {
-    readonly eraseConcept: string;
-    readonly node: string;
-    readonly onnxruntime: string;
-  };
-  readonly platform: string;
-  readonly cpu: { readonly model: string; readonly cores: number };
-  readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
-  readonly data: { readonly folder: string; readonly freeBytes: number };
-  readonly devices: readonly (ProbeResult & { readonly name: string })[];
-  /** Known to the runtime, but their libraries are not in its package. */
-  readonly notInstalled: readonly string[];
-}
-
-async function examine(dataFolder: string): Promise<DoctorReport> {
-  const devices: (ProbeResult & { name: string })[] = [];
-  // One after another: they are compared by time.
-  for (const name of bundledDevices()) devices.push({ name, ...(await probeDevice(name)) });
-  return {
-    versions: {
-      eraseConcept: appVersion,
-      node: process.versions.node,
-      onnxruntime: runtimeVersion(),
-    },
-    platform: `${process.platform} ${process.arch}`,
-    cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
-    memory: { totalBytes: totalmem(), freeBytes: freemem() },
-    data: { folder: dataFolder, freeBytes: await freeDiskBytes(dataFolder) },
-    devices,
-    notInstalled: unbundledDevices(),
-  };
-}
-
-function describe({ versions, platform, cpu, memory, data, ...report }: DoctorReport): string {
-  return formatTable([
-    ['erase-concept', versions.eraseConcept],
-    ['Node.js', `${versions.node} (${platform})`],
-    ['ONNX Runtime', versions.onnxruntime],
-    ['CPU', `${cpu.model}, ${cpu.cores} cores`],
-    ['memory', `${formatBytes(memory.totalBytes)}, ${formatBytes(memory.freeBytes)} free`],
-    ['data', `${data.folder}, ${formatBytes(data.freeBytes)} free`],
-    ...report.devices.map((device) => [
-      `device ${device.name}`,
-      device.works
-        ? `works, ${device.milliseconds.toFixed(1)} ms for a test convolution`
-        : `does not work: ${device.reason}`,
-    ]),
-    ...report.notInstalled.map((name) => [
-      `device ${name}`,
-      'not in the onnxruntime-node package; its libraries must be installed first',
-    ]),
-  ]);
 }

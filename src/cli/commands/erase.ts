@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 
 import { createJobFolder } from '../../jobs/job-folder.ts';
-import { type EraseRequest, prepareJob } from '../../jobs/prepare-job.ts';
+import type { EraseRequest } from '../../jobs/prepare-job.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
-import type { Device } from '../../runtime/session.ts';
+import type { Device } from '../../runtime/device.ts';
 import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';
@@ -60,6 +60,8 @@ export function addEraseCommand(program: Command, context: CliContext): void {
 
 async function erase(options: EraseOptions, context: CliContext): Promise<void> {
   await withCancelNotice(context.terminal, async (interrupts) => {
+    // Loaded here, not at the start: other commands need not wait for it.
+    const { prepareJob } = await import('../../jobs/prepare-job.ts');
     const preparing = prepareJob(readRequest(options), {
       dataFolder: options.data,
       presetFolders: presetFolders(options.data),

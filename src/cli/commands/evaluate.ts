@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 
 import { AppError } from '../../errors.ts';
-import type { Device } from '../../runtime/session.ts';
+import type { Device } from '../../runtime/device.ts';
 import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable } from '../format.ts';

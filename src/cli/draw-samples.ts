@@ -1,0 +1,130 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+
+import { openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { pathExists } from '../checkpoint/output-path.ts';
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import { AppError } from '../errors.ts';
+import { formatGenerationParameters } from '../images/generation-parameters.ts';
+import type { PixelImage } from '../images/pixels.ts';
+import { encodePng } from '../images/png.ts';
+import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
+import type { Device } from '../runtime/device.ts';
+import type { CliContext } from './context.ts';
+import { formatDuration } from './format.ts';
+import { printJson, printLine } from './terminal.ts';
+
+/** The options of the command `sample`. */
+export interface SampleOptions {
+  readonly model: string;
+  readonly prompt: readonly string[];
+  readonly negative: string;
+  readonly seed: number;
+  readonly count: number;
+  readonly steps: number;
+  readonly cfg: number;
+  readonly sampler: SamplerName;
+  readonly size?: number;
+  readonly batch: number;
+  readonly out: string;
+  readonly device: Device | 'auto';
+  readonly threads?: number;
+  readonly json?: true;
+}
+
+/** A picture to draw and the file it goes to. */
+interface SampleRequest extends ImageRequest {
+  readonly file: string;
+}
+
+/**
+ * Draws every prompt with every seed into PNG files, the settings in each as the hosts write them.
+ *
+ * @throws AppError `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `output.exists`,
+ *   `output.unwritable`, `device.*`
+ */
+export async function drawSamples(options: SampleOptions, context: CliContext): Promise<void> {
+  const { terminal } = context;
+  const started = performance.now();
+  const requests = listRequests(options);
+  const checkpoint = await openCheckpoint(path.resolve(options.model));
+  try {
+    const size = options.size ?? nativeSize(checkpoint);
+    requireSizeFits(checkpoint, size);
+    await prepareFolder(options.out, requests);
+    const settings = {
+      width: size,
+      height: size,
+      steps: options.steps,
+      guidanceScale: options.cfg,
+      sampler: options.sampler,
+      batch: options.batch,
+      device: await context.chooseDevice(options.device),
+      threads: options.threads ?? availableParallelism(),
+    };
+    await drawPictures(checkpoint, requests, settings, async (image, request) => {
+      const { file, prompt, seed } = request;
+      await writePicture(image, request, options);
+      if (options.json) printJson(terminal, { event: 'sample', file, prompt, seed });
+      else printLine(terminal.stdout, file);
+    });
+  } finally {
+    await checkpoint.file.close();
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const output = path.resolve(options.out);
+  if (options.json) printJson(terminal, { event: 'done', output, seconds });
+  else printLine(terminal.stdout, `${requests.length} pictures in ${formatDuration(seconds)}`);
+}
+
+function listRequests({ prompt, negative, seed, count, out }: SampleOptions): SampleRequest[] {
+  if (prompt.some((text) => text.trim() === '')) {
+    throw new AppError('prompt.invalid', 'a prompt of --prompt is empty. Give one or more words.');
+  }
+  return prompt.flatMap((text, number) =>
+    Array.from({ length: count }, (_, i) => ({
+      prompt: text,
+      negativePrompt: negative,
+      seed: seed + i,
+      file: path.join(path.resolve(out), `${number}-${seed + i}.png`),
+    })),
+  );
+}
+
+/** Makes the folder; pictures that are there already are never replaced. */
+async function prepareFolder(folder: string, requests: readonly SampleRequest[]): Promise<void> {
+  for (const { file } of requests) {
+    if (await pathExists(file)) {
+      throw new AppError(
+        'output.exists',
+        `"${file}" exists already and is not overwritten. Choose another folder with --out, or other seeds.`,
+      );
+    }
+  }
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new AppError(
+      'output.unwritable',
+      `the folder "${folder}" cannot be made (${cause instanceof Error ? cause.message : String(cause)}). Choose another one with --out.`,
+      { cause },
+    );
+  });
+}
+
+async function writePicture(
+  image: PixelImage,
+  { file, ...request }: SampleRequest,
+  { steps, cfg, sampler, model }: SampleOptions,
+): Promise<void> {
+  const parameters = formatGenerationParameters({
+    ...request,
+    steps,
+    sampler,
+    guidanceScale: cfg,
+    width: image.width,
+    height: image.height,
+    model: path.parse(model).name,
+  });
+  await writeFile(file, await encodePng(image, { parameters }), { flag: 'wx' });
+}

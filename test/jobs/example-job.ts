@@ -1,0 +1,20 @@
+import { defaultSettings } from '../../src/erase/default-settings.ts';
+import type { EraseJob } from '../../src/erase/job.ts';
+
+/** A job that is valid, of a model that need not exist. */
+export const exampleJob: Omit<EraseJob, 'id'> = {
+  version: 1,
+  createdAt: '2026-11-24T04:15:30.000Z',
+  appVersion: '0.1.0',
+  method: 'erasediff',
+  model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },
+  output: '/models/a-without-pontilla.safetensors',
+  preset: null,
+  forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
+  forgetImages: null,
+  retain: ['a photo'],
+  retainImages: null,
+  settings: defaultSettings('xattn', 512),
+  device: 'cpu',
+  threads: 2,
+};

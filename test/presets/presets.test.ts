@@ -1,0 +1,109 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { findPreset, loadPresets, presetFolders } from '../../src/presets/load-presets.ts';
+import { fillPreset, parsePreset } from '../../src/presets/preset.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+const minimal = `
+name: mine
+title: Mine
+description: A test.
+forget: [a heart]
+retain: [a star]
+expectation: No hearts.
+`;
+
+describe('the shipped presets', () => {
+  it('are all valid, and each can be filled with its examples', async () => {
+    const presets = await loadPresets(presetFolders('/nowhere'));
+    expect([...presets.keys()].sort()).toEqual([
+      'artist-style',
+      'nudity',
+      'object-class',
+      'pontilla',
+      'violence-gore',
+      'watermark-signature',
+    ]);
+    for (const preset of presets.values()) {
+      const examples = Object.entries(preset.variables).map(([key, { example }]) => [key, example]);
+      const filled = fillPreset(preset, Object.fromEntries(examples) as Record<string, string>);
+      expect([...filled.forget, ...filled.retain].join()).not.toContain('{');
+      expect(filled.forget.filter((prompt) => filled.retain.includes(prompt))).toEqual([]);
+    }
+  });
+});
+
+describe('parsePreset', () => {
+  it.each([
+    ['a missing field', minimal.replace('title: Mine\n', ''), /title/],
+    ['an unknown field', `${minimal}colour: red\n`, /colour/],
+    ['an empty prompt', minimal.replace('a heart', '" "'), /forget/],
+    ['a setting out of range', `${minimal}settings: {reason: r, steps: 0}\n`, /steps/],
+    ['settings without a reason', `${minimal}settings: {steps: 3}\n`, /reason/],
+    ['an undeclared variable', minimal.replace('a heart', '"a {thing}"'), /\{thing\}/],
+    [
+      'an unused variable',
+      `${minimal}variables: {thing: {description: d, example: e}}\n`,
+      /"thing" is not used/,
+    ],
+    ['broken YAML', `${minimal}forget: [`, /preset "mine.yaml" is not valid/],
+    ['aliases without end', `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [${'*a,'.repeat(30)}]\n`, /alias/i],
+  ])('refuses %s', (_, text, message) => {
+    expect(() => parsePreset(text, 'mine.yaml')).toThrow(message);
+  });
+});
+
+describe('fillPreset', () => {
+  const template = parsePreset(
+    minimal.replace('[a heart]', '["a {thing}"]') +
+      'concept: "{thing}"\nvariables: {thing: {description: what to forget, example: heart}}\n',
+    'mine.yaml',
+  );
+
+  it('fills every place of a variable', () => {
+    const filled = fillPreset(template, { thing: ' moon ' });
+    expect(filled.forget).toEqual(['a moon']);
+    expect(filled.concept).toBe('moon');
+  });
+
+  it('says how to give a variable that is missing', () => {
+    expect(() => fillPreset(template, {})).toThrow('--set thing="heart"');
+  });
+
+  it('refuses a variable that the preset does not have', () => {
+    expect(() => fillPreset(template, { thing: 'x', size: 'y' })).toThrow('It has: thing.');
+  });
+});
+
+describe('findPreset', () => {
+  it('takes the one of the last folder', async () => {
+    const data = makeTemporaryFolder();
+    mkdirSync(join(data, 'presets'));
+    writeFileSync(join(data, 'presets', 'nudity.yaml'), minimal.replace('mine', 'nudity'));
+    expect((await findPreset(presetFolders(data), 'nudity')).title).toBe('Mine');
+  });
+
+  it('lists the names there are', async () => {
+    await expect(findPreset(presetFolders('/nowhere'), 'nud')).rejects.toMatchObject({
+      code: 'preset.not-found',
+      message: expect.stringContaining('artist-style, nudity, object-class') as string,
+    });
+  });
+
+  it('does not look outside its folders', async () => {
+    await expect(findPreset(presetFolders('/nowhere'), '../package')).rejects.toMatchObject({
+      code: 'preset.not-found',
+    });
+  });
+
+  it('refuses a file whose preset has another name', async () => {
+    const data = makeTemporaryFolder();
+    mkdirSync(join(data, 'presets'));
+    writeFileSync(join(data, 'presets', 'yours.yaml'), minimal);
+    await expect(findPreset(presetFolders(data), 'yours')).rejects.toMatchObject({
+      code: 'preset.invalid',
+    });
+  });
+});
