@@ -6,7 +6,7 @@ import { GraphSession } from '../runtime/session.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
 
 /** What the shipped classifiers tell apart in a picture of the tiny model. */
-export const traits = ['subject', 'colour', 'style'] as const;
+const traits = ['subject', 'colour', 'style'] as const;
 export type Trait = (typeof traits)[number];
 export type Traits = Readonly<Record<Trait, string>>;
 

@@ -1,6 +1,5 @@
 /** What a run is busy with. */
-export const phases = ['encode', 'generate', 'train', 'evaluate', 'save'] as const;
-export type Phase = (typeof phases)[number];
+export type Phase = 'encode' | 'generate' | 'train' | 'evaluate' | 'save';
 
 /** One line of `--json` and of a job's `events.ndjson`; losses are means over all entries. */
 export type EraseEvent =

@@ -10,7 +10,7 @@ export interface ValueType {
 }
 
 /** The operands and attributes of one node, with the checks that every rule needs. */
-export class NodeSignature {
+class NodeSignature {
   readonly opType: string;
   readonly inputs: readonly (Value | null)[];
   readonly attributes: Attributes;

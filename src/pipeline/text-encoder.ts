@@ -12,7 +12,7 @@ import { chunkPrompt, padChunks, type PromptChunk } from '../tokenizer/prompt-ch
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** Tokens of one chunk with its start and end. */
-export const chunkTokens = 77;
+const chunkTokens = 77;
 
 /** Prompts as the UNet takes them; all have equally many tokens. */
 export interface EncodedPrompts {

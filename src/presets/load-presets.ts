@@ -9,7 +9,7 @@ import { parsePreset, type Preset } from './preset.ts';
 const MAX_PRESET_BYTES = 256 * 1024;
 
 /** Where the presets that come with the program are. */
-export const shippedPresetsFolder = fileURLToPath(new URL('../../presets/', import.meta.url));
+const shippedPresetsFolder = fileURLToPath(new URL('../../presets/', import.meta.url));
 
 /** The folders that presets are read from: the shipped ones, then the person's own. */
 export function presetFolders(dataFolder: string): string[] {

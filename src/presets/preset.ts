@@ -15,7 +15,7 @@ const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
  *
  * `concept`, `forget`, `retain` and `anchor` may hold `{variable}`s that `variables` declares.
  */
-export const presetSchema = z.strictObject({
+const presetSchema = z.strictObject({
   /** What `--preset` takes: the file's name without `.yaml`. */
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens'),
   title: text,

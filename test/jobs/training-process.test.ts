@@ -19,7 +19,7 @@ function start(behaviour: string | null, folder = makeTemporaryFolder()) {
   const cancel = new AbortController();
   const kill = new AbortController();
   const events: EraseEvent[] = [];
-  let markStarted = () => {};
+  let markStarted: () => void = () => undefined;
   const started = new Promise<void>((resolve) => (markStarted = resolve));
   const ended = runTraining(folder, {
     onEvent: (event) => {

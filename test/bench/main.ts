@@ -1,0 +1,134 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import path from 'node:path';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { latentScale } from '../../src/checkpoint/image-size.ts';
+import { eraseDiffStep, type EraseDiff } from '../../src/erase/erasediff.ts';
+import { trainSets, type TrainSet } from '../../src/erase/job.ts';
+import { InnerProducts, Optimizer } from '../../src/erase/optimizer.ts';
+import { trainedNames } from '../../src/erase/train-sets.ts';
+import { UnetSession } from '../../src/pipeline/unet-session.ts';
+import { TensorSet } from '../../src/runtime/tensor-set.ts';
+import { floatTensor } from '../../src/runtime/tensor.ts';
+import { createGenerator } from '../../src/tensor/random.ts';
+
+// npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
+//                  [--repeats 4] [--python python3]
+// Seconds of one EraseDiff outer step at full size, ours beside PyTorch's in the same run
+// (torch_step.py, the published procedure's work and PyTorch written with care), and peak memory.
+// The batches are random numbers: the values do not change the work.
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    size: { type: 'string', default: '256' },
+    train: { type: 'string', default: 'xattn' },
+    batch: { type: 'string', default: '1' },
+    'inner-steps': { type: 'string', default: '1' },
+    repeats: { type: 'string', default: '4' },
+    python: { type: 'string' },
+  },
+});
+const train = trainSets.find((set): set is TrainSet => set === values.train);
+if (values.model === undefined || train === undefined) {
+  throw new Error('usage: npm run bench -- --model FILE [--size 256] [--train xattn] …');
+}
+const batch = Number(values.batch);
+const innerSteps = Number(values['inner-steps']);
+const options = { device: 'cpu', threads: 2 } as const;
+
+const checkpoint = await openCheckpoint(values.model);
+const latentSize = Number(values.size) / latentScale(checkpoint);
+const parameters = new TensorSet();
+for (const name of trainedNames(checkpoint.file.tensors.keys(), train)) {
+  const shape = checkpoint.file.tensors.get(name)?.shape ?? [];
+  parameters.put(name, floatTensor(await checkpoint.file.readFloat32(name), shape));
+}
+const specs = [...parameters.entries()].map(([name, { dims }]) => ({ name, shape: dims }));
+const unet = await UnetSession.create(checkpoint, {
+  shape: { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: 77 },
+  trained: specs.map(({ name }) => name),
+  ...options,
+});
+const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
+const adam = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
+const outer = await Optimizer.create(specs, adam, { ...options, terms: 2 });
+const run: EraseDiff = {
+  model: unet,
+  parameters,
+  outer,
+  outerState: outer.freshState(),
+  inner: await Optimizer.create(specs, sgd, { ...options, terms: 1 }),
+  accumulator: await Optimizer.create(specs, sgd, { ...options, terms: 1 }),
+  innerProducts: await InnerProducts.create(specs, options),
+  workspace: {
+    first: TensorSet.zeros(specs),
+    second: TensorSet.zeros(specs),
+    third: new TensorSet(),
+  },
+};
+const generator = createGenerator(1);
+const { contextDim, inChannels } = checkpoint.architecture.unet;
+const latents = () => generator.randn(batch * inChannels * latentSize * latentSize);
+const context = () => generator.randn(batch * 77 * contextDim);
+const rows = () => ({
+  noisyLatents: latents(),
+  timesteps: generator.randomIntegers(batch, 0, 1000),
+  context: context(),
+});
+const forget = () => ({ ...rows(), steerTo: { kind: 'anchor', context: context() } as const });
+
+const seconds: number[] = [];
+for (let i = 0; i < Number(values.repeats); i++) {
+  const started = performance.now();
+  await eraseDiffStep(
+    run,
+    {
+      inner: Array.from({ length: innerSteps }, forget),
+      forget: [forget()],
+      retain: [{ ...rows(), target: latents() }],
+    },
+    {
+      rule: { kind: 'constant', lambda: 1 },
+      innerLearningRate: 1e-5,
+      learningRate: 1e-5,
+      clipNorm: null,
+    },
+  );
+  seconds.push((performance.now() - started) / 1000);
+}
+await unet.release();
+await checkpoint.file.close();
+const median = seconds.slice(1).sort((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)] ?? NaN;
+const peakKilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+const table = [{ what: 'ours', 'seconds a step': median, 'peak GB': Number(peakKilobytes) / 1e6 }];
+if (values.python !== undefined) {
+  for (const mode of ['published', 'careful']) {
+    const script = path.resolve(import.meta.dirname, 'torch_step.py');
+    const flags = [
+      '--mode',
+      mode,
+      '--size',
+      values.size,
+      '--train',
+      train,
+      '--batch',
+      values.batch,
+    ];
+    const rest = ['--inner-steps', values['inner-steps'], '--repeats', '2'];
+    const { stdout } = spawnSync(values.python, [script, ...flags, ...rest], { encoding: 'utf8' });
+    const found = /([\d.]+) s a step, peak ([\d.]+) GB/.exec(stdout);
+    table.push({
+      what: `PyTorch, ${mode}`,
+      'seconds a step': Number(found?.[1]),
+      'peak GB': Number(found?.[2]),
+    });
+  }
+}
+console.table(
+  table.map((row) => ({
+    ...row,
+    'ours is': `${(median / row['seconds a step']).toFixed(2)} of it`,
+  })),
+);
