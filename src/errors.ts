@@ -24,6 +24,7 @@ const errorTable = {
   'job.not-found': { exit: 3, http: 404 },
   'job.wrong-state': { exit: 3, http: 409 },
   'job.damaged': { exit: 3, http: 422 },
+  'training.collapsed': { exit: 3, http: 422 },
   'graph.no-gradient': { exit: 1, http: 500 },
   'graph.invalid': { exit: 1, http: 500 },
   'device.unavailable': { exit: 4, http: 422 },

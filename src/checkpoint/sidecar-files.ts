@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../errors.ts';
+import { publishFile, temporaryPathOf } from './atomic-file.ts';
 import { clipConfigPath } from './clip-config.ts';
 import { readLdmConfig } from './ldm-config.ts';
 import { configPathOf, pathExists } from './output-path.ts';
@@ -21,13 +22,16 @@ export interface SidecarFile {
 export async function findSidecars(sourcePath: string, outputPath: string): Promise<SidecarFile[]> {
   const ldmConfig = await readLdmConfig(sourcePath);
   if (!ldmConfig) return [];
-  const sidecars = [{ from: configPathOf(sourcePath), to: configPathOf(outputPath) }];
+  const candidates = [{ from: configPathOf(sourcePath), to: configPathOf(outputPath) }];
   const version = ldmConfig.textEncoderVersion;
   if (version !== undefined) {
     const from = clipConfigPath(sourcePath, version);
-    const to = clipConfigPath(outputPath, version);
-    const isNeeded = (await pathExists(from)) && !(await isSameContent(from, to));
-    if (isNeeded) sidecars.push({ from, to });
+    if (await pathExists(from)) candidates.push({ from, to: clipConfigPath(outputPath, version) });
+  }
+  // One of the same content may be there: of a neighbour, or of this job's own run that was killed.
+  const sidecars: SidecarFile[] = [];
+  for (const sidecar of candidates) {
+    if (!(await isSameContent(sidecar.from, sidecar.to))) sidecars.push(sidecar);
   }
   for (const { to } of sidecars) {
     if (await pathExists(to)) {
@@ -56,7 +60,9 @@ export async function copySidecars(sidecars: readonly SidecarFile[]): Promise<Si
   try {
     for (const sidecar of sidecars) {
       await mkdir(path.dirname(sidecar.to), { recursive: true });
-      await writeFile(sidecar.to, await readFile(sidecar.from), { flag: 'wx', flush: true });
+      const temporaryPath = temporaryPathOf(sidecar.to);
+      await writeFile(temporaryPath, await readFile(sidecar.from), { flush: true });
+      await publishFile(temporaryPath, sidecar.to);
       copied.push(sidecar);
     }
     return copied;

@@ -35,6 +35,7 @@ export interface SettingsOptions {
   readonly generationSteps?: number;
   readonly cfg?: number;
   readonly sampleEvery?: number;
+  readonly saveEvery?: number;
 }
 
 /** Shown in the help; what the size is depends on the model. */
@@ -113,6 +114,10 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
       '--retain-target <kind>',
       `what retaining holds to: noise (that was added) or original (the original's prediction) (default: ${defaults.retainTarget})`,
     ).choices(['noise', 'original']),
+    new Option(
+      '--save-every <n>',
+      'save the state every n outer steps (default: as often as costs 5 % of the time)',
+    ).argParser(wholeNumber(1)),
   ],
   'Pictures that the model draws itself:': [
     new Option(
@@ -172,6 +177,7 @@ export function readSettings(options: SettingsOptions): Partial<EraseSettings> {
     generationSteps: options.generationSteps,
     guidanceScale: options.cfg,
     sampleEvery: options.sampleEvery,
+    saveEvery: options.saveEvery,
   });
 }
 

@@ -12,29 +12,23 @@ const badChecksToStop = 2;
 export const guardStateSchema = z.object({
   /** Loss of the original model on the validation batches; null before the first check. */
   baseline: z.number().nullable(),
-  /** Outer steps done at the last good check. */
-  healthyStep: z.number().int().min(0),
   badChecks: z.number().int().min(0),
 });
 export type GuardState = z.infer<typeof guardStateSchema>;
 
-export const initialGuardState: GuardState = { baseline: null, healthyStep: 0, badChecks: 0 };
+export const initialGuardState: GuardState = { baseline: null, badChecks: 0 };
 
 export type Verdict = 'healthy' | 'suspicious' | 'collapsed';
 
 /**
- * Judges a run by its loss on the validation batches after `step` outer steps.
+ * Judges a run by its loss on the validation batches.
  * @returns the verdict and the state to remember
  */
-export function judge(
-  state: GuardState,
-  loss: number,
-  step: number,
-): { verdict: Verdict; state: GuardState } {
+export function judge(state: GuardState, loss: number): { verdict: Verdict; state: GuardState } {
   const baseline = state.baseline ?? loss;
   const isGood = Number.isFinite(loss) && loss <= collapseRatio * baseline;
   if (isGood) {
-    return { verdict: 'healthy', state: { baseline, healthyStep: step, badChecks: 0 } };
+    return { verdict: 'healthy', state: { baseline, badChecks: 0 } };
   }
   const badChecks = state.badChecks + 1;
   const isOver = badChecks >= badChecksToStop || !Number.isFinite(loss);

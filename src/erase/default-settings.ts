@@ -60,5 +60,6 @@ export function defaultSettings(train: TrainSet, size: number): EraseSettings {
     generationSteps: 20,
     guidanceScale: 7.5,
     sampleEvery: 0,
+    saveEvery: null,
   };
 }

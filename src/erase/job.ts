@@ -60,6 +60,8 @@ export const settingsSchema = z.object({
   guidanceScale: z.number().min(1),
   /** Fixed-seed samples are drawn every so many steps; 0 for never. */
   sampleEvery: z.number().int().min(0),
+  /** The state is saved every so many outer steps; null: as often as costs 5 % of the time. */
+  saveEvery: count.nullable(),
 });
 export type EraseSettings = z.infer<typeof settingsSchema>;
 

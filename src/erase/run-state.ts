@@ -57,13 +57,25 @@ export async function readRunState(
   });
 }
 
-/** Keeps the parameters of the last step at which the model was found in good health. */
-export async function writeHealthy(folder: string, parameters: TensorSet): Promise<void> {
-  await writeTensorFile(healthyFile(folder), setEntries('parameter', parameters), {});
+/** Parameters that were found in good health, and after how many outer steps. */
+export interface HealthyState {
+  readonly parameters: TensorSet;
+  readonly step: number;
 }
 
-export async function readHealthy(folder: string): Promise<TensorSet> {
-  return withFile(healthyFile(folder), (file) => readSet(file, 'parameter'));
+/** Keeps the parameters of the last step at which the model was found in good health. */
+export async function writeHealthy(folder: string, state: HealthyState): Promise<void> {
+  const entries = setEntries('parameter', state.parameters);
+  await writeTensorFile(healthyFile(folder), entries, { step: String(state.step) });
+}
+
+/** The last of them, or null where no step was found in good health. */
+export async function readHealthy(folder: string): Promise<HealthyState | null> {
+  if (!(await pathExists(healthyFile(folder)))) return null;
+  return withFile(healthyFile(folder), async (file) => {
+    const step = z.coerce.number().int().min(1).parse(file.metadata.get('step'));
+    return { parameters: await readSet(file, 'parameter'), step };
+  });
 }
 
 /** Keeps the encoded pictures and prompts, so that a resumed run need not make them again. */

@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
+import { isResultOf, provenanceOf } from './result.ts';
 import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
 import { AppError } from '../errors.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -8,13 +9,14 @@ import { latentScale } from '../checkpoint/image-size.ts';
 import { encodePrompts, type EncodedPrompts } from '../pipeline/text-encoder.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
-import { TensorSet } from '../runtime/tensor-set.ts';
-import { floatTensor } from '../runtime/tensor.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from './dataset.ts';
 import type { EraseEvent, Phase } from './events.ts';
 import type { EraseJob } from './job.ts';
 import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
-import { readDataset, writeDataset } from './run-state.ts';
+import { readParameters } from '../pipeline/read-parameters.ts';
+import { momentNames } from '../optim/update-rule.ts';
+import { readDataset, readRunState, writeDataset } from './run-state.ts';
 import { trainedNames } from './train-sets.ts';
 import { train } from './train.ts';
 
@@ -34,6 +36,14 @@ export interface RunIo {
 export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<void> {
   const started = performance.now();
   const stateFolder = path.join(folder, 'state');
+  const finish = async () => {
+    // As large as several copies of what was trained, and of no use any more.
+    await rm(stateFolder, { recursive: true, force: true });
+    const seconds = (performance.now() - started) / 1000;
+    io.onEvent({ event: 'done', output: job.output, job: job.id, seconds });
+  };
+  // A run that was killed right after its last act.
+  if (await isResultOf(job)) return finish();
   await mkdir(stateFolder, { recursive: true });
   const checkpoint = await openCheckpoint(job.model.path);
   try {
@@ -46,11 +56,10 @@ export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<
         const tensor = trained.parameters.find(name);
         return tensor && readElements(tensor);
       },
-      metadata: { [PROVENANCE_KEY]: provenance(job, trained.steps) },
+      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, trained.steps)) },
       signal: io.signal,
     });
-    const seconds = (performance.now() - started) / 1000;
-    io.onEvent({ event: 'done', output: job.output, job: job.id, seconds });
+    await finish();
   } catch (error) {
     if (!io.signal.aborted || error instanceof AppError) throw error;
     throw new AppError(
@@ -68,15 +77,16 @@ interface RunPlace {
   readonly io: RunIo;
 }
 
-/** The trained parameters, on the host, and how many steps made them. */
+/** The trained parameters and how many steps made them. */
 async function trainFromState(
   checkpoint: Checkpoint,
   job: EraseJob,
   place: RunPlace,
 ): Promise<{ parameters: TensorSet; steps: number }> {
   const names = trainedNames(checkpoint.file.tensors.keys(), job.settings.train);
-  const original = await readParameters(checkpoint, names);
   const known = await readDataset(place.stateFolder);
+  const saved =
+    known && (await readRunState(place.stateFolder, momentNames(job.settings.optimizer)));
   const images = known ? null : await readJobImages(job);
   const encoded = known
     ? encodedPrompts(known, checkpoint.architecture.unet.contextDim)
@@ -98,13 +108,14 @@ async function trainFromState(
     threads: job.threads,
   });
   try {
-    const dataset = known ?? (await makeDataset());
-    return await train({ checkpoint, job, unet, original, dataset, ...place });
+    const parameters = saved?.parameters ?? (await readParameters(checkpoint, names));
+    const dataset = known ?? (await makeDataset(parameters));
+    return await train({ checkpoint, job, unet, parameters, saved, dataset, ...place });
   } finally {
     await unet.release();
   }
 
-  async function makeDataset(): Promise<Dataset> {
+  async function makeDataset(original: TensorSet): Promise<Dataset> {
     const tools = { checkpoint, unet, parameters: original, encoded };
     const { signal } = place.io;
     if (!files?.forget || !files.retain) phase(place.io, 'generate');
@@ -128,15 +139,6 @@ async function trainFromState(
 
 function phase(io: RunIo, name: Phase): void {
   io.onEvent({ event: 'phase', phase: name });
-}
-
-async function readParameters(checkpoint: Checkpoint, names: readonly string[]) {
-  const parameters = new TensorSet();
-  for (const name of names) {
-    const shape = checkpoint.file.tensors.get(name)?.shape ?? [];
-    parameters.put(name, floatTensor(await checkpoint.file.readFloat32(name), shape));
-  }
-  return parameters;
 }
 
 function encodedPrompts({ contexts }: Dataset, contextWidth: number): EncodedPrompts {
@@ -165,19 +167,4 @@ async function encodeFiles(
   const sets = [images.forget ?? [], images.retain ?? []];
   const [forget, retain] = await encodeImages(checkpoint, job, sets, signal);
   return { forget: images.forget && forget, retain: images.retain && retain };
-}
-
-/** The metadata entry of a scrubbed model: what was done to it, in JSON. */
-function provenance(job: EraseJob, steps: number): string {
-  const { method, appVersion, settings } = job;
-  return JSON.stringify({
-    version: appVersion,
-    method,
-    forget: job.forget,
-    retain: job.retain,
-    steps,
-    seed: settings.seed,
-    settings,
-    originalSha256: job.model.sha256,
-  });
 }

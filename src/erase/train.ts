@@ -1,7 +1,10 @@
+import { AppError } from '../errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
-import { momentNames, type OptimizerSettings } from '../optim/update-rule.ts';
+import type { OptimizerSettings } from '../optim/update-rule.ts';
+import { elementCount } from '../onnx/shape.ts';
+import { readParameters } from '../pipeline/read-parameters.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { initialGuardState, judge, type GuardState } from './collapse-guard.ts';
@@ -11,12 +14,17 @@ import type { EraseJob } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
 import type { RunIo } from './run.ts';
-import { readHealthy, readRunState, writeHealthy, writeRunState } from './run-state.ts';
+import { readHealthy, writeHealthy, writeRunState, type RunState } from './run-state.ts';
 
-/** The state is written at most this share of the time, */
+/** Unless a job says how often, saving the state takes at most this share of the time, */
 const savingShare = 0.05;
-/** and at least this far apart. */
+/** and saves are at least this far apart. */
 const minimumSecondsBetweenSaves = 30;
+/**
+ * Up to this size the original's parameters are kept beside θ. Larger ones are read again at each
+ * step, which takes seconds of a step of many: a full model has no room for another copy.
+ */
+const maxKeptOriginalBytes = 2 ** 30;
 /** Health is checked about this often in a run, on this many batches. */
 const healthChecks = 10;
 const validationBatches = 4;
@@ -25,8 +33,9 @@ export interface Training {
   readonly checkpoint: Checkpoint;
   readonly job: EraseJob;
   readonly unet: UnetSession;
-  /** The original's values of the trained tensors, on the host. */
-  readonly original: TensorSet;
+  /** θ, trained in place: the saved ones, or the original's. */
+  readonly parameters: TensorSet;
+  readonly saved: RunState | null;
   readonly dataset: Dataset;
   readonly stateFolder: string;
   readonly io: RunIo;
@@ -47,21 +56,19 @@ class TrainingLoop {
   private readonly training: Training;
   private readonly algorithm: EraseDiff;
   private readonly batches: BatchSource;
+  private readonly keptOriginal: TensorSet | null;
   private guard: GuardState;
   private step: number;
   private lastSave = performance.now();
   private lastSaveSeconds = 0;
   private readonly stepSeconds: number[] = [];
 
-  private constructor(
-    training: Training,
-    algorithm: EraseDiff,
-    { guard, step }: { guard: GuardState; step: number },
-  ) {
+  private constructor(training: Training, algorithm: EraseDiff, original: TensorSet | null) {
     this.training = training;
     this.algorithm = algorithm;
-    this.guard = guard;
-    this.step = step;
+    this.keptOriginal = original;
+    this.guard = training.saved?.progress.guard ?? initialGuardState;
+    this.step = training.saved?.progress.step ?? 0;
     const { settings } = training.job;
     this.batches = new BatchSource(training.dataset, {
       seed: settings.seed,
@@ -73,23 +80,20 @@ class TrainingLoop {
   }
 
   static async create(training: Training): Promise<TrainingLoop> {
-    const { job, unet, original, stateFolder } = training;
+    const { checkpoint, job, unet, parameters: start, saved } = training;
     const { settings, device, threads } = job;
-    const parameters: ParameterSpec[] = [...original.entries()].map(([name, { dims }]) => ({
+    const parameters: ParameterSpec[] = [...start.entries()].map(([name, { dims }]) => ({
       name,
       shape: dims,
     }));
     const optimizer = (rule: OptimizerSettings, terms: number) =>
       Optimizer.create(parameters, rule, { device, threads, terms });
     const outer = await optimizer(settings.optimizer, 2);
-    const saved = await readRunState(stateFolder, momentNames(settings.optimizer));
-    // Training changes θ in place; a full model has no room for a copy that nothing reads.
-    const isOriginalNeeded = settings.retainTarget === 'original';
     const workspaceSet = () =>
       device === 'webgpu' ? new TensorSet() : TensorSet.zeros(parameters);
     const algorithm: EraseDiff = {
       model: unet,
-      parameters: saved?.parameters ?? (isOriginalNeeded ? original.copy() : original),
+      parameters: start,
       outerState: saved?.outerState ?? outer.freshState(),
       outer,
       inner: await optimizer(settings.innerOptimizer, 1),
@@ -101,14 +105,17 @@ class TrainingLoop {
         third: settings.accumulation > 1 ? workspaceSet() : new TensorSet(),
       },
     };
-    return new TrainingLoop(training, algorithm, {
-      guard: saved?.progress.guard ?? initialGuardState,
-      step: saved?.progress.step ?? 0,
-    });
+    const names = parameters.map(({ name }) => name);
+    const isKept = byteLength(parameters) <= maxKeptOriginalBytes;
+    const original =
+      settings.retainTarget === 'original' && isKept
+        ? await readParameters(checkpoint, names)
+        : null;
+    return new TrainingLoop(training, algorithm, original);
   }
 
   async run(): Promise<{ parameters: TensorSet; steps: number }> {
-    const { job, io, stateFolder } = this.training;
+    const { job, io } = this.training;
     const { settings } = job;
     if (this.step === 0 && this.guard.baseline === null) await this.checkHealth();
     while (this.step < settings.steps) {
@@ -123,17 +130,25 @@ class TrainingLoop {
       this.report(report);
       const interval = Math.max(1, Math.round(settings.steps / healthChecks));
       const isCheckDue = this.step % interval === 0 || this.step === settings.steps;
-      if (isCheckDue && (await this.checkHealth()) === 'collapsed') {
-        const { healthyStep } = this.guard;
-        io.onEvent({
-          event: 'notice',
-          message: `Training began to destroy the model and was stopped at step ${this.step}: the loss on kept prompts rose above 1.5 times the original's. The model of step ${healthyStep} is used.`,
-        });
-        return { parameters: await readHealthy(stateFolder), steps: healthyStep };
-      }
+      if (isCheckDue && (await this.checkHealth()) === 'collapsed') return this.fallBack();
       if (this.isSaveDue()) await this.save();
     }
     return { parameters: this.algorithm.parameters, steps: this.step };
+  }
+
+  /** Ends a run that destroys the model with the last parameters that were in good health. */
+  private async fallBack(): Promise<{ parameters: TensorSet; steps: number }> {
+    const { io, stateFolder, job } = this.training;
+    const why = `Training began to destroy the model and was stopped at step ${this.step}: the loss on kept prompts rose above 1.5 times the original's.`;
+    const healthy = await readHealthy(stateFolder);
+    if (!healthy) {
+      throw new AppError(
+        'training.collapsed',
+        `${why} No step before was in good health, so no model was written. Start again with a smaller --lr than ${job.settings.learningRate}.`,
+      );
+    }
+    io.onEvent({ event: 'notice', message: `${why} The model of step ${healthy.step} is used.` });
+    return { parameters: healthy.parameters, steps: healthy.step };
   }
 
   async release(): Promise<void> {
@@ -145,25 +160,31 @@ class TrainingLoop {
   private async stepBatches() {
     const { innerSteps, accumulation } = this.training.job.settings;
     const { batches, step } = this;
-    const retain: RetainBatch[] = [];
-    for (const index of range(accumulation)) {
-      retain.push(await this.retainBatch('retain', step * accumulation + index));
-    }
+    const places = range(accumulation).map((i) => step * accumulation + i);
     return {
       inner: range(innerSteps).map((k) => batches.forgetBatch('inner', step * innerSteps + k)),
-      forget: range(accumulation).map((i) =>
-        batches.forgetBatch('forget', step * accumulation + i),
-      ),
-      retain,
+      forget: places.map((place) => batches.forgetBatch('forget', place)),
+      retain: await this.heldToTarget(places.map((place) => batches.retainBatch('retain', place))),
     };
   }
 
-  /** A batch to keep, its target the added noise or what the original model predicts. */
-  private async retainBatch(role: 'retain' | 'validation', index: number): Promise<RetainBatch> {
-    const batch = this.batches.retainBatch(role, index);
-    const { unet, job, original } = this.training;
-    if (job.settings.retainTarget === 'noise') return batch;
-    return { ...batch, target: await takeElements(await unet.predict(original, batch)) };
+  /** Batches to keep, their targets the added noise or what the original model predicts. */
+  private async heldToTarget(batches: readonly RetainBatch[]): Promise<RetainBatch[]> {
+    const { unet, job } = this.training;
+    if (job.settings.retainTarget === 'noise') return [...batches];
+    const original = this.keptOriginal ?? (await this.originalInWorkspace());
+    const held: RetainBatch[] = [];
+    for (const batch of batches) {
+      held.push({ ...batch, target: await takeElements(await unet.predict(original, batch)) });
+    }
+    return held;
+  }
+
+  /** The original's parameters in memory that nothing else needs between two steps. */
+  private async originalInWorkspace(): Promise<TensorSet> {
+    const { workspace, parameters } = this.algorithm;
+    const names = [...parameters.entries()].map(([name]) => name);
+    return readParameters(this.training.checkpoint, names, workspace.first);
   }
 
   private report(report: StepReport): void {
@@ -194,13 +215,17 @@ class TrainingLoop {
       const batch = this.batches.retainBatch('validation', index);
       sum += await unet.loss(parameters, batch, unet.target(batch.target));
     }
-    const { verdict, state } = judge(this.guard, sum / validationBatches, this.step);
+    const { verdict, state } = judge(this.guard, sum / validationBatches);
     this.guard = state;
-    if (verdict === 'healthy') await writeHealthy(stateFolder, parameters);
+    if (verdict === 'healthy' && this.step > 0) {
+      await writeHealthy(stateFolder, { parameters, step: this.step });
+    }
     return verdict;
   }
 
   private isSaveDue(): boolean {
+    const { saveEvery } = this.training.job.settings;
+    if (saveEvery !== null) return this.step % saveEvery === 0;
     const seconds = (performance.now() - this.lastSave) / 1000;
     return seconds >= Math.max(minimumSecondsBetweenSaves, this.lastSaveSeconds / savingShare);
   }
@@ -216,6 +241,10 @@ class TrainingLoop {
     this.lastSave = performance.now();
     this.lastSaveSeconds = (this.lastSave - started) / 1000;
   }
+}
+
+function byteLength(parameters: readonly ParameterSpec[]): number {
+  return parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
 }
 
 function range(count: number): number[] {

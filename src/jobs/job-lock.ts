@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 import { publishFile } from '../checkpoint/atomic-file.ts';
@@ -40,7 +41,7 @@ export async function acquireJobLock(folder: string, processId: number): Promise
     // Released a moment ago.
     if (found === null) continue;
     const current = parseHolder(found);
-    if (current && (await isAlive(current))) throw busy(folder, current);
+    if (current && (await staysAlive(current))) throw busy(folder, current);
     await removeStale(lockPath, found);
   }
   return {
@@ -55,7 +56,7 @@ export async function acquireJobLock(folder: string, processId: number): Promise
 export async function requireUnlocked(folder: string): Promise<void> {
   const found = await readFile(path.join(folder, LOCK_NAME), 'utf8').catch(() => null);
   const holder = found === null ? null : parseHolder(found);
-  if (holder && (await isAlive(holder))) throw busy(folder, holder);
+  if (holder && (await staysAlive(holder))) throw busy(folder, holder);
 }
 
 /** Makes the lock file with all its content at once; false if there is one. */
@@ -95,6 +96,18 @@ function parseHolder(content: string): Holder | null {
   } catch {
     return null;
   }
+}
+
+/** How long a killed process may take to give its memory back; it counts as running meanwhile. */
+const dyingMilliseconds = 3000;
+
+async function staysAlive(holder: Holder): Promise<boolean> {
+  const end = performance.now() + dyingMilliseconds;
+  while (await isAlive(holder)) {
+    if (performance.now() > end || holder.host !== hostname()) return true;
+    await sleep(100);
+  }
+  return false;
 }
 
 async function isAlive(holder: Holder): Promise<boolean> {

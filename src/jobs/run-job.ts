@@ -1,4 +1,5 @@
 import type { EraseEvent } from '../erase/events.ts';
+import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
@@ -44,7 +45,7 @@ export async function requireResumable(folder: JobFolder): Promise<void> {
       `job ${id} is done: its model is "${output}". Start a new erasure instead.`,
     );
   }
-  if (await pathExists(output)) {
+  if ((await pathExists(output)) && !(await isResultOf(folder.job))) {
     throw new AppError(
       'output.exists',
       `"${output}" exists already and is not overwritten. Move it away, then resume the job.`,

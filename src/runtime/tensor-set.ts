@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import type { Shape } from '../onnx/shape.ts';
 import { elementCount } from '../onnx/shape.ts';
-import { floatData, floatTensor, releaseTensor, type Tensor } from './tensor.ts';
+import { floatTensor, releaseTensor, type Tensor } from './tensor.ts';
 
 /**
  * One tensor for each trained parameter: the parameters themselves, a gradient, a moment. Owns its
@@ -15,15 +15,6 @@ export class TensorSet {
     const set = new TensorSet();
     for (const { name, shape } of parameters) {
       set.put(name, floatTensor(new Float32Array(elementCount(shape)), shape));
-    }
-    return set;
-  }
-
-  /** A second set of tensors with the same elements; all must be on the host. */
-  copy(): TensorSet {
-    const set = new TensorSet();
-    for (const [name, tensor] of this.tensors) {
-      set.put(name, floatTensor(floatData(tensor).slice(), tensor.dims));
     }
     return set;
   }

@@ -185,7 +185,7 @@ describe.skipIf(goldenAbsence)('EraseDiff replays what PyTorch computed', () => 
     return {
       ...tools,
       model: unet,
-      parameters: start.copy(),
+      parameters: copyOf(start),
       outerState: tools.outer.freshState(),
       workspace: {
         first: TensorSet.zeros(parameters),
@@ -358,3 +358,11 @@ describe.skipIf(goldenAbsence)('EraseDiff replays what PyTorch computed', () => 
     }
   }, 300_000);
 });
+
+function copyOf(set: TensorSet): TensorSet {
+  const copy = new TensorSet();
+  for (const [name, tensor] of set.entries()) {
+    copy.put(name, floatTensor(floatData(tensor).slice(), tensor.dims));
+  }
+  return copy;
+}

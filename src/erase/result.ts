@@ -1,0 +1,35 @@
+import { isDeepStrictEqual } from 'node:util';
+import { pathExists } from '../checkpoint/output-path.ts';
+import { readProvenance } from '../checkpoint/provenance.ts';
+import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
+import type { EraseJob } from './job.ts';
+
+/**
+ * The metadata entry of a scrubbed model: what was done to it. Nothing of when or in which folder,
+ * so that the same erasure gives the same bytes.
+ */
+export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<string, unknown>> {
+  const { method, appVersion, settings } = job;
+  return {
+    version: appVersion,
+    method,
+    forget: job.forget,
+    retain: job.retain,
+    steps,
+    seed: settings.seed,
+    settings,
+    originalSha256: job.model.sha256,
+  };
+}
+
+/** Whether the job's output is there and tells that it was made as the job says. */
+export async function isResultOf(job: EraseJob): Promise<boolean> {
+  if (!(await pathExists(job.output))) return false;
+  const file = await openSafetensors(job.output).catch(() => null);
+  if (!file) return false;
+  const found = readProvenance(file.metadata);
+  await file.close();
+  // A run that stopped by itself used the parameters of an earlier step.
+  const steps = typeof found?.steps === 'number' ? found.steps : job.settings.steps;
+  return isDeepStrictEqual(found, provenanceOf(job, steps));
+}

@@ -1,0 +1,22 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { TensorSet } from '../runtime/tensor-set.ts';
+import { floatData, floatTensor } from '../runtime/tensor.ts';
+
+/**
+ * The named tensors of a checkpoint as float32, on the host, one at a time from the disk.
+ *
+ * @param into a set to write to; where it has a tensor on the host already, that memory is used
+ */
+export async function readParameters(
+  { file }: Checkpoint,
+  names: Iterable<string>,
+  into = new TensorSet(),
+): Promise<TensorSet> {
+  for (const name of names) {
+    const elements = await file.readFloat32(name);
+    const tensor = into.find(name);
+    if (tensor?.location === 'cpu') floatData(tensor).set(elements);
+    else into.put(name, floatTensor(elements, file.tensors.get(name)?.shape ?? []));
+  }
+  return into;
+}
