@@ -14,7 +14,7 @@ import { fileBytes, layOut, writeZeros } from '../checkpoint/safetensors-fixture
 const tinySd = path.resolve(import.meta.dirname, '../../presets/tiny-sd');
 
 /** Copies the model that comes with the program, its config too. */
-function copyTinySd(folder: string): void {
+export function copyTinySd(folder: string): void {
   for (const name of ['tiny-sd.safetensors', 'tiny-sd.yaml', 'tiny-clip']) {
     cpSync(path.join(tinySd, name), path.join(folder, name), { recursive: true });
   }
@@ -67,7 +67,7 @@ export async function writeBadInput(folder: string): Promise<void> {
  * A PNG of which only the size in its header is forged: the pixel data, where they are read, are
  * those of the first rows.
  */
-function png(width: number, height: number): Buffer {
+export function png(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -90,7 +90,7 @@ function pngChunk(type: string, content: Buffer): Buffer {
   return chunk;
 }
 
-function writeFolder(folder: string, files: Record<string, string | Buffer>): void {
+export function writeFolder(folder: string, files: Record<string, string | Buffer>): void {
   mkdirSync(folder, { recursive: true });
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(path.join(folder, name), content);

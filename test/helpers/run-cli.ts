@@ -35,6 +35,8 @@ export function startCli(
     cwd: folder,
     env: { ...process.env, ERASE_CONCEPT_DATA: path.join(folder, 'data') },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, which a test can interrupt as a terminal does.
+    detached: true,
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
   });
