@@ -8,7 +8,6 @@ import { groupNorm } from './blocks/group-norm.ts';
 import { linear } from './blocks/linear.ts';
 import { resnet, type ResnetStyle } from './blocks/resnet.ts';
 import { silu } from './blocks/silu.ts';
-import { timestepEmbedding } from './blocks/timestep-embedding.ts';
 import { spatialTransformer } from './blocks/transformer.ts';
 import { upsample } from './blocks/upsample.ts';
 import { Module } from './module.ts';
@@ -17,8 +16,8 @@ import type { WeightSource } from './weights.ts';
 export interface UnetOperands {
   /** Noisy latents, float32 [N, inChannels, h, w]. */
   readonly sample: Value;
-  /** 0-based, float32 or int64 [N]. */
-  readonly timesteps: Value;
+  /** The embedded timesteps (see `timestepEmbedding`), float32 [N, modelChannels]. */
+  readonly timestepEmbedding: Value;
   /** The text encoder's hidden states, float32 [N, T, contextDim]. */
   readonly context: Value;
   /** The added condition of SDXL, float32 [N, admInChannels]. */
@@ -42,7 +41,7 @@ export function buildUnet(
   requireFittingOperands(config, operands);
   const module = new Module(g, weights, UNET_PREFIX);
   return g.scope('unet', () => {
-    const embedding = silu(g, embedConditions(module, config, operands));
+    const embedding = silu(g, embedConditions(module, operands));
     const blocks: Blocks = { module, config, embedding, context: operands.context };
     const skips = inputBlocks(blocks, operands.sample);
     const middle = middleBlock(blocks, skips.at(-1) ?? operands.sample);
@@ -85,18 +84,14 @@ function requireFittingOperands(config: UnetConfig, { sample, y }: UnetOperands)
 }
 
 /** [N, 4·modelChannels] */
-function embedConditions(
-  module: Module,
-  { modelChannels }: UnetConfig,
-  { timesteps, y }: UnetOperands,
-): Value {
+function embedConditions(module: Module, { timestepEmbedding, y }: UnetOperands): Value {
   const { g } = module;
   const perceptron = (name: string, x: Value) =>
     module.within(name, (part) => {
       const hidden = part.within('0', (layer) => linear(layer, x));
       return part.within('2', (layer) => linear(layer, silu(g, hidden)));
     });
-  const time = perceptron('time_embed', timestepEmbedding(g, timesteps, modelChannels));
+  const time = perceptron('time_embed', timestepEmbedding);
   return y ? g.add(time, perceptron('label_emb.0', y)) : time;
 }
 

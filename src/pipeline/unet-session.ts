@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
+import { timestepEmbedding } from '../diffusion/timestep-embedding.ts';
 import { AppError } from '../errors.ts';
 import { buildUnet } from '../models/unet.ts';
 import type { WeightSource } from '../models/weights.ts';
@@ -54,18 +55,21 @@ export class UnetSession {
   private readonly session: GraphSession;
   private readonly trained: readonly string[];
   private readonly contextShape: Shape;
+  private readonly modelChannels: number;
   private readonly unusedTarget: Tensor;
 
   private constructor(
     session: GraphSession,
     settings: UnetSessionSettings,
-    shapes: { latentShape: Shape; contextShape: Shape },
+    shapes: Shapes,
+    modelChannels: number,
   ) {
     this.session = session;
     this.shape = settings.shape;
     this.trained = settings.trained;
     this.latentShape = shapes.latentShape;
     this.contextShape = shapes.contextShape;
+    this.modelChannels = modelChannels;
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
   }
 
@@ -86,7 +90,7 @@ export class UnetSession {
         residentOutputs: ['prediction', ...settings.trained.map(gradientName)],
       }),
     });
-    return new UnetSession(session, settings, shapes);
+    return new UnetSession(session, settings, shapes, unet.modelChannels);
   }
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
@@ -137,10 +141,11 @@ export class UnetSession {
     rows: UnetRows,
     { isTraining, target }: { isTraining: boolean; target: Tensor },
   ): Feeds {
+    const embedded = timestepEmbedding(rows.timesteps, this.modelChannels);
     const feeds: Record<string, Tensor> = {
       ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
       sample: floatTensor(rows.noisyLatents, this.latentShape),
-      timesteps: floatTensor(Float32Array.from(rows.timesteps), [this.shape.batch]),
+      timestepEmbedding: floatTensor(embedded, [this.shape.batch, this.modelChannels]),
       context: floatTensor(rows.context, this.contextShape),
       target,
     };
@@ -168,7 +173,7 @@ function activationBytes({ architecture }: Checkpoint, latentShape: Shape): numb
 }
 
 /**
- * Inputs: `sample`, `timesteps`, `context`, `target`, the trained tensors and, if there are any,
+ * Inputs: `sample`, `timestepEmbedding`, `context`, `target`, the trained tensors and, if there are any,
  * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
@@ -181,7 +186,10 @@ function buildGraph(
   const g = new GraphBuilder('unet', { recomputes });
   const inputs = {
     sample: g.input('sample', 'float32', latentShape),
-    timesteps: g.input('timesteps', 'float32', latentShape.slice(0, 1)),
+    timestepEmbedding: g.input('timestepEmbedding', 'float32', [
+      latentShape[0] ?? 1,
+      checkpoint.architecture.unet.modelChannels,
+    ]),
     context: g.input('context', 'float32', contextShape),
   };
   const target = g.input('target', 'float32', latentShape);

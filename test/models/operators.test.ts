@@ -44,7 +44,7 @@ function emittedOperators(): Set<string> {
   const unet = sourceOf('unet-tiny-xl');
   buildUnet(g, weightsOf(unet), deriveUnetConfig(unet, { numHeadChannels: 16 }), {
     sample: input('sample', 1, 4, 16, 16),
-    timesteps: input('timesteps', 1),
+    timestepEmbedding: input('timestepEmbedding', 1, 32),
     context: input('context', 1, 77, 96),
     y: input('y', 1, 176),
   });

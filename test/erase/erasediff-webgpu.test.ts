@@ -1,0 +1,130 @@
+import { expect, it, onTestFinished } from 'vitest';
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { deriveUnetConfig } from '../../src/checkpoint/layout/unet-layout.ts';
+import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
+import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
+import { defaultOptimizers } from '../../src/erase/default-settings.ts';
+import { eraseDiffStep, type EraseDiff, type StepBatches } from '../../src/erase/erasediff.ts';
+import { InnerProducts, Optimizer } from '../../src/erase/optimizer.ts';
+import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { UnetSession } from '../../src/pipeline/unet-session.ts';
+import { readElements } from '../../src/runtime/read-back.ts';
+import type { Device } from '../../src/runtime/session.ts';
+import { TensorSet } from '../../src/runtime/tensor-set.ts';
+import { createGenerator } from '../../src/tensor/random.ts';
+import { readModelReference } from '../helpers/model-reference.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { maxAbs, relativeError } from '../helpers/relative-error.ts';
+import { describeOnWebgpu } from '../helpers/webgpu.ts';
+
+/** Of the CPU's largest; the software driver's own arithmetic differs by up to 5e-4. */
+const bar = 1e-3;
+
+describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
+  it('stay in device memory and end where they end on the CPU', async () => {
+    const checkpoint = await openUnet('unet-tiny');
+    const onCpu = await runSteps(checkpoint, 'cpu');
+    const onWebgpu = await runSteps(checkpoint, 'webgpu');
+    onCpu.reports.forEach((expected, step) => {
+      const actual = onWebgpu.reports[step]!;
+      const scale = Math.abs(expected.forgetLoss);
+      expect(actual.retainLoss / expected.retainLoss).toBeCloseTo(1, 3);
+      expect(actual.forgetLoss / expected.forgetLoss).toBeCloseTo(1, 3);
+      expect(actual.innerLosses[0]! / expected.innerLosses[0]!).toBeCloseTo(1, 3);
+      expect(Math.abs(actual.gap! - expected.gap!)).toBeLessThan(bar * scale);
+      expect(actual.retainGradientNorm / expected.retainGradientNorm).toBeCloseTo(1, 3);
+      expect(actual.forgetGradientNorm / expected.forgetGradientNorm).toBeCloseTo(1, 3);
+      expect(actual.lambda).toBeCloseTo(expected.lambda, 3);
+    });
+    for (const [part, expected] of onCpu.sets) {
+      // A weight in front of a normalisation over single channels has a gradient of rounding alone.
+      const floor = 1e-4 * Math.max(...[...expected.values()].map(maxAbs));
+      for (const [name, values] of expected) {
+        const actual = onWebgpu.sets.get(part)!.get(name)!;
+        expect(relativeError(actual, values, floor), `${part} ${name}`).toBeLessThan(bar);
+      }
+    }
+  }, 600_000);
+});
+
+async function openUnet(name: string): Promise<Checkpoint> {
+  const { source, weights } = readModelReference(name);
+  const file = `${makeTemporaryFolder()}/${name}.safetensors`;
+  const entries = [...source.tensors.values()].map((info) => ({
+    ...info,
+    elements: () => Promise.resolve(weights.get(info.name)!),
+  }));
+  await writeTensorFile(file, entries, {});
+  const opened = await openSafetensors(file);
+  onTestFinished(() => opened.close());
+  const architecture = { unet: deriveUnetConfig(opened, { numHeads: 8 }) };
+  return { file: opened, architecture, ldmConfig: undefined } as Checkpoint;
+}
+
+async function runSteps(checkpoint: Checkpoint, device: Device) {
+  const run = { device, threads: 2 };
+  const names = [...checkpoint.file.tensors.keys()];
+  const shapes = names.map((name) => ({ name, shape: checkpoint.file.tensors.get(name)!.shape }));
+  const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
+  const unet = await UnetSession.create(checkpoint, { shape, trained: names, ...run });
+  const outer = await Optimizer.create(shapes, defaultOptimizers.adam, { ...run, terms: 2 });
+  const workspaceSet = () => (device === 'webgpu' ? new TensorSet() : TensorSet.zeros(shapes));
+  const algorithm: EraseDiff = {
+    model: unet,
+    parameters: await readParameters(checkpoint, names),
+    outerState: outer.freshState(),
+    outer,
+    inner: await Optimizer.create(
+      shapes,
+      { kind: 'sgd', momentum: 0, weightDecay: 0 },
+      { ...run, terms: 1 },
+    ),
+    accumulator: outer,
+    innerProducts: await InnerProducts.create(shapes, run),
+    workspace: { first: workspaceSet(), second: workspaceSet(), third: workspaceSet() },
+  };
+  const reports = [];
+  for (const step of [0, 1]) {
+    reports.push(
+      await eraseDiffStep(algorithm, batches(unet, step), {
+        rule: { kind: 'projection', eta: 0.5, budget: 'norm' },
+        learningRate: 3e-5,
+        innerLearningRate: 1e-2,
+        clipNorm: 1,
+      }),
+    );
+  }
+  const sets = new Map<string, Map<string, Float32Array>>();
+  const resident = {
+    parameters: algorithm.parameters,
+    ...Object.fromEntries(algorithm.outerState.moments),
+  };
+  for (const [part, set] of Object.entries(resident)) {
+    const values = new Map<string, Float32Array>();
+    for (const [name, tensor] of set.entries()) {
+      expect(tensor.location, `${part} ${name}`).toBe(device === 'webgpu' ? 'gpu-buffer' : 'cpu');
+      values.set(name, await readElements(tensor));
+    }
+    sets.set(part, values);
+  }
+  return { reports, sets };
+}
+
+function batches(unet: UnetSession, step: number): StepBatches {
+  const generator = createGenerator(7 + step);
+  const [, channels = 4, height = 16, width = 16] = unet.latentShape;
+  const draw = () => ({
+    noisyLatents: generator.randn(channels * height * width),
+    timesteps: [500],
+    context: generator.randn(77 * 64),
+  });
+  const steered = () => ({
+    ...draw(),
+    steerTo: { kind: 'anchor' as const, context: generator.randn(77 * 64) },
+  });
+  return {
+    inner: [steered()],
+    forget: [steered()],
+    retain: [{ ...draw(), target: generator.randn(channels * height * width) }],
+  };
+}
