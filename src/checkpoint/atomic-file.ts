@@ -1,6 +1,8 @@
 import { link, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+import { isRunning } from '../processes/process-identity.ts';
+import { systemErrorCode } from '../system-error.ts';
 import { pathExists } from './output-path.ts';
 
 /**
@@ -18,21 +20,15 @@ export async function removeAbandoned(finalPath: string): Promise<void> {
   for (const name of names) {
     if (!name.startsWith(`${base}.`)) continue;
     const processId = /^\.(\d+)\.part$/.exec(name.slice(base.length))?.[1];
-    if (processId !== undefined && !isRunning(Number(processId))) {
+    if (processId !== undefined && !isOtherRunning(Number(processId))) {
       await rm(path.join(dir, name), { force: true });
     }
   }
 }
 
 /** Whether another process of this id runs. Ids repeat (in containers always): it may be our own. */
-function isRunning(processId: number): boolean {
-  if (processId === process.pid) return false;
-  try {
-    return process.kill(processId, 0);
-  } catch (error) {
-    // EPERM: it runs, but under another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+function isOtherRunning(processId: number): boolean {
+  return processId !== process.pid && isRunning(processId);
 }
 
 /**
@@ -58,8 +54,8 @@ export async function publishFile(temporaryPath: string, finalPath: string): Pro
 }
 
 function isWithoutHardLinks(error: unknown): boolean {
-  const codes: unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
-  return error instanceof Error && 'code' in error && codes.includes(error.code);
+  const codes = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
+  return codes.includes(systemErrorCode(error) ?? '');
 }
 
 /** Flushes a folder's list of names, so that a new name survives a power cut. */

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { AppError } from '../errors.ts';
+import { schemaMessage } from '../schema-message.ts';
 import { readConfigText } from './read-text.ts';
 
 /** What a transformers CLIP `config.json` says of the text encoder and its tensors do not. */
@@ -74,7 +75,7 @@ export async function readClipSettings(
   }
   const result = configSchema.safeParse(parseJson(text, configPath));
   if (!result.success) {
-    const detail = z.prettifyError(result.error).replaceAll('\n', ' ');
+    const detail = schemaMessage(result.error);
     throw new AppError('checkpoint.config', `"${configPath}" is not a CLIP text config: ${detail}`);
   }
   const { hidden_size, num_attention_heads, hidden_act, layer_norm_eps } = result.data;

@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { AppError } from '../errors.ts';
+import { schemaMessage } from '../schema-message.ts';
 import { configPathOf } from './output-path.ts';
 import { readConfigText } from './read-text.ts';
 
@@ -83,7 +84,7 @@ export async function readLdmConfig(checkpointPath: string): Promise<LdmConfig |
 export function parseLdmConfig(text: string, path: string): LdmConfig {
   const result = ldmSchema.safeParse(parseYaml(text, path));
   if (!result.success) {
-    throw configError(path, z.prettifyError(result.error).replaceAll('\n', ' '));
+    throw configError(path, schemaMessage(result.error));
   }
   const { params } = result.data.model;
   return {

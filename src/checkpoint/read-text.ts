@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 
 import { AppError } from '../errors.ts';
+import { systemErrorCode } from '../system-error.ts';
 
 /** Configs of models take 2 to 5 KB; a file far beyond that is something else. */
 const MAX_CONFIG_BYTES = 256 * 1024;
@@ -27,7 +28,7 @@ export async function readConfigText(filePath: string): Promise<string | undefin
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemErrorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new AppError('checkpoint.config', `"${filePath}" cannot be read (${String(code)}).`, {
       cause: error,

@@ -3,6 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../errors.ts';
+import { systemErrorCode } from '../system-error.ts';
 import { decodeFloats, isFloatDtype } from '../tensor/dtype.ts';
 import {
   LENGTH_PREFIX_BYTES,
@@ -193,7 +194,7 @@ async function openForReading(filePath: string): Promise<FileHandle> {
 }
 
 function unreadable(filePath: string, cause: unknown): AppError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  const code = systemErrorCode(cause) ?? 'unknown error';
   const detail =
     code === 'ENOENT' || code === 'ENOTDIR'
       ? 'does not exist. Check the path'

@@ -1,9 +1,11 @@
-import { open, rm, statfs } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../errors.ts';
 import { encodeFloats, isFloatDtype } from '../tensor/dtype.ts';
+import { systemErrorCode } from '../system-error.ts';
 import { elementCount } from '../tensor/shape.ts';
+import { requireDiskSpace } from './disk-space.ts';
 import { findNonFinite } from './nan-scan.ts';
 import { pathExists } from './output-path.ts';
 import { publishFile, removeAbandoned, syncFolder, temporaryPathOf } from './atomic-file.ts';
@@ -58,7 +60,13 @@ export async function writeScrubbedCheckpoint(checkpoint: ScrubbedCheckpoint): P
   const sidecars = await findSidecars(source.path, outputPath);
   if (await pathExists(outputPath)) throw outputExists(outputPath);
   await removeAbandoned(outputPath);
-  await requireFreeSpace(checkpoint, totalBytes);
+  await asOutputErrors(outputPath, () =>
+    requireDiskSpace(outputPath, totalBytes + SPARE_DISK_BYTES, {
+      purpose: 'the scrubbed model',
+      option: '--out',
+      ...(checkpoint.freeBytes && { freeBytes: checkpoint.freeBytes }),
+    }),
+  );
 
   const temporaryPath = temporaryPathOf(outputPath);
   try {
@@ -89,23 +97,6 @@ async function publishTogether(
     throw error;
   }
   await syncFolder(path.dirname(outputPath));
-}
-
-async function requireFreeSpace(checkpoint: ScrubbedCheckpoint, neededBytes: number) {
-  const folder = path.dirname(checkpoint.outputPath);
-  const freeBytes = await asOutputErrors(checkpoint.outputPath, () =>
-    (checkpoint.freeBytes ?? askFreeBytes)(folder),
-  );
-  if (freeBytes >= neededBytes + SPARE_DISK_BYTES) return;
-  throw new AppError(
-    'output.no-space',
-    `"${folder}" has ${megabytes(freeBytes)} free, but the scrubbed model needs ${megabytes(neededBytes + SPARE_DISK_BYTES)}. Free some disk space, or choose another place with --out.`,
-  );
-}
-
-async function askFreeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 interface OutputFile {
@@ -175,8 +166,8 @@ async function asOutputErrors<T>(outputPath: string, work: () => Promise<T>): Pr
   try {
     return await work();
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (cause instanceof AppError || typeof code !== 'string') throw cause;
+    const code = systemErrorCode(cause);
+    if (cause instanceof AppError || code === undefined) throw cause;
     if (code === 'EEXIST') throw outputExists(outputPath);
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       throw new AppError(
@@ -191,8 +182,4 @@ async function asOutputErrors<T>(outputPath: string, work: () => Promise<T>): Pr
       { cause },
     );
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(0)} MB`;
 }

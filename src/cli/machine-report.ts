@@ -1,10 +1,11 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 
-import { freeDiskBytes } from '../jobs/disk-space.ts';
+import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { bundledDevices, runtimeVersion, unbundledDevices } from '../runtime/backends.ts';
 import { probeDevice, type ProbeResult } from '../runtime/probe-device.ts';
 import { appVersion } from '../version.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatTable } from './format.ts';
+import { formatBytes } from '../format-bytes.ts';
 
 /** What a machine has to train on; plain data for JSON. */
 interface MachineReport {

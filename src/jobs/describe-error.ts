@@ -1,5 +1,6 @@
 import type { EraseEvent } from '../erase/events.ts';
 import { AppError } from '../errors.ts';
+import { systemErrorCode } from '../system-error.ts';
 
 export type ErrorEvent = Extract<EraseEvent, { event: 'error' }>;
 
@@ -17,20 +18,19 @@ export function describeError(error: unknown): {
 
 function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof Error && 'code' in error && isDiskFull(error.code)) {
+  const code = systemErrorCode(error);
+  // Any write of a run may meet it: of the state, of an event, of a picture.
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new AppError(
       'output.no-space',
-      `the disk became full (${error.message}). Free some disk space.`,
-      { cause: error },
+      `the disk became full (${code}). Free some disk space.`,
+      {
+        cause: error,
+      },
     );
   }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new AppError('internal.unexpected', `something went wrong that should not: ${detail}`, {
     cause: error,
   });
-}
-
-/** Any write of a run may meet it: of the state, of an event, of a picture. */
-function isDiskFull(code: unknown): boolean {
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }

@@ -9,6 +9,8 @@ import { slugify } from '../checkpoint/output-path.ts';
 import type { EraseEvent } from '../erase/events.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
+import { schemaMessage } from '../schema-message.ts';
+import { systemErrorCode } from '../system-error.ts';
 
 /** Keeps ids, which people type, short. */
 const MAX_SLUG_CHARACTERS = 40;
@@ -93,7 +95,7 @@ export async function createJobFolder(
     }
     return new JobFolder(folder, job);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+    const code = systemErrorCode(cause);
     if (code === undefined) throw cause;
     throw new AppError(
       'output.unwritable',
@@ -132,7 +134,7 @@ function parseJob(text: string, jobPath: string): EraseJob {
   } catch (cause) {
     const detail =
       cause instanceof z.ZodError
-        ? z.prettifyError(cause).replaceAll(/\s*\n\s*/g, ' ')
+        ? schemaMessage(cause)
         : cause instanceof Error
           ? cause.message
           : 'it cannot be parsed';
@@ -166,7 +168,7 @@ async function claimId(jobsFolder: string, wanted: string): Promise<string> {
       await mkdir(path.join(jobsFolder, id));
       return id;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
     }
   }
 }
@@ -189,9 +191,5 @@ function asciiSlug(concept: string): string {
 }
 
 function isMissing(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-  );
+  return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
 }

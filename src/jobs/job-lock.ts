@@ -7,7 +7,8 @@ import { z } from 'zod';
 
 import { publishFile } from '../checkpoint/atomic-file.ts';
 import { AppError } from '../errors.ts';
-import { isRunning, startMark } from './process-identity.ts';
+import { systemErrorCode } from '../system-error.ts';
+import { isRunning, startMark } from '../processes/process-identity.ts';
 
 const LOCK_NAME = 'lock';
 
@@ -67,7 +68,7 @@ async function publishNew(lockPath: string, content: string): Promise<boolean> {
     await publishFile(temporaryPath, lockPath);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (systemErrorCode(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await rm(temporaryPath, { force: true });

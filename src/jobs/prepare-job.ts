@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { modelShapes, requireErasable } from '../checkpoint/architecture.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { requireDiskSpace } from '../checkpoint/disk-space.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
@@ -17,22 +18,15 @@ import { fillPreset, type Preset } from '../presets/preset.ts';
 import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { appVersion } from '../version.ts';
-import { requireDiskSpace } from './disk-space.ts';
 import { prepareOutput } from './prepare-output.ts';
-import { preparePrompts } from './prepare-prompts.ts';
+import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 
 /** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
-export interface EraseRequest {
+export interface EraseRequest extends PromptRequest {
   readonly model: string;
   readonly preset: string | undefined;
   /** Values of the preset's variables. */
   readonly variables: Readonly<Record<string, string>>;
-  readonly forget: readonly string[];
-  readonly forgetImages: string | undefined;
-  readonly retain: readonly string[];
-  readonly retainImages: string | undefined;
-  readonly anchor: string | undefined;
-  readonly concept: string | undefined;
   readonly settings: Partial<EraseSettings>;
   readonly device: Device | 'auto';
   /** Threads on the CPU; undefined for one per core. */

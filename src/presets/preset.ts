@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { settingsSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
+import { schemaMessage } from '../schema-message.ts';
 
 const text = z.string().trim().min(1);
 const prompts = z.array(text).min(1).max(1000);
@@ -107,7 +108,7 @@ function validate(value: unknown, path: string): Preset {
     error: ({ input }) => (input === undefined ? 'It is missing' : undefined),
   });
   if (result.success) return result.data;
-  throw invalid(path, z.prettifyError(result.error).replaceAll(/\s*\n\s*/g, ' '));
+  throw invalid(path, schemaMessage(result.error));
 }
 
 function parseYaml(source: string, path: string): unknown {

@@ -195,7 +195,9 @@ describe('writing a checkpoint that fails', () => {
       write(made, { replaced, freeBytes: () => Promise.resolve(1000) }),
     ).rejects.toMatchObject({
       code: 'output.no-space',
-      message: expect.stringMatching(/0 MB free.*needs \d+ MB/) as string,
+      message: expect.stringMatching(
+        /has 1\.0 kB free, but the scrubbed model needs \d+ MB/,
+      ) as string,
     });
     await expectNothingLeft(made.folder);
   });

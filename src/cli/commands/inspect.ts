@@ -7,8 +7,9 @@ import {
 } from '../../checkpoint/inspect.ts';
 import { jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
-import { formatBytes, formatCount, formatTable } from '../format.ts';
+import { formatCount, formatTable } from '../format.ts';
 import { printJson, printLine } from '../terminal.ts';
+import { formatBytes } from '../../format-bytes.ts';
 
 /** `erase-concept inspect`: what a model file is, from its header. */
 export function addInspectCommand(program: Command, { terminal }: CliContext): void {

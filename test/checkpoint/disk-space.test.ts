@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { freeDiskBytes, requireDiskSpace } from '../../src/jobs/disk-space.ts';
+import { freeDiskBytes, requireDiskSpace } from '../../src/checkpoint/disk-space.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const wanted = { purpose: 'the scrubbed model', option: '--out' };

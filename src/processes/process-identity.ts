@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 
+import { systemErrorCode } from '../system-error.ts';
+
 /** Whether a process of this id runs, be it another user's. */
 export function isRunning(processId: number): boolean {
   try {
     return process.kill(processId, 0);
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return systemErrorCode(error) === 'EPERM';
   }
 }
 

@@ -1,8 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 
-import { pathExists } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { pathExists } from './output-path.ts';
 
 /**
  * Refuses work whose files would not fit the disk.
@@ -10,19 +11,24 @@ import { AppError } from '../errors.ts';
  * @param target a file or folder that need not exist yet
  * @param purpose what needs the space, as a subject: `the scrubbed model`
  * @param option the option that chooses another place
+ * @param freeBytes tells the free bytes of a folder's disk. Default: asks the system.
  * @throws AppError `output.no-space`
  */
 export async function requireDiskSpace(
   target: string,
   neededBytes: number,
-  { purpose, option }: { purpose: string; option: string },
+  {
+    purpose,
+    option,
+    freeBytes = freeDiskBytes,
+  }: { purpose: string; option: string; freeBytes?: typeof freeDiskBytes },
 ): Promise<void> {
   const folder = await existingAncestor(target);
-  const freeBytes = await freeDiskBytes(folder);
-  if (freeBytes >= neededBytes) return;
+  const free = await freeBytes(folder);
+  if (free >= neededBytes) return;
   throw new AppError(
     'output.no-space',
-    `the disk of "${folder}" has ${gigabytes(freeBytes)} free, but ${purpose} needs ${gigabytes(neededBytes)}. Free some disk space, or choose another place with ${option}.`,
+    `the disk of "${folder}" has ${formatBytes(free)} free, but ${purpose} needs ${formatBytes(neededBytes)}. Free some disk space, or choose another place with ${option}.`,
   );
 }
 
@@ -38,8 +44,4 @@ async function existingAncestor(target: string): Promise<string> {
   const parent = path.dirname(resolved);
   if (parent === resolved || (await pathExists(resolved))) return resolved;
   return existingAncestor(parent);
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

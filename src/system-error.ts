@@ -1,0 +1,6 @@
+/** The system's name for what went wrong, like `ENOENT`; undefined for errors of another origin. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}
