@@ -136,6 +136,11 @@ export class UnetSession {
     await this.session.release();
   }
 
+  /** Ends profiling and writes the trace. */
+  endProfiling(): void {
+    this.session.endProfiling();
+  }
+
   private feeds(
     parameters: TensorSet,
     rows: UnetRows,

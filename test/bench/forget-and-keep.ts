@@ -1,17 +1,24 @@
 import { mkdtemp } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { Judge, type Trait } from '../../src/demo/judge.ts';
 import { answer, question, share, tinyModelFolder, type Question } from '../../src/demo/score.ts';
 import { createJobFolder } from '../../src/jobs/job-folder.ts';
 import { prepareJob } from '../../src/jobs/prepare-job.ts';
 import { runJobFolder } from '../../src/jobs/run-job.ts';
 
-// npm run bench:erase
+// npm run bench:erase [-- --only heart] [--steps 60]
 // Erases a style and a subject from the tiny model, the style from prompts and from pictures too,
 // with one rule and the same settings; counts with the shipped classifiers on 200 pictures for each
 // figure (20 steps of DDIM, guidance 5). About 20 minutes on two cores.
 
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    steps: { type: 'string', default: '60' },
+  },
+});
 const samples = 200;
 const drawing = { steps: 20, sampler: 'DDIM' } as const;
 const threads = availableParallelism();
@@ -21,7 +28,7 @@ const imagesFolder = path.join(tinyModelFolder, 'images');
 /** The defaults but for what the model's size of four million parameters asks for. */
 const settings = {
   train: 'full',
-  steps: 80,
+  steps: Number(values.steps),
   learningRate: 3e-4,
   batch: 8,
   generatedForget: 48,
@@ -114,6 +121,7 @@ const cases = [
 
 const table: Record<string, Record<string, string>> = {};
 for (const { name, trait, concept, images } of cases) {
+  if (!name.includes(values.only)) continue;
   const asked = [
     ...questions(samples, 10_000, { [trait]: concept }),
     ...questions(samples, 20_000, {}, [trait, concept]),
