@@ -131,8 +131,11 @@ class TrainingLoop {
       const interval = Math.max(1, Math.round(settings.steps / healthChecks));
       const isCheckDue = this.step % interval === 0 || this.step === settings.steps;
       if (isCheckDue && (await this.checkHealth()) === 'collapsed') return this.fallBack();
-      if (this.isSaveDue()) await this.save();
+      if (this.step < settings.steps && this.isSaveDue()) await this.save();
     }
+    // Whatever happens while the model is written, the training is not done again.
+    if (this.stepSeconds.length > 0) await this.save();
+    io.signal.throwIfAborted();
     return { parameters: this.algorithm.parameters, steps: this.step };
   }
 

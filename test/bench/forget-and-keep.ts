@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -131,6 +131,7 @@ for (const { name, trait, concept, images } of cases) {
   const output = await erase(trait, concept, images);
   const seconds = (performance.now() - started) / 1000;
   const after = await answer(output, asked, judge, drawing);
+  await rm(path.dirname(output), { recursive: true });
   const both = (measure: (answers: typeof before) => number) =>
     `${measure(before).toFixed(3)} → ${measure(after).toFixed(3)}`;
   table[name] = {

@@ -14,7 +14,7 @@ const kills = 10;
 const request = [
   ...['erase', '--model', model, '--train', 'full', '--device', 'cpu'],
   ...['--forget', 'a heart in the style of Pontilla', 'a star in the style of Pontilla'],
-  ...['--retain', 'a star', 'a moon', '--steps', '40', '--inner-steps', '1', '--batch', '2'],
+  ...['--retain', 'a star', 'a moon', '--steps', '30', '--inner-steps', '1', '--batch', '2'],
   ...['--generated-forget', '6', '--generated-retain', '6', '--generation-steps', '4'],
   ...['--save-every', '2'],
 ];
@@ -47,14 +47,14 @@ describe('a run that is killed', () => {
         status = await exit;
         expect([0, null], output()).toContain(status);
       }
-      console.log(`${starts} starts, ${progressIn(disturbed)} steps done where 40 are needed`);
+      console.log(`${starts} starts, ${progressIn(disturbed)} steps done where 30 are needed`);
       expect(hashOf(path.join(disturbed, 'result.safetensors'))).toBe(
         hashOf(path.join(undisturbed, 'result.safetensors')),
       );
       // Nothing half written is left behind.
       expect(readdirSync(disturbed).sort()).toEqual(readdirSync(undisturbed).sort());
     }
-  }, 300_000);
+  }, 900_000);
 });
 
 function placesIn(folder: string): string[] {
