@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 import { isFloating } from '../onnx/element-type.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import { Graph, type Node, type Segment, type Value } from '../onnx/graph.ts';
-import { elementCount } from '../onnx/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { vjpRules } from './rules/index.ts';
 import { unbroadcast } from './unbroadcast.ts';
 

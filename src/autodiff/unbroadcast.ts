@@ -1,10 +1,10 @@
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import { sameShape, type Shape } from '../onnx/shape.ts';
+import { isSameShape, type Shape } from '../tensor/shape.ts';
 
 /** Sums a cotangent over the axes along which an operand of `shape` was broadcast. */
 export function unbroadcast(g: GraphBuilder, ct: Value, shape: Shape): Value {
-  if (sameShape(ct.shape, shape)) return ct;
+  if (isSameShape(ct.shape, shape)) return ct;
   const added = ct.shape.length - shape.length;
   const axes = ct.shape
     .map((_, axis) => axis)

@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../errors.ts';
-import { decodeFloats, isFloatDtype } from '../tensor/dtype.ts';
+import { decodeFloats, dtypeBytes, isFloatDtype } from '../tensor/dtype.ts';
 import {
   LENGTH_PREFIX_BYTES,
   parseSafetensorsHeader,
@@ -29,9 +29,10 @@ export interface SafetensorsFile {
   /**
    * A tensor of a floating type as float32, row-major.
    *
+   * @param into takes the result; as many elements. Default: an array of its own
    * @throws AppError as `readTensor`, and `model.unsupported` for other types
    */
-  readFloat32(name: string): Promise<Float32Array>;
+  readFloat32(name: string, into?: Float32Array): Promise<Float32Array>;
   /**
    * The bytes from `offset` of the file on, in pieces of at most `chunkBytes`. The pieces share one
    * buffer: each is valid until the next is asked for.
@@ -92,15 +93,22 @@ class OpenSafetensors implements SafetensorsFile {
     return bytes;
   }
 
-  async readFloat32(name: string): Promise<Float32Array> {
-    const { dtype } = this.#info(name);
+  async readFloat32(name: string, into?: Float32Array): Promise<Float32Array> {
+    const { dtype, fileOffset, byteLength } = this.#info(name);
     if (!isFloatDtype(dtype)) {
       throw new AppError(
         'model.unsupported',
         `checkpoint "${path.basename(this.path)}": tensor "${name}" is ${dtype}, where F16, BF16, F32 or F64 is needed. Use a version of the model that is not quantised.`,
       );
     }
-    return decodeFloats(dtype, await this.readTensor(name));
+    const elements = into ?? new Float32Array(byteLength / dtypeBytes(dtype));
+    let done = 0;
+    for await (const chunk of this.chunks(fileOffset, byteLength)) {
+      const part = elements.subarray(done, done + chunk.byteLength / dtypeBytes(dtype));
+      decodeFloats(dtype, chunk, part);
+      done += part.length;
+    }
+    return elements;
   }
 
   async *chunks(

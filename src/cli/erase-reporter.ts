@@ -32,8 +32,8 @@ class JsonReporter implements EraseReporter {
     this.terminal = terminal;
   }
 
-  start(job: EraseJob, folder: string): void {
-    printJson(this.terminal, { event: 'job', job: job.id, folder, output: job.output });
+  start(): void {
+    // The run's first event says it.
   }
 
   report(event: EraseEvent): void {
@@ -73,6 +73,9 @@ class LineReporter implements EraseReporter {
 
   report(event: EraseEvent): void {
     switch (event.event) {
+      case 'job':
+        // Told at the start.
+        break;
       case 'phase':
         this.print(phaseTitles[event.phase]);
         break;

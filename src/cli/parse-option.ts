@@ -18,9 +18,16 @@ export function realNumber(min: number): (text: string) => number {
   };
 }
 
+/** A finite number above 0. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('It must be a number above 0.');
+}
+
 /** `none`, or a number above 0. */
-export function numberOrNone(text: string): number | null {
-  return text === 'none' ? null : realNumber(0)(text);
+export function positiveOrNone(text: string): number | null {
+  return text === 'none' ? null : positiveNumber(text);
 }
 
 /** Collects `NAME=VALUE` of every occurrence. */

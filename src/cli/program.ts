@@ -14,5 +14,22 @@ export function createProgram(terminal: Terminal, { json }: { json: boolean }): 
       writeOut: (text) => terminal.stdout.write(text),
       // With --json an error is an event, printed by whoever catches it.
       writeErr: (text) => json || terminal.stderr.write(text),
+    })
+    .hook('preAction', (_, command) => {
+      requireOwnValues(command);
     });
+}
+
+/**
+ * Refuses an option whose value was forgotten: commander takes whatever comes next for it, so that
+ * `--forget --json` would erase "--json".
+ */
+function requireOwnValues(command: Command): void {
+  for (const option of command.options) {
+    const values = [command.getOptionValue(option.attributeName())].flat();
+    for (const value of values) {
+      if (command.options.every(({ long }) => long !== value)) continue;
+      command.error(`error: option '${option.flags}' argument missing: '${value}' is an option`);
+    }
+  }
 }

@@ -41,6 +41,6 @@ function usageError(error: CommanderError) {
   const message =
     error.code === 'commander.help'
       ? 'no command was given'
-      : error.message.replace(/^error: /, '');
+      : error.message.replace(/^error: |\.$/g, '');
   return describeError(new AppError('usage.invalid', `${message}. See --help.`)).event;
 }

@@ -1,4 +1,3 @@
-import { AppError } from '../errors.ts';
 import type { JobFolder } from '../jobs/job-folder.ts';
 import { runJobFolder } from '../jobs/run-job.ts';
 import type { CliContext } from './context.ts';
@@ -19,7 +18,7 @@ export function withCancelNotice(
 /**
  * Runs a job and shows how it goes.
  *
- * @throws AppError as the run; one of a job that can go on says how
+ * @throws AppError as `runJobFolder`
  */
 export async function runToTheEnd(
   folder: JobFolder,
@@ -35,22 +34,7 @@ export async function runToTheEnd(
       ...interrupts,
       ...(context.trainingWorker && { worker: context.trainingWorker }),
     });
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'job.cancelled') throw error;
-    const what =
-      interrupts.kill.aborted || !interrupts.cancel.aborted
-        ? 'was ended; its state is that of the last save'
-        : 'was cancelled; its state is saved';
-    throw new AppError(
-      'job.cancelled',
-      `job ${folder.job.id} ${what}. Go on with: erase-concept resume ${quoteForShell(folder.path)}`,
-      { cause: error },
-    );
   } finally {
     reporter.stop();
   }
-}
-
-function quoteForShell(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `"${argument}"`;
 }

@@ -8,7 +8,7 @@ import {
 } from '../erase/default-settings.ts';
 import { type EraseSettings, trainSets } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
-import { numberOrNone, realNumber, wholeNumber } from './parse-option.ts';
+import { positiveNumber, positiveOrNone, realNumber, wholeNumber } from './parse-option.ts';
 
 /** What commander makes of the options below. */
 export interface SettingsOptions {
@@ -57,7 +57,7 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     new Option(
       '--lr <x>',
       'learning rate of the outer steps (default: 1e-5, with full, noxattn and notime 5e-6)',
-    ).argParser(realNumber(0)),
+    ).argParser(positiveNumber),
     new Option('--batch <n>', `images of one gradient (default: ${defaults.batch})`).argParser(
       wholeNumber(1),
     ),
@@ -82,7 +82,7 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     new Option(
       '--eta <x>',
       `η of the other rules (default: cosine ${defaultRules.cosine.eta}, projection ${defaultRules.projection.eta})`,
-    ).argParser(realNumber(0)),
+    ).argParser(positiveNumber),
     new Option(
       '--budget <kind>',
       `what η is multiplied with in the projection rule: norm (|∇L_f|²) or gap (of the forget loss) (default: ${defaultRules.projection.budget})`,
@@ -96,12 +96,12 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
       `of the inner steps (default: ${defaults.innerOptimizer.kind})`,
     ).choices(optimizerNames),
     new Option('--inner-lr <x>', 'learning rate of the inner steps (default: as --lr)').argParser(
-      realNumber(0),
+      positiveNumber,
     ),
     new Option(
       '--clip <norm>',
       `largest norm of the outer gradient, or none (default: ${defaults.clipNorm ?? 'none'})`,
-    ).argParser(numberOrNone),
+    ).argParser(positiveOrNone),
     new Option(
       '--accumulation <n>',
       `gradients averaged into one step (default: ${defaults.accumulation})`,

@@ -1,22 +1,18 @@
 import { mkdtemp, mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { createEraseReporter } from '../cli/erase-reporter.ts';
 import { buildContactSheet } from '../images/contact-sheet.ts';
-import type { PixelImage } from '../images/pixels.ts';
 import { createJobFolder } from '../jobs/job-folder.ts';
 import { prepareJob } from '../jobs/prepare-job.ts';
 import { runJobFolder } from '../jobs/run-job.ts';
-import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import { presetFolders } from '../presets/load-presets.ts';
-import { Judge, type Traits } from './judge.ts';
+import { Judge } from './judge.ts';
+import { answer, question, share, tinyModelFolder, type Answer, type Question } from './score.ts';
 
 // Erases one style from the tiny model that ships with the program, counts with its classifiers what
 // was forgotten and what was kept, and writes a sheet of pictures. Exits with 1 if it went wrong.
 
-const modelFolder = fileURLToPath(new URL('../../presets/tiny-sd/', import.meta.url));
 const threads = availableParallelism();
 const forgottenStyle = 'Pontilla';
 /** At most this share of the forgotten prompts may still show the style, */
@@ -24,64 +20,18 @@ const forgottenLimit = 0.1;
 /** and this much of what was right before may be lost. */
 const keptLimit = 0.1;
 
-interface Question extends ImageRequest {
-  readonly expected: Traits;
-}
-
-interface Answer extends Question {
-  readonly image: PixelImage;
-  readonly seen: Traits;
-}
-
 /** Pictures to draw: each subject once in the forgotten style, twice in others. */
 function questions({ labels }: Judge): { forget: Question[]; retain: Question[] } {
   const ask = (style: string, i: number): Question => {
     const subject = labels.subject[i % labels.subject.length] ?? '';
     const colour = labels.colour[(3 * i + Math.floor(i / 8)) % labels.colour.length] ?? '';
-    const thing = `${colour} ${subject}`;
-    const prompt =
-      style === 'photo' ? `a photo of a ${thing}` : `a ${thing} in the style of ${style}`;
-    return { prompt, negativePrompt: '', seed: 1000 + i, expected: { subject, colour, style } };
+    return question({ subject, colour, style }, 1000 + i);
   };
   const kept = labels.style.filter((style) => style !== forgottenStyle);
   return {
     forget: Array.from({ length: 16 }, (_, i) => ask(forgottenStyle, i)),
     retain: Array.from({ length: 25 }, (_, i) => ask(kept[i % kept.length] ?? '', i)),
   };
-}
-
-async function answer(model: string, asked: readonly Question[], judge: Judge): Promise<Answer[]> {
-  const checkpoint = await openCheckpoint(model);
-  const answers: Answer[] = [];
-  try {
-    await drawPictures(
-      checkpoint,
-      asked,
-      {
-        width: 64,
-        height: 64,
-        steps: 12,
-        guidanceScale: 5,
-        sampler: 'DPM++ 2M',
-        batch: 8,
-        device: 'cpu',
-        threads,
-      },
-      async (image) => {
-        const question = asked[answers.length];
-        if (question) answers.push({ ...question, image, seen: await judge.judge(image) });
-      },
-    );
-  } finally {
-    await checkpoint.file.close();
-  }
-  return answers;
-}
-
-function share(answers: readonly Answer[], trait: keyof Traits): number {
-  return (
-    answers.filter(({ seen, expected }) => seen[trait] === expected[trait]).length / answers.length
-  );
 }
 
 async function erase(model: string, outputFolder: string): Promise<string> {
@@ -134,12 +84,13 @@ const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
 
 await mkdir('demo-output', { recursive: true });
 const outputFolder = await mkdtemp(path.join('demo-output', 'run-'));
-const model = path.join(modelFolder, 'tiny-sd.safetensors');
-const judge = await Judge.create(modelFolder, threads);
+const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
+const judge = await Judge.create(tinyModelFolder, threads);
 const { forget, retain } = questions(judge);
-const before = await answer(model, [...forget, ...retain], judge);
+const drawing = { steps: 12, sampler: 'DPM++ 2M' } as const;
+const before = await answer(model, [...forget, ...retain], judge, drawing);
 const output = await erase(model, outputFolder);
-const after = await answer(output, [...forget, ...retain], judge);
+const after = await answer(output, [...forget, ...retain], judge, drawing);
 await judge.release();
 
 const count = forget.length;

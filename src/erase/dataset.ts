@@ -44,7 +44,7 @@ export class BatchSource {
 
   /** @param index counts the batches of this role from the start of the run */
   forgetBatch(role: 'forget' | 'inner', index: number): ForgetBatch {
-    const { items, generator, noise, ...batch } = this.draw(role, index, this.dataset.forget);
+    const { items, generator, noise, batch } = this.draw(role, index, this.dataset.forget);
     if (this.settings.target === 'uniform') {
       return { ...batch, steerTo: { kind: 'values', values: generator.uniform(noise.length) } };
     }
@@ -53,7 +53,7 @@ export class BatchSource {
   }
 
   retainBatch(role: 'retain' | 'validation', index: number): RetainBatch {
-    const { x0, noise, ...batch } = this.draw(role, index, this.dataset.retain);
+    const { x0, noise, batch } = this.draw(role, index, this.dataset.retain);
     const { schedule, predictionType } = this.settings;
     const { timesteps } = batch;
     const target =
@@ -70,7 +70,7 @@ export class BatchSource {
     const noise = generator.randn(x0.length);
     const noisyLatents = qSample(schedule, { x0, noise, timesteps });
     const context = this.contextOf(items.map(({ prompt }) => prompt));
-    return { items, generator, x0, noise, noisyLatents, timesteps, context };
+    return { items, generator, x0, noise, batch: { noisyLatents, timesteps, context } };
   }
 
   /** The next `batch` items of an endless series of shuffles of the set. */

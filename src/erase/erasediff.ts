@@ -114,19 +114,19 @@ export interface StepReport {
  * L_f(θ) − min_φ L_f(φ) ≤ 0, with the minimum approximated by φ_K, K gradient steps on L_f from θ,
  * held constant: θ ← θ − lr·(∇L_r(θ) + λ∇L_f(θ)).
  *
- * @param innerState moments of the inner optimizer: fresh ones at every step, unless a caller wants
- *   to replay the published code, where one Adam serves both loops
+ * @param innerState moments of the inner optimizer. Default: fresh ones; the published code, whose
+ *   replay is a test, has one Adam for both loops
  */
 export async function eraseDiffStep(
   run: EraseDiff,
   batches: StepBatches,
   settings: EraseDiffSettings,
-  innerState: OptimizerState = run.inner.freshState(),
+  innerState?: OptimizerState,
 ): Promise<StepReport> {
   const { model, parameters, workspace } = run;
   const { phi, innerLosses } = await innerLoop(run, batches.inner, {
     learningRate: settings.innerLearningRate,
-    state: innerState,
+    ...(innerState && { state: innerState }),
   });
   const targets: Tensor[] = [];
   for (const batch of batches.forget) targets.push(await forgetTarget(model, parameters, batch));
@@ -170,10 +170,12 @@ export async function eraseDiffStep(
 async function innerLoop(
   { model, parameters, inner, workspace }: EraseDiff,
   batches: readonly ForgetBatch[],
-  { learningRate, state }: { learningRate: number; state: OptimizerState },
+  { learningRate, state: given }: { learningRate: number; state?: OptimizerState },
 ): Promise<{ phi: TensorSet; innerLosses: number[] }> {
   const innerLosses: number[] = [];
   let phi = parameters;
+  if (batches.length === 0) return { phi, innerLosses };
+  const state = given ?? inner.freshState();
   for (const batch of batches) {
     const gradient = workspace.second;
     const target = await forgetTarget(model, phi, batch);

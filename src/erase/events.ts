@@ -3,6 +3,15 @@ export type Phase = 'encode' | 'generate' | 'train' | 'evaluate' | 'save';
 
 /** One line of `--json` and of a job's `events.ndjson`; losses are means over all entries. */
 export type EraseEvent =
+  /** A run begins, the first or a resumed one. */
+  | {
+      readonly event: 'job';
+      readonly job: string;
+      /** The job's folder. */
+      readonly folder: string;
+      /** Where the scrubbed model will be. */
+      readonly output: string;
+    }
   | { readonly event: 'phase'; readonly phase: Phase }
   | {
       readonly event: 'progress';

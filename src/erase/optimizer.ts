@@ -1,4 +1,4 @@
-import { elementCount } from '../onnx/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { innerProductsOnHost, updateOnHost } from '../optim/host-update.ts';
 import { buildInnerProductsGraph } from '../optim/inner-products-graph.ts';
 import { buildUpdateGraph, tensorName, type ParameterSpec } from '../optim/update-graph.ts';

@@ -4,7 +4,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors-reader.ts';
 import { writeTensorFile, type TensorEntry } from '../checkpoint/tensor-file.ts';
 import { AppError } from '../errors.ts';
-import type { Shape } from '../onnx/shape.ts';
+import type { Shape } from '../tensor/shape.ts';
 import { readElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { floatTensor } from '../runtime/tensor.ts';
@@ -157,17 +157,24 @@ async function readSet(file: SafetensorsFile, part: string): Promise<TensorSet> 
 }
 
 async function withFile<T>(filePath: string, use: (file: SafetensorsFile) => Promise<T>) {
-  const file = await openSafetensors(filePath);
   try {
-    return await use(file);
+    const file = await openSafetensors(filePath);
+    try {
+      return await use(file);
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
+    const folder = path.dirname(filePath);
     throw new AppError(
       'job.damaged',
-      `the saved state "${filePath}" cannot be read. Start the job anew: nothing else was changed.`,
+      `the saved state "${filePath}" cannot be read (${reasonOf(cause)}). Delete the folder "${folder}" and resume the job: it then begins anew.`,
       { cause },
     );
-  } finally {
-    await file.close();
   }
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof z.ZodError) return 'its table is not as it was written';
+  return cause instanceof AppError ? cause.code : String(cause);
 }

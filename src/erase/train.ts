@@ -3,7 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
 import type { OptimizerSettings } from '../optim/update-rule.ts';
-import { elementCount } from '../onnx/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';

@@ -60,7 +60,11 @@ export async function readImageFolder(folder: string): Promise<CaptionedImage[]>
 async function listNames(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('image.none', `folder "${folder}" cannot be read (${reason})`, { cause });
+    throw new AppError(
+      'image.none',
+      `folder "${folder}" cannot be read (${reason}): check the path and its permissions`,
+      { cause },
+    );
   });
   const visible = entries.filter(
     ({ name }) => !name.startsWith('.') && !IGNORED_NAMES.has(name.toLowerCase()),

@@ -130,9 +130,9 @@ function prepareSettings(
 ): EraseSettings {
   const wanted = { ...preset?.settings, ...request.settings };
   const defaults = defaultSettings(wanted.train ?? defaultTrainSet, nativeSize(checkpoint));
-  const settings = validate(settingsSchema, { ...defaults, ...wanted });
-  requireSizeFits(checkpoint, settings.size);
-  return settings;
+  // Before the schema: it knows no model, and so not the nearest size that fits.
+  requireSizeFits(checkpoint, wanted.size ?? defaults.size);
+  return validate(settingsSchema, { ...defaults, ...wanted });
 }
 
 async function requireDisk(

@@ -1,6 +1,6 @@
 import type { EraseEvent } from '../erase/events.ts';
 import { isResultOf } from '../erase/result.ts';
-import { AppError } from '../errors.ts';
+import { AppError, type ErrorCode } from '../errors.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { describeError } from './describe-error.ts';
@@ -11,7 +11,7 @@ import { runTraining, type TrainingControl } from './training-process.ts';
 /**
  * Runs a job in a process of its own and keeps its events, the last error too, in its folder.
  *
- * @throws AppError as `runTraining`
+ * @throws AppError as `runTraining`; one of a job that can go on says how
  */
 export async function runJobFolder(folder: JobFolder, control: TrainingControl): Promise<void> {
   await folder.mendEvents();
@@ -21,12 +21,42 @@ export async function runJobFolder(folder: JobFolder, control: TrainingControl):
   };
   try {
     await runTraining(folder.path, { ...control, onEvent: record });
-  } catch (error) {
+  } catch (cause) {
+    const error = withWayOn(cause, folder, control);
     // Not an event of this job: another process is writing them.
     const isForeign = error instanceof AppError && error.code === 'job.wrong-state';
     if (!isForeign) folder.appendEvent(describeError(error).event);
     throw error;
   }
+}
+
+const resumableErrors: readonly ErrorCode[] = [
+  'device.crashed',
+  'device.out-of-memory',
+  'output.no-space',
+];
+
+/** An error after which the job can go on, with the command that does it; any other as it is. */
+function withWayOn(
+  cause: unknown,
+  { job, path }: JobFolder,
+  { cancel, kill }: TrainingControl,
+): unknown {
+  if (!(cause instanceof AppError)) return cause;
+  const command = `erase-concept resume ${quoteForShell(path)}`;
+  if (cause.code === 'job.cancelled') {
+    const isSaved = cancel.aborted && !kill.aborted;
+    const what = isSaved
+      ? 'was cancelled; its state is saved'
+      : 'was ended; its state is that of the last save';
+    return new AppError(cause.code, `job ${job.id} ${what}. Go on with: ${command}`, { cause });
+  }
+  if (!resumableErrors.includes(cause.code)) return cause;
+  return new AppError(cause.code, `${cause.message} Resume it with: ${command}`, { cause });
+}
+
+function quoteForShell(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `"${argument}"`;
 }
 
 /**

@@ -29,16 +29,26 @@ const trainingWorker = new URL('./training-worker.ts', import.meta.url);
  * Runs a job in a process of its own and waits for its end. Whatever happens there, a crash of
  * native code too, becomes an error here.
  *
- * @throws AppError what the run reports; `job.cancelled` when cancelled or killed; `device.crashed`;
+ * @throws what `onEvent` throws, after the run was cancelled; AppError what the run reports; `job.cancelled` when cancelled or killed; `device.crashed`;
  *   `device.out-of-memory`; `job.wrong-state` if another process runs the job
  */
 export async function runTraining(jobFolder: string, control: TrainingControl): Promise<void> {
   const worker = forkTypescript(control.worker ?? trainingWorker);
   const ended = waitForEnd(worker);
   let reported: ErrorEvent | null = null;
+  const unheard: unknown[] = [];
   worker.process.on('message', ({ event }: FromWorker) => {
-    if (event.event === 'error') reported = event;
-    else control.onEvent(event);
+    if (event.event === 'error') {
+      reported = event;
+      return;
+    }
+    try {
+      control.onEvent(event);
+    } catch (error) {
+      // Events cannot be kept, on a full disk say: no use in going on.
+      unheard.push(error);
+      tell(worker, { type: 'cancel' });
+    }
   });
 
   const unlisten = [
@@ -51,6 +61,7 @@ export async function runTraining(jobFolder: string, control: TrainingControl): 
   ];
   try {
     const end = await startAndWait(worker, ended, jobFolder);
+    if (unheard.length > 0) throw unheard[0];
     throwUnlessDone({ end, reported, complaint: worker.complaint() }, control.kill);
   } finally {
     for (const stop of unlisten) stop();

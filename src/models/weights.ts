@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts';
 import type { ElementType } from '../onnx/element-type.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import type { Shape } from '../onnx/shape.ts';
+import type { Shape } from '../tensor/shape.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
 /** Where model builders get their weights from, by the checkpoint's own keys. */

@@ -11,7 +11,8 @@ import {
   type Node,
 } from './graph.ts';
 import { inferOutputs } from './shape-inference.ts';
-import { dimAt, elementCount, sameShape, type Shape } from './shape.ts';
+import { dimAt } from './shape.ts';
+import { elementCount, isSameShape, type Shape } from '../tensor/shape.ts';
 
 /** Names given out so far, shared by a graph and its subgraphs: ONNX forbids shadowing. */
 interface NameScope {
@@ -198,7 +199,7 @@ export class GraphBuilder {
 
   /** x in another shape; a reshaped x is reshaped from what it was. */
   reshape(x: Value, shape: Shape): Value {
-    if (sameShape(x.shape, shape)) return x;
+    if (isSameShape(x.shape, shape)) return x;
     // Folded here because WebGPU has no Reshape for int64.
     if (x.constant) return this.constant(x.constant, shape, x.type);
     const source = x.producer?.opType === 'Reshape' ? x.producer.inputs[0] : null;

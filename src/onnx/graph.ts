@@ -1,5 +1,5 @@
 import type { ElementType } from './element-type.ts';
-import type { Shape } from './shape.ts';
+import type { Shape } from '../tensor/shape.ts';
 
 /**
  * What an ONNX attribute holds. Numbers are written as INT (FLOAT for the few names in

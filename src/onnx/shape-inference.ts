@@ -1,7 +1,8 @@
 import { AppError } from '../errors.ts';
 import { elementTypes, type ElementType } from './element-type.ts';
 import type { Attributes, Value } from './graph.ts';
-import { broadcastShapes, dimAt, elementCount, normalizeAxis, type Shape } from './shape.ts';
+import { broadcastShapes, dimAt, normalizeAxis } from './shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 
 /** Type and shape of one output. */
 export interface ValueType {

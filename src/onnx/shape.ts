@@ -1,16 +1,5 @@
 import { AppError } from '../errors.ts';
-
-/** A static shape: row-major dimensions, outermost first; `[]` is a scalar. */
-export type Shape = readonly number[];
-
-/** Number of elements of a tensor of this shape. */
-export function elementCount(shape: Shape): number {
-  return shape.reduce((product, dim) => product * dim, 1);
-}
-
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
-}
+import type { Shape } from '../tensor/shape.ts';
 
 /** The shape two operands broadcast to (ONNX "multidirectional", numpy's rule). */
 export function broadcastShapes(a: Shape, b: Shape): Shape {

@@ -1,6 +1,6 @@
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
-import type { Shape } from '../onnx/shape.ts';
+import type { Shape } from '../tensor/shape.ts';
 import { momentNames, type AdamSettings, type OptimizerSettings } from './update-rule.ts';
 
 export interface ParameterSpec {

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
-import type { Shape } from '../onnx/shape.ts';
+import type { Shape } from '../tensor/shape.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';

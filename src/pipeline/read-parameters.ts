@@ -13,10 +13,13 @@ export async function readParameters(
   into = new TensorSet(),
 ): Promise<TensorSet> {
   for (const name of names) {
-    const elements = await file.readFloat32(name);
-    const tensor = into.find(name);
-    if (tensor?.location === 'cpu') floatData(tensor).set(elements);
-    else into.put(name, floatTensor(elements, file.tensors.get(name)?.shape ?? []));
+    const present = into.find(name);
+    if (present?.location === 'cpu') {
+      await file.readFloat32(name, floatData(present));
+    } else {
+      const shape = file.tensors.get(name)?.shape ?? [];
+      into.put(name, floatTensor(await file.readFloat32(name), shape));
+    }
   }
   return into;
 }

@@ -1,7 +1,7 @@
 import { guide } from '../diffusion/guidance.ts';
 import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
 import { findSampler, type SamplerName } from '../diffusion/samplers/registry.ts';
-import { elementCount } from '../onnx/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { createGenerator } from '../tensor/random.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';

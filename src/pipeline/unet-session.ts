@@ -6,7 +6,7 @@ import { buildUnet } from '../models/unet.ts';
 import type { WeightSource } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
-import { elementCount, type Shape } from '../onnx/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 import { GraphSession, type Device, type Feeds } from '../runtime/session.ts';
 import {
   boolTensor,
@@ -134,6 +134,11 @@ export class UnetSession {
 
   async release(): Promise<void> {
     await this.session.release();
+  }
+
+  /** Ends profiling and writes the trace. */
+  endProfiling(): void {
+    this.session.endProfiling();
   }
 
   private feeds(

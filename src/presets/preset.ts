@@ -103,7 +103,9 @@ function usedVariables({ concept = '', anchor = '', forget, retain }: Preset): S
 }
 
 function validate(value: unknown, path: string): Preset {
-  const result = presetSchema.safeParse(value);
+  const result = presetSchema.safeParse(value, {
+    error: ({ input }) => (input === undefined ? 'It is missing' : undefined),
+  });
   if (result.success) return result.data;
   throw invalid(path, z.prettifyError(result.error).replaceAll(/\s*\n\s*/g, ' '));
 }

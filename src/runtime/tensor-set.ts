@@ -1,6 +1,5 @@
 import { AppError } from '../errors.ts';
-import type { Shape } from '../onnx/shape.ts';
-import { elementCount } from '../onnx/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 import { floatTensor, releaseTensor, type Tensor } from './tensor.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
-import type { Shape } from '../onnx/shape.ts';
+import type { Shape } from '../tensor/shape.ts';
 
 /** A tensor on the host or in device memory, as sessions take and give it. */
 export type { Tensor } from 'onnxruntime-node';

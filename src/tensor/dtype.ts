@@ -79,12 +79,16 @@ function makeFloat16Table(): Uint32Array {
  * Float16 bit patterns as float32, exactly (infinities and NaN payloads included).
  *
  * @param halves IEEE 754 binary16 bit patterns, any length. Not changed.
+ * @param into takes the result; as long as `halves`
  */
-export function float16ToFloat32(halves: Uint16Array): Float32Array {
+export function float16ToFloat32(
+  halves: Uint16Array,
+  into: Float32Array = new Float32Array(halves.length),
+): Float32Array {
   const table = (float16Table ??= makeFloat16Table());
-  const bits = new Uint32Array(halves.length);
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
   for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i] ?? 0] ?? 0;
-  return new Float32Array(bits.buffer);
+  return into;
 }
 
 /**
@@ -126,11 +130,15 @@ export function float32ToFloat16(values: Float32Array): Uint16Array {
  * Bfloat16 bit patterns as float32, exactly.
  *
  * @param patterns the upper halves of float32 bit patterns, any length. Not changed.
+ * @param into takes the result; as long as `patterns`
  */
-export function bfloat16ToFloat32(patterns: Uint16Array): Float32Array {
-  const bits = new Uint32Array(patterns.length);
+export function bfloat16ToFloat32(
+  patterns: Uint16Array,
+  into: Float32Array = new Float32Array(patterns.length),
+): Float32Array {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
   for (let i = 0; i < patterns.length; i++) bits[i] = (patterns[i] ?? 0) << 16;
-  return new Float32Array(bits.buffer);
+  return into;
 }
 
 /**
@@ -153,21 +161,23 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
 /**
  * Raw little-endian elements as float32; float64 is rounded to nearest.
  *
- * @param bytes whole elements of `dtype`, starting at a multiple of its size within the buffer.
- *   For F32 the result shares their memory.
+ * @param bytes whole elements of `dtype`, starting at a multiple of its size within the buffer
+ * @param into takes the result; as many elements
  */
-export function decodeFloats(dtype: FloatDtype, bytes: Uint8Array): Float32Array {
+export function decodeFloats(dtype: FloatDtype, bytes: Uint8Array, into: Float32Array): void {
   const { buffer, byteOffset } = bytes;
-  const length = bytes.byteLength / dtypeBytes(dtype);
   switch (dtype) {
     case 'F16':
-      return float16ToFloat32(new Uint16Array(buffer, byteOffset, length));
+      float16ToFloat32(new Uint16Array(buffer, byteOffset, into.length), into);
+      break;
     case 'BF16':
-      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, length));
+      bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, into.length), into);
+      break;
     case 'F32':
-      return new Float32Array(buffer, byteOffset, length);
+      into.set(new Float32Array(buffer, byteOffset, into.length));
+      break;
     case 'F64':
-      return Float32Array.from(new Float64Array(buffer, byteOffset, length));
+      into.set(new Float64Array(buffer, byteOffset, into.length));
   }
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
@@ -9,14 +10,16 @@ import { trainSets, type TrainSet } from '../../src/erase/job.ts';
 import { InnerProducts, Optimizer } from '../../src/erase/optimizer.ts';
 import { trainedNames } from '../../src/erase/train-sets.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
+import { readParameters } from '../../src/pipeline/read-parameters.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
-import { floatTensor } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
+import { operatorTimes } from './operator-times.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
-//                  [--repeats 4] [--python python3]
+//                  [--repeats 4] [--python python3] [--operators]
 // Seconds of one EraseDiff outer step at full size, ours beside PyTorch's in the same run
 // (torch_step.py, the published procedure's work and PyTorch written with care), and peak memory.
+// With --operators also where the time of one prediction and one gradient goes.
 // The batches are random numbers: the values do not change the work.
 
 const { values } = parseArgs({
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     'inner-steps': { type: 'string', default: '1' },
     repeats: { type: 'string', default: '4' },
     python: { type: 'string' },
+    operators: { type: 'boolean', default: false },
   },
 });
 const train = trainSets.find((set): set is TrainSet => set === values.train);
@@ -40,17 +44,17 @@ const options = { device: 'cpu', threads: 2 } as const;
 
 const checkpoint = await openCheckpoint(values.model);
 const latentSize = Number(values.size) / latentScale(checkpoint);
-const parameters = new TensorSet();
-for (const name of trainedNames(checkpoint.file.tensors.keys(), train)) {
-  const shape = checkpoint.file.tensors.get(name)?.shape ?? [];
-  parameters.put(name, floatTensor(await checkpoint.file.readFloat32(name), shape));
-}
+const parameters = await readParameters(
+  checkpoint,
+  trainedNames(checkpoint.file.tensors.keys(), train),
+);
 const specs = [...parameters.entries()].map(([name, { dims }]) => ({ name, shape: dims }));
-const unet = await UnetSession.create(checkpoint, {
+const unetSettings = {
   shape: { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: 77 },
   trained: specs.map(({ name }) => name),
   ...options,
-});
+};
+const unet = await UnetSession.create(checkpoint, unetSettings);
 const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
 const adam = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
 const outer = await Optimizer.create(specs, adam, { ...options, terms: 2 });
@@ -99,32 +103,27 @@ for (let i = 0; i < Number(values.repeats); i++) {
   seconds.push((performance.now() - started) / 1000);
 }
 await unet.release();
-await checkpoint.file.close();
 const median = seconds.slice(1).sort((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)] ?? NaN;
 const peakKilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
 const table = [{ what: 'ours', 'seconds a step': median, 'peak GB': Number(peakKilobytes) / 1e6 }];
-if (values.python !== undefined) {
-  for (const mode of ['published', 'careful']) {
-    const script = path.resolve(import.meta.dirname, 'torch_step.py');
-    const flags = [
-      '--mode',
-      mode,
-      '--size',
-      values.size,
-      '--train',
-      train,
-      '--batch',
-      values.batch,
-    ];
-    const rest = ['--inner-steps', values['inner-steps'], '--repeats', '2'];
-    const { stdout } = spawnSync(values.python, [script, ...flags, ...rest], { encoding: 'utf8' });
-    const found = /([\d.]+) s a step, peak ([\d.]+) GB/.exec(stdout);
-    table.push({
-      what: `PyTorch, ${mode}`,
-      'seconds a step': Number(found?.[1]),
-      'peak GB': Number(found?.[2]),
-    });
-  }
+if (values.operators) await printOperators();
+await checkpoint.file.close();
+for (const mode of values.python === undefined ? [] : ['published', 'careful']) {
+  const script = path.resolve(import.meta.dirname, 'torch_step.py');
+  const { stdout } = spawnSync(
+    values.python ?? '',
+    [
+      ...[script, '--mode', mode, '--size', values.size, '--train', train],
+      ...['--batch', values.batch, '--inner-steps', values['inner-steps'], '--repeats', '2'],
+    ],
+    { encoding: 'utf8' },
+  );
+  const found = /([\d.]+) s a step, peak ([\d.]+) GB/.exec(stdout);
+  table.push({
+    what: `PyTorch, ${mode}`,
+    'seconds a step': Number(found?.[1]),
+    'peak GB': Number(found?.[2]),
+  });
 }
 console.table(
   table.map((row) => ({
@@ -132,3 +131,20 @@ console.table(
     'ours is': `${(median / row['seconds a step']).toFixed(2)} of it`,
   })),
 );
+
+/** One prediction and one gradient with the runtime's own clock around each node. */
+async function printOperators(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-bench-'));
+  const profiled = await UnetSession.create(checkpoint, {
+    ...unetSettings,
+    profilePrefix: path.join(folder, 'trace'),
+  });
+  await profiled.predict(parameters, rows());
+  const target = profiled.target(latents());
+  await profiled.gradient(parameters, rows(), { target, into: run.workspace.first });
+  profiled.endProfiling();
+  await profiled.release();
+  const trace = readdirSync(folder)[0] ?? '';
+  console.table(operatorTimes(path.join(folder, trace)).slice(0, 15));
+  rmSync(folder, { recursive: true });
+}

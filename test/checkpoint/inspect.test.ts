@@ -6,49 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { type Architecture, requireErasable } from '../../src/checkpoint/architecture.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { inspectCheckpoint } from '../../src/checkpoint/inspect.ts';
-import { clipTextShapes } from '../../src/checkpoint/layout/clip-text-layout.ts';
 import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
-import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { type VaeConfig, vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
 import type { TensorInfo } from '../../src/checkpoint/safetensors-header.ts';
+import { sd1Shapes, sd2Shapes, sdxlShapes, textShapes, unet, vae } from './small-checkpoints.ts';
 import { layOut, makeFolder, readGoldenHeader, writeZeros } from './safetensors-fixtures.ts';
-
-/** A UNet of real structure whose widths keep the file small. */
-const unet: UnetConfig = {
-  inChannels: 4,
-  outChannels: 4,
-  modelChannels: 64,
-  channelMult: [1, 2],
-  numResBlocks: [1, 1],
-  inputDepths: [0, 1, 0, 0],
-  middleDepth: 1,
-  outputDepths: [0, 0, 1, 1],
-  heads: { numHeads: 8 },
-  contextDim: 128,
-  admInChannels: null,
-  useLinearProjection: false,
-};
-
-const vae: VaeConfig = {
-  ch: 32,
-  chMult: [1, 2],
-  numResBlocks: 1,
-  imageChannels: 3,
-  zChannels: 4,
-  embedDim: 4,
-  attentionLevels: [],
-  scaleFactor: 0.18215,
-};
-
-function textShapes(layout: 'transformers' | 'openclip', keyPrefix: string, hiddenSize = 128) {
-  const size = { hiddenSize, intermediateSize: 4 * hiddenSize, layers: 2 };
-  const settings = { heads: 2, activation: 'gelu', layerNormEps: 1e-5 } as const;
-  const positions = { vocabSize: 100, maxPositions: 77 };
-  return clipTextShapes({ layout, keyPrefix, ...size, ...settings, ...positions });
-}
-
-const sd1Text = () => textShapes('transformers', 'cond_stage_model.transformer.text_model.', 768);
-const sd2Text = () => textShapes('openclip', 'cond_stage_model.model.');
 
 /** Writes `model.safetensors` of zeros, and `model.yaml` if `yaml` is given. */
 async function writeModel(tensors: TensorInfo[], yaml?: string): Promise<string> {
@@ -61,25 +24,6 @@ async function architectureOf(shapes: Iterable<NamedShape>, yaml?: string): Prom
   const checkpoint = await openCheckpoint(await writeModel(layOut(shapes), yaml));
   await checkpoint.file.close();
   return checkpoint.architecture;
-}
-
-function* sd1Shapes(changes: Partial<UnetConfig> = {}) {
-  yield* unetShapes({ ...unet, ...changes });
-  yield* sd1Text();
-  yield* vaeShapes(vae);
-}
-
-function* sd2Shapes() {
-  yield* unetShapes({ ...unet, useLinearProjection: true });
-  yield* sd2Text();
-  yield* vaeShapes(vae);
-}
-
-function* sdxlShapes() {
-  yield* unetShapes({ ...unet, useLinearProjection: true, admInChannels: 32 });
-  yield* textShapes('transformers', 'conditioner.embedders.0.transformer.text_model.', 768);
-  yield* textShapes('openclip', 'conditioner.embedders.1.model.', 1280);
-  yield* vaeShapes(vae);
 }
 
 const tinyYaml = `

@@ -1,6 +1,6 @@
 import type { TensorSource } from '../../src/checkpoint/layout/named-shapes.ts';
 import type { TensorInfo } from '../../src/checkpoint/safetensors-header.ts';
-import { elementCount, type Shape } from '../../src/onnx/shape.ts';
+import { elementCount, type Shape } from '../../src/tensor/shape.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { readGoldenJson, readGoldenTensors } from './golden-tensors.ts';
 

@@ -3,7 +3,7 @@ import { gradients } from '../../src/autodiff/backward.ts';
 import type { ElementType } from '../../src/onnx/element-type.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
-import { elementCount } from '../../src/onnx/shape.ts';
+import { elementCount } from '../../src/tensor/shape.ts';
 import type { Generator } from '../../src/tensor/random.ts';
 import type { Operand, VjpCase } from './vjp-cases.ts';
 

@@ -74,6 +74,25 @@ describe('runTraining', () => {
     expect(existsSync(join(folder, 'state-saved'))).toBe(true);
   });
 
+  it('cancels when its events cannot be kept', async () => {
+    const folder = makeTemporaryFolder();
+    writeFileSync(join(folder, 'wait'), '');
+    const never = new AbortController().signal;
+    const fullDisk = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+    });
+    const ended = runTraining(folder, {
+      onEvent: () => {
+        throw fullDisk;
+      },
+      cancel: never,
+      kill: never,
+      worker,
+    });
+    await expect(ended).rejects.toBe(fullDisk);
+    expect(existsSync(join(folder, 'state-saved'))).toBe(true);
+  });
+
   it('kills a worker that does not listen', async () => {
     const { ended, started, cancel, kill } = start('hang');
     await started;
@@ -119,6 +138,21 @@ describe('a worker', () => {
 });
 
 describe('runJobFolder', () => {
+  it.each([
+    ['kill', 'device.out-of-memory'],
+    ['abort', 'device.crashed'],
+  ])('says how to go on after a worker that did "%s"', async (behaviour, code) => {
+    const folder = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
+    writeFileSync(join(folder.path, behaviour), '');
+    const never = new AbortController().signal;
+    const control = { onEvent: () => undefined, cancel: never, kill: never, worker };
+    const message = expect.stringContaining(
+      `Resume it with: erase-concept resume ${folder.path}`,
+    ) as string;
+    await expect(runJobFolder(folder, control)).rejects.toMatchObject({ code, message });
+    expect((await folder.readEvents()).at(-1)).toEqual({ event: 'error', code, message });
+  });
+
   it('keeps the events, the error at the end too', async () => {
     const folder = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
     writeFileSync(join(folder.path, 'refuse'), '');

@@ -7,7 +7,7 @@ import { buildClipText } from '../../src/models/clip-text.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
-import type { Shape } from '../../src/onnx/shape.ts';
+import type { Shape } from '../../src/tensor/shape.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { floatData, floatTensor, intTensor } from '../../src/runtime/tensor.ts';
 import { readModelReference, tensorTable } from '../helpers/model-reference.ts';

@@ -9,7 +9,7 @@ import { buildUnet } from '../../src/models/unet.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
-import type { Shape } from '../../src/onnx/shape.ts';
+import type { Shape } from '../../src/tensor/shape.ts';
 import { readGoldenJson } from '../helpers/golden-tensors.ts';
 import { tensorTable } from '../helpers/model-reference.ts';
 

@@ -3,7 +3,7 @@ import { deriveVaeConfig } from '../../src/checkpoint/layout/vae-layout.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
-import type { Shape } from '../../src/onnx/shape.ts';
+import type { Shape } from '../../src/tensor/shape.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
 import { readModelReference } from '../helpers/model-reference.ts';

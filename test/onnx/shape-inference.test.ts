@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ElementType } from '../../src/onnx/element-type.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Attributes, Graph, Value } from '../../src/onnx/graph.ts';
-import { elementCount } from '../../src/onnx/shape.ts';
+import { elementCount } from '../../src/tensor/shape.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { vjpCases } from '../helpers/vjp-cases.ts';
 import { buildVjpGraph } from '../helpers/vjp-graph.ts';

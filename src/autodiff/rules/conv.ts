@@ -1,7 +1,8 @@
 import { AppError } from '../../errors.ts';
 import type { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Node, Value } from '../../onnx/graph.ts';
-import { dimAt, elementCount, type Shape } from '../../onnx/shape.ts';
+import { dimAt } from '../../onnx/shape.ts';
+import { elementCount, type Shape } from '../../tensor/shape.ts';
 import { intAttribute, intsAttribute, operand, type VjpRule } from '../vjp-rule.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { elementCount } from '../../onnx/shape.ts';
+import { elementCount } from '../../tensor/shape.ts';
 import { restoreAxes } from '../restore-axes.ts';
 import { operand, type VjpRule } from '../vjp-rule.ts';
 

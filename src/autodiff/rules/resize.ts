@@ -1,5 +1,6 @@
 import type { Node } from '../../onnx/graph.ts';
-import { dimAt, elementCount } from '../../onnx/shape.ts';
+import { dimAt } from '../../onnx/shape.ts';
+import { elementCount } from '../../tensor/shape.ts';
 import { operand, type VjpRule } from '../vjp-rule.ts';
 
 /** z = x enlarged by whole factors, nearest neighbour; x̄ = z̄ summed over each block */

@@ -1,5 +1,6 @@
 import type { Value } from '../../onnx/graph.ts';
-import { dimAt, elementCount } from '../../onnx/shape.ts';
+import { dimAt } from '../../onnx/shape.ts';
+import { elementCount } from '../../tensor/shape.ts';
 import type { Module } from '../module.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { dimAt, elementCount, type Shape } from '../../onnx/shape.ts';
+import { dimAt } from '../../onnx/shape.ts';
+import { elementCount, type Shape } from '../../tensor/shape.ts';
 
 /** An image [N, C, H, W] as tokens, one a pixel: [N, H·W, C]. */
 export function toTokens(g: GraphBuilder, x: Value): Value {

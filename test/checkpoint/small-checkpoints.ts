@@ -1,0 +1,63 @@
+import { clipTextShapes } from '../../src/checkpoint/layout/clip-text-layout.ts';
+import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
+import { type VaeConfig, vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+
+/** A UNet of real structure whose widths keep the file small. */
+export const unet: UnetConfig = {
+  inChannels: 4,
+  outChannels: 4,
+  modelChannels: 64,
+  channelMult: [1, 2],
+  numResBlocks: [1, 1],
+  inputDepths: [0, 1, 0, 0],
+  middleDepth: 1,
+  outputDepths: [0, 0, 1, 1],
+  heads: { numHeads: 8 },
+  contextDim: 128,
+  admInChannels: null,
+  useLinearProjection: false,
+};
+
+export const vae: VaeConfig = {
+  ch: 32,
+  chMult: [1, 2],
+  numResBlocks: 1,
+  imageChannels: 3,
+  zChannels: 4,
+  embedDim: 4,
+  attentionLevels: [],
+  scaleFactor: 0.18215,
+};
+
+export function textShapes(
+  layout: 'transformers' | 'openclip',
+  keyPrefix: string,
+  hiddenSize = 128,
+) {
+  const size = { hiddenSize, intermediateSize: 4 * hiddenSize, layers: 2 };
+  const settings = { heads: 2, activation: 'gelu', layerNormEps: 1e-5 } as const;
+  const positions = { vocabSize: 100, maxPositions: 77 };
+  return clipTextShapes({ layout, keyPrefix, ...size, ...settings, ...positions });
+}
+
+const sd1Text = () => textShapes('transformers', 'cond_stage_model.transformer.text_model.', 768);
+const sd2Text = () => textShapes('openclip', 'cond_stage_model.model.');
+
+export function* sd1Shapes(changes: Partial<UnetConfig> = {}) {
+  yield* unetShapes({ ...unet, ...changes });
+  yield* sd1Text();
+  yield* vaeShapes(vae);
+}
+
+export function* sd2Shapes() {
+  yield* unetShapes({ ...unet, useLinearProjection: true });
+  yield* sd2Text();
+  yield* vaeShapes(vae);
+}
+
+export function* sdxlShapes() {
+  yield* unetShapes({ ...unet, useLinearProjection: true, admInChannels: 32 });
+  yield* textShapes('transformers', 'conditioner.embedders.0.transformer.text_model.', 768);
+  yield* textShapes('openclip', 'conditioner.embedders.1.model.', 1280);
+  yield* vaeShapes(vae);
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type GuardState,
+  guardStateSchema,
+  initialGuardState,
+  judge,
+} from '../../src/erase/collapse-guard.ts';
+
+/** The verdicts on a series of losses, the first one the original model's. */
+function verdictsOn(...losses: number[]): string[] {
+  let state: GuardState = initialGuardState;
+  return losses.map((loss) => {
+    const judged = judge(state, loss);
+    // As it is kept between two runs.
+    state = guardStateSchema.parse(JSON.parse(JSON.stringify(judged.state)));
+    return judged.verdict;
+  });
+}
+
+describe('judge', () => {
+  it('takes the first loss as what is normal', () => {
+    expect(judge(initialGuardState, 0.2)).toEqual({
+      verdict: 'healthy',
+      state: { baseline: 0.2, badChecks: 0 },
+    });
+  });
+
+  it('bears a loss up to half as large again', () => {
+    expect(verdictsOn(0.2, 0.21, 0.3, 0.1, 0.29)).toEqual(Array(5).fill('healthy'));
+  });
+
+  it('stops at the second bad check in a row', () => {
+    expect(verdictsOn(0.2, 0.31, 0.31)).toEqual(['healthy', 'suspicious', 'collapsed']);
+  });
+
+  it('forgives one', () => {
+    expect(verdictsOn(0.2, 0.4, 0.2, 0.4, 0.2)).toEqual([
+      ...['healthy', 'suspicious', 'healthy', 'suspicious', 'healthy'],
+    ]);
+  });
+
+  it('measures against the original, not against the check before', () => {
+    expect(verdictsOn(0.2, 0.25, 0.3, 0.35, 0.4).slice(3)).toEqual(['suspicious', 'collapsed']);
+  });
+
+  it.each([Number.NaN, Infinity])('stops at once at a loss of %d', (loss) => {
+    expect(verdictsOn(0.2, 0.2, loss)).toEqual(['healthy', 'healthy', 'collapsed']);
+  });
+});

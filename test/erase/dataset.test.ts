@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
+import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import { type BatchSettings, BatchSource, type Dataset } from '../../src/erase/dataset.ts';
+import type { DenoisingBatch } from '../../src/erase/erasediff.ts';
+
+const schedule = createNoiseSchedule();
+const batch = 2;
+const contextSize = 3;
+const latentSize = 8;
+
+/** Every picture has a prompt of its own; a prompt's number fills its context. */
+const forgetPrompts = ['f0', 'f1', 'f2', 'f3', 'f4'];
+const retainPrompts = ['r0', 'r1', 'r2'];
+const anchorPrompts = ['a0', 'a1', 'a2', 'a3', 'a4'];
+const allPrompts = [...forgetPrompts, ...retainPrompts, ...anchorPrompts];
+const numberOf = (prompt: string) => allPrompts.indexOf(prompt);
+const latentsOf = (prompt: string) =>
+  Float32Array.from({ length: latentSize }, (_, i) => numberOf(prompt) + i / 16);
+
+const items = (prompts: readonly string[]) =>
+  prompts.map((prompt) => ({ prompt, latents: latentsOf(prompt) }));
+const dataset: Dataset = {
+  forget: items(forgetPrompts),
+  retain: items(retainPrompts),
+  anchors: new Map(forgetPrompts.map((prompt, i) => [prompt, anchorPrompts[i]!])),
+  contexts: new Map(
+    allPrompts.map((prompt) => [prompt, new Float32Array(contextSize).fill(numberOf(prompt))]),
+  ),
+};
+
+const settings: BatchSettings = {
+  seed: 7,
+  batch,
+  target: 'anchor',
+  schedule,
+  predictionType: 'epsilon',
+};
+const source = (changes: Partial<BatchSettings> = {}, of = dataset) =>
+  new BatchSource(of, { ...settings, ...changes });
+
+/** The prompts of a batch's rows, by their contexts. */
+function promptsOf(context: Float32Array): string[] {
+  return Array.from({ length: batch }, (_, row) => allPrompts[context[row * contextSize]!]!);
+}
+const indices = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+describe('BatchSource', () => {
+  it('draws the same at the same place, whatever was drawn before', () => {
+    const used = source();
+    indices(9).forEach((i) => {
+      used.forgetBatch('forget', i);
+      used.retainBatch('validation', i);
+    });
+    expect(used.forgetBatch('forget', 4)).toEqual(source().forgetBatch('forget', 4));
+    expect(used.forgetBatch('inner', 4)).toEqual(source().forgetBatch('inner', 4));
+    expect(used.retainBatch('retain', 4)).toEqual(source().retainBatch('retain', 4));
+  });
+
+  it.each([
+    ['forget', forgetPrompts],
+    ['inner', forgetPrompts],
+  ] as const)('visits every picture once in each round (%s)', (role, prompts) => {
+    const drawn = indices(15).flatMap((i) => promptsOf(source().forgetBatch(role, i).context));
+    const rounds = indices(drawn.length / prompts.length).map((round) =>
+      drawn.slice(round * prompts.length, (round + 1) * prompts.length),
+    );
+    expect(rounds).toHaveLength(6);
+    for (const round of rounds) expect([...round].sort()).toEqual(prompts);
+    // In an order of its own.
+    expect(new Set(rounds.map((round) => round.join())).size).toBeGreaterThan(3);
+  });
+
+  it('visits every picture to retain, one more often than a batch is large', () => {
+    const drawn = indices(3).flatMap((i) => promptsOf(source().retainBatch('retain', i).context));
+    expect(drawn.sort()).toEqual([...retainPrompts, ...retainPrompts].sort());
+  });
+
+  it('draws for each role, each place and each seed something of its own', () => {
+    const noisy = [
+      source().forgetBatch('forget', 0),
+      source().forgetBatch('forget', 1),
+      source().forgetBatch('inner', 0),
+      source().retainBatch('retain', 0),
+      source().retainBatch('validation', 0),
+      source({ seed: 8 }).forgetBatch('forget', 0),
+    ];
+    expect(new Set(noisy.map(({ timesteps }) => timesteps.join())).size).toBe(noisy.length);
+    const noise = [0, 1, 2].flatMap((i) =>
+      (['retain', 'validation'] as const).map((role) => source().retainBatch(role, i).target),
+    );
+    expect(new Set(noise.map((target) => target.join())).size).toBe(noise.length);
+  });
+
+  it('gives x_t of the picture, the noise that is in it as target', () => {
+    const { target: noise, timesteps, noisyLatents, context } = source().retainBatch('retain', 3);
+    expect(noisyLatents).toEqual(qSample(schedule, { x0: cleanOf(context), noise, timesteps }));
+  });
+
+  it('gives v as the target of a model that predicts v', () => {
+    const epsilon = source().retainBatch('retain', 3);
+    const v = source({ predictionType: 'v_prediction' }).retainBatch('retain', 3);
+    expect({ ...v, target: epsilon.target }).toEqual(epsilon);
+    const { target: noise, timesteps, context } = epsilon;
+    expect(v.target).toEqual(vTarget(schedule, { x0: cleanOf(context), noise, timesteps }));
+  });
+
+  it('steers each prompt to its own anchor', () => {
+    indices(5).forEach((i) => {
+      const { context, steerTo } = source().forgetBatch('forget', i);
+      if (steerTo.kind !== 'anchor') throw new Error('an anchor was expected');
+      expect(promptsOf(steerTo.context)).toEqual(
+        promptsOf(context).map((prompt) => dataset.anchors.get(prompt)),
+      );
+    });
+  });
+
+  it('steers to U(0, 1) otherwise, the rest of the batch being the same', () => {
+    const drawn = source({ target: 'uniform' }).forgetBatch('forget', 2);
+    const { steerTo } = drawn;
+    if (steerTo.kind !== 'values') throw new Error('values were expected');
+    expect(steerTo.values).toHaveLength(batch * latentSize);
+    expect(steerTo.values.every((value) => value >= 0 && value < 1)).toBe(true);
+    expect(new Set(steerTo.values).size).toBeGreaterThan(latentSize);
+    expect({ ...source().forgetBatch('forget', 2), steerTo }).toEqual(drawn);
+  });
+
+  it('draws timesteps from the whole schedule, evenly', () => {
+    const drawn = indices(1000).flatMap((i) => source().forgetBatch('forget', i).timesteps);
+    expect(drawn.every((t) => Number.isInteger(t) && t >= 0 && t < 1000)).toBe(true);
+    const tenths = indices(10).map((tenth) => drawn.filter((t) => Math.floor(t / 100) === tenth));
+    // 200 are expected in each, with a standard deviation of 13.
+    for (const { length } of tenths) expect(Math.abs(length - 200)).toBeLessThan(60);
+  });
+
+  it('refuses an empty set and a prompt that was not encoded', () => {
+    expect(() => source({}, { ...dataset, forget: [] }).forgetBatch('forget', 0)).toThrow(
+      'the forget set is empty',
+    );
+    expect(() => source({}, { ...dataset, contexts: new Map() }).retainBatch('retain', 0)).toThrow(
+      /prompt "r\d" was not encoded/,
+    );
+  });
+});
+
+function cleanOf(context: DenoisingBatch['context']): Float32Array {
+  return Float32Array.from(promptsOf(context).flatMap((prompt) => [...latentsOf(prompt)]));
+}
