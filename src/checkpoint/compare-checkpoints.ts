@@ -2,6 +2,7 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { AppError } from '../errors.ts';
+import type { Shape } from '../tensor/shape.ts';
 import { modelShapes } from './architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { clipTextShapes } from './layout/clip-text-layout.ts';
@@ -43,14 +44,14 @@ function namesOf(before: Checkpoint, after: Checkpoint): string {
 /** One model in two states has the same tensors, to be run in the same way. */
 function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
   const names = namesOf(before, after);
-  const shapes = new Map(modelShapes(after.architecture));
-  for (const [name, shape] of modelShapes(before.architecture)) {
-    const other = shapes.get(name);
-    if (isDeepStrictEqual(other, shape)) continue;
-    const inAfter = other ? `[${other.join(', ')}] in the second` : 'missing in the second';
+  const first = new Map(modelShapes(before.architecture));
+  const second = new Map(modelShapes(after.architecture));
+  for (const name of [...first.keys(), ...second.keys()]) {
+    const [shape, other] = [first.get(name), second.get(name)];
+    if (isDeepStrictEqual(shape, other)) continue;
     throw new AppError(
       'model.mismatch',
-      `${names} are different architectures: tensor "${name}" is [${shape.join(', ')}] in the first and ${inAfter}. ${advice}`,
+      `${names} are different architectures: tensor "${name}" is ${describe(shape)} in the first and ${describe(other)} in the second. ${advice}`,
     );
   }
   for (const part of ['unet', 'textEncoders', 'vae', 'diffusion'] as const) {
@@ -60,6 +61,10 @@ function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
       `${names} hold the same tensors, but their settings differ (${part}): the .yaml beside one must be beside the other too. ${advice}`,
     );
   }
+}
+
+function describe(shape: Shape | undefined): string {
+  return shape ? `[${shape.join(', ')}]` : 'missing';
 }
 
 async function isSameModel(

@@ -16,7 +16,10 @@ import type { Phase } from './events.ts';
 import { nearestPrompts } from './nearest-prompts.ts';
 import { ZeroShotJudge } from './zero-shot-judge.ts';
 
-/** Prompts that a kept one must be told from; each costs as much as half of drawing a picture. */
+/**
+ * Kept prompts that each picture's own is held against, the most similar ones: each costs as much as
+ * a quarter of drawing a picture in 20 steps.
+ */
 const rivals = 4;
 
 export interface EvaluationIo {
@@ -33,8 +36,8 @@ export interface EvaluationIo {
  *
  * Both models draw the same prompts from the same noise, each with its own text encoder. Then the
  * original judges all pictures as a zero-shot classifier (`ZeroShotJudge`): those of forgotten
- * prompts between the prompt and its anchor, those of kept prompts between their own prompt and the
- * most similar others. What the numbers mean is in `Evaluation`.
+ * prompts between the prompt, its anchor and the most similar kept prompts, those of kept prompts
+ * between their own prompt and the most similar others. What the numbers mean is in `Evaluation`.
  *
  * The models are compiled one after another, each with its weights mapped from its own file: so the
  * work needs the memory of one UNet, whatever was trained, and stays on a GPU.
@@ -122,13 +125,14 @@ async function judgePictures(
     seed: settings.seed,
     latentSize: latents[0]?.length ?? 0,
   });
-  const among = [...settings.forget.map(({ prompt }) => prompt), ...settings.retain];
+  const kept = settings.retain;
+  const forgotten = settings.forget.map(({ prompt }) => prompt);
   const candidates = pictures.map(({ role, number, prompt }) => {
-    const others =
-      role === 'forget'
-        ? [settings.forget[number]?.anchor ?? '']
-        : nearestPrompts(prompt, contexts, { among, count: rivals });
-    return [prompt, ...others].map((candidate) => contextOf(contexts, candidate));
+    const among = role === 'forget' ? kept : [...kept, ...forgotten];
+    const others = nearestPrompts(prompt, contexts, { among, count: rivals });
+    const anchor = role === 'forget' ? settings.forget[number]?.anchor : undefined;
+    const told = [prompt, ...(anchor === undefined ? [] : [anchor]), ...others];
+    return [...new Set(told)].map((candidate) => contextOf(contexts, candidate));
   });
   const scores: number[][] = [];
   while (scores.length < pictures.length) {

@@ -37,9 +37,9 @@ interface PromptShares extends Shares {
 export interface Evaluation {
   readonly forget: Shares & {
     /**
-     * How much better, on average, the forget prompts explain the original's own pictures than
-     * their anchors do, as a share of the error. Near 0 or below, the original does not know the
-     * concept by these words, and the shares say nothing.
+     * How much better, on average, a forget prompt explains the original's own pictures than the
+     * best of its anchor and of similar kept prompts: a share of the mean error. Near 0 or below,
+     * the original does not know the concept by these words, and the shares say nothing.
      */
     readonly margin: number;
   };
@@ -50,14 +50,21 @@ export interface Evaluation {
 }
 
 /**
+ * Measured against trained classifiers on 128 pictures each of a style and a subject of tiny-sd, by
+ * the original, a scrubbed and, for half of them, a half scrubbed model: 0.3 agreed on .92 and .94;
+ * 0.1 on .75 and .91, 0.5 on .84 and .89, 0 on .66 and .91. Held against the anchor alone, the best
+ * share was another one for each of the two.
+ */
+const leadShare = 0.3;
+
+/**
  * What the scores of all pictures mean.
  *
  * A kept picture is recognised if its own prompt explains it best. A forgotten one is not held to
- * zero: what a scrubbed model draws is often like nothing that the original knows, and of two wrong
+ * zero: what a scrubbed model draws is often like nothing that the original knows, and of wrong
  * prompts the longer one explains it a little better. So it counts as showing the concept if its
- * prompt is ahead of its anchor by at least half of what it is ahead on the original's own pictures,
- * on average. On tiny-sd this rule agreed with trained classifiers on 94 % of pictures, zero on 50 %
- * where a style was erased.
+ * prompt is ahead of all others by at least three tenths (`leadShare`) of what it is ahead, on
+ * average, on the original's own pictures.
  *
  * @param forget in the order of the pictures' numbers
  */
@@ -68,7 +75,7 @@ export function summarize(
 ): Evaluation {
   const forgotten = pictures.filter(({ role }) => role === 'forget');
   const margin = mean(forgotten.map(({ scoresBefore }) => lead(scoresBefore)));
-  const threshold = Math.max(0, margin / 2);
+  const threshold = Math.max(0, leadShare * margin);
   const isRecognised = (role: Role, scores: readonly number[]) =>
     lead(scores) > (role === 'forget' ? threshold : 0);
   const shares = (chosen: readonly ComparedPicture[]): Shares => ({
@@ -94,9 +101,9 @@ export function summarize(
   };
 }
 
-/** How far the first score is ahead of (below) the best of the others, halved: 0 to 1 for two. */
+/** How far the first score is ahead of (below) the best of the others. */
 function lead([own = Number.NaN, ...others]: readonly number[]): number {
-  return (Math.min(...others) - own) / 2;
+  return Math.min(...others) - own;
 }
 
 function mean(values: readonly number[]): number {

@@ -1,4 +1,4 @@
-import { elementCount } from '../onnx/shape.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
