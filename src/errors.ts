@@ -11,6 +11,8 @@ const errorTable = {
   'checkpoint.nan': { exit: 3, http: 422 },
   'checkpoint.config': { exit: 3, http: 422 },
   'model.unsupported': { exit: 3, http: 422 },
+  'model.mismatch': { exit: 3, http: 422 },
+  'model.identical': { exit: 3, http: 422 },
   'image.unreadable': { exit: 3, http: 415 },
   'image.too-large': { exit: 3, http: 413 },
   'image.none': { exit: 3, http: 422 },

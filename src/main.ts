@@ -1,6 +1,7 @@
 import { createProgram } from './cli/program.ts';
 import { addDoctorCommand } from './cli/commands/doctor.ts';
 import { addEraseCommand } from './cli/commands/erase.ts';
+import { addEvaluateCommand } from './cli/commands/evaluate.ts';
 import { addInspectCommand } from './cli/commands/inspect.ts';
 import { addPresetsCommand } from './cli/commands/presets.ts';
 import { addResumeCommand } from './cli/commands/resume.ts';
@@ -27,6 +28,7 @@ const program = createProgram(terminal, { json: arguments_.includes('--json') })
 addEraseCommand(program, context);
 addResumeCommand(program, context);
 addSampleCommand(program, context);
+addEvaluateCommand(program, context);
 addInspectCommand(program, context);
 addPresetsCommand(program, context);
 addDoctorCommand(program, context);

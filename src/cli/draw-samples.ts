@@ -1,10 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
-import { pathExists } from '../checkpoint/output-path.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { AppError } from '../errors.ts';
 import { formatGenerationParameters } from '../images/generation-parameters.ts';
@@ -14,6 +13,7 @@ import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import type { CliContext } from './context.ts';
 import { formatDuration } from './format.ts';
+import { preparePictureFolder } from './picture-folder.ts';
 import { printJson, printLine } from './terminal.ts';
 
 /** The options of the command `sample`. */
@@ -53,7 +53,10 @@ export async function drawSamples(options: SampleOptions, context: CliContext): 
   try {
     const size = options.size ?? nativeSize(checkpoint);
     requireSizeFits(checkpoint, size);
-    await prepareFolder(options.out, requests);
+    await preparePictureFolder(
+      options.out,
+      requests.map(({ file }) => file),
+    );
     const settings = {
       width: size,
       height: size,
@@ -91,25 +94,6 @@ function listRequests({ prompt, negative, seed, count, out }: SampleOptions): Sa
       file: path.join(path.resolve(out), `${number}-${seed + i}.png`),
     })),
   );
-}
-
-/** Makes the folder; pictures that are there already are never replaced. */
-async function prepareFolder(folder: string, requests: readonly SampleRequest[]): Promise<void> {
-  for (const { file } of requests) {
-    if (await pathExists(file)) {
-      throw new AppError(
-        'output.exists',
-        `"${file}" exists already and is not overwritten. Choose another folder with --out, or other seeds.`,
-      );
-    }
-  }
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new AppError(
-      'output.unwritable',
-      `the folder "${folder}" cannot be made (${cause instanceof Error ? cause.message : String(cause)}). Choose another one with --out.`,
-      { cause },
-    );
-  });
 }
 
 async function writePicture(

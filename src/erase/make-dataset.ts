@@ -3,7 +3,7 @@ import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
 import { ImageEncoder } from '../pipeline/autoencoder.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { imagesAtOnce, sampleLatents } from '../pipeline/sample-latents.ts';
+import { drawLatents } from '../pipeline/draw-latents.ts';
 import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -107,28 +107,19 @@ export async function drawImages(
   const schedule = scheduleOf(checkpoint);
   const { predictionType } = checkpoint.architecture.diffusion;
   const contextOf = (prompt: string) => encoded.contexts.get(prompt) ?? new Float32Array();
-  const items: DatasetItem[] = [];
-  while (items.length < count) {
-    signal.throwIfAborted();
-    const first = items.length;
-    const group = Array.from({ length: Math.min(imagesAtOnce(unet), count - first) }, (_, i) => ({
-      prompt: prompts[(first + i) % prompts.length] ?? '',
-      seed: seedFor(seed, 'generate', role, first + i),
-    }));
-    const drawn = await sampleLatents(
-      unet,
-      parameters,
-      group.map((image) => ({
-        context: contextOf(image.prompt),
-        unconditional: contextOf(''),
-        seed: image.seed,
-      })),
-      { steps, guidanceScale, sampler: 'DPM++ 2M', schedule, predictionType },
-    );
-    drawn.forEach((latents, i) => {
-      // A copy: what was drawn is a view of the whole group's memory.
-      items.push({ prompt: group[i]?.prompt ?? '', latents: latents.slice() });
-    });
-  }
-  return items;
+  const images = Array.from({ length: count }, (_, i) => ({
+    prompt: prompts[i % prompts.length] ?? '',
+    seed: seedFor(seed, 'generate', role, i),
+  }));
+  const drawn = await drawLatents(
+    { unet, parameters },
+    images.map((image) => ({
+      context: contextOf(image.prompt),
+      unconditional: contextOf(''),
+      seed: image.seed,
+    })),
+    { steps, guidanceScale, sampler: 'DPM++ 2M', schedule, predictionType },
+    { signal },
+  );
+  return drawn.map((latents, i) => ({ prompt: images[i]?.prompt ?? '', latents }));
 }

@@ -4,8 +4,8 @@ import { findSampler, type SamplerName } from '../diffusion/samplers/registry.ts
 import { elementCount } from '../tensor/shape.ts';
 import { createGenerator } from '../tensor/random.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
-import { takeElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
+import { predictRows } from './predict-rows.ts';
 import type { UnetSession } from './unet-session.ts';
 
 /** One picture to draw. */
@@ -54,8 +54,9 @@ export async function sampleLatents(
       const rows = [...images, ...images].map((sample, i) => ({
         sample,
         context: contexts[i] ?? new Float32Array(),
+        timestep,
       }));
-      const predictions = await predictRows(unet, parameters, { rows, timestep });
+      const predictions = await predictRows(unet, parameters, rows);
       const count = requests.length;
       const [away, towards] = [predictions.slice(0, count), predictions.slice(count)];
       return joinRows(
@@ -64,31 +65,4 @@ export async function sampleLatents(
     },
   });
   return splitRows(latents, size);
-}
-
-interface Rows {
-  readonly rows: readonly { readonly sample: Float32Array; readonly context: Float32Array }[];
-  readonly timestep: number;
-}
-
-/** Predictions for any number of rows, in calls of the session's batch; the last one is filled up. */
-async function predictRows(
-  unet: UnetSession,
-  parameters: TensorSet,
-  { rows, timestep }: Rows,
-): Promise<Float32Array[]> {
-  const { batch } = unet.shape;
-  const size = elementCount(unet.latentShape.slice(1));
-  const predictions: Float32Array[] = [];
-  for (let start = 0; start < rows.length; start += batch) {
-    const chunk = rows.slice(start, start + batch);
-    const full = Array.from({ length: batch }, (_, i) => chunk[Math.min(i, chunk.length - 1)]);
-    const prediction = await unet.predict(parameters, {
-      noisyLatents: joinRows(full.flatMap((row) => (row ? [row.sample] : []))),
-      context: joinRows(full.flatMap((row) => (row ? [row.context] : []))),
-      timesteps: full.map(() => timestep),
-    });
-    predictions.push(...splitRows(await takeElements(prediction), size).slice(0, chunk.length));
-  }
-  return predictions;
 }

@@ -9,7 +9,7 @@ import {
   serializeSafetensorsHeader,
   type TensorInfo,
 } from '../../src/checkpoint/safetensors-header.ts';
-import { type Dtype, dtypeBytes } from '../../src/tensor/dtype.ts';
+import { type Dtype, dtypeBytes, encodeFloats, isFloatDtype } from '../../src/tensor/dtype.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 
 /** A new empty folder that is removed when the test ends. */
@@ -43,6 +43,24 @@ export function layOut(shapes: Iterable<NamedShape>, dtype: Dtype = 'F16'): Tens
     end += byteLength;
     return info;
   });
+}
+
+/** Writes a file with the given tensors, zero but for the first element of `marked`, which is 1. */
+export async function writeValues(
+  filePath: string,
+  tensors: readonly TensorInfo[],
+  marked?: string,
+): Promise<string> {
+  await writeZeros(filePath, tensors);
+  const info = tensors.find(({ name }) => name === marked);
+  if (!info || !isFloatDtype(info.dtype)) return filePath;
+  const dataBytes = tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const handle = await open(filePath, 'r+');
+  const { size } = await handle.stat();
+  const one = encodeFloats(info.dtype, Float32Array.of(1));
+  await handle.write(one, 0, one.byteLength, size - dataBytes + info.fileOffset);
+  await handle.close();
+  return filePath;
 }
 
 /** Writes a file with the given tensors, all zero, without taking room on the disk. */

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+
+import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
+import type { CliContext } from '../context.ts';
+import type { EvaluateOptions } from '../evaluate-models.ts';
+import { untilAborted, withInterrupts } from '../interrupts.ts';
+import { realNumber, wholeNumber } from '../parse-option.ts';
+
+/** `erase-concept evaluate`: how much was erased and how much was kept. */
+export function addEvaluateCommand(program: Command, context: CliContext): void {
+  program
+    .command('evaluate')
+    .description(
+      'Measure how much was erased and how much was kept: both models draw the same pictures, the original judges them.',
+    )
+    .requiredOption('--before <file>', 'the original checkpoint')
+    .requiredOption('--after <file>', 'the scrubbed one')
+    .requiredOption('--forget <prompt...>', 'prompts that draw the concept')
+    .option(
+      '--retain <prompt...>',
+      'prompts that should be kept (default: a neutral set and the anchors)',
+    )
+    .option(
+      '--anchor <prompt>',
+      'what all forgotten prompts are told from (default: each without the concept)',
+    )
+    .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
+    .option('--count <n>', 'pictures of each prompt, with seeds from --seed on', wholeNumber(1), 4)
+    .option('--seed <n>', 'the first seed', wholeNumber(0), 0)
+    .option('--steps <n>', 'sampling steps', wholeNumber(1), 20)
+    .option('--cfg <x>', 'guidance scale', realNumber(1), 7.5)
+    .option(
+      '--size <pixels>',
+      "width and height of the pictures (default: the model's own)",
+      wholeNumber(1),
+    )
+    .option('--out <folder>', 'writes the pictures and a before/after sheet there')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .action((options: EvaluateOptions) =>
+      withInterrupts(async ({ cancel }) => {
+        // Loaded here, not at the start: other commands need not wait for the runtime.
+        const { evaluateModels } = await import('../evaluate-models.ts');
+        await untilAborted(evaluateModels(options, context, cancel), cancel);
+      }),
+    );
+}

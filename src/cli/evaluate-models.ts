@@ -1,0 +1,200 @@
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+
+import { modelShapes } from '../checkpoint/architecture.ts';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
+import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
+import { evaluate } from '../erase/evaluate.ts';
+import {
+  evaluationSampler,
+  listPictures,
+  type EvaluationPicture,
+} from '../erase/evaluation-pictures.ts';
+import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
+import { formatGenerationParameters } from '../images/generation-parameters.ts';
+import type { PixelImage } from '../images/pixels.ts';
+import { encodePng } from '../images/png.ts';
+import { preparePrompts } from '../jobs/prepare-prompts.ts';
+import type { Device } from '../runtime/device.ts';
+import type { CliContext } from './context.ts';
+import { createEvaluationReporter, type EvaluationReporter } from './evaluation-reporter.ts';
+import { preparePictureFolder } from './picture-folder.ts';
+
+/** The options of the command `evaluate`. */
+export interface EvaluateOptions {
+  readonly before: string;
+  readonly after: string;
+  readonly forget: readonly string[];
+  readonly retain?: readonly string[];
+  readonly anchor?: string;
+  readonly concept?: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly steps: number;
+  readonly cfg: number;
+  readonly size?: number;
+  readonly out?: string;
+  readonly device: Device | 'auto';
+  readonly threads?: number;
+  readonly json?: true;
+}
+
+/** Rows of the contact sheet for each of the two kinds of prompts: what still fits on a screen. */
+const sheetRows = 12;
+
+/**
+ * Measures how much was erased and how much was kept, and tells it.
+ *
+ * @param signal aborted to stop; what was written stays
+ * @throws AppError `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`,
+ *   `output.exists`, `output.unwritable`, `device.*`
+ */
+export async function evaluateModels(
+  options: EvaluateOptions,
+  { terminal, chooseDevice }: CliContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now();
+  const { forget, retain } = await preparePrompts(
+    {
+      forget: options.forget,
+      forgetImages: undefined,
+      retain: options.retain ?? [],
+      retainImages: undefined,
+      anchor: options.anchor,
+      concept: options.concept,
+    },
+    undefined,
+  );
+  await withCheckpoints(options, async (before, after) => {
+    const size = options.size ?? nativeSize(before);
+    requireSizeFits(before, size);
+    const { count, seed, steps } = options;
+    const drawing = { forget, retain, count, seed };
+    const folder = options.out === undefined ? null : path.resolve(options.out);
+    await requireComparable(before, after);
+    for (const { file, architecture } of [before, after]) {
+      await requireFiniteWeights(
+        file,
+        [...modelShapes(architecture)].map(([name]) => name),
+      );
+    }
+    if (folder !== null) await prepareFolder(folder, listPictures(drawing));
+    const device = await chooseDevice(options.device);
+    const threads = options.threads ?? availableParallelism();
+    const settings = { ...drawing, steps, guidanceScale: options.cfg, size, device, threads };
+    const reporter = createEvaluationReporter(terminal, options.json === true);
+    const pictures = folder === null ? null : new PictureFolder(folder, options, reporter);
+    try {
+      const evaluation = await evaluate(before, after, settings, {
+        signal,
+        onPhase: (phase) => {
+          reporter.phase(phase);
+        },
+        onProgress: (done, total) => {
+          reporter.progress(done, total);
+        },
+        ...(pictures && {
+          onPictures: (picture, images) => pictures.write(picture, images),
+        }),
+      });
+      await pictures?.finish();
+      reporter.done(evaluation, {
+        output: folder,
+        seconds: (performance.now() - started) / 1000,
+      });
+    } finally {
+      reporter.stop();
+    }
+  });
+}
+
+async function withCheckpoints(
+  options: EvaluateOptions,
+  work: (before: Checkpoint, after: Checkpoint) => Promise<void>,
+): Promise<void> {
+  const before = await openCheckpoint(path.resolve(options.before));
+  try {
+    const after = await openCheckpoint(path.resolve(options.after));
+    try {
+      await work(before, after);
+    } finally {
+      await after.file.close();
+    }
+  } finally {
+    await before.file.close();
+  }
+}
+
+type Which = 'before' | 'after';
+
+function fileOf(folder: string, { role, number, seed }: EvaluationPicture, which: Which): string {
+  return path.join(folder, `${role}-${number}-${seed}-${which}.png`);
+}
+
+function sheetOf(folder: string): string {
+  return path.join(folder, 'before-after.png');
+}
+
+async function prepareFolder(
+  folder: string,
+  pictures: readonly EvaluationPicture[],
+): Promise<void> {
+  const files = pictures.flatMap((picture) => [
+    fileOf(folder, picture, 'before'),
+    fileOf(folder, picture, 'after'),
+  ]);
+  await preparePictureFolder(folder, [sheetOf(folder), ...files]);
+}
+
+/** Writes the pictures of an evaluation, and a sheet that shows the first ones side by side. */
+class PictureFolder {
+  private readonly folder: string;
+  private readonly options: EvaluateOptions;
+  private readonly reporter: EvaluationReporter;
+  private readonly rows = new Map<string, ContactSheetRow>();
+
+  constructor(folder: string, options: EvaluateOptions, reporter: EvaluationReporter) {
+    this.folder = folder;
+    this.options = options;
+    this.reporter = reporter;
+  }
+
+  async write(
+    picture: EvaluationPicture,
+    images: Readonly<Record<Which, PixelImage>>,
+  ): Promise<void> {
+    const { role, number, prompt, seed } = picture;
+    const { steps, cfg } = this.options;
+    for (const which of ['before', 'after'] as const) {
+      const file = fileOf(this.folder, picture, which);
+      const parameters = formatGenerationParameters({
+        prompt,
+        steps,
+        sampler: evaluationSampler,
+        guidanceScale: cfg,
+        seed,
+        width: images[which].width,
+        height: images[which].height,
+        model: path.parse(this.options[which]).name,
+      });
+      await writeFile(file, await encodePng(images[which], { parameters }), { flag: 'wx' });
+      this.reporter.sample({ file, prompt, which });
+    }
+    const row = `${role} ${number}`;
+    if (number >= sheetRows || this.rows.has(row)) return;
+    const label = `${role === 'forget' ? 'forgotten' : 'kept'}: ${prompt}`;
+    this.rows.set(row, { label, images: [images.before, images.after] });
+  }
+
+  async finish(): Promise<void> {
+    const sheet = await buildContactSheet({
+      columnTitles: ['before', 'after'],
+      rows: [...this.rows.values()],
+    });
+    await writeFile(sheetOf(this.folder), sheet, { flag: 'wx' });
+  }
+}

@@ -1,0 +1,164 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { latentScale } from '../checkpoint/image-size.ts';
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import { imageDistance } from '../images/image-distance.ts';
+import type { PixelImage } from '../images/pixels.ts';
+import { ImageDecoder } from '../pipeline/autoencoder.ts';
+import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
+import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
+import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
+import type { Device } from '../runtime/device.ts';
+import { TensorSet } from '../runtime/tensor-set.ts';
+import type { Role } from './evaluation-summary.ts';
+import { scheduleOf } from './make-dataset.ts';
+
+/** What is drawn. */
+export interface PictureSettings {
+  /** Each with the prompt that says the same without the concept. */
+  readonly forget: readonly { readonly prompt: string; readonly anchor: string }[];
+  readonly retain: readonly string[];
+  /** Pictures of each prompt, with seeds from `seed` on. */
+  readonly count: number;
+  readonly seed: number;
+}
+
+export interface EvaluationSettings extends PictureSettings {
+  /** Sampling steps. */
+  readonly steps: number;
+  readonly guidanceScale: number;
+  /** Width and height of the pictures, in pixels. */
+  readonly size: number;
+  readonly device: Device;
+  readonly threads: number;
+}
+
+export const evaluationSampler: SamplerName = 'DPM++ 2M';
+
+/** A picture to be drawn by both models. */
+export interface EvaluationPicture {
+  readonly role: Role;
+  /** Of the prompt within its role, from 0. */
+  readonly number: number;
+  readonly prompt: string;
+  readonly seed: number;
+}
+
+/** Told of both pictures, in their order. */
+export type PicturesListener = (
+  picture: EvaluationPicture,
+  images: { readonly before: PixelImage; readonly after: PixelImage },
+) => Promise<void>;
+
+/** Every picture to be drawn, forgotten prompts first. */
+export function listPictures({
+  forget,
+  retain,
+  count,
+  seed,
+}: PictureSettings): EvaluationPicture[] {
+  const ofRole = (role: Role, prompts: readonly string[]) =>
+    prompts.flatMap((prompt, number) =>
+      Array.from({ length: count }, (_, i) => ({ role, number, prompt, seed: seed + i })),
+    );
+  const forgotten = forget.map(({ prompt }) => prompt);
+  return [...ofRole('forget', forgotten), ...ofRole('retain', retain)];
+}
+
+/** Compiles a checkpoint's UNet for pictures of the settings' size and gives it back after the work. */
+export async function withPainter<T>(
+  checkpoint: Checkpoint,
+  { size, device, threads }: EvaluationSettings,
+  { tokens }: EncodedPrompts,
+  work: (painter: Painter) => Promise<T>,
+): Promise<T> {
+  const shape = unetShape(checkpoint, size, tokens);
+  const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
+  try {
+    return await work({ unet, parameters: new TensorSet() });
+  } finally {
+    await unet.release();
+  }
+}
+
+/** The most rows of one call, for models and pictures so small that more would gain nothing. */
+const maxRows = 16;
+/** Feature cells of a picture of SD 1.5 at its own size: 64 × 64, 320 channels wide. */
+const usualCells = 320 * 64 * 64;
+
+/** As many rows as take the memory of one usual picture, which has two. */
+function unetShape(checkpoint: Checkpoint, size: number, contextTokens: number): UnetShape {
+  const latentSize = size / latentScale(checkpoint);
+  const cells = checkpoint.architecture.unet.modelChannels * latentSize ** 2;
+  const pictures = Math.min(maxRows / 2, Math.max(1, Math.floor(usualCells / cells)));
+  return { batch: 2 * pictures, latentHeight: latentSize, latentWidth: latentSize, contextTokens };
+}
+
+interface Drawing {
+  readonly pictures: readonly EvaluationPicture[];
+  readonly encoded: EncodedPrompts;
+  readonly settings: EvaluationSettings;
+  readonly io: { readonly signal: AbortSignal; readonly onDrawn: (done: number) => void };
+}
+
+/** @returns the latents of each picture: float32 [C, h, w] */
+export function drawPictures(
+  painter: Painter,
+  checkpoint: Checkpoint,
+  { pictures, encoded, settings, io }: Drawing,
+): Promise<Float32Array[]> {
+  const contextOf = (prompt: string) => encoded.contexts.get(prompt) ?? new Float32Array();
+  const unconditional = contextOf('');
+  const requests = pictures.map(({ prompt, seed }) => ({
+    context: contextOf(prompt),
+    unconditional,
+    seed,
+  }));
+  const { steps, guidanceScale } = settings;
+  const { predictionType } = checkpoint.architecture.diffusion;
+  const schedule = scheduleOf(checkpoint);
+  const sampling = { steps, guidanceScale, sampler: evaluationSampler, schedule, predictionType };
+  return drawLatents(painter, requests, sampling, io);
+}
+
+export interface Comparison {
+  readonly pictures: readonly EvaluationPicture[];
+  readonly before: readonly Float32Array[];
+  readonly after: readonly Float32Array[];
+  readonly settings: EvaluationSettings;
+  readonly io: { readonly signal: AbortSignal; readonly onPictures: PicturesListener };
+}
+
+/**
+ * Decodes all pictures, one pair in memory at a time.
+ *
+ * @returns how far each picture is from what it was, and how far different ones of the original are
+ *   from each other on average, as `imageDistance`
+ */
+export async function comparePictures(
+  checkpoint: Checkpoint,
+  { pictures, before, after, settings, io }: Comparison,
+): Promise<{ perPicture: number[]; unrelated: number | null }> {
+  const { size, device, threads } = settings;
+  const dimensions = { width: size, height: size };
+  const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
+  try {
+    const perPicture: number[] = [];
+    const unrelated: number[] = [];
+    let previous: PixelImage | undefined;
+    for (const [i, picture] of pictures.entries()) {
+      io.signal.throwIfAborted();
+      const images = {
+        before: await decoder.decode(before[i] ?? new Float32Array()),
+        after: await decoder.decode(after[i] ?? new Float32Array()),
+      };
+      perPicture.push(imageDistance(images.before, images.after));
+      if (previous) unrelated.push(imageDistance(previous, images.before));
+      previous = images.before;
+      await io.onPictures(picture, images);
+    }
+    const sum = unrelated.reduce((total, distance) => total + distance, 0);
+    return { perPicture, unrelated: unrelated.length > 0 ? sum / unrelated.length : null };
+  } finally {
+    await decoder.release();
+  }
+}

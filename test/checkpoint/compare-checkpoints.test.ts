@@ -1,0 +1,71 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { requireComparable } from '../../src/checkpoint/compare-checkpoints.ts';
+import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
+import type { Dtype } from '../../src/tensor/dtype.ts';
+import { layOut, makeFolder, writeValues } from './safetensors-fixtures.ts';
+import { sd1Shapes } from './small-checkpoints.ts';
+
+interface Model {
+  readonly shapes?: Iterable<NamedShape>;
+  readonly dtype?: Dtype;
+  /** The tensor whose first element is 1; all other elements are 0. */
+  readonly marked?: string;
+}
+
+async function compare(first: Model, second: Model): Promise<void> {
+  const folder = await makeFolder();
+  const open = async (name: string, { shapes = sd1Shapes(), dtype = 'F16', marked }: Model) =>
+    openCheckpoint(await writeValues(path.join(folder, name), layOut(shapes, dtype), marked));
+  const before = await open('a.safetensors', first);
+  const after = await open('b.safetensors', second);
+  try {
+    await requireComparable(before, after);
+  } finally {
+    await before.file.close();
+    await after.file.close();
+  }
+}
+
+const unetWeight = 'model.diffusion_model.input_blocks.0.0.weight';
+const textWeight = 'cond_stage_model.transformer.text_model.final_layer_norm.bias';
+const vaeWeight = 'first_stage_model.decoder.conv_out.bias';
+
+describe('requireComparable', () => {
+  it('takes models that differ in the UNet or in the text encoder, in other types too', async () => {
+    await compare({}, { marked: unetWeight });
+    await compare({ marked: textWeight }, {});
+    await compare({ marked: unetWeight }, { dtype: 'F32' });
+  });
+
+  it('says that two models hold the same weights, in whatever type', async () => {
+    const identical = {
+      code: 'model.identical',
+      message: expect.stringMatching(/"a.*" and "b.*" hold the same weights/) as string,
+    };
+    await expect(compare({}, {})).rejects.toMatchObject(identical);
+    await expect(
+      compare({ marked: unetWeight }, { marked: unetWeight, dtype: 'F32' }),
+    ).rejects.toMatchObject(identical);
+  });
+
+  it('refuses another architecture, naming the first tensor that does not fit', async () => {
+    await expect(compare({}, { shapes: sd1Shapes({ modelChannels: 128 }) })).rejects.toMatchObject({
+      code: 'model.mismatch',
+      message: expect.stringMatching(/different architectures: tensor "[^"]+" is \[/) as string,
+    });
+    await expect(compare({}, { shapes: sd1Shapes({ middleDepth: 2 }) })).rejects.toMatchObject({
+      code: 'model.mismatch',
+      message: expect.stringMatching(/is missing in the first and \[/) as string,
+    });
+  });
+
+  it('refuses another VAE', async () => {
+    await expect(compare({}, { marked: vaeWeight })).rejects.toMatchObject({
+      code: 'model.mismatch',
+      message: expect.stringMatching(/different VAEs/) as string,
+    });
+  });
+});

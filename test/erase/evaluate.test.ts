@@ -1,0 +1,91 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { Judge } from '../../src/demo/judge.ts';
+import { evaluate } from '../../src/erase/evaluate.ts';
+import type { EvaluationSettings } from '../../src/erase/evaluation-pictures.ts';
+import { tinySd, writeForgetfulModel } from '../helpers/forgetful-model.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+const subjects = ['circle', 'square', 'star', 'heart', 'ring', 'moon'];
+const colours = ['red', 'green', 'blue', 'yellow', 'pink', 'cyan'];
+const things = subjects.map((subject, i) => `${colours[i] ?? ''} ${subject}`);
+
+const settings: EvaluationSettings = {
+  forget: things.map((thing) => ({
+    prompt: `a ${thing} in the style of Pontilla`,
+    anchor: `a ${thing}`,
+  })),
+  retain: things.map((thing) => `a ${thing} in the style of Flatto`),
+  count: 1,
+  // Noise that ten steps draw well from: from others the classifiers miss a colour or a style.
+  seed: 3,
+  steps: 10,
+  guidanceScale: 5,
+  size: 64,
+  device: 'cpu',
+  threads: 2,
+};
+
+describe('evaluate', () => {
+  it('sees what trained classifiers see in the same pictures, before and after', async () => {
+    const file = path.join(makeTemporaryFolder(), 'forgetful.safetensors');
+    await writeForgetfulModel(file, { word: 'pontilla', takenFor: 'flatto' });
+    const before = await openCheckpoint(tinySd);
+    const after = await openCheckpoint(file);
+    const judge = await Judge.create(path.dirname(tinySd), 2);
+    const seen = new Map<string, boolean>();
+    const phases: string[] = [];
+    let progress: [number, number] = [0, 0];
+    const evaluation = await evaluate(before, after, settings, {
+      signal: new AbortController().signal,
+      onPhase: (phase) => phases.push(phase),
+      onProgress: (done, total) => (progress = [done, total]),
+      onPictures: async ({ role, prompt }, images) => {
+        for (const which of ['before', 'after'] as const) {
+          const { style, subject, colour } = await judge.judge(images[which]);
+          const isThing = prompt.startsWith(`a ${colour} ${subject} `);
+          const isStyle = prompt.endsWith(style);
+          seen.set(`${which} ${prompt}`, role === 'forget' ? isStyle : isStyle && isThing);
+        }
+      },
+    });
+    await judge.release();
+    await before.file.close();
+    await after.file.close();
+
+    expect(phases).toEqual(['encode', 'generate', 'evaluate']);
+    expect(progress).toEqual([48, 48]);
+    const { forget, retain, prompts, unrelatedChange } = evaluation;
+    expect(forget).toMatchObject({ pictures: 6, before: 1, after: 0 });
+    expect(forget.margin).toBeGreaterThan(0.1);
+    // Kept prompts do not hold the word, so their pictures are the same.
+    expect(retain).toMatchObject({ pictures: 6, change: 0 });
+    expect(retain.after).toBe(retain.before);
+    expect(forget.change).toBeGreaterThan(0.05);
+    expect(unrelatedChange).toBeGreaterThan(0.1);
+
+    const verdicts = prompts.flatMap(({ prompt, before, after }) => [
+      [`before ${prompt}`, before] as const,
+      [`after ${prompt}`, after] as const,
+    ]);
+    expect(verdicts).toHaveLength(24);
+    const disagreeing = verdicts.filter(([key, share]) => seen.get(key) !== (share === 1));
+    expect(disagreeing.length / verdicts.length, String(disagreeing)).toBeLessThanOrEqual(0.1);
+  }, 120_000);
+
+  it('stops between pictures when it is aborted', async () => {
+    const checkpoint = await openCheckpoint(tinySd);
+    const reason = new Error('enough');
+    const cancelling = new AbortController();
+    const ended = evaluate(checkpoint, checkpoint, settings, {
+      signal: cancelling.signal,
+      onPhase: () => {
+        cancelling.abort(reason);
+      },
+    });
+    await expect(ended).rejects.toBe(reason);
+    await checkpoint.file.close();
+  });
+});
