@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
 /**
- * How far the loss on kept prompts may rise above the original model's before the run counts as
- * destroying the model. Measured on fixed batches (same pictures, noise and timesteps), where a
- * healthy run moves by a few per cent.
+ * How far the loss on kept prompts may rise from the original model's towards 1, the loss of a model
+ * that predicts zeros where noise (or v) of variance 1 was asked for, before the run counts as
+ * destroying the model. Measured on fixed batches (same pictures, noise and timesteps). On tiny-sd
+ * runs that ended well rose by up to .07 in their first steps.
  */
-const collapseRatio = 1.5;
+const collapseShare = 0.25;
 /** A run is stopped at the second bad check in a row: one may pass. */
 const badChecksToStop = 2;
 
@@ -26,7 +27,8 @@ export type Verdict = 'healthy' | 'suspicious' | 'collapsed';
  */
 export function judge(state: GuardState, loss: number): { verdict: Verdict; state: GuardState } {
   const baseline = state.baseline ?? loss;
-  const isGood = Number.isFinite(loss) && loss <= collapseRatio * baseline;
+  const isGood =
+    Number.isFinite(loss) && loss <= baseline + collapseShare * Math.max(0, 1 - baseline);
   if (isGood) {
     return { verdict: 'healthy', state: { baseline, badChecks: 0 } };
   }

@@ -142,7 +142,7 @@ class TrainingLoop {
   /** Ends a run that destroys the model with the last parameters that were in good health. */
   private async fallBack(): Promise<{ parameters: TensorSet; steps: number }> {
     const { io, stateFolder, job } = this.training;
-    const why = `Training began to destroy the model and was stopped at step ${this.step}: the loss on kept prompts rose above 1.5 times the original's.`;
+    const why = `Training began to destroy the model and was stopped at step ${this.step}: the loss on kept prompts rose far above the original's.`;
     const healthy = await readHealthy(stateFolder);
     if (!healthy) {
       throw new AppError(

@@ -25,22 +25,22 @@ describe('judge', () => {
     });
   });
 
-  it('bears a loss up to half as large again', () => {
-    expect(verdictsOn(0.2, 0.21, 0.3, 0.1, 0.29)).toEqual(Array(5).fill('healthy'));
+  it('bears a loss up to a quarter of the way to that of noise', () => {
+    expect(verdictsOn(0.2, 0.21, 0.39, 0.1, 0.3)).toEqual(Array(5).fill('healthy'));
   });
 
   it('stops at the second bad check in a row', () => {
-    expect(verdictsOn(0.2, 0.31, 0.31)).toEqual(['healthy', 'suspicious', 'collapsed']);
+    expect(verdictsOn(0.2, 0.41, 0.41)).toEqual(['healthy', 'suspicious', 'collapsed']);
   });
 
   it('forgives one', () => {
-    expect(verdictsOn(0.2, 0.4, 0.2, 0.4, 0.2)).toEqual([
+    expect(verdictsOn(0.2, 0.5, 0.2, 0.5, 0.2)).toEqual([
       ...['healthy', 'suspicious', 'healthy', 'suspicious', 'healthy'],
     ]);
   });
 
   it('measures against the original, not against the check before', () => {
-    expect(verdictsOn(0.2, 0.25, 0.3, 0.35, 0.4).slice(3)).toEqual(['suspicious', 'collapsed']);
+    expect(verdictsOn(0.2, 0.3, 0.35, 0.41, 0.45).slice(3)).toEqual(['suspicious', 'collapsed']);
   });
 
   it.each([Number.NaN, Infinity])('stops at once at a loss of %d', (loss) => {
