@@ -1,0 +1,242 @@
+import { z } from 'zod';
+
+import type { Evaluation } from '../src/erase/evaluation-summary.ts';
+import type { Phase } from '../src/erase/events.ts';
+import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
+import type { Preset } from '../src/presets/preset.ts';
+
+// What the page and the sidecar say to each other: bodies as schemas that validate them, answers and
+// socket messages as types. The page takes types only from here.
+
+const prompt = z.string().max(10_000);
+const prompts = z.array(prompt).max(1000);
+/** Captions by the name of the uploaded file. */
+const captions = z.record(z.string().max(255), prompt);
+const devices = ['auto', 'cpu', 'webgpu', 'cuda', 'dml'] as const;
+
+/** The field `job` of `POST /api/jobs`; the files are `forgetImages` and `retainImages`. */
+export const jobRequestSchema = z.strictObject({
+  /** As `GET /api/models` names it; never a path. */
+  model: z.string().min(1).max(1024),
+  preset: z.string().max(64).optional(),
+  /** Values of the preset's variables. */
+  variables: z.record(z.string().max(64), prompt).default({}),
+  forget: prompts.default([]),
+  retain: prompts.default([]),
+  anchor: prompt.optional(),
+  /** What is erased, in few words: names the job and the result. */
+  concept: z.string().max(200).optional(),
+  captions: z
+    .strictObject({ forget: captions.default({}), retain: captions.default({}) })
+    .default({ forget: {}, retain: {} }),
+  settings: settingsSchema.partial().default({}),
+  device: z.enum(devices).default('auto'),
+});
+export type JobRequest = z.input<typeof jobRequestSchema>;
+
+/** Body of `POST /api/estimate`: a job before it is one. */
+export const estimateRequestSchema = jobRequestSchema.omit({ captions: true });
+export type EstimateRequest = z.input<typeof estimateRequestSchema>;
+
+/** Body of `POST /api/suggestions`. */
+export const suggestionRequestSchema = z.strictObject({
+  model: z.string().min(1).max(1024),
+  forget: prompts.min(1),
+  concept: z.string().max(200).optional(),
+});
+export type SuggestionRequest = z.input<typeof suggestionRequestSchema>;
+
+/** What could be kept and steered to, from the model's own text encoder. */
+export interface Suggestions {
+  readonly concept: string;
+  /** One for each forget prompt, in their order. */
+  readonly anchors: readonly string[];
+  /** The concept's neighbours first. */
+  readonly retain: readonly string[];
+}
+
+/** What a job will need. */
+export interface Estimate {
+  readonly device: Device;
+  readonly seconds: number;
+  readonly secondsPerStep: number;
+  readonly memoryBytes: number;
+  /** Free now on the device (of the machine, where it is the CPU); null where it cannot be told. */
+  readonly freeBytes: number | null;
+  readonly diskBytes: number;
+  readonly fits: boolean;
+  /** What would make it fit, ready to be shown; empty where it fits. */
+  readonly advice: readonly {
+    readonly message: string;
+    readonly settings: Partial<EraseSettings>;
+  }[];
+  /** Whether the figures were measured on this machine with this model's size, or scaled from another's. */
+  readonly basis: 'measured' | 'scaled';
+}
+
+export type Device = Exclude<(typeof devices)[number], 'auto'>;
+
+export interface Health {
+  readonly status: 'ok';
+  readonly name: string;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly host: { readonly kind: string; readonly reachable: boolean };
+}
+
+export interface DeviceView {
+  readonly device: Device;
+  readonly works: boolean;
+  /** Why it does not work, or what is known of it. */
+  readonly detail: string;
+  /** Whether `auto` means this one. */
+  readonly isDefault: boolean;
+}
+
+export interface ModelView {
+  /** Unique among the models; what `JobRequest.model` takes. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly isActive: boolean;
+  /** For a scrubbed model: what was taken out of it. */
+  readonly scrubbed: { readonly concept: string; readonly jobId: string | null } | null;
+  /** The family (`SD 1.x`), or null where it cannot be told. */
+  readonly architecture: string | null;
+  /** Why nothing can be erased from it; null where it can. */
+  readonly refusal: string | null;
+  /** Width and height that it draws at, in pixels. */
+  readonly nativeSize: number | null;
+}
+
+export interface PresetView extends Preset {
+  /** The person's own: may be changed and deleted. */
+  readonly isOwn: boolean;
+  /** Whether it asks for the person's own pictures. */
+  readonly needsImages: boolean;
+}
+
+export const jobStates = [
+  'queued',
+  'preparing',
+  'training',
+  'evaluating',
+  'done',
+  'failed',
+  'cancelled',
+  'interrupted',
+] as const;
+export type JobState = (typeof jobStates)[number];
+
+export interface SampleView {
+  /** Of `GET /api/jobs/:id/samples/:file`. */
+  readonly file: string;
+  readonly prompt: string;
+  readonly role: 'forget' | 'retain';
+  readonly which: 'before' | 'during' | 'after';
+  /** Outer steps done when it was drawn. */
+  readonly step: number;
+  readonly seed: number;
+}
+
+export interface JobSummary {
+  readonly id: string;
+  readonly state: JobState;
+  readonly concept: string;
+  readonly preset: string | null;
+  readonly model: string;
+  readonly createdAt: string;
+  readonly step: number;
+  readonly steps: number;
+  /** Jobs before it in the queue; null where it does not wait. */
+  readonly queuePosition: number | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface JobView extends JobSummary {
+  readonly forget: readonly { readonly prompt: string; readonly anchor: string }[];
+  readonly retain: readonly string[];
+  readonly forgetImages: number;
+  readonly retainImages: number;
+  /** Null until the job is prepared. */
+  readonly settings: EraseSettings | null;
+  readonly device: Device | null;
+  readonly phase: Phase | null;
+  readonly secondsPerStep: number | null;
+  readonly etaSeconds: number | null;
+  /** Seconds from the start to the end, or until now. */
+  readonly seconds: number | null;
+  /** Resident memory of the training process, the last reading. */
+  readonly memoryBytes: number | null;
+  readonly samples: readonly SampleView[];
+  readonly evaluation: Evaluation | null;
+  readonly result: {
+    /** As `GET /api/models` names it, where it lies in a models folder. */
+    readonly model: string;
+    readonly path: string;
+    readonly bytes: number;
+    readonly isActive: boolean;
+  } | null;
+  readonly hasReport: boolean;
+  readonly canResume: boolean;
+  /** The model that `rollback` goes back to; null where nothing was applied. */
+  readonly rollbackTo: string | null;
+}
+
+export interface ProgressPoint {
+  readonly step: number;
+  readonly steps: number;
+  readonly retainLoss: number;
+  readonly forgetLoss: number;
+  readonly gap: number | null;
+  readonly lambda: number;
+  readonly retainGradientNorm: number;
+  readonly forgetGradientNorm: number;
+  readonly secondsPerStep: number;
+  readonly etaSeconds: number;
+  readonly memoryBytes: number | null;
+}
+
+export interface LogLine {
+  readonly time: string;
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+}
+
+/** Of `GET /api/jobs/:id/metrics`, and what `job:watch` is answered with. */
+export interface JobHistory {
+  /** One point for each outer step, in order; a step that was done again after a resume once. */
+  readonly progress: readonly ProgressPoint[];
+  readonly log: readonly LogLine[];
+}
+
+export interface ErrorBody {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    /** Id of the request, to find it in the log. */
+    readonly requestId: string;
+  };
+}
+
+export interface ClientToServerEvents {
+  /**
+   * Answered with everything so far; what comes after arrives as events. `afterStep`: the last step
+   * that the client has, so that a reconnected one is sent only what it missed.
+   */
+  'job:watch': (
+    request: { id: string; afterStep?: number },
+    answer: (reply: { job: JobView; history: JobHistory } | ErrorBody) => void,
+  ) => void;
+  'job:unwatch': (request: { id: string }) => void;
+}
+
+export interface ServerToClientEvents {
+  /** To all: the job changed its state, phase, result or active model. */
+  'job:state': (job: JobView) => void;
+  /** To those who watch the job, as the next three; every point once and in order. */
+  'job:progress': (point: ProgressPoint & { readonly id: string }) => void;
+  'job:sample': (sample: SampleView & { readonly id: string }) => void;
+  'job:log': (line: LogLine & { readonly id: string }) => void;
+  /** To all, at the connection and at every change. */
+  'jobs:list': (jobs: readonly JobSummary[]) => void;
+}
