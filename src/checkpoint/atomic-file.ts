@@ -1,4 +1,4 @@
-import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isRunning } from '../processes/process-identity.ts';
@@ -51,6 +51,22 @@ export async function publishFile(temporaryPath: string, finalPath: string): Pro
     await rename(temporaryPath, finalPath);
   }
   await rm(temporaryPath, { force: true });
+}
+
+/**
+ * Writes a small file, replacing an earlier one of that name in one move: whoever reads it finds
+ * either the old file or the new one, whole.
+ */
+export async function replaceFile(finalPath: string, content: Uint8Array | string): Promise<void> {
+  await removeAbandoned(finalPath);
+  const temporaryPath = temporaryPathOf(finalPath);
+  try {
+    await writeFile(temporaryPath, content, { flush: true });
+    await rename(temporaryPath, finalPath);
+    await syncFolder(path.dirname(finalPath));
+  } finally {
+    await rm(temporaryPath, { force: true });
+  }
 }
 
 function isWithoutHardLinks(error: unknown): boolean {

@@ -60,6 +60,7 @@ export function defaultSettings(train: TrainSet, size: number): EraseSettings {
     generationSteps: 20,
     guidanceScale: 7.5,
     sampleEvery: 0,
+    evaluationPictures: 0,
     saveEvery: null,
   };
 }

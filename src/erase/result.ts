@@ -2,14 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
-import type { EraseJob } from './job.ts';
+import { type EraseJob, trainingSettingsSchema } from './job.ts';
 
 /**
- * The metadata entry of a scrubbed model: what was done to it. Nothing of when or in which folder,
- * so that the same erasure gives the same bytes.
+ * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
+ * how it was watched, so that the same erasure gives the same bytes.
  */
 export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<string, unknown>> {
-  const { method, appVersion, settings } = job;
+  const { method, appVersion } = job;
+  const settings = trainingSettingsSchema.parse(job.settings);
   return {
     version: appVersion,
     method,

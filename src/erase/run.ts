@@ -17,12 +17,15 @@ import { drawImages, encodeImages, readJobImages, type JobImages } from './make-
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { readDataset, readRunState, writeDataset } from './run-state.ts';
+import { SampleFolder } from './sample-folder.ts';
 import { trainedNames } from './train-sets.ts';
 import { train } from './train.ts';
 
 /** How a run talks to whoever started it. */
 export interface RunIo {
   readonly onEvent: (event: EraseEvent) => void;
+  /** What earlier runs of the job have told: nothing is told twice. */
+  readonly past: readonly EraseEvent[];
   /** Aborted by cancelling: the state is saved and the run ends with `job.cancelled`. */
   readonly signal: AbortSignal;
 }
@@ -110,7 +113,8 @@ async function trainFromState(
   try {
     const parameters = saved?.parameters ?? (await readParameters(checkpoint, names));
     const dataset = known ?? (await makeDataset(parameters));
-    return await train({ checkpoint, job, unet, parameters, saved, dataset, ...place });
+    const samples = new SampleFolder(place.folder, place.io);
+    return await train({ checkpoint, job, unet, parameters, saved, dataset, samples, ...place });
   } finally {
     await unet.release();
   }

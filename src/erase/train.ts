@@ -14,7 +14,15 @@ import type { EraseJob } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
 import type { RunIo } from './run.ts';
-import { readHealthy, writeHealthy, writeRunState, type RunState } from './run-state.ts';
+import { Previews } from './previews.ts';
+import type { SampleFolder } from './sample-folder.ts';
+import {
+  readHealthy,
+  writeHealthy,
+  writeRunState,
+  type HealthyState,
+  type RunState,
+} from './run-state.ts';
 
 /** Unless a job says how often, saving the state takes at most this share of the time, */
 const savingShare = 0.05;
@@ -29,6 +37,9 @@ const maxKeptOriginalBytes = 2 ** 30;
 const healthChecks = 10;
 const validationBatches = 4;
 
+const risenLoss = "the loss on kept prompts rose far above the original's";
+const ruinedPictures = 'the pictures of kept prompts became flat or all alike';
+
 export interface Training {
   readonly checkpoint: Checkpoint;
   readonly job: EraseJob;
@@ -38,6 +49,7 @@ export interface Training {
   readonly saved: RunState | null;
   readonly dataset: Dataset;
   readonly stateFolder: string;
+  readonly samples: SampleFolder;
   readonly io: RunIo;
 }
 
@@ -57,6 +69,7 @@ class TrainingLoop {
   private readonly algorithm: EraseDiff;
   private readonly batches: BatchSource;
   private readonly keptOriginal: TensorSet | null;
+  private readonly previews: Previews;
   private guard: GuardState;
   private step: number;
   private lastSave = performance.now();
@@ -70,6 +83,7 @@ class TrainingLoop {
     this.guard = training.saved?.progress.guard ?? initialGuardState;
     this.step = training.saved?.progress.step ?? 0;
     const { settings } = training.job;
+    this.previews = new Previews({ ...training, signal: training.io.signal });
     this.batches = new BatchSource(training.dataset, {
       seed: settings.seed,
       batch: settings.batch,
@@ -118,10 +132,14 @@ class TrainingLoop {
     const { job, io } = this.training;
     const { settings } = job;
     if (this.step === 0 && this.guard.baseline === null) await this.checkHealth();
-    while (this.step < settings.steps) {
+    for (;;) {
       if (io.signal.aborted) {
         await this.save();
         io.signal.throwIfAborted();
+      }
+      if ((await this.preview()) === 'ruined') return this.fallBack(ruinedPictures);
+      if (this.step === settings.steps) {
+        return { parameters: this.algorithm.parameters, steps: this.step };
       }
       const started = performance.now();
       const report = await eraseDiffStep(this.algorithm, await this.stepBatches(), settings);
@@ -130,21 +148,32 @@ class TrainingLoop {
       this.report(report);
       const interval = Math.max(1, Math.round(settings.steps / healthChecks));
       const isCheckDue = this.step % interval === 0 || this.step === settings.steps;
-      if (isCheckDue && (await this.checkHealth()) === 'collapsed') return this.fallBack();
-      if (this.step < settings.steps && this.isSaveDue()) await this.save();
+      if (isCheckDue && (await this.checkHealth()) === 'collapsed') return this.fallBack(risenLoss);
+      // Whatever happens once the training is done, it is not done again.
+      if (this.step === settings.steps || this.isSaveDue()) await this.save();
     }
-    // Whatever happens while the model is written, the training is not done again.
-    if (this.stepSeconds.length > 0) await this.save();
-    io.signal.throwIfAborted();
-    return { parameters: this.algorithm.parameters, steps: this.step };
+  }
+
+  /** Draws the pictures that are due now. */
+  private async preview(): Promise<'good' | 'ruined'> {
+    const { previews, step } = this;
+    const { job, io } = this.training;
+    if (!previews.isDue(step)) return 'good';
+    const which = step === 0 ? 'before' : step < job.settings.steps ? 'during' : 'after';
+    try {
+      return await previews.show(which, step, this.algorithm.parameters);
+    } catch (error) {
+      if (io.signal.aborted) await this.save();
+      throw error;
+    }
   }
 
   /** Ends a run that destroys the model with the last parameters that were in good health. */
-  private async fallBack(): Promise<{ parameters: TensorSet; steps: number }> {
+  private async fallBack(reason: string): Promise<{ parameters: TensorSet; steps: number }> {
     const { io, stateFolder, job } = this.training;
-    const why = `Training began to destroy the model and was stopped at step ${this.step}: the loss on kept prompts rose far above the original's.`;
+    const why = `Training began to destroy the model and was stopped at step ${this.step}: ${reason}.`;
     const healthy = await readHealthy(stateFolder);
-    if (!healthy) {
+    if (!healthy || !(await this.drawsWell(healthy))) {
       throw new AppError(
         'training.collapsed',
         `${why} No step before was in good health, so no model was written. Start again with a smaller --lr than ${job.settings.learningRate}.`,
@@ -152,6 +181,12 @@ class TrainingLoop {
     }
     io.onEvent({ event: 'notice', message: `${why} The model of step ${healthy.step} is used.` });
     return { parameters: healthy.parameters, steps: healthy.step };
+  }
+
+  /** Whether a state may be the result, by its pictures, which are shown as the result's. */
+  private async drawsWell({ parameters, step }: HealthyState): Promise<boolean> {
+    if (this.training.job.settings.sampleEvery === 0) return true;
+    return (await this.previews.show('after', step, parameters)) === 'good';
   }
 
   async release(): Promise<void> {
@@ -205,7 +240,7 @@ class TrainingLoop {
       retainGradientNorm: report.retainGradientNorm,
       forgetGradientNorm: report.forgetGradientNorm,
       secondsPerStep,
-      etaSeconds: secondsPerStep * (steps - this.step),
+      etaSeconds: secondsPerStep * (steps - this.step) + this.previews.secondsLeft(this.step),
     });
   }
 

@@ -4,7 +4,9 @@ import { serveWorker } from './serve-worker.ts';
 
 // The program of the training process: native code that aborts takes only this one with it.
 serveWorker(async (jobFolder, io) => {
-  const { job, path } = await openJobFolder('', jobFolder);
+  const folder = await openJobFolder('', jobFolder);
+  const { job, path } = folder;
+  const past = await folder.readEvents();
   io.onEvent({ event: 'job', job: job.id, folder: path, output: job.output });
-  await runJob(job, path, io);
+  await runJob(job, path, { ...io, past });
 });
