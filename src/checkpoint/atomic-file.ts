@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -53,22 +54,6 @@ export async function publishFile(temporaryPath: string, finalPath: string): Pro
   await rm(temporaryPath, { force: true });
 }
 
-/**
- * Writes a small file, replacing an earlier one of that name in one move: whoever reads it finds
- * either the old file or the new one, whole.
- */
-export async function replaceFile(finalPath: string, content: Uint8Array | string): Promise<void> {
-  await removeAbandoned(finalPath);
-  const temporaryPath = temporaryPathOf(finalPath);
-  try {
-    await writeFile(temporaryPath, content, { flush: true });
-    await rename(temporaryPath, finalPath);
-    await syncFolder(path.dirname(finalPath));
-  } finally {
-    await rm(temporaryPath, { force: true });
-  }
-}
-
 function isWithoutHardLinks(error: unknown): boolean {
   const codes = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR'];
   return codes.includes(systemErrorCode(error) ?? '');
@@ -85,5 +70,18 @@ export async function syncFolder(folder: string): Promise<void> {
     }
   } catch {
     // Windows cannot open folders; it writes names through by itself.
+  }
+}
+
+/** Writes a small file anew: whoever reads it finds the content before or this one, whole. */
+export async function replaceFile(filePath: string, content: string | Uint8Array): Promise<void> {
+  // Two writes of this process may overlap.
+  const temporaryPath = temporaryPathOf(`${filePath}.${randomUUID()}`);
+  try {
+    await writeFile(temporaryPath, content, { flag: 'wx', flush: true });
+    await rename(temporaryPath, filePath);
+    await syncFolder(path.dirname(filePath));
+  } finally {
+    await rm(temporaryPath, { force: true });
   }
 }

@@ -133,9 +133,7 @@ export class Previews {
   private async areRuined(pngs: readonly Buffer[]): Promise<boolean> {
     const before = await this.find(0);
     const kept = (all: readonly Buffer[] | null) =>
-      Promise.all(
-        (all ?? []).filter((_, i) => this.subjects[i]?.role === 'retain').map(decodePng),
-      );
+      Promise.all((all ?? []).filter((_, i) => this.subjects[i]?.role === 'retain').map(decodePng));
     return areRuined(await kept(before), await kept(pngs));
   }
 }

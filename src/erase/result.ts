@@ -23,14 +23,22 @@ export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<stri
   };
 }
 
-/** Whether the job's output is there and tells that it was made as the job says. */
-export async function isResultOf(job: EraseJob): Promise<boolean> {
-  if (!(await pathExists(job.output))) return false;
+/**
+ * How many outer steps made the job's output; null unless it is there and tells that it was made as
+ * the job says.
+ */
+export async function stepsOfResult(job: EraseJob): Promise<number | null> {
+  if (!(await pathExists(job.output))) return null;
   const file = await openSafetensors(job.output).catch(() => null);
-  if (!file) return false;
+  if (!file) return null;
   const found = readProvenance(file.metadata);
   await file.close();
   // A run that stopped by itself used the parameters of an earlier step.
   const steps = typeof found?.steps === 'number' ? found.steps : job.settings.steps;
-  return isDeepStrictEqual(found, provenanceOf(job, steps));
+  return isDeepStrictEqual(found, provenanceOf(job, steps)) ? steps : null;
+}
+
+/** Whether the job's output is there and tells that it was made as the job says. */
+export async function isResultOf(job: EraseJob): Promise<boolean> {
+  return (await stepsOfResult(job)) !== null;
 }

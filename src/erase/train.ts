@@ -7,7 +7,7 @@ import { elementCount } from '../tensor/shape.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { initialGuardState, judge, type GuardState } from './collapse-guard.ts';
+import { initialGuardState, judge, type GuardState, type Verdict } from './collapse-guard.ts';
 import { BatchSource, type Dataset } from './dataset.ts';
 import { eraseDiffStep, type EraseDiff, type RetainBatch, type StepReport } from './erasediff.ts';
 import type { EraseJob } from './job.ts';
@@ -38,7 +38,7 @@ const healthChecks = 10;
 const validationBatches = 4;
 
 const risenLoss = "the loss on kept prompts rose far above the original's";
-const ruinedPictures = 'the pictures of kept prompts became flat or all alike';
+const ruinedPictures = 'the pictures of kept prompts became flat, glaring or all alike';
 
 export interface Training {
   readonly checkpoint: Checkpoint;
@@ -131,13 +131,14 @@ class TrainingLoop {
   async run(): Promise<{ parameters: TensorSet; steps: number }> {
     const { job, io } = this.training;
     const { settings } = job;
-    if (this.step === 0 && this.guard.baseline === null) await this.checkHealth();
     for (;;) {
       if (io.signal.aborted) {
         await this.save();
         io.signal.throwIfAborted();
       }
+      // Pictures first: what they speak against is not kept as good.
       if ((await this.preview()) === 'ruined') return this.fallBack(ruinedPictures);
+      if ((await this.checkHealth()) === 'collapsed') return this.fallBack(risenLoss);
       if (this.step === settings.steps) {
         return { parameters: this.algorithm.parameters, steps: this.step };
       }
@@ -146,9 +147,6 @@ class TrainingLoop {
       this.step += 1;
       this.stepSeconds.push((performance.now() - started) / 1000);
       this.report(report);
-      const interval = Math.max(1, Math.round(settings.steps / healthChecks));
-      const isCheckDue = this.step % interval === 0 || this.step === settings.steps;
-      if (isCheckDue && (await this.checkHealth()) === 'collapsed') return this.fallBack(risenLoss);
       // Whatever happens once the training is done, it is not done again.
       if (this.step === settings.steps || this.isSaveDue()) await this.save();
     }
@@ -244,9 +242,15 @@ class TrainingLoop {
     });
   }
 
-  /** Measures the loss on kept pictures and remembers the parameters while it is good. */
-  private async checkHealth() {
-    const { unet, stateFolder } = this.training;
+  /**
+   * Where it is due, measures the loss on kept pictures and remembers the parameters while it is
+   * good.
+   */
+  private async checkHealth(): Promise<Verdict> {
+    const { unet, stateFolder, job } = this.training;
+    const { steps } = job.settings;
+    const interval = Math.max(1, Math.round(steps / healthChecks));
+    if (this.step % interval !== 0 && this.step !== steps) return 'healthy';
     const { parameters } = this.algorithm;
     let sum = 0;
     for (const index of range(validationBatches)) {
