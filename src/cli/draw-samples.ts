@@ -11,7 +11,7 @@ import type { PixelImage } from '../images/pixels.ts';
 import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import type { CliContext } from './context.ts';
-import { formatDuration } from './format.ts';
+import { formatDuration } from '../format.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 import { printJson, printLine } from './terminal.ts';
 

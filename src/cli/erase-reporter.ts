@@ -4,7 +4,7 @@ import { SingleBar } from 'cli-progress';
 import type { EraseEvent, Phase } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
-import { formatDuration, formatLoss } from './format.ts';
+import { formatDuration, formatLoss } from '../format.ts';
 import { printJson, printLine, type Terminal } from './terminal.ts';
 
 /** Tells a person or a program how a job goes. */

@@ -3,7 +3,7 @@ import { SingleBar } from 'cli-progress';
 import type { Evaluation } from '../erase/evaluation-summary.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
-import { formatDuration } from './format.ts';
+import { formatDuration } from '../format.ts';
 import { printJson, printLine, type Terminal } from './terminal.ts';
 
 type Sample = Pick<SampleEvent, 'file' | 'prompt' | 'which'>;

@@ -4,7 +4,7 @@ import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { bundledDevices, runtimeVersion, unbundledDevices } from '../runtime/backends.ts';
 import { probeDevice, type ProbeResult } from '../runtime/probe-device.ts';
 import { appVersion } from '../version.ts';
-import { formatTable } from './format.ts';
+import { formatTable } from '../format.ts';
 import { formatBytes } from '../format-bytes.ts';
 
 /** What a machine has to train on; plain data for JSON. */

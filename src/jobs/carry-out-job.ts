@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 
 import type { EraseEvent } from '../erase/events.ts';
 import { runJob, stateFolderOf, type RunIo } from '../erase/run.ts';
+import { writeReport } from '../report/write-report.ts';
+import { describeError } from './describe-error.ts';
 import type { JobFolder } from './job-folder.ts';
 
 /**
@@ -23,6 +25,13 @@ export async function carryOutJob(
   };
   tell({ event: 'job', job: job.id, folder: path, output: job.output });
   await runJob(job, path, { onEvent: tell, past, signal });
+  try {
+    await writeReport(path, job, told);
+  } catch (error) {
+    // The model is there: a job does not fail for a page about it.
+    const { message } = describeError(error).event;
+    tell({ event: 'notice', message: `The report could not be written: ${message}` });
+  }
   await rm(stateFolderOf(path), { recursive: true, force: true });
   const seconds = (performance.now() - started) / 1000;
   tell({ event: 'done', output: job.output, job: job.id, seconds });

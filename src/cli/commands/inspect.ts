@@ -7,7 +7,7 @@ import {
 } from '../../checkpoint/inspect.ts';
 import { jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
-import { formatCount, formatTable } from '../format.ts';
+import { formatCount, formatTable } from '../../format.ts';
 import { printJson, printLine } from '../terminal.ts';
 import { formatBytes } from '../../format-bytes.ts';
 

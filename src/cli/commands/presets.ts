@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { loadPresets, presetFolders } from '../../presets/load-presets.ts';
 import { dataOption, jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
-import { formatTable } from '../format.ts';
+import { formatTable } from '../../format.ts';
 import { printJson, printLine } from '../terminal.ts';
 
 interface PresetsOptions {

@@ -1,0 +1,63 @@
+import type { EraseJob } from '../erase/job.ts';
+import type { Role } from '../erase/evaluation-summary.ts';
+import type { SampleEvent } from '../erase/events.ts';
+import { spread } from '../erase/spread.ts';
+import type { JobStory } from './job-story.ts';
+
+/** Pairs of each role and moments of a preview that a report shows: they bound its size. */
+const maxPairs = 12;
+const maxMoments = 8;
+
+/** The same prompt and noise, drawn by the model before and after. */
+export interface Pair {
+  readonly before: SampleEvent;
+  readonly after: SampleEvent;
+}
+
+/** The same prompt and noise over the steps, in their order. */
+export type Strip = readonly SampleEvent[];
+
+/** The pictures that a report shows. */
+export interface ReportPictures {
+  readonly pairs: Readonly<Record<Role, readonly Pair[]>>;
+  readonly strips: readonly Strip[];
+}
+
+/** Chooses among a job's pictures: pairs of its evaluation, or else of its previews. */
+export function choosePictures({ settings }: EraseJob, { samples }: JobStory): ReportPictures {
+  const groups = [...groupBySubject(samples).values()];
+  // Previews have the job's own seed, the evaluation later ones.
+  const isPreview = ([first]: Strip) => first?.seed === settings.seed;
+  const previews = groups.filter(isPreview);
+  const evaluated = groups.filter((group) => !isPreview(group));
+  const shown = evaluated.length > 0 ? evaluated : previews;
+  const pairsOf = (role: Role) =>
+    spread(shown.filter(([first]) => first?.role === role).flatMap(pairOf), maxPairs).map(
+      ({ item }) => item,
+    );
+  return {
+    pairs: { forget: pairsOf('forget'), retain: pairsOf('retain') },
+    strips: previews.filter((group) => group.length > 2).map(chooseMoments),
+  };
+}
+
+function groupBySubject(samples: readonly SampleEvent[]): Map<string, SampleEvent[]> {
+  const groups = new Map<string, SampleEvent[]>();
+  for (const sample of samples) {
+    const subject = JSON.stringify([sample.role, sample.prompt, sample.seed]);
+    groups.set(subject, [...(groups.get(subject) ?? []), sample]);
+  }
+  return groups;
+}
+
+function pairOf(group: Strip): Pair[] {
+  const before = group.find(({ which }) => which === 'before');
+  const after = group.findLast(({ which }) => which === 'after');
+  return before && after ? [{ before, after }] : [];
+}
+
+/** The first and the last, and what lies evenly between them. */
+function chooseMoments(group: Strip): Strip {
+  const last = group.slice(-1);
+  return [...spread(group.slice(0, -1), maxMoments - 1).map(({ item }) => item), ...last];
+}

@@ -1,0 +1,287 @@
+import type { Role } from '../erase/evaluation-summary.ts';
+import type { SampleEvent } from '../erase/events.ts';
+import type { EraseJob } from '../erase/job.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { drawChart } from './chart.ts';
+import { describeSettings, trainSetTitles } from './describe-settings.ts';
+import { explainEvaluation } from './explain-evaluation.ts';
+import type { JobStory, ProgressEvent } from './job-story.ts';
+import { html, Markup } from './markup.ts';
+import type { Pair, ReportPictures, Strip } from './report-content.ts';
+import { reportStyle } from './report-style.ts';
+
+/** Prompts that are listed one by one; a list of thousands tells nobody anything. */
+const maxListed = 200;
+
+/** A model's file as a report names it. */
+export interface ReportedModel {
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface ReportContent {
+  readonly job: EraseJob;
+  readonly story: JobStory;
+  /** What was erased, in few words. */
+  readonly concept: string;
+  readonly original: ReportedModel;
+  readonly result: ReportedModel;
+  /** Outer steps that made the result. */
+  readonly steps: number;
+  readonly finishedAt: Date;
+  readonly pictures: ReportPictures;
+  /** Each shown picture as an address that holds it, by file. */
+  readonly embedded: ReadonlyMap<string, string>;
+}
+
+/** A whole job as one page of HTML that needs nothing else: no script, no request. */
+export function renderReport(content: ReportContent): string {
+  const { job, story, concept } = content;
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta
+        http-equiv="Content-Security-Policy"
+        content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+      />
+      <title>Without ${concept}: report</title>
+      <style>
+        ${new Markup(reportStyle)}
+      </style>
+    </head>
+    <body>
+      <main class="${job.settings.size <= 128 ? 'pixels' : ''}">
+        ${renderHead(content)} ${renderFigures(content)}
+        ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
+        ${renderPairs(content)} ${renderStrips(content)} ${renderTraining(content)}
+        ${renderPrompts(job)} ${renderSettings(content)} ${renderFiles(content)}
+        <footer>
+          Made by Erase Concept ${job.appVersion} on ${formatDate(content.finishedAt)}. Everything
+          in this file is in it: it loads nothing and sends nothing.
+        </footer>
+      </main>
+    </body>
+  </html>`;
+  return `<!doctype html>\n${page.text}\n`;
+}
+
+function renderHead({ job, concept, original, steps }: ReportContent): Markup {
+  return html`<p class="kicker">Erase Concept · report</p>
+    <h1>Without “<bdi>${concept}</bdi>”</h1>
+    <p class="lead">
+      The model <bdi>${original.name}</bdi> was trained for ${steps}
+      ${steps === 1 ? 'step' : 'steps'} to forget what ${count(job.forget.length, 'prompt')} drew
+      and to go on drawing ${count(job.retain.length, 'other')} as before. What changed is
+      ${trainSetTitles[job.settings.train]}; the original file is as it was.
+    </p>`;
+}
+
+function renderFigures({ story: { evaluation } }: ReportContent): Markup {
+  if (!evaluation) {
+    return html`<p class="callout">
+      Nothing was measured: this job asked for no evaluation. The pictures below show what changed;
+      the command <code>erase-concept evaluate</code> measures it.
+    </p>`;
+  }
+  const { figures, caution } = explainEvaluation(evaluation);
+  const [forgotten, kept, changed] = figures;
+  const shown = [
+    { ...forgotten, role: 'forget' },
+    { ...kept, role: 'retain' },
+    { ...changed, role: '' },
+  ];
+  return html`<ul class="figures">
+      ${shown.map(
+        ({ role, name, before, after, meaning }) =>
+          html`<li class="${role}">
+            <span>${name}</span>
+            <strong>${before === null ? null : html`<small>${before} →</small> `}${after}</strong>
+            <span>${meaning}</span>
+          </li>`,
+      )}
+    </ul>
+    ${caution === null ? null : html`<p class="callout">${caution}</p>`}
+    <h3>What these figures mean, and what they do not</h3>
+    <p class="note">
+      Both models drew the same prompts from the same noise. The original model then judged every
+      picture: which of several prompts explains it best? A picture shows the concept if its own
+      prompt is clearly ahead of the prompt that it was steered to and of similar kept ones.
+    </p>
+    <p class="note">
+      So no outside judge was asked, and only prompts of this list were drawn:
+      ${count(evaluation.forget.pictures, 'picture')} of forgotten prompts (each is
+      ${share(evaluation.forget.pictures)}) and ${evaluation.retain.pictures} of kept ones. Other
+      words for the concept, a picture to start from, or further training may still bring it back.
+    </p>`;
+}
+
+function share(pictures: number): string {
+  return `${(100 / pictures).toFixed(pictures > 20 ? 1 : 0)} % of the figure`;
+}
+
+const roleTitles: Readonly<Record<Role, string>> = { forget: 'Forgotten', retain: 'Kept' };
+
+function renderPairs({ pictures: { pairs }, embedded }: ReportContent): Markup {
+  if (pairs.forget.length + pairs.retain.length === 0) return html``;
+  const picture = ({ file, prompt, which }: SampleEvent) =>
+    html`<div>${image(embedded.get(file), `${which}: ${prompt}`)}<span>${which}</span></div>`;
+  const pair = ({ before, after }: Pair) =>
+    html`<figure class="pair">
+      <div>${picture(before)}${picture(after)}</div>
+      <figcaption><bdi>${before.prompt}</bdi></figcaption>
+    </figure>`;
+  return html`<h2>Before and after</h2>
+    <p class="note">The same prompt and the same noise, drawn by both models.</p>
+    ${(['forget', 'retain'] as const).map((role) =>
+      pairs[role].length === 0
+        ? null
+        : html`<h3>${roleTitles[role]}</h3>
+            <div class="pairs">${pairs[role].map(pair)}</div>`,
+    )}`;
+}
+
+function renderStrips({ pictures: { strips }, embedded }: ReportContent): Markup {
+  const [first] = strips;
+  if (!first) return html``;
+  const title = ({ which, step }: SampleEvent) => (which === 'during' ? `step ${step}` : which);
+  const row = (strip: Strip) =>
+    html`<tr>
+      <th scope="row">
+        <span class="role ${strip[0]?.role ?? ''}">${roleTitles[strip[0]?.role ?? 'forget']}</span>
+        <bdi>${strip[0]?.prompt ?? ''}</bdi>
+      </th>
+      ${strip.map((sample) => html`<td>${image(embedded.get(sample.file), `${title(sample)}: ${sample.prompt}`)}</td>`)}
+    </tr>`;
+  return html`<h2>While it trained</h2>
+    <p class="note">The same pictures again and again, drawn in a few steps.</p>
+    <div class="scroll">
+      <table class="strips">
+        <thead>
+          <tr>
+            <th></th>
+            ${first.map((sample) => html`<th scope="col">${title(sample)}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${strips.map(row)}
+        </tbody>
+      </table>
+    </div>`;
+}
+
+function image(address: string | undefined, description: string): Markup {
+  return address === undefined
+    ? html`<span>missing</span>`
+    : html`<img src="${address}" alt="${description}" />`;
+}
+
+function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
+  const last = progress.at(-1);
+  if (!last) return html``;
+  const line = (value: (point: ProgressEvent) => number) =>
+    progress.map((point) => ({ x: point.step, y: value(point) }));
+  return html`<h2>Training</h2>
+    <p class="note">
+      The forget loss is how far predictions under forgotten prompts are from where they are steered
+      to; the retain loss how far those under kept prompts are from what they should stay. λ weighs
+      forgetting against keeping.
+      ${runs > 1 ? `The job was resumed ${runs === 2 ? 'once' : `${runs - 1} times`}. ` : ''}A step
+      took ${last.secondsPerStep.toFixed(2)} s.
+    </p>
+    ${drawChart({
+      title: 'Loss over the steps',
+      isLogarithmic: true,
+      height: 220,
+      series: [
+        { name: 'forget', className: 'forget', points: line(({ forgetLoss }) => forgetLoss) },
+        { name: 'retain', className: 'retain', points: line(({ retainLoss }) => retainLoss) },
+      ],
+    })}
+    ${drawChart({
+      title: 'λ over the steps',
+      isLogarithmic: false,
+      height: 120,
+      series: [{ name: 'λ', className: 'lambda', points: line(({ lambda }) => lambda) }],
+    })}`;
+}
+
+function renderPrompts({ forget, retain, forgetImages, retainImages }: EraseJob): Markup {
+  const rest = (all: readonly unknown[]) =>
+    all.length > maxListed ? html`<p class="note">and ${all.length - maxListed} more</p>` : null;
+  return html`<h2>What was forgotten and what was kept</h2>
+    <p class="note">
+      ${forgetImages === null ? 'The pictures to forget were drawn by the model itself.' : 'The pictures to forget were given.'}
+      ${retainImages === null ? 'Those to keep were drawn by the model itself.' : 'Those to keep were given.'}
+    </p>
+    <table class="rows">
+      <thead>
+        <tr>
+          <th scope="col">Forgotten prompt</th>
+          <th scope="col">steered to</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${forget.slice(0, maxListed).map(
+          ({ prompt, anchor }) =>
+            html`<tr>
+              <td><bdi>${prompt}</bdi></td>
+              <td><bdi>${anchor}</bdi></td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+    ${rest(forget)}
+    <h3>Kept prompts</h3>
+    <ul class="columns">
+      ${retain.slice(0, maxListed).map((prompt) => html`<li><bdi>${prompt}</bdi></li>`)}
+    </ul>
+    ${rest(retain)}`;
+}
+
+function renderSettings({ job, steps }: ReportContent): Markup {
+  const rows = [
+    ...describeSettings(job.settings),
+    ['Preset', job.preset ?? 'none'],
+    ['Device', job.device === 'cpu' ? `CPU, ${job.threads} threads` : job.device],
+    ...(steps === job.settings.steps ? [] : [['Steps of the result', String(steps)]]),
+  ] as const;
+  return html`<h2>Settings</h2>
+    <dl>
+      ${rows.map(
+        ([name = '', value = '']) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>`;
+}
+
+function renderFiles({ job, original, result, finishedAt }: ReportContent): Markup {
+  const model = ({ name, sha256, bytes }: ReportedModel) =>
+    html`<dd><bdi>${name}</bdi>, ${formatBytes(bytes)}<br /><code>SHA-256 ${sha256}</code></dd>`;
+  return html`<h2>Files</h2>
+    <dl>
+      <dt>Original</dt>
+      ${model(original)}
+      <dt>Scrubbed</dt>
+      ${model(result)}
+      <dt>Job</dt>
+      <dd>${job.id}</dd>
+      <dt>Asked for</dt>
+      <dd>${formatDate(new Date(job.createdAt))}</dd>
+      <dt>Done</dt>
+      <dd>${formatDate(finishedAt)}</dd>
+      <dt>Version</dt>
+      <dd>Erase Concept ${job.appVersion}</dd>
+    </dl>`;
+}
+
+function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`;
+}
+
+/** `2026-11-24 04:15 UTC`: the same for everyone who reads it. */
+function formatDate(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
