@@ -29,7 +29,7 @@ export async function makeTinyJob(
     retain: ['a red heart in the style of Strivo', 'a blue moon'],
     retainImages: null,
     settings: {
-      ...defaultSettings('xattn', 64),
+      ...defaultSettings({ train: 'xattn', size: 64, modelChannels: 320 }),
       learningRate: 3e-5,
       batch: 2,
       steps: 4,
