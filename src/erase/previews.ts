@@ -49,12 +49,11 @@ export class Previews {
     return sampleEvery > 0 && (step % sampleEvery === 0 || step === steps);
   }
 
-  /** How long those that are due after that step will take. */
+  /** How long those that are due at that step and later will take. */
   secondsLeft(step: number): number {
     const { sampleEvery, steps } = this.tools.job.settings;
-    if (sampleEvery === 0 || step >= steps) return 0;
-    const count = Math.ceil(steps / sampleEvery) - Math.floor(step / sampleEvery);
-    return this.seconds * count;
+    if (sampleEvery === 0) return 0;
+    return this.seconds * (Math.ceil(steps / sampleEvery) - Math.floor((step - 1) / sampleEvery));
   }
 
   /**
@@ -112,6 +111,7 @@ export class Previews {
       { signal },
     );
     const { device, threads } = job;
+    // Not kept: at SD 1.5's size it takes 2 s to open and up to 1.4 GB while it decodes 512 × 512.
     const dimensions = { width: size, height: size };
     const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
     try {

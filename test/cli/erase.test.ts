@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { parseEvents, type RunningCli, runCli, startCli } from '../helpers/run-cli.ts';
 import { copyTinySd, png, writeFolder } from './bad-input-files.ts';
@@ -75,6 +76,50 @@ it('--json prints the events of the job and nothing else', async () => {
   expect(again.status).toBe(3);
   expect(parseEvents(again.stdout)).toMatchObject([{ event: 'error', code: 'job.wrong-state' }]);
 });
+
+it('--sample-every and --evaluate show what a run does, and the report keeps it', async () => {
+  const args = [
+    ...erase(2),
+    '--forget',
+    'a red heart',
+    '--concept',
+    'shown',
+    '--sample-every',
+    '1',
+  ];
+  const { status, stdout, stderr } = await runCli(
+    [...args, '--evaluate', '--json'],
+    folder,
+    240_000,
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const events = parseEvents(stdout);
+  expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save', 'evaluate']);
+  const samples = events.filter(({ event }) => event === 'sample');
+  const job = jobOf('shown');
+  const names = samples.map(({ which, step, role, seed, file, prompt }) => {
+    expect(prompt).toMatch(/^a red heart$|^a star$/);
+    const name = path.basename(String(file));
+    expect(file).toBe(path.join(job, 'samples', name));
+    expect(name).toMatch(
+      new RegExp(`^${String(which)}-${String(step)}-${String(role)}-\\d-${String(seed)}\\.png$`),
+    );
+    return name;
+  });
+  // Three moments of a preview, two of the evaluation, of one prompt to forget and one to keep.
+  expect(new Set(names).size).toBe(5 * 2);
+  expect(readdirSync(path.join(job, 'samples')).sort()).toEqual([...names].sort());
+  expect(events.at(-2)).toMatchObject({
+    event: 'evaluation',
+    evaluation: { forget: { pictures: 1 }, retain: { pictures: 1 } },
+  });
+
+  const report = readFileSync(path.join(job, 'report.html'), 'utf8');
+  expect(report.match(/<img src="data:image\/webp;base64,/g)).toHaveLength(2 * 2 + 2 * 3);
+  expect(report).toContain(await hashCheckpoint(resultOf('shown')));
+  expect(report).toContain(await hashCheckpoint(path.join(folder, 'tiny-sd.safetensors')));
+  expect(readdirSync(job).sort()).toEqual(['events.ndjson', 'job.yaml', 'report.html', 'samples']);
+}, 300_000);
 
 it('prints plain lines where standard output is no terminal, and reads captions', async () => {
   writeFolder(path.join(folder, 'hearts'), {

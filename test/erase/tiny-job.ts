@@ -7,7 +7,7 @@ import type { EraseEvent } from '../../src/erase/events.ts';
 import type { EraseJob, EraseSettings } from '../../src/erase/job.ts';
 import { runJob } from '../../src/erase/run.ts';
 
-export const tinyModel = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
+const tinyModel = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 
 /** A job of the tiny model that takes a few seconds, its result in the given folder. */
 export async function makeTinyJob(

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 
 const bin = path.resolve(import.meta.dirname, '../../src/bin.mjs');
-/** A command that hangs must fail its test, not stop the others. */
+/** A command that hangs must fail its test, not stop the others; most take a second. */
 const LIMIT_MS = 50_000;
 
 /** How a command ended and what it printed. */
@@ -28,7 +28,11 @@ export interface RunningCli {
  */
 export function startCli(
   args: readonly string[],
-  { folder, wrapper = [] }: { folder: string; wrapper?: readonly string[] },
+  {
+    folder,
+    wrapper = [],
+    limitMs = LIMIT_MS,
+  }: { folder: string; wrapper?: readonly string[]; limitMs?: number },
 ): RunningCli {
   const [program = '', ...rest] = [...wrapper, process.execPath, bin, ...args];
   const child = spawn(program, rest, {
@@ -37,7 +41,7 @@ export function startCli(
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, which a test can interrupt as a terminal does.
     detached: true,
-    timeout: LIMIT_MS,
+    timeout: limitMs,
     killSignal: 'SIGKILL',
   });
   let stdout = '';
@@ -69,8 +73,12 @@ export function startCli(
 }
 
 /** Runs the program to its end. */
-export function runCli(args: readonly string[], folder: string): Promise<CliResult> {
-  return startCli(args, { folder }).ended;
+export function runCli(
+  args: readonly string[],
+  folder: string,
+  limitMs?: number,
+): Promise<CliResult> {
+  return startCli(args, { folder, ...(limitMs !== undefined && { limitMs }) }).ended;
 }
 
 /** The objects of `--json`; throws unless standard output is such lines and nothing else. */

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { settingsSchema } from '../../src/erase/job.ts';
 import { createJobFolder, openJobFolder } from '../../src/jobs/job-folder.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';
@@ -49,6 +50,18 @@ describe('openJobFolder', () => {
       code: 'job.not-found',
       message: expect.stringContaining('no-such-job') as string,
     });
+  });
+
+  it('reads a job of a version that knew no evaluation, which has none', async () => {
+    const data = makeTemporaryFolder();
+    const { job, path } = await createJobFolder(data, 'x', exampleJob);
+    const text = readFileSync(join(path, 'job.yaml'), 'utf8');
+    const older = text.replace(/^ *evaluationPictures: 0\n/m, '');
+    expect(older).not.toBe(text);
+    writeFileSync(join(path, 'job.yaml'), older);
+    expect((await openJobFolder(data, job.id)).job).toEqual(job);
+    // What is asked for in part stays partial: the defaults are those of the model and the preset.
+    expect(settingsSchema.partial().parse({ steps: 3 })).toEqual({ steps: 3 });
   });
 
   it.each([

@@ -16,7 +16,7 @@ const request = [
   ...['--forget', 'a heart in the style of Pontilla', 'a star in the style of Pontilla'],
   ...['--retain', 'a star', 'a moon', '--steps', '30', '--inner-steps', '1', '--batch', '2'],
   ...['--generated-forget', '6', '--generated-retain', '6', '--generation-steps', '4'],
-  ...['--save-every', '2'],
+  ...['--save-every', '2', '--sample-every', '15'],
 ];
 
 describe('a run that is killed', () => {
@@ -51,6 +51,7 @@ describe('a run that is killed', () => {
       expect(hashOf(path.join(disturbed, 'result.safetensors'))).toBe(
         hashOf(path.join(undisturbed, 'result.safetensors')),
       );
+      expect(samplesIn(disturbed)).toEqual(samplesIn(undisturbed));
       // Nothing half written is left behind.
       expect(readdirSync(disturbed).sort()).toEqual(readdirSync(undisturbed).sort());
     }
@@ -101,6 +102,17 @@ function progressIn(folder: string): number {
   if (!job) return 0;
   const events = path.join(folder, 'jobs', job, 'events.ndjson');
   return readFileSync(events, 'utf8').split('"event":"progress"').length - 1;
+}
+
+/** The pictures of a job as they were told, each with its bytes' hash. */
+function samplesIn(folder: string): [string, string][] {
+  const job = path.join(folder, 'jobs', jobIn(folder) ?? '');
+  const lines = readFileSync(path.join(job, 'events.ndjson'), 'utf8').split('\n');
+  const files = lines
+    .filter((line) => line.includes('"event":"sample"'))
+    .map((line) => path.basename((JSON.parse(line) as { file: string }).file));
+  expect(readdirSync(path.join(job, 'samples')).sort()).toEqual([...files].sort());
+  return files.sort().map((file) => [file, hashOf(path.join(job, 'samples', file))]);
 }
 
 function hashOf(file: string): string {

@@ -104,7 +104,7 @@ function elementsOf(page: string): string[] {
   const body = page.replace(/^<!doctype html>\n/, '').replace(/<style>[^<]*<\/style>/, '');
   const rest = body.replace(
     /<(\/?)([a-z][a-z0-9]*)((?:\s+[a-zA-Z-]+="[^"<>]*")*)\s*(\/?)>/g,
-    (_, slash: string, name: string, attributes: string, selfClosing: string) => {
+    (_, ...[slash = '', name = '', attributes = '', selfClosing = '']: string[]) => {
       if (slash !== '') {
         if (open.pop() !== name) throw new Error(`</${name}> closes another element`);
       } else {
