@@ -28,6 +28,13 @@ const maxKeptOriginalBytes = 2 ** 30;
 /** Health is checked about this often in a run, on this many batches. */
 const healthChecks = 10;
 const validationBatches = 4;
+/** Predictions of a run's health checks, the first one included. */
+export const healthCheckPredictions = (healthChecks + 1) * validationBatches;
+
+/** Whether the original's trained parameters, of so many bytes, stay in memory beside θ. */
+export function keepsOriginal(parameterBytes: number): boolean {
+  return parameterBytes <= maxKeptOriginalBytes;
+}
 
 export interface Training {
   readonly checkpoint: Checkpoint;
@@ -106,7 +113,7 @@ class TrainingLoop {
       },
     };
     const names = parameters.map(({ name }) => name);
-    const isKept = byteLength(parameters) <= maxKeptOriginalBytes;
+    const isKept = keepsOriginal(byteLength(parameters));
     const original =
       settings.retainTarget === 'original' && isKept
         ? await readParameters(checkpoint, names)
