@@ -28,8 +28,10 @@ const maxKeptOriginalBytes = 2 ** 30;
 /** Health is checked about this often in a run, on this many batches. */
 const healthChecks = 10;
 const validationBatches = 4;
-/** Predictions of a run's health checks, the first one included. */
-export const healthCheckPredictions = (healthChecks + 1) * validationBatches;
+/** Predictions of a run's health checks, with the one before the first step. */
+export function healthCheckPredictions(steps: number): number {
+  return (Math.min(steps, healthChecks) + 1) * validationBatches;
+}
 
 /** Whether the original's trained parameters, of so many bytes, stay in memory beside θ. */
 export function keepsOriginal(parameterBytes: number): boolean {

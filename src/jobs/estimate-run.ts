@@ -30,18 +30,13 @@ export interface RunQuestion {
 export interface RunAnswer {
   /** Of each variant, or of the first one only where it fits. */
   readonly costs: readonly RunCost[];
-  /** Multiplications with an addition a second of the first one's steps. */
+  /** Work a second, as `RunCost` counts it, in the first one's steps. */
   readonly rate: number;
   readonly basis: 'measured' | 'scaled';
 }
 
 /** A step that is likely to take no longer than this is tried. */
 const MAX_TRIAL_SECONDS = 3;
-/**
- * The speed of whole steps, of the speed of a convolution alone: attention, norms and the update
- * are slower. Measured: 0.22 to 0.3 with SD 1.5 at 64 pixels and with tiny-sd, on two busy cores.
- */
-const STEP_EFFICIENCY = 0.3;
 
 /**
  * The costs of a run's variants and this machine's speed: measured before, by a real run or a trial;
@@ -79,7 +74,7 @@ async function probeRate(device: Device): Promise<number> {
   const probe = await probeDevice(device);
   // A device that does not work is told of when the job is prepared.
   const milliseconds = probe.works ? probe.milliseconds : 1000;
-  return (STEP_EFFICIENCY * PROBE_MULTIPLY_ADDS) / (milliseconds / 1000);
+  return PROBE_MULTIPLY_ADDS / (milliseconds / 1000);
 }
 
 /** Runs a prediction and a gradient as a step does; the second of two, as the first one prepares. */

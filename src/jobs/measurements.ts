@@ -14,7 +14,7 @@ const measurementSchema = z.strictObject({
   key: z.string(),
   device: z.string(),
   runtime: z.string(),
-  /** Multiplications with an addition a second, over whole training steps. */
+  /** Work a second, as `RunCost` counts it. */
   rate: z.number().positive(),
 });
 export type Measurement = z.infer<typeof measurementSchema>;
