@@ -1,4 +1,5 @@
-import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isRunning } from '../processes/process-identity.ts';
@@ -69,5 +70,18 @@ export async function syncFolder(folder: string): Promise<void> {
     }
   } catch {
     // Windows cannot open folders; it writes names through by itself.
+  }
+}
+
+/** Writes a small file anew: whoever reads it finds the content before or this one, whole. */
+export async function replaceFile(filePath: string, content: string | Uint8Array): Promise<void> {
+  // Two writes of this process may overlap.
+  const temporaryPath = temporaryPathOf(`${filePath}.${randomUUID()}`);
+  try {
+    await writeFile(temporaryPath, content, { flag: 'wx', flush: true });
+    await rename(temporaryPath, filePath);
+    await syncFolder(path.dirname(filePath));
+  } finally {
+    await rm(temporaryPath, { force: true });
   }
 }
