@@ -5,7 +5,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
 import { publishFile, syncFolder, temporaryPathOf } from '../checkpoint/atomic-file.ts';
-import { slugify } from '../checkpoint/output-path.ts';
+import { asciiSlug } from '../checkpoint/output-path.ts';
 import type { EraseEvent } from '../erase/events.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
@@ -83,7 +83,8 @@ export async function createJobFolder(
   try {
     await mkdir(jobsFolder, { recursive: true });
     const { version, ...rest } = request;
-    const id = await claimId(jobsFolder, `${timeStamp(request.createdAt)}-${asciiSlug(concept)}`);
+    const slug = asciiSlug(concept, MAX_SLUG_CHARACTERS) || 'concept';
+    const id = await claimId(jobsFolder, `${timeStamp(request.createdAt)}-${slug}`);
     const job: EraseJob = { version, id, ...rest };
     const folder = path.join(jobsFolder, id);
     try {
@@ -177,17 +178,6 @@ async function claimId(jobsFolder: string, wanted: string): Promise<string> {
 function timeStamp(isoTime: string): string {
   const [date = '', time = ''] = isoTime.split('T');
   return `${date.replaceAll('-', '')}-${time.slice(0, 5).replace(':', '')}`;
-}
-
-/** Ids are typed and stand in addresses: letters without marks, digits and hyphens only. */
-function asciiSlug(concept: string): string {
-  const ascii = slugify(concept)
-    .normalize('NFKD')
-    .replace(/\p{Mark}/gu, '')
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, MAX_SLUG_CHARACTERS)
-    .replace(/^-+|-+$/g, '');
-  return ascii || 'concept';
 }
 
 function isMissing(error: unknown): boolean {

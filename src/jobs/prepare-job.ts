@@ -104,10 +104,20 @@ export async function prepareJob(
 const requestSchema = jobSchema.omit({ id: true });
 
 async function loadPreset(
-  { preset: name, variables }: EraseRequest,
+  { preset: name, variables, forgetImages }: EraseRequest,
   { presetFolders }: PrepareEnvironment,
 ): Promise<Preset | undefined> {
-  if (name !== undefined) return fillPreset(await findPreset(presetFolders, name), variables);
+  if (name !== undefined) {
+    const preset = await findPreset(presetFolders, name);
+    if (preset.images?.use === 'required' && forgetImages === undefined) {
+      const { label, reason } = preset.images;
+      throw new AppError(
+        'image.none',
+        `preset "${name}" needs pictures (${label}): ${reason} Give their folder with --forget-images.`,
+      );
+    }
+    return fillPreset(preset, variables);
+  }
   const [variable] = Object.keys(variables);
   if (variable === undefined) return undefined;
   throw new AppError(
@@ -117,7 +127,7 @@ async function loadPreset(
 }
 
 /** What the person says goes before the preset's settings, those before the defaults. */
-function prepareSettings(
+export function prepareSettings(
   checkpoint: Checkpoint,
   request: EraseRequest,
   preset: Preset | undefined,
@@ -154,7 +164,7 @@ async function requireDisk(
  * A run's state in float32: the parameters and the optimizer's moments, and beside them the next
  * state until it is whole; and the parameters that were last found in good health.
  */
-function stateBytes(parameters: number, { optimizer }: EraseSettings): number {
+export function stateBytes(parameters: number, { optimizer }: EraseSettings): number {
   const moments = optimizer.kind === 'sgd' ? 1 : 2;
   return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * (1 + moments) + 1);
 }

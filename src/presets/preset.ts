@@ -1,12 +1,38 @@
-import { parse } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 
+import { fillTemplate } from '../erase/fill-template.ts';
 import { settingsSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
+import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
 
 const text = z.string().trim().min(1);
+/** What stands on one line of a page. */
+const line = text.max(200);
 const prompts = z.array(text).min(1).max(1000);
+
+/** Two lines of a card. */
+const MAX_SUMMARY_CHARACTERS = 90;
+/** A text from outside may be wrong in thousands of places. */
+const MAX_FAULT_CHARACTERS = 500;
+
+/** A preset's name, that of its file without `.yaml`. */
+export const presetNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens')
+  // What Windows takes for a device whatever the ending.
+  .refine((name) => !/^(con|prn|aux|nul|com\d|lpt\d)$/.test(name), 'not a name for a file');
+
+/** The person's own pictures of what is forgotten. */
+const imagesSchema = z.strictObject({
+  /** Whether the erasure can do without. */
+  use: z.enum(['optional', 'required']),
+  /** What to give, as the drop zone asks for it. */
+  label: line,
+  /** Why they are asked for, or what they add. */
+  reason: text,
+});
 
 /** A word in braces stands for a variable: `a painting in the style of {artist}`. */
 const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
@@ -16,10 +42,12 @@ const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
  *
  * `concept`, `forget`, `retain` and `anchor` may hold `{variable}`s that `variables` declares.
  */
-const presetSchema = z.strictObject({
+export const presetSchema = z.strictObject({
   /** What `--preset` takes: the file's name without `.yaml`. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens'),
-  title: text,
+  name: presetNameSchema,
+  title: line,
+  /** What it does, in the few words that a card has room for. */
+  summary: text.max(MAX_SUMMARY_CHARACTERS).optional(),
   /** What it erases and for whom, in a sentence or two. */
   description: text,
   /** The words to take out of a forget prompt for its anchor; they also name the result. */
@@ -28,13 +56,15 @@ const presetSchema = z.strictObject({
   forget: prompts,
   /** The concept's neighbours, which suffer first, and some that are far away. */
   retain: prompts,
+  /** Absent where the model draws the pictures of both sets itself. */
+  images: imagesSchema.optional(),
   /** What all forget prompts are steered to. Default: each without the concept. */
   anchor: text.optional(),
   /** What the person must fill in. */
   variables: z
     .record(
       z.string().regex(/^[a-z][a-zA-Z0-9]*$/),
-      z.strictObject({ description: text, example: text }),
+      z.strictObject({ description: line, example: line }),
     )
     .default({}),
   /** Where this erasure should train otherwise than by default, and why. */
@@ -44,6 +74,13 @@ const presetSchema = z.strictObject({
 });
 export type Preset = z.infer<typeof presetSchema>;
 
+/** A preset before it has a name. */
+export const presetDraftSchema = presetSchema.omit({ name: true });
+export type PresetDraft = z.input<typeof presetDraftSchema>;
+
+/** Ten times the longest that comes with the program. */
+export const MAX_PRESET_BYTES = 64 * 1024;
+
 /**
  * Reads the text of a preset.
  *
@@ -51,7 +88,22 @@ export type Preset = z.infer<typeof presetSchema>;
  * @throws AppError `preset.invalid`
  */
 export function parsePreset(source: string, path: string): Preset {
-  const preset = validate(parseYaml(source, path), path);
+  return validatePreset(parse(source, path), path);
+}
+
+/** The text of a preset's file, which `parsePreset` reads. */
+export function formatPreset(preset: Preset): string {
+  return stringify(preset, { aliasDuplicateObjects: false, lineWidth: 100 });
+}
+
+/**
+ * A value that may be a preset, as one: every field fits, and every variable is declared and used.
+ *
+ * @param path for messages
+ * @throws AppError `preset.invalid`
+ */
+export function validatePreset(value: unknown, path: string): Preset {
+  const preset = validate(value, path);
   const declared = new Set(Object.keys(preset.variables));
   const used = usedVariables(preset);
   for (const name of used) {
@@ -70,17 +122,19 @@ export function parsePreset(source: string, path: string): Preset {
  */
 export function fillPreset(preset: Preset, values: Readonly<Record<string, string>>): Preset {
   const { name, variables } = preset;
-  for (const given of Object.keys(values)) {
-    if (!Object.hasOwn(variables, given)) {
+  for (const key of Object.keys(values)) {
+    if (!Object.hasOwn(variables, key)) {
       const known = Object.keys(variables).join(', ');
       throw new AppError(
         'preset.invalid',
-        `preset "${name}" has no variable "${given}". ${known ? `It has: ${known}.` : 'It has none.'}`,
+        `preset "${name}" has no variable "${key}". ${known ? `It has: ${known}.` : 'It has none.'}`,
       );
     }
   }
+  // Own entries only: a variable may be named as something that every object inherits.
+  const given = new Map(Object.entries(values));
   for (const [variable, { description, example }] of Object.entries(variables)) {
-    if (!values[variable]?.trim()) {
+    if (!given.get(variable)?.trim()) {
       throw new AppError(
         'preset.invalid',
         `preset "${name}" needs ${variable}, ${description}: give it with --set ${variable}="${example}".`,
@@ -88,7 +142,7 @@ export function fillPreset(preset: Preset, values: Readonly<Record<string, strin
     }
   }
   const fill = (template: string) =>
-    template.replace(placeholder, (_, variable: string) => values[variable]?.trim() ?? '');
+    fillTemplate(template, (variable) => given.get(variable)?.trim() ?? '');
   return {
     ...preset,
     ...(preset.concept !== undefined && { concept: fill(preset.concept) }),
@@ -111,10 +165,9 @@ function validate(value: unknown, path: string): Preset {
   throw invalid(path, schemaMessage(result.error));
 }
 
-function parseYaml(source: string, path: string): unknown {
+function parse(source: string, path: string): unknown {
   try {
-    // Aliases are of no use in a preset; the cap stops texts that unfold to gigabytes.
-    return parse(source, { maxAliasCount: 20, logLevel: 'error' });
+    return parseYaml(source);
   } catch (cause) {
     throw invalid(path, cause instanceof Error ? cause.message : 'it cannot be parsed', cause);
   }
@@ -123,7 +176,13 @@ function parseYaml(source: string, path: string): unknown {
 function invalid(path: string, detail: string, cause?: unknown): AppError {
   return new AppError(
     'preset.invalid',
-    `preset "${path}" is not valid: ${detail}. Correct the file, or move it away.`,
+    `preset "${path}" is not valid: ${shorten(detail)}. Correct the file, or move it away.`,
     { cause },
   );
+}
+
+function shorten(detail: string): string {
+  return detail.length > MAX_FAULT_CHARACTERS
+    ? `${detail.slice(0, MAX_FAULT_CHARACTERS)}…`
+    : detail;
 }
