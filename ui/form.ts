@@ -4,6 +4,7 @@ import type {
   Estimate,
   EstimateRequest,
   JobRequest,
+  JobView,
   ModelView,
   PresetView,
   Suggestions,
@@ -93,9 +94,11 @@ export const conceptText = computed(() => form.concept.value ?? presetWords.valu
 export const baseSettings = computed<Settings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
   const train = form.settings.value.train ?? preset.train ?? defaultTrainSet;
-  const defaults = defaultSettings(train, chosenModel.value?.nativeSize ?? 512);
-  return { ...defaults, ...withoutUndefined(preset) };
+  return { ...baseOf(train), ...withoutUndefined(preset) };
 });
+
+const baseOf = (train: Settings['train']) =>
+  defaultSettings(train, chosenModel.value?.nativeSize ?? 512);
 
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
@@ -170,6 +173,30 @@ export function choosePreset(name: string | null): void {
     form.concept.value = null;
     form.settings.value = {};
   });
+}
+
+/** Takes the words and settings of a job; its pictures are no longer here. */
+export function fillFromJob(job: JobView): void {
+  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
+  const [anchor = ''] = anchors;
+  batch(() => {
+    clearForm();
+    form.model.value = job.model;
+    form.forget.value = job.forget.map(({ prompt }) => prompt).join('\n');
+    form.retain.value = job.retain.join('\n');
+    form.anchor.value = anchors.size === 1 ? anchor : null;
+    form.concept.value = job.concept;
+    form.settings.value = job.settings ? changesOf(job.settings) : {};
+  });
+}
+
+/** Those settings that are not as by default. */
+function changesOf(settings: Settings): Partial<Settings> {
+  const base = { ...baseOf(settings.train), train: defaultTrainSet };
+  const changes = Object.entries(settings).filter(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
+  );
+  return Object.fromEntries(changes);
 }
 
 /** Empties the form; the model stays. */

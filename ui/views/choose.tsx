@@ -25,14 +25,16 @@ export function Choose() {
         event.preventDefault();
       }}
     >
-      <header class="title">
-        <h1>What should the model forget?</h1>
-        <p>
-          It learns not to draw it, and to draw everything else as before. The result is a new file;
-          the model itself is never changed.
-        </p>
-      </header>
-      <ModelChoice />
+      <div class="opening">
+        <header class="title">
+          <h1>What should the model forget?</h1>
+          <p>
+            It learns not to draw it, and to draw everything else as before. The result is a new
+            file; the model itself is never changed.
+          </p>
+        </header>
+        <ModelChoice />
+      </div>
       <PresetCards />
       <div class="sets">
         <ForgetSet />

@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks';
 
 import type { JobView } from '../../routes/contract.ts';
 import { api } from '../api.ts';
+import { fillFromJob } from '../form.ts';
 import { chooseAddress, go } from '../state.ts';
 import { Dialog } from './dialog.tsx';
 import { useAction } from './use-action.ts';
@@ -47,6 +48,22 @@ export function CancelButton({ job: { id } }: JobProps) {
 
 export function ResumeButton({ job: { id } }: JobProps) {
   return <ActionButton title="Resume" isPrimary work={() => api.resumeJob(id)} />;
+}
+
+/** Back to the first moment with the words and settings of this job. */
+export function AgainButton({ job }: JobProps) {
+  return (
+    <button
+      type="button"
+      class="button"
+      onClick={() => {
+        fillFromJob(job);
+        go(chooseAddress);
+      }}
+    >
+      Change and start again
+    </button>
+  );
 }
 
 /** Asks first: what is deleted is gone. */

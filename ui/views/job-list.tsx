@@ -18,40 +18,42 @@ export function JobList() {
   const list = jobs.value?.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   return (
     <nav class="side" aria-label="Erasures">
-      <a class="brand" href={chooseAddress}>
-        <svg viewBox="0 0 32 32" aria-hidden="true">
-          <path d="M16 4a12 12 0 0 0 0 24z" />
-          <circle cx="19" cy="7" r="1.8" />
-          <circle cx="19" cy="13" r="1.8" />
-          <circle cx="19" cy="19" r="1.8" />
-          <circle cx="19" cy="25" r="1.8" />
-          <circle cx="23.5" cy="10" r="1.3" />
-          <circle cx="23.5" cy="16" r="1.3" />
-          <circle cx="23.5" cy="22" r="1.3" />
-          <circle cx="27.4" cy="13.4" r="0.8" />
-          <circle cx="27.4" cy="18.6" r="0.8" />
-        </svg>
-        Erase Concept
-      </a>
-      <a
-        class="button"
-        href={chooseAddress}
-        aria-current={openJobId.value === null ? 'page' : undefined}
-      >
-        New erasure
-      </a>
-      {list !== undefined && list.length > 0 && (
-        <details class="jobs" open={matchMedia('(min-width: 900px)').matches}>
-          <summary>
-            Erasures <span class="count">{list.length}</span>
-          </summary>
-          <ul>
-            {list.map((job) => (
-              <JobLink key={job.id} job={job} />
-            ))}
-          </ul>
-        </details>
-      )}
+      <div>
+        <a class="brand" href={chooseAddress}>
+          <svg viewBox="0 0 32 32" aria-hidden="true">
+            <path d="M16 4a12 12 0 0 0 0 24z" />
+            <circle cx="19" cy="7" r="1.8" />
+            <circle cx="19" cy="13" r="1.8" />
+            <circle cx="19" cy="19" r="1.8" />
+            <circle cx="19" cy="25" r="1.8" />
+            <circle cx="23.5" cy="10" r="1.3" />
+            <circle cx="23.5" cy="16" r="1.3" />
+            <circle cx="23.5" cy="22" r="1.3" />
+            <circle cx="27.4" cy="13.4" r="0.8" />
+            <circle cx="27.4" cy="18.6" r="0.8" />
+          </svg>
+          Erase Concept
+        </a>
+        <a
+          class="button"
+          href={chooseAddress}
+          aria-current={openJobId.value === null ? 'page' : undefined}
+        >
+          New erasure
+        </a>
+        {list !== undefined && list.length > 0 && (
+          <details class="jobs" open={matchMedia('(min-width: 900px)').matches}>
+            <summary>
+              Erasures <span class="count">{list.length}</span>
+            </summary>
+            <ul>
+              {list.map((job) => (
+                <JobLink key={job.id} job={job} />
+              ))}
+            </ul>
+          </details>
+        )}
+      </div>
     </nav>
   );
 }

@@ -41,7 +41,7 @@ export function Numbers({ evaluation, concept }: { evaluation: Evaluation; conce
         <h3>Change of what is kept</h3>
         <p class="figure">{retain.change.toFixed(2)}</p>
         {unrelatedChange !== null && (
-          <meter aria-hidden="true" max={unrelatedChange} value={retain.change} />
+          <progress aria-hidden="true" class="bar" max={unrelatedChange} value={retain.change} />
         )}
         <p class="help">
           How far a kept picture moved from the one that the original draws from the same noise: 0
@@ -78,8 +78,8 @@ function Measure({ role, title, before, after, children }: MeasureProps) {
         <span class="unseen">, after </span>
         {formatShare(after)}
       </p>
-      <meter aria-hidden="true" class="was" value={before} />
-      <meter aria-hidden="true" value={after} />
+      <progress aria-hidden="true" class="bar was" value={before} />
+      <progress aria-hidden="true" class="bar" value={after} />
       <p class="help">{children}</p>
     </div>
   );

@@ -57,13 +57,20 @@ function Plot({ title, help, series, points }: PlotProps) {
   ];
   const shown = useRef(data);
   shown.current = data;
+  // The whole way is shown from the start.
+  const steps = useRef(0);
+  steps.current = latest?.steps ?? 0;
 
   useEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(plotOptions(element, series), shown.current, element);
+      plot.current = new uPlot(
+        plotOptions(element, series, () => steps.current),
+        shown.current,
+        element,
+      );
     };
     draw();
     const observer = new ResizeObserver(() =>
@@ -105,10 +112,14 @@ function Plot({ title, help, series, points }: PlotProps) {
   );
 }
 
-const plotHeight = 180;
+const plotHeight = 160;
 
 /** Colours come from the style sheet: the canvas knows no classes. */
-function plotOptions(element: HTMLElement, series: readonly Series[]): uPlot.Options {
+function plotOptions(
+  element: HTMLElement,
+  series: readonly Series[],
+  steps: () => number,
+): uPlot.Options {
   const figure = element.closest('figure');
   const colourOf = (selector: string) => {
     const styled = figure?.querySelector(selector);
@@ -128,7 +139,7 @@ function plotOptions(element: HTMLElement, series: readonly Series[]): uPlot.Opt
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
-      x: { time: false },
+      x: { time: false, range: (_plot, _from, to) => [0, Math.max(to, steps())] },
       y: { range: { min: { pad: 0.1, soft: 0, mode: 2 }, max: { pad: 0.1 } } },
     },
     axes: [

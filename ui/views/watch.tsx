@@ -4,7 +4,7 @@ import type { JobView } from '../../routes/contract.ts';
 import { formatDuration } from '../../src/cli/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { announcement, type WatchedJob } from '../state.ts';
-import { CancelButton, DeleteButton, ResumeButton } from './job-actions.tsx';
+import { AgainButton, CancelButton, DeleteButton, ResumeButton } from './job-actions.tsx';
 import { JobHeader } from './job-header.tsx';
 import { Log } from './log.tsx';
 import { TrainingPlots } from './plots.tsx';
@@ -19,13 +19,15 @@ export function Watch({ job, history }: WatchedJob) {
     <article class="watch">
       <JobHeader job={job} title={isActive ? `Erasing ${job.concept}` : job.concept} />
       {isActive ? <Progress job={job} /> : <Stopped job={job} />}
-      <div class="actions">
-        {isActive && <CancelButton job={job} />}
-        {job.canResume && !isActive && <ResumeButton job={job} />}
-        {!isActive && <DeleteButton job={job} />}
-      </div>
-      {history.progress.length > 0 && <TrainingPlots points={history.progress} />}
+      {!isActive && (
+        <div class="actions">
+          {job.canResume && <ResumeButton job={job} />}
+          <AgainButton job={job} />
+          <DeleteButton job={job} />
+        </div>
+      )}
       <SampleStrip job={job} />
+      {history.progress.length > 0 && <TrainingPlots points={history.progress} />}
       <Log lines={history.log} />
     </article>
   );
@@ -48,7 +50,7 @@ function Stopped({ job: { state, error, canResume, step, steps } }: { job: JobVi
       <p>
         {canResume
           ? 'Resume goes on from the state that was last saved.'
-          : 'Nothing was written. Change what is wrong and start a new erasure.'}
+          : 'Nothing was written. Change what is wrong, and start again.'}
       </p>
     </div>
   );
@@ -72,13 +74,14 @@ function Progress({ job }: { job: JobView }) {
   }, [quarter]);
   if (state === 'queued') {
     return (
-      <div class="notice" role="status">
-        <p>
+      <div class="notice beside">
+        <p role="status">
           <b>Waiting.</b>{' '}
           {queuePosition === null || queuePosition === 0
             ? 'It is next: one erasure trains at a time.'
             : `It begins after ${queuePosition === 1 ? 'one other' : `${queuePosition} others`}: one erasure trains at a time.`}
         </p>
+        <CancelButton job={job} />
       </div>
     );
   }
@@ -86,18 +89,21 @@ function Progress({ job }: { job: JobView }) {
     <section class="progress" aria-label="Progress">
       <PhaseSteps job={job} />
       <progress value={share} aria-label="Training steps" />
-      <p class="facts">
-        <span>
-          step <b>{step}</b> of {steps}
-        </span>
-        {etaSeconds !== null && state === 'training' && (
+      <div class="beside">
+        <p class="facts">
           <span>
-            <b>{formatDuration(etaSeconds)}</b> left
+            step <b>{step}</b> of {steps}
           </span>
-        )}
-        {secondsPerStep !== null && <span>{secondsPerStep.toFixed(2)} s a step</span>}
-        {memoryBytes !== null && <span>{formatBytes(memoryBytes)} memory</span>}
-      </p>
+          {etaSeconds !== null && state === 'training' && (
+            <span>
+              <b>{formatDuration(etaSeconds)}</b> left
+            </span>
+          )}
+          {secondsPerStep !== null && <span>{secondsPerStep.toFixed(2)} s a step</span>}
+          {memoryBytes !== null && <span>{formatBytes(memoryBytes)} memory</span>}
+        </p>
+        <CancelButton job={job} />
+      </div>
     </section>
   );
 }
