@@ -50,8 +50,13 @@ export default defineConfig(
             {
               target: './ui',
               from: './src',
-              except: ['./erase/default-settings.ts', './format-bytes.ts', './cli/format.ts'],
-              message: 'The page takes from src only what is pure: defaults and formats.',
+              except: [
+                './erase/default-settings.ts',
+                './erase/fill-template.ts',
+                './format-bytes.ts',
+                './cli/format.ts',
+              ],
+              message: 'The page takes from src only what is pure and small.',
             },
           ],
         },

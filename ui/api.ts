@@ -72,7 +72,8 @@ export const api = {
   resumeJob: (id: string) => jobAction(id, 'resume'),
   applyJob: (id: string) => jobAction(id, 'apply'),
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
-  deleteJob: (id: string) => request<unknown>('DELETE', `jobs/${encodeURIComponent(id)}`),
+  deleteJob: (id: string, withModel: boolean) =>
+    request<unknown>('DELETE', `jobs/${encodeURIComponent(id)}?model=${withModel}`),
   savePreset: (preset: unknown) => request<unknown>('POST', 'presets', { body: preset }),
   deletePreset: (name: string) => request<unknown>('DELETE', `presets/${encodeURIComponent(name)}`),
 };

@@ -10,6 +10,7 @@ import type {
   Suggestions,
 } from '../routes/contract.ts';
 import { defaultSettings, defaultTrainSet } from '../src/erase/default-settings.ts';
+import { fillTemplate } from '../src/erase/fill-template.ts';
 import { api, type NamedFile } from './api.ts';
 import { messageOf, models, presets } from './state.ts';
 
@@ -63,10 +64,11 @@ export const chosenPreset = computed<PresetView | undefined>(() =>
 const presetWords = computed(() => {
   const preset = chosenPreset.value;
   if (preset === undefined) return null;
+  const values = new Map(Object.entries(form.variables.value));
   const fill = (template: string) =>
-    template.replace(/\{([a-z][a-zA-Z0-9]*)\}/g, (placeholder, variable: string) => {
-      const value = form.variables.value[variable]?.trim();
-      return value === undefined || value === '' ? placeholder : value;
+    fillTemplate(template, (variable) => {
+      const value = values.get(variable)?.trim() ?? '';
+      return value === '' ? `{${variable}}` : value;
     });
   return {
     forget: preset.forget.map(fill),
@@ -108,7 +110,7 @@ export const missing = computed<string | null>(() => {
     if ((form.variables.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
   }
   if (preset?.needsImages === true && form.forgetPictures.value.length === 0) {
-    return `“${preset.title}” needs pictures to forget: drop them below.`;
+    return `“${preset.title}” needs pictures to forget: add them below.`;
   }
   const hasCaption = form.forgetPictures.value.some(({ caption }) => caption.trim() !== '');
   if (toLines(forgetText.value).length === 0 && !hasCaption) {

@@ -69,9 +69,10 @@ export function AgainButton({ job }: JobProps) {
 /** Asks first: what is deleted is gone. */
 export function DeleteButton({ job: { id, concept, result } }: JobProps) {
   const isAsking = useSignal(false);
+  const withModel = useSignal(false);
   const opener = useRef<HTMLButtonElement>(null);
   const remove = useAction(async () => {
-    await api.deleteJob(id);
+    await api.deleteJob(id, withModel.value);
     go(chooseAddress);
   });
   return (
@@ -99,10 +100,17 @@ export function DeleteButton({ job: { id, concept, result } }: JobProps) {
           }}
         >
           <p>Its history, pictures and saved state go.</p>
-          {result && (
-            <p>
-              The model <code>{result.model}</code> stays.
-            </p>
+          {result && !result.isActive && (
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={withModel.value}
+                onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
+              />
+              <span>
+                Delete the model <code>{result.model}</code> too
+              </span>
+            </label>
           )}
         </Dialog>
       )}

@@ -70,7 +70,8 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
         </p>
       )}
       <p class="help">
-        Drop PNG, JPEG or WebP here, <code>NAME.txt</code> files with captions too. {children}
+        {children} Drop PNG, JPEG or WebP here; <code>NAME.txt</code> beside <code>NAME.png</code>{' '}
+        is its caption.
       </p>
     </div>
   );

@@ -31,7 +31,7 @@ export function PresetCards() {
               }}
             >
               <strong>{preset.title}</strong>
-              <span>{preset.description}</span>
+              <span>{preset.summary ?? preset.description}</span>
               {(preset.isOwn || preset.needsImages) && (
                 <small>
                   {preset.isOwn ? 'Yours' : ''}
@@ -71,6 +71,7 @@ function ChosenPreset({ preset }: { preset: PresetView }) {
           />
         </div>
       ))}
+      <p>{preset.description}</p>
       <p>
         <b>What to expect.</b> {preset.expectation}
       </p>

@@ -1,11 +1,20 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
-import { forgetText, form, isRetainSuggested, retainText, suggestions, toLines } from '../form.ts';
+import {
+  chosenPreset,
+  forgetText,
+  form,
+  isRetainSuggested,
+  retainText,
+  suggestions,
+  toLines,
+} from '../form.ts';
 import { PictureDrop } from './picture-drop.tsx';
 
 /** What is to be forgotten: prompts, pictures, or both. */
 export function ForgetSet() {
+  const images = chosenPreset.value?.images;
   return (
     <section class="set forget" aria-labelledby="forget-title">
       <h2 id="forget-title">Forget</h2>
@@ -18,7 +27,9 @@ export function ForgetSet() {
         One a line. Say it in several wordings: what is not asked for in training may survive.
       </PromptLines>
       <PictureDrop title="Pictures to forget" pictures={form.forgetPictures}>
-        With what each shows as its caption. Without any the model draws them itself.
+        {images
+          ? `${images.label}. ${images.reason}`
+          : 'A caption says what each shows. Without pictures the model draws them itself.'}
       </PictureDrop>
     </section>
   );
@@ -57,7 +68,7 @@ export function RetainSet() {
         </div>
       )}
       <PictureDrop title="Pictures to keep" pictures={form.retainPictures}>
-        Of things that must not suffer. Without any the model draws them itself.
+        Of things that must not suffer. Without pictures the model draws them itself.
       </PictureDrop>
     </section>
   );
