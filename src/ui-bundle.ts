@@ -5,13 +5,6 @@ import { build, stop } from 'esbuild';
 
 const folder = fileURLToPath(new URL('../ui/', import.meta.url));
 
-/** One file of the page as it is served. */
-export interface PageFile {
-  /** Its media type. */
-  readonly type: string;
-  readonly body: Buffer;
-}
-
 const mediaTypes: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -22,7 +15,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
  * The page by path: `index.html`, which must not be cached, and the files that it names, whose names
  * change with their content. Takes about a tenth of a second.
  */
-export async function bundleUi(): Promise<Map<string, PageFile>> {
+export async function bundleUi(): Promise<Map<string, { type: string; body: Buffer }>> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
     entryPoints: ['main.tsx', 'style.css', 'icon.svg'],
@@ -41,7 +34,7 @@ export async function bundleUi(): Promise<Map<string, PageFile>> {
   });
   // Its process would stay for as long as the server.
   await stop();
-  const files = new Map<string, PageFile>();
+  const files = new Map<string, { type: string; body: Buffer }>();
   for (const { path: file, contents } of outputFiles) {
     const type = mediaTypes[path.extname(file)] ?? 'application/octet-stream';
     files.set(path.basename(file), { type, body: Buffer.from(contents) });

@@ -4,7 +4,6 @@ import type {
   ErrorBody,
   JobHistory,
   JobView,
-  LogLine,
   ProgressPoint,
   SampleView,
 } from '../routes/contract.ts';
@@ -28,10 +27,9 @@ export function connect(): void {
     if (openJobId.value !== null) watch(openJobId.value);
   });
   socket.on('disconnect', () => (connection.value = 'offline'));
-  socket.on('connect_error', ({ message }) => {
+  socket.on('connect_error', () => {
     // A refusal by the sidecar ends the attempts; without an answer they go on.
-    const isRefused = !socket.active || /token|unauthorized|401/i.test(message);
-    connection.value = isRefused ? 'unauthorized' : 'offline';
+    connection.value = socket.active ? 'offline' : 'unauthorized';
   });
   socket.on('jobs:list', (list) => (jobs.value = list));
   socket.on('job:state', showState);
@@ -43,14 +41,14 @@ export function connect(): void {
   });
   socket.on('job:sample', ({ id, ...sample }) => {
     update(id, ({ job, history }) => ({
-      job: { ...job, samples: appendSample(job.samples, sample) },
+      job: { ...job, samples: withSample(job.samples, sample) },
       history,
     }));
   });
   socket.on('job:log', ({ id, ...line }) => {
     update(id, ({ job, history }) => ({
       job,
-      history: { ...history, log: appendLine(history.log, line) },
+      history: { ...history, log: [...history.log, line] },
     }));
   });
   openJobId.subscribe((id) => {
@@ -127,10 +125,7 @@ function appendPoints(
   return [...kept, ...more];
 }
 
-function appendSample(samples: readonly SampleView[], sample: SampleView): readonly SampleView[] {
+/** A step that is done again after a resume draws its samples again. */
+function withSample(samples: readonly SampleView[], sample: SampleView): readonly SampleView[] {
   return [...samples.filter(({ file }) => file !== sample.file), sample];
-}
-
-function appendLine(log: readonly LogLine[], line: LogLine): readonly LogLine[] {
-  return [...log, line];
 }

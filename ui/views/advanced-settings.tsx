@@ -105,6 +105,9 @@ export function AdvancedSettings() {
           <span class="count">{changes === 1 ? '1 changed' : `${changes} changed`}</span>
         )}
       </summary>
+      {chosenPreset.value?.settings && (
+        <p class="help reason">{chosenPreset.value.settings.reason}</p>
+      )}
       <div class="settings">
         <TrainSetField />
         {training.map((setting) => (

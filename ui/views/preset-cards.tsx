@@ -75,11 +75,6 @@ function ChosenPreset({ preset }: { preset: PresetView }) {
       <p>
         <b>What to expect.</b> {preset.expectation}
       </p>
-      {preset.settings && (
-        <p>
-          <b>Settings.</b> {preset.settings.reason}
-        </p>
-      )}
       {preset.isOwn && (
         <button type="button" class="quiet" disabled={remove.isBusy} onClick={remove.run}>
           Delete this preset
