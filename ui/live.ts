@@ -22,8 +22,9 @@ import {
 /** Keeps the page's state as the sidecar's is, from now on. */
 export function connect(): void {
   socket.on('connect', () => {
+    // While it was away, anything may have changed.
+    if (connection.value === 'offline') void loadChoices();
     connection.value = 'online';
-    void loadChoices();
     if (openJobId.value !== null) watch(openJobId.value);
   });
   socket.on('disconnect', () => (connection.value = 'offline'));

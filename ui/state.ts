@@ -60,17 +60,10 @@ function readRoute(): Route {
   return id === undefined ? { view: 'choose' } : { view: 'job', id: decodeURIComponent(id) };
 }
 
-/** Reads all that can be chosen from. */
+/** Reads all that can be chosen from; what comes first is shown first. */
 export async function loadChoices(): Promise<void> {
   try {
-    const [newModels, newPresets, newDevices] = await Promise.all([
-      api.models(),
-      api.presets(),
-      api.devices(),
-    ]);
-    models.value = newModels;
-    presets.value = newPresets;
-    devices.value = newDevices;
+    await Promise.all([loadModels(), loadPresets(), loadDevices()]);
     loadError.value = null;
   } catch (error) {
     noteError(error);
@@ -78,13 +71,16 @@ export async function loadChoices(): Promise<void> {
   }
 }
 
-/** Reads the models anew: a job made one, or another is active. */
 export async function loadModels(): Promise<void> {
   models.value = await api.models();
 }
 
 export async function loadPresets(): Promise<void> {
   presets.value = await api.presets();
+}
+
+async function loadDevices(): Promise<void> {
+  devices.value = await api.devices();
 }
 
 /** Takes from an error what it says of the connection. */

@@ -1,3 +1,5 @@
+import { computed } from '@preact/signals';
+
 import {
   anchorText,
   chosenModel,
@@ -7,7 +9,7 @@ import {
   suggestions,
   toLines,
 } from '../form.ts';
-import { models } from '../state.ts';
+import { connection, loadError, models } from '../state.ts';
 import { AdvancedSettings } from './advanced-settings.tsx';
 import { ModelChoice } from './model-choice.tsx';
 import { PresetCards } from './preset-cards.tsx';
@@ -16,7 +18,7 @@ import { StartBar } from './start-bar.tsx';
 
 /** The first moment: what is erased, from which model, and what stays. */
 export function Choose() {
-  if (models.value === null) return <p class="loading">Reading models and presets…</p>;
+  if (models.value === null) return isWaiting.value ? <Loading /> : null;
   if (chosenModel.value === undefined) return <NoModels />;
   return (
     <form
@@ -45,6 +47,13 @@ export function Choose() {
       <StartBar />
     </form>
   );
+}
+
+/** Else the banner says what is wrong. */
+const isWaiting = computed(() => loadError.value === null && connection.value !== 'unauthorized');
+
+function Loading() {
+  return <p class="loading">Reading models and presets…</p>;
 }
 
 function NoModels() {

@@ -38,7 +38,7 @@ export function Numbers({ evaluation, concept }: { evaluation: Evaluation; conce
         It should stay where it was.
       </Measure>
       <div class="measure retain">
-        <h3>Change of what is kept</h3>
+        <h2>Change of what is kept</h2>
         <p class="figure">{retain.change.toFixed(2)}</p>
         {unrelatedChange !== null && (
           <progress aria-hidden="true" class="bar" max={unrelatedChange} value={retain.change} />
@@ -66,7 +66,7 @@ interface MeasureProps {
 function Measure({ role, title, before, after, children }: MeasureProps) {
   return (
     <div class={`measure ${role}`}>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <p class="figure">
         <span class="was">
           <span class="unseen">before </span>

@@ -7,7 +7,7 @@ export function SampleStrip({ job: { id, samples } }: { job: JobView }) {
   const columns = [...new Set(samples.map(columnOf))].sort((a, b) => orderOf(a) - orderOf(b));
   const rows = rowsOf(samples);
   return (
-    <section class="samples" aria-labelledby="samples-title">
+    <div class="samples">
       <h2 id="samples-title">Samples from the same noise</h2>
       <div class="scroll" role="region" aria-labelledby="samples-title" tabIndex={0}>
         <table>
@@ -49,7 +49,7 @@ export function SampleStrip({ job: { id, samples } }: { job: JobView }) {
           </tbody>
         </table>
       </div>
-    </section>
+    </div>
   );
 }
 
