@@ -1,3 +1,5 @@
+import { articleFor } from './fill-template.ts';
+
 /** The prompt that is steered to where nothing else is left of a forgotten one. */
 const neutralPrompt = 'a photo';
 
@@ -87,7 +89,7 @@ function removeWords(words: readonly string[], run: readonly string[]): string {
     return trimSeparators(`${before.join(' ')}, ${after.join(' ')}`) || neutralPrompt;
   }
   // What stands before the concept belongs to the noun after it: "a (nude) woman".
-  const kept = isFollowedByNoun(after) ? words.slice(0, start) : before;
+  const kept = isFollowedByNoun(after) ? fitArticle(words.slice(0, start), firstAfter) : before;
   return trimSeparators([...kept, ...after].join(' ')) || neutralPrompt;
 }
 
@@ -98,6 +100,12 @@ function isDangling(word: string): boolean {
 
 function isFollowedByNoun([next = '']: readonly string[]): boolean {
   return /^[\p{Letter}\p{Number}]/u.test(next) && !isFunctionWord(normalize(next));
+}
+
+/** "an (oil) painting": an article at the end must fit the word that now follows it. */
+function fitArticle(words: readonly string[], next: string): string[] {
+  const last = words.at(-1);
+  return last === 'a' || last === 'an' ? [...words.slice(0, -1), articleFor(next)] : [...words];
 }
 
 function isAboutStyle(words: readonly string[]): boolean {

@@ -143,10 +143,20 @@ async function withErasable<T>(
 }
 
 async function loadPreset(
-  { preset: name, variables }: EraseRequest,
+  { preset: name, variables, forgetImages }: EraseRequest,
   presetFolders: readonly string[],
 ): Promise<Preset | undefined> {
-  if (name !== undefined) return fillPreset(await findPreset(presetFolders, name), variables);
+  if (name !== undefined) {
+    const preset = await findPreset(presetFolders, name);
+    if (preset.images?.use === 'required' && forgetImages === undefined) {
+      const { label, reason } = preset.images;
+      throw new AppError(
+        'image.none',
+        `preset "${name}" needs pictures (${label}): ${reason} Give their folder with --forget-images.`,
+      );
+    }
+    return fillPreset(preset, variables);
+  }
   const [variable] = Object.keys(variables);
   if (variable === undefined) return undefined;
   throw new AppError(

@@ -1,12 +1,31 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
+import { fillTemplate } from '../erase/fill-template.ts';
 import { settingsSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
 
 const text = z.string().trim().min(1);
 const prompts = z.array(text).min(1).max(1000);
+
+/** Two lines of a card. */
+const MAX_SUMMARY_CHARACTERS = 90;
+
+/** A preset's name, that of its file without `.yaml`. */
+export const presetNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens');
+
+/** The person's own pictures of what is forgotten. */
+const imagesSchema = z.strictObject({
+  /** Whether the erasure can do without. */
+  use: z.enum(['optional', 'required']),
+  /** What to give, as the drop zone asks for it. */
+  label: text,
+  /** Why they are asked for, or what they add. */
+  reason: text,
+});
 
 /** A word in braces stands for a variable: `a painting in the style of {artist}`. */
 const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
@@ -16,10 +35,12 @@ const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
  *
  * `concept`, `forget`, `retain` and `anchor` may hold `{variable}`s that `variables` declares.
  */
-const presetSchema = z.strictObject({
+export const presetSchema = z.strictObject({
   /** What `--preset` takes: the file's name without `.yaml`. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens'),
+  name: presetNameSchema,
   title: text,
+  /** What it does, in the few words that a card has room for. */
+  summary: text.max(MAX_SUMMARY_CHARACTERS).optional(),
   /** What it erases and for whom, in a sentence or two. */
   description: text,
   /** The words to take out of a forget prompt for its anchor; they also name the result. */
@@ -28,6 +49,8 @@ const presetSchema = z.strictObject({
   forget: prompts,
   /** The concept's neighbours, which suffer first, and some that are far away. */
   retain: prompts,
+  /** Absent where the model draws the pictures of both sets itself. */
+  images: imagesSchema.optional(),
   /** What all forget prompts are steered to. Default: each without the concept. */
   anchor: text.optional(),
   /** What the person must fill in. */
@@ -70,17 +93,19 @@ export function parsePreset(source: string, path: string): Preset {
  */
 export function fillPreset(preset: Preset, values: Readonly<Record<string, string>>): Preset {
   const { name, variables } = preset;
-  for (const given of Object.keys(values)) {
-    if (!Object.hasOwn(variables, given)) {
+  for (const key of Object.keys(values)) {
+    if (!Object.hasOwn(variables, key)) {
       const known = Object.keys(variables).join(', ');
       throw new AppError(
         'preset.invalid',
-        `preset "${name}" has no variable "${given}". ${known ? `It has: ${known}.` : 'It has none.'}`,
+        `preset "${name}" has no variable "${key}". ${known ? `It has: ${known}.` : 'It has none.'}`,
       );
     }
   }
+  // Own entries only: a variable may be named as something that every object inherits.
+  const given = new Map(Object.entries(values));
   for (const [variable, { description, example }] of Object.entries(variables)) {
-    if (!values[variable]?.trim()) {
+    if (!given.get(variable)?.trim()) {
       throw new AppError(
         'preset.invalid',
         `preset "${name}" needs ${variable}, ${description}: give it with --set ${variable}="${example}".`,
@@ -88,7 +113,7 @@ export function fillPreset(preset: Preset, values: Readonly<Record<string, strin
     }
   }
   const fill = (template: string) =>
-    template.replace(placeholder, (_, variable: string) => values[variable]?.trim() ?? '');
+    fillTemplate(template, (variable) => given.get(variable)?.trim() ?? '');
   return {
     ...preset,
     ...(preset.concept !== undefined && { concept: fill(preset.concept) }),
@@ -113,8 +138,8 @@ function validate(value: unknown, path: string): Preset {
 
 function parseYaml(source: string, path: string): unknown {
   try {
-    // Aliases are of no use in a preset; the cap stops texts that unfold to gigabytes.
-    return parse(source, { maxAliasCount: 20, logLevel: 'error' });
+    // Aliases are of no use in a preset; without them no text unfolds to gigabytes.
+    return parse(source, { maxAliasCount: 0, logLevel: 'error' });
   } catch (cause) {
     throw invalid(path, cause instanceof Error ? cause.message : 'it cannot be parsed', cause);
   }

@@ -318,6 +318,15 @@ const requests: Row[] = [
     },
   ],
   [
+    'a preset without its pictures',
+    eraseTiny('--preset', 'my-own-artwork', '--set', 'artist=x'),
+    {
+      code: 'image.none',
+      wrong: /needs pictures \(Ten or more of your pictures\)/,
+      remedy: /folder with --forget-images/,
+    },
+  ],
+  [
     'an output that exists',
     forgetHeart('--out', 'taken.safetensors'),
     {

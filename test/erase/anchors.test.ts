@@ -35,6 +35,7 @@ describe('deriveAnchors', () => {
     ['a painting in the style of Pontilla', 'Pontilla', 'a painting'],
     ['an artwork of a tree by Vincent van Gogh', 'Vincent van Gogh', 'an artwork of a tree'],
     ['a photo of a heart', 'heart', 'a photo'],
+    ['a nude artwork of a tree', 'nude', 'an artwork of a tree'],
     ['a red heart', 'heart', 'a red'],
     ['a heart', 'heart', 'a photo'],
     ['heart', 'heart', 'a photo'],
