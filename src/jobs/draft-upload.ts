@@ -97,7 +97,7 @@ async function draftStaged(
         : await callChild<JobDraft>(draftWorker, question);
     return {
       ...draft,
-      settings: withSamples(draft, request),
+      settings: withPictures(draft, request),
       outputFolder: host.resultFolder(model),
     };
   } catch (error) {
@@ -127,9 +127,14 @@ export function eraseRequest(
   };
 }
 
-function withSamples({ settings }: JobDraft, request: Request): JobDraft['settings'] {
-  if (request.settings.sampleEvery !== undefined || settings.sampleEvery > 0) return settings;
-  return { ...settings, sampleEvery: Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN)) };
+/** A page shows how a job goes and what came of it, where the request does not say otherwise. */
+function withPictures({ settings }: JobDraft, { settings: wanted }: Request): JobDraft['settings'] {
+  const sampleEvery = Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN));
+  return {
+    ...settings,
+    sampleEvery: wanted.sampleEvery ?? (settings.sampleEvery || sampleEvery),
+    evaluationPictures: wanted.evaluationPictures ?? (settings.evaluationPictures || 1),
+  };
 }
 
 /** Said here and not where folders are read: a client knows no folders. */

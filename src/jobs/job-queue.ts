@@ -191,7 +191,7 @@ export class JobQueue {
     await runJobFolder(folder, {
       onEvent: (event) => {
         record.take(event);
-        const isGrowth = event.event === 'progress' || event.event === 'notice';
+        const isGrowth = ['progress', 'notice', 'sample'].includes(event.event);
         this.tools.onChange(record, isGrowth ? 'growth' : 'state');
       },
       cancel: cancel.signal,
