@@ -7,7 +7,7 @@ import type { jobRequestSchema } from '../../routes/contract.ts';
 import { AppError } from '../errors.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { presetFolders } from '../presets/load-presets.ts';
-import { callChild } from '../processes/call-child.ts';
+import { askProcess } from '../processes/ask-process.ts';
 import type { UploadedImage, Uploads } from '../services.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import { type JobDraft, writeDraft } from './job-draft.ts';
@@ -16,6 +16,9 @@ import { draftJob, type EraseRequest } from './prepare-job.ts';
 import { stageImages, withClientNames, type StagedImages } from './stage-images.ts';
 
 const draftWorker = new URL('./draft-worker.ts', import.meta.url);
+
+/** Hundreds of pictures, beside a training. */
+const DRAFT_TIMEOUT_MS = 10 * 60 * 1000;
 
 /** Fixed-seed samples that are drawn over the steps where the request says nothing. */
 const SAMPLES_OF_A_RUN = 8;
@@ -94,7 +97,10 @@ async function draftStaged(
     const draft =
       staged.length === 0
         ? await draftJob(question.request, question.presetFolders)
-        : await callChild<JobDraft>(draftWorker, question);
+        : ((await askProcess(draftWorker, question, {
+            timeoutMs: DRAFT_TIMEOUT_MS,
+            purpose: 'checking the pictures',
+          })) as JobDraft);
     return {
       ...draft,
       settings: withPictures(draft, request),
