@@ -3,8 +3,7 @@ import { type Command, Option } from 'commander';
 import {
   defaultOptimizers,
   defaultRules,
-  defaultSettings,
-  defaultTrainSet,
+  usualDefaults as defaults,
 } from '../erase/default-settings.ts';
 import { type EraseSettings, trainSets } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
@@ -38,13 +37,12 @@ export interface SettingsOptions {
   readonly saveEvery?: number;
 }
 
-/** Shown in the help; what the size is depends on the model. */
-const defaults = defaultSettings(defaultTrainSet, 512);
 const ruleNames = Object.keys(defaultRules);
 const optimizerNames = Object.keys(defaultOptimizers);
 
 const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
-  'Training:': [
+  // What the help tells are the defaults for SD 1.x.
+  'Training (a tiny model has defaults of its own):': [
     new Option(
       '--train <set>',
       `UNet parameters that change: full (all), xattn (layers that read the prompt), noxattn (all but those), selfattn, notime (all but time and output layers) (default: ${defaults.train})`,
@@ -56,7 +54,7 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     ).argParser(wholeNumber(0)),
     new Option(
       '--lr <x>',
-      'learning rate of the outer steps (default: 1e-5, with full, noxattn and notime 5e-6)',
+      'learning rate of the outer steps (default: 1e-5, with full, noxattn and notime half of it)',
     ).argParser(positiveNumber),
     new Option('--batch <n>', `images of one gradient (default: ${defaults.batch})`).argParser(
       wholeNumber(1),

@@ -17,28 +17,73 @@ export const defaultOptimizers = {
   sgd: { kind: 'sgd', momentum: 0, weightDecay: 0 },
 } as const satisfies Record<OptimizerSettings['kind'], OptimizerSettings>;
 
-/** Sets that hold most of the UNet move its output further for the same step of each parameter. */
-const learningRates: Readonly<Record<TrainSet, number>> = {
-  full: 5e-6,
-  notime: 5e-6,
-  noxattn: 5e-6,
-  selfattn: 1e-5,
-  xattn: 1e-5,
+/** What the defaults depend on: what was asked for, and the model. */
+export interface DefaultsContext {
+  readonly train?: TrainSet | undefined;
+  /** Width and height of the images that the model was made for, in pixels. */
+  readonly size: number;
+  /** Channels of the UNet's first level: 320 in SD 1.x. */
+  readonly modelChannels: number;
+}
+
+type SizedSettings = Pick<
+  EraseSettings,
+  | 'train'
+  | 'learningRate'
+  | 'steps'
+  | 'batch'
+  | 'generatedForget'
+  | 'generatedRetain'
+  | 'generationSteps'
+  | 'guidanceScale'
+>;
+
+/** Models as wide as those of Stable Diffusion: what the published code takes for it. */
+const fullSized: SizedSettings = {
+  // The layers that read the prompt.
+  train: 'xattn',
+  learningRate: 1e-5,
+  steps: 200,
+  batch: 1,
+  generatedForget: 32,
+  generatedRetain: 64,
+  generationSteps: 20,
+  guidanceScale: 7.5,
 };
 
-/** What to train where nothing is said: the layers that read the prompt. */
-export const defaultTrainSet: TrainSet = 'xattn';
-
 /**
- * How an erasure trains where neither the preset nor the person says otherwise.
- *
- * @param size width and height of the images that the model was made for, in pixels
+ * Models of a few million parameters, which learn at rates that would harm a large one, and whose
+ * prompts are not in the cross-attention alone. Measured on tiny-sd: `npm run bench:erase`.
  */
-export function defaultSettings(train: TrainSet, size: number): EraseSettings {
-  const learningRate = learningRates[train];
+const tiny: SizedSettings = {
+  train: 'full',
+  learningRate: 6e-4,
+  steps: 60,
+  batch: 8,
+  generatedForget: 48,
+  generatedRetain: 128,
+  generationSteps: 10,
+  guidanceScale: 5,
+};
+const tinyChannels = 128;
+
+/** Sets that hold most of the UNet move its output further for the same step of each parameter. */
+const learningRateShares: Readonly<Record<TrainSet, number>> = {
+  full: 0.5,
+  notime: 0.5,
+  noxattn: 0.5,
+  selfattn: 1,
+  xattn: 1,
+};
+
+/** How an erasure trains where neither the preset nor the person says otherwise. */
+export function defaultSettings({ train, size, modelChannels }: DefaultsContext): EraseSettings {
+  const sized = modelChannels < tinyChannels ? tiny : fullSized;
+  const trainSet = train ?? sized.train;
+  const learningRate = sized.learningRate * learningRateShares[trainSet];
   return {
-    train,
-    steps: 200,
+    ...sized,
+    train: trainSet,
     // With a constant λ nothing depends on φ_K: the inner loop would be work for a number in a log.
     innerSteps: 0,
     learningRate,
@@ -47,7 +92,6 @@ export function defaultSettings(train: TrainSet, size: number): EraseSettings {
     optimizer: defaultOptimizers.adam,
     innerOptimizer: defaultOptimizers.adam,
     clipNorm: 1,
-    batch: 1,
     accumulation: 1,
     target: 'anchor',
     // On tiny-sd with 128 drawn pictures, holding to the added noise left .80 of the kept styles
@@ -55,11 +99,10 @@ export function defaultSettings(train: TrainSet, size: number): EraseSettings {
     retainTarget: 'original',
     size,
     seed: 0,
-    generatedForget: 32,
-    generatedRetain: 64,
-    generationSteps: 20,
-    guidanceScale: 7.5,
     sampleEvery: 0,
     saveEvery: null,
   };
 }
+
+/** The defaults for SD 1.x, to be shown where no model is known yet. */
+export const usualDefaults = defaultSettings({ size: 512, modelChannels: 320 });

@@ -9,7 +9,7 @@ import { requireDiskSpace } from '../checkpoint/disk-space.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
-import { defaultSettings, defaultTrainSet } from '../erase/default-settings.ts';
+import { defaultSettings } from '../erase/default-settings.ts';
 import { type EraseJob, type EraseSettings, jobSchema, settingsSchema } from '../erase/job.ts';
 import { trainedNames } from '../erase/train-sets.ts';
 import { AppError } from '../errors.ts';
@@ -133,7 +133,11 @@ function prepareSettings(
   preset: Preset | undefined,
 ): EraseSettings {
   const wanted = { ...preset?.settings, ...request.settings };
-  const defaults = defaultSettings(wanted.train ?? defaultTrainSet, nativeSize(checkpoint));
+  const defaults = defaultSettings({
+    train: wanted.train,
+    size: nativeSize(checkpoint),
+    modelChannels: checkpoint.architecture.unet.modelChannels,
+  });
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, wanted.size ?? defaults.size);
   return validate(settingsSchema, { ...defaults, ...wanted });

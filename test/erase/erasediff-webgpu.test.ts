@@ -1,8 +1,5 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
-import { deriveUnetConfig } from '../../src/checkpoint/layout/unet-layout.ts';
-import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
-import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { defaultOptimizers } from '../../src/erase/default-settings.ts';
 import { eraseDiffStep, type EraseDiff, type StepBatches } from '../../src/erase/erasediff.ts';
 import { InnerProducts, Optimizer } from '../../src/erase/optimizer.ts';
@@ -12,8 +9,7 @@ import { readElements } from '../../src/runtime/read-back.ts';
 import type { Device } from '../../src/runtime/session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
-import { readModelReference } from '../helpers/model-reference.ts';
-import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 import { maxAbs, relativeError } from '../helpers/relative-error.ts';
 import { describeOnWebgpu } from '../helpers/webgpu.ts';
 
@@ -22,7 +18,7 @@ const bar = 1e-3;
 
 describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
   it('stay in device memory and end where they end on the CPU', async () => {
-    const checkpoint = await openUnet('unet-tiny');
+    const checkpoint = await openReferenceUnet('unet-tiny');
     const onCpu = await runSteps(checkpoint, 'cpu');
     const onWebgpu = await runSteps(checkpoint, 'webgpu');
     onCpu.reports.forEach((expected, step) => {
@@ -46,20 +42,6 @@ describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
     }
   }, 600_000);
 });
-
-async function openUnet(name: string): Promise<Checkpoint> {
-  const { source, weights } = readModelReference(name);
-  const file = `${makeTemporaryFolder()}/${name}.safetensors`;
-  const entries = [...source.tensors.values()].map((info) => ({
-    ...info,
-    elements: () => Promise.resolve(weights.get(info.name)!),
-  }));
-  await writeTensorFile(file, entries, {});
-  const opened = await openSafetensors(file);
-  onTestFinished(() => opened.close());
-  const architecture = { unet: deriveUnetConfig(opened, { numHeads: 8 }) };
-  return { file: opened, architecture, ldmConfig: undefined } as Checkpoint;
-}
 
 async function runSteps(checkpoint: Checkpoint, device: Device) {
   const run = { device, threads: 2 };

@@ -1,4 +1,4 @@
-import { defaultSettings } from '../../src/erase/default-settings.ts';
+import { usualDefaults } from '../../src/erase/default-settings.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 
 /** A job that is valid, of a model that need not exist. */
@@ -14,7 +14,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   forgetImages: null,
   retain: ['a photo'],
   retainImages: null,
-  settings: defaultSettings('xattn', 512),
+  settings: usualDefaults,
   device: 'cpu',
   threads: 2,
 };
