@@ -1,4 +1,5 @@
-import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isRunning } from '../processes/process-identity.ts';
@@ -69,5 +70,35 @@ export async function syncFolder(folder: string): Promise<void> {
     }
   } catch {
     // Windows cannot open folders; it writes names through by itself.
+  }
+}
+
+/**
+ * Writes a small file that must not be there yet: whoever finds it finds all of it.
+ *
+ * @param mode who may read it. Default: as the system has it.
+ * @throws Error with code `EEXIST` if the name is taken
+ */
+export async function writeNewFile(filePath: string, text: string, mode?: number): Promise<void> {
+  const temporaryPath = temporaryPathOf(filePath);
+  try {
+    await writeFile(temporaryPath, text, { flag: 'wx', flush: true, mode });
+    await publishFile(temporaryPath, filePath);
+    await syncFolder(path.dirname(filePath));
+  } finally {
+    await rm(temporaryPath, { force: true });
+  }
+}
+
+/** Writes a small file anew: whoever reads it finds the text before or this one, whole. */
+export async function replaceFile(filePath: string, text: string): Promise<void> {
+  // Two writes of this process may overlap.
+  const temporaryPath = temporaryPathOf(`${filePath}.${randomUUID()}`);
+  try {
+    await writeFile(temporaryPath, text, { flag: 'wx', flush: true });
+    await rename(temporaryPath, filePath);
+    await syncFolder(path.dirname(filePath));
+  } finally {
+    await rm(temporaryPath, { force: true });
   }
 }

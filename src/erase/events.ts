@@ -27,6 +27,8 @@ export type EraseEvent =
       readonly forgetGradientNorm: number;
       readonly secondsPerStep: number;
       readonly etaSeconds: number;
+      /** Resident memory of the training process. */
+      readonly memoryBytes?: number;
     }
   | {
       readonly event: 'sample';
@@ -45,3 +47,15 @@ export type EraseEvent =
       readonly seconds: number;
     }
   | { readonly event: 'error'; readonly code: string; readonly message: string };
+
+/** An event as a job's folder keeps it; `time` (ISO 8601) is missing in those of older versions. */
+export type RecordedEvent = EraseEvent & { readonly time?: string };
+
+/** What a person reads while a phase lasts. */
+export const phaseTitles: Readonly<Record<Phase, string>> = {
+  encode: 'Encoding prompts and pictures',
+  generate: 'Drawing pictures to forget and to retain',
+  train: 'Training',
+  evaluate: 'Evaluating',
+  save: 'Writing the scrubbed model',
+};
