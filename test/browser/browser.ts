@@ -17,6 +17,9 @@ if (!isThere) {
 /** A `describe` for tests in a real browser; skipped aloud where there is none, never in CI. */
 export const describeInBrowser = describe.skipIf(!isThere);
 
+/** Long for a page, even on a busy machine; what trains is waited for longer. */
+const WAIT_MS = 15_000;
+
 /** A browser that keeps nothing and talks to nobody but the page's server. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
@@ -30,6 +33,13 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** A window of a person of its own. */
+export async function openPage(browser: Browser): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  page.setDefaultTimeout(WAIT_MS);
+  return page;
 }
 
 /** What a page did that it must not do. */
