@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 
 import { describeError } from '../src/jobs/describe-error.ts';
 import { AppError } from '../src/errors.ts';
@@ -22,9 +22,13 @@ export const errorHandler: ErrorRequestHandler = (error: unknown, request, respo
   }
   // What is left of a body is not read: the client must not send it to the end.
   if (!request.complete) response.set('Connection', 'close');
-  const { status, body } = errorReply(known, String(request.id));
+  const { status, body } = errorReply(known, requestIdOf(request));
   response.status(status).json(body);
 };
+
+function requestIdOf({ id }: Request): string {
+  return typeof id === 'string' ? id : '';
+}
 
 /** An error as clients are told it. */
 export function errorReply(

@@ -104,6 +104,7 @@ function describeBody({ type, schema, files = [] }: NonNullable<Route['body']>):
 
 /** As clients write it: what has a default may be left out. */
 function toJsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  return rest;
+  const described = z.toJSONSchema(schema, { io: 'input' });
+  delete described.$schema;
+  return described;
 }

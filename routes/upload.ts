@@ -147,13 +147,11 @@ function parseJson(text: unknown): unknown {
 }
 
 /** Whatever went wrong while a form was read, as the client's or the disk's. */
-function explain(error: unknown): unknown {
+function explain(error: unknown): Error {
   if (error instanceof AppError) return error;
   if (error instanceof multer.MulterError) return explainLimit(error);
-  if (
-    systemErrorCode(error) !== undefined &&
-    systemErrorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE'
-  )
+  // Node's own codes begin so; what is left is the disk's.
+  if (error instanceof Error && !(systemErrorCode(error) ?? 'ERR_').startsWith('ERR_'))
     return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new AppError(
@@ -185,7 +183,7 @@ function explainLimit({ code, field }: multer.MulterError): AppError {
         'request.too-large',
         `besides its files a form holds one field, "job", of at most ${formatBytes(MAX_JSON_BYTES)}.`,
       );
-    default:
+    case 'MISSING_FIELD_NAME':
       return new AppError('usage.invalid', `the form cannot be read (${code}).`);
   }
 }

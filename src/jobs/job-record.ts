@@ -18,6 +18,12 @@ import { readServerState, type ServerState, writeServerState } from './server-st
 type Request = Pick<EraseJob, 'createdAt' | 'preset' | 'forget' | 'retain' | 'settings'> &
   Pick<EraseJob, 'forgetImages' | 'retainImages'>;
 
+/** A timeline that goes on growing until it is released. */
+interface OpenTimeline {
+  readonly timeline: JobTimeline;
+  readonly release: () => void;
+}
+
 /** A job as the server knows it: all of it is read from the job's folder. */
 export class JobRecord {
   readonly id: string;
@@ -163,7 +169,7 @@ export class JobRecord {
   }
 
   /** The timeline, which goes on growing until it is released. */
-  async openTimeline(): Promise<{ readonly timeline: JobTimeline; release(): void }> {
+  async openTimeline(): Promise<OpenTimeline> {
     this.readers += 1;
     const timeline = await this.exclusively(async () => {
       if (this.timeline) return this.timeline;

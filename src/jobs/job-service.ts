@@ -239,7 +239,8 @@ export class JobService implements JobServices {
   }
 
   private async requireDevice(wanted: string): Promise<void> {
-    if (wanted === 'auto') return;
+    // The CPU is always there; trying a GPU may take half a minute.
+    if (wanted === 'auto' || wanted === 'cpu') return;
     const devices = await this.environment.devices();
     const found = devices.find(({ device }) => device === wanted);
     if (found?.works) return;

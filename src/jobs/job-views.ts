@@ -56,33 +56,40 @@ export async function viewJob(
   queuePosition: number | null,
   host: HostState,
 ): Promise<JobView> {
-  const { request, progress, state } = record;
-  const isRunning = state === 'training' || state === 'evaluating';
-  const summary = summarize(record, queuePosition, host);
-  const result = await resultOf(record, host);
+  const { request, progress, job } = record;
   return {
-    ...summary,
+    ...summarize(record, queuePosition, host),
+    ...viewProgress(record),
     forget: request.forget,
     retain: request.retain,
-    forgetImages: request.forgetImages === null ? 0 : await countImages(request.forgetImages),
-    retainImages: request.retainImages === null ? 0 : await countImages(request.retainImages),
-    settings: record.job?.settings ?? null,
-    device: record.job?.device ?? null,
-    phase: progress.phase,
-    secondsPerStep: progress.last?.secondsPerStep ?? null,
-    etaSeconds: isRunning ? (progress.last?.etaSeconds ?? null) : null,
-    seconds: progress.seconds(isRunning ? Date.now() : null),
-    memoryBytes: progress.last?.memoryBytes ?? null,
+    forgetImages: await countImages(request.forgetImages),
+    retainImages: await countImages(request.retainImages),
+    settings: job ? job.settings : null,
+    device: job ? job.device : null,
     samples: [...progress.samples],
     evaluation: progress.evaluation,
-    result,
+    result: await resultOf(record, host),
     hasReport: await pathExists(reportPathOf(record.folder)),
-    canResume:
-      state === 'interrupted' ||
-      state === 'cancelled' ||
-      (state === 'failed' && !finalErrors.includes(summary.error?.code ?? '')),
+    canResume: canResume(record),
     rollbackTo: record.server.rollbackTo,
   };
+}
+
+function viewProgress({ progress, state }: JobRecord) {
+  const isRunning = state === 'training' || state === 'evaluating';
+  const { last } = progress;
+  return {
+    phase: progress.phase,
+    secondsPerStep: last ? last.secondsPerStep : null,
+    etaSeconds: last && isRunning ? last.etaSeconds : null,
+    seconds: progress.seconds(isRunning ? Date.now() : null),
+    memoryBytes: last ? last.memoryBytes : null,
+  };
+}
+
+function canResume({ state, error }: JobRecord): boolean {
+  if (state === 'failed') return !finalErrors.includes(error?.code ?? '');
+  return state === 'interrupted' || state === 'cancelled';
 }
 
 async function resultOf(record: JobRecord, host: HostState): Promise<JobView['result']> {
@@ -94,7 +101,8 @@ async function resultOf(record: JobRecord, host: HostState): Promise<JobView['re
   return { model, path: output, bytes: status.size, isActive: model === host.active };
 }
 
-async function countImages(folder: string): Promise<number> {
+async function countImages(folder: string | null): Promise<number> {
+  if (folder === null) return 0;
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => !name.startsWith('.') && !name.endsWith('.txt')).length;
 }

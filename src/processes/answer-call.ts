@@ -1,9 +1,9 @@
 import { describeError } from '../jobs/describe-error.ts';
 
 /** Makes this process the one that `callChild` starts: it does the work once, answers and exits. */
-export function answerCall<Question, Answer>(work: (question: Question) => Promise<Answer>): void {
-  process.once('message', (question: Question) => {
-    void work(question)
+export function answerCall(work: (question: never) => Promise<unknown>): void {
+  process.once('message', (question: unknown) => {
+    void work(question as never)
       .then(
         (answer) => ({ answer }),
         (error: unknown) => ({ error: describeError(error).event }),

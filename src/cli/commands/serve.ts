@@ -11,7 +11,7 @@ interface ServeCommandOptions {
   readonly port: number;
   readonly listen: string;
   readonly data: string;
-  readonly models: readonly string[];
+  readonly models?: readonly string[];
   readonly hostUrl?: URL;
 }
 
