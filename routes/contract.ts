@@ -98,6 +98,8 @@ export interface ModelView {
   readonly refusal: string | null;
   /** Width and height that it draws at, in pixels. */
   readonly nativeSize: number | null;
+  /** Channels of the UNet's first level, which the default settings depend on. */
+  readonly modelChannels: number | null;
 }
 
 export interface PresetView extends Preset {

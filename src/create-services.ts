@@ -72,15 +72,13 @@ async function listModels(host: Host, jobs: JobService): Promise<ModelView[]> {
   const views: ModelView[] = [];
   // One after the other: headers of hundreds of models are large together.
   for (const model of models) {
-    const { architecture, refusal, nativeSize, concept } = await describeModel(model);
+    const { concept, ...description } = await describeModel(model);
     views.push({
       name: model.name,
       bytes: model.bytes,
       isActive: model.name === active,
       scrubbed: concept === null ? null : { concept, jobId: makers.get(model.path) ?? null },
-      architecture,
-      refusal,
-      nativeSize,
+      ...description,
     });
   }
   return views;

@@ -9,7 +9,7 @@ import type {
   PresetView,
   Suggestions,
 } from '../routes/contract.ts';
-import { defaultSettings, defaultTrainSet } from '../src/erase/default-settings.ts';
+import { defaultSettings, usualDefaults } from '../src/erase/default-settings.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { api, type NamedFile } from './api.ts';
 import { messageOf, models, presets } from './state.ts';
@@ -95,12 +95,18 @@ export const conceptText = computed(() => form.concept.value ?? presetWords.valu
 /** What the settings are where the person says nothing. */
 export const baseSettings = computed<Settings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
-  const train = form.settings.value.train ?? preset.train ?? defaultTrainSet;
+  const train = form.settings.value.train ?? preset.train;
   return { ...baseOf(train), ...withoutUndefined(preset) };
 });
 
-const baseOf = (train: Settings['train']) =>
-  defaultSettings(train, chosenModel.value?.nativeSize ?? 512);
+/** What is trained where neither the preset nor the person says otherwise. */
+export const defaultTrainSet = computed(() => baseOf().train);
+
+function baseOf(train?: Settings['train']): Settings {
+  const { nativeSize, modelChannels } = chosenModel.value ?? {};
+  if (nativeSize == null || modelChannels == null) return usualDefaults;
+  return defaultSettings({ train, size: nativeSize, modelChannels });
+}
 
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
@@ -194,7 +200,7 @@ export function fillFromJob(job: JobView): void {
 
 /** Those settings that are not as by default. */
 function changesOf(settings: Settings): Partial<Settings> {
-  const base = { ...baseOf(settings.train), train: defaultTrainSet };
+  const base = { ...baseOf(settings.train), train: baseOf().train };
   const changes = Object.entries(settings).filter(
     ([key, value]) => JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
   );

@@ -13,6 +13,7 @@ export interface ModelDescription {
   readonly architecture: string | null;
   readonly refusal: string | null;
   readonly nativeSize: number | null;
+  readonly modelChannels: number | null;
   /** What was taken out of it; null for a model that was not scrubbed. */
   readonly concept: string | null;
 }
@@ -49,11 +50,18 @@ async function readDescription(path: string): Promise<ModelDescription> {
       architecture: familyNames[architecture.family],
       refusal: architecture.refusal,
       nativeSize: nativeSize(checkpoint),
+      modelChannels: architecture.unet.modelChannels,
       concept: conceptOf(readProvenance(file.metadata)),
     };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { architecture: null, refusal: error.message, nativeSize: null, concept: null };
+    return {
+      architecture: null,
+      refusal: error.message,
+      nativeSize: null,
+      modelChannels: null,
+      concept: null,
+    };
   }
 }
 

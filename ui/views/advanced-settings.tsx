@@ -3,7 +3,14 @@ import { useId } from 'preact/hooks';
 
 import type { JobRequest } from '../../routes/contract.ts';
 import { defaultRules } from '../../src/erase/default-settings.ts';
-import { baseSettings, changeSettings, chosenPreset, form, type Settings } from '../form.ts';
+import {
+  baseSettings,
+  defaultTrainSet,
+  changeSettings,
+  chosenPreset,
+  form,
+  type Settings,
+} from '../form.ts';
 import { devices } from '../state.ts';
 
 type NumberKey = {
@@ -152,7 +159,7 @@ function NumberField({ setting: { key, label, help, min, step } }: { setting: Nu
 
 function TrainSetField() {
   const presetTrain = chosenPreset.value?.settings?.train;
-  const base = presetTrain ?? 'xattn';
+  const base = presetTrain ?? defaultTrainSet.value;
   return (
     <SelectField
       label="What is trained"
@@ -199,13 +206,12 @@ const deviceNames: Readonly<Record<NonNullable<JobRequest['device']>, string>> =
 
 function DeviceField() {
   const preferred = devices.value?.find(({ isDefault }) => isDefault);
-  const failed = devices.value?.filter(({ works }) => !works) ?? [];
+  const failed = (devices.value ?? []).filter(({ works }) => !works);
+  const names = failed.map(({ device }) => deviceNames[device]).join(', ');
   return (
     <Field
       label="Device"
-      help={failed
-        .map(({ device, detail }) => `${deviceNames[device]} does not work: ${detail}`)
-        .join(' ')}
+      help={names === '' ? '' : `Not working here: ${names}; “erase-concept doctor” says why.`}
       base={preferred ? deviceNames[preferred.device] : deviceNames.auto}
       isPreset={false}
     >
