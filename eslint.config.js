@@ -13,15 +13,15 @@ const app = ['erase', 'jobs', 'hosts', 'cli'];
 export default defineConfig(
   globalIgnores(['dist', 'src/onnx/proto', 'demo-output', 'data', '**/*.py']),
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     plugins: { 'import-x': importX },
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
     },
     settings: {
-      'import-x/extensions': ['.ts'],
-      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/extensions': ['.ts', '.tsx'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] },
     },
     rules: {
       'import-x/no-cycle': 'error',
@@ -47,6 +47,17 @@ export default defineConfig(
             zone('runtime', 'autodiff', 'models', 'diffusion', ...app),
             zone('diffusion', 'checkpoint', 'autodiff', 'models', 'runtime', ...app),
             zone('erase', 'jobs', 'hosts', 'cli'),
+            {
+              target: './ui',
+              from: './src',
+              except: [
+                './erase/default-settings.ts',
+                './erase/fill-template.ts',
+                './format-bytes.ts',
+                './cli/format.ts',
+              ],
+              message: 'The page takes from src only what is pure and small.',
+            },
           ],
         },
       ],
@@ -69,6 +80,23 @@ export default defineConfig(
       'max-lines-per-function': 'off',
       'no-restricted-imports': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  {
+    files: ['ui/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['**/routes/*'],
+              allowTypeImports: true,
+              message: 'Types only: what validates runs on the server.',
+            },
+          ],
+        },
+      ],
     },
   },
   { files: ['*.config.ts'], rules: { 'import-x/no-default-export': 'off' } },

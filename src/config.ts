@@ -6,7 +6,12 @@ import { z } from 'zod';
 export interface Config {
   /** Folder of jobs and of the user's own presets. */
   readonly dataFolder: string;
+  /** Port of the sidecar. */
+  readonly port: number;
 }
+
+/** What the bridges of the hosts expect. */
+const DEFAULT_PORT = 7870;
 
 /** An empty variable counts as unset, as shells leave them behind. */
 const variable = z
@@ -14,9 +19,16 @@ const variable = z
   .optional()
   .transform((value) => (value?.trim() === '' ? undefined : value));
 
+function toPort(value: string | undefined): number | undefined {
+  const port = Number(value);
+  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : undefined;
+}
+
 const environmentSchema = z.object({
   /** Data folder; `--data` goes before it. */
   ERASE_CONCEPT_DATA: variable,
+  /** Port of the sidecar; `--port` goes before it. */
+  ERASE_CONCEPT_PORT: variable.transform(toPort),
   /** Windows' folder for data that stays on this machine. */
   LOCALAPPDATA: variable,
   /** Freedesktop's folder for user data. */
@@ -30,6 +42,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     dataFolder: path.resolve(
       variables.ERASE_CONCEPT_DATA ?? path.join(userDataFolder(variables), 'erase-concept'),
     ),
+    port: variables.ERASE_CONCEPT_PORT ?? DEFAULT_PORT,
   };
 }
 

@@ -6,6 +6,7 @@ import { addInspectCommand } from './cli/commands/inspect.ts';
 import { addPresetsCommand } from './cli/commands/presets.ts';
 import { addResumeCommand } from './cli/commands/resume.ts';
 import { addSampleCommand } from './cli/commands/sample.ts';
+import { addServeCommand } from './cli/commands/serve.ts';
 import type { CliContext } from './cli/context.ts';
 import { runCli } from './cli/run-cli.ts';
 import { readConfig } from './config.ts';
@@ -25,6 +26,7 @@ const context: CliContext = {
 };
 
 const program = createProgram(terminal, { json: arguments_.includes('--json') });
+addServeCommand(program, context);
 addEraseCommand(program, context);
 addResumeCommand(program, context);
 addSampleCommand(program, context);

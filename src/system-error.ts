@@ -4,3 +4,8 @@ export function systemErrorCode(error: unknown): string | undefined {
     ? error.code
     : undefined;
 }
+
+/** Whether an error says that there is nothing at a path. */
+export function isMissingFile(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
+}

@@ -73,6 +73,23 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Writes a small file that must not be there yet: whoever finds it finds all of it.
+ *
+ * @param mode who may read it. Default: as the system has it.
+ * @throws Error with code `EEXIST` if the name is taken
+ */
+export async function writeNewFile(filePath: string, text: string, mode?: number): Promise<void> {
+  const temporaryPath = temporaryPathOf(filePath);
+  try {
+    await writeFile(temporaryPath, text, { flag: 'wx', flush: true, mode });
+    await publishFile(temporaryPath, filePath);
+    await syncFolder(path.dirname(filePath));
+  } finally {
+    await rm(temporaryPath, { force: true });
+  }
+}
+
 /** Writes a small file anew: whoever reads it finds the content before or this one, whole. */
 export async function replaceFile(filePath: string, content: string | Uint8Array): Promise<void> {
   // Two writes of this process may overlap.

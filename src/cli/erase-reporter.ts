@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 
-import type { EraseEvent, Phase } from '../erase/events.ts';
+import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
@@ -46,14 +46,6 @@ class JsonReporter implements EraseReporter {
     // Every line is whole when it is printed.
   }
 }
-
-const phaseTitles: Readonly<Record<Phase, string>> = {
-  encode: 'Encoding prompts and pictures',
-  generate: 'Drawing pictures to forget and to retain',
-  train: 'Training',
-  evaluate: 'Evaluating',
-  save: 'Writing the scrubbed model',
-};
 
 class LineReporter implements EraseReporter {
   protected readonly terminal: Terminal;

@@ -29,6 +29,8 @@ export type EraseEvent =
       readonly forgetGradientNorm: number;
       readonly secondsPerStep: number;
       readonly etaSeconds: number;
+      /** Resident memory of the training process. */
+      readonly memoryBytes?: number;
     }
   | SampleEvent
   /** How far an evaluation is: pictures drawn or judged, of all there are. */
@@ -48,6 +50,18 @@ export type EraseEvent =
       readonly seconds: number;
     }
   | { readonly event: 'error'; readonly code: string; readonly message: string };
+
+/** An event as a job's folder keeps it; `time` (ISO 8601) is missing in those of older versions. */
+export type RecordedEvent = EraseEvent & { readonly time?: string };
+
+/** What a person reads while a phase lasts. */
+export const phaseTitles: Readonly<Record<Phase, string>> = {
+  encode: 'Encoding prompts and pictures',
+  generate: 'Drawing pictures to forget and to retain',
+  train: 'Training',
+  evaluate: 'Evaluating',
+  save: 'Writing the scrubbed model',
+};
 
 /** A picture of the job's folder, drawn by the model as it was after a number of steps. */
 export interface SampleEvent {

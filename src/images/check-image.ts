@@ -4,14 +4,7 @@ import { basename } from 'node:path';
 import sharp from 'sharp';
 
 import { AppError } from '../errors.ts';
-
-/** Well above any photograph or generated picture; keeps a stray video or archive out of memory. */
-export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
-/** 100 megapixels, 300 MB decoded: the most that is decoded only to be made smaller. */
-export const MAX_IMAGE_PIXELS = 100_000_000;
-
-/** Enough to tell the formats apart. */
-const SIGNATURE_BYTES = 12;
+import { imageFormat, MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, SIGNATURE_BYTES } from './image-format.ts';
 
 /**
  * Checks that a file is a PNG, JPEG or WebP of a bearable size, reading no more than its header.
@@ -58,7 +51,7 @@ async function checkBytes(file: string): Promise<void> {
         `${MAX_IMAGE_BYTES / 2 ** 20} that are read: make it smaller`,
     );
   }
-  if (!isImageSignature(signature)) {
+  if (imageFormat(signature) === null) {
     throw new AppError(
       'image.unreadable',
       `"${name}" is not a PNG, JPEG or WebP image, whatever its name says: convert it or leave it out`,
@@ -85,12 +78,4 @@ async function readSignature(file: string): Promise<{ sizeBytes: number; signatu
       { cause },
     );
   }
-}
-
-function isImageSignature(signature: Buffer): boolean {
-  const text = signature.toString('latin1');
-  const isPng = text.startsWith('\x89PNG\r\n\x1a\n');
-  const isJpeg = text.startsWith('\xff\xd8\xff');
-  const isWebp = text.startsWith('RIFF') && text.endsWith('WEBP');
-  return isPng || isJpeg || isWebp;
 }

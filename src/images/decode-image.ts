@@ -1,7 +1,8 @@
 import sharp from 'sharp';
 
 import { AppError } from '../errors.ts';
-import { checkImage, damaged, MAX_IMAGE_PIXELS } from './check-image.ts';
+import { checkImage, damaged } from './check-image.ts';
+import { MAX_IMAGE_PIXELS } from './image-format.ts';
 import { fromRgbBytes, type PixelImage } from './pixels.ts';
 
 /** A VAE of Stable Diffusion halves a picture's sides three times. */

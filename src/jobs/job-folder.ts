@@ -1,16 +1,15 @@
-import { appendFileSync } from 'node:fs';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
-import { publishFile, syncFolder, temporaryPathOf } from '../checkpoint/atomic-file.ts';
+import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import { asciiSlug } from '../checkpoint/output-path.ts';
-import type { EraseEvent } from '../erase/events.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
-import { systemErrorCode } from '../system-error.ts';
+import { isMissingFile, systemErrorCode } from '../system-error.ts';
+import { EventLog } from './event-log.ts';
 
 /** Keeps ids, which people type, short. */
 const MAX_SLUG_CHARACTERS = 40;
@@ -19,51 +18,12 @@ const MAX_SLUG_CHARACTERS = 40;
  * A job on disk: `job.yaml` (the request), `events.ndjson` (what happened), `state/` (what resume
  * needs), `samples/`.
  */
-export class JobFolder {
-  readonly path: string;
+export class JobFolder extends EventLog {
   readonly job: EraseJob;
 
   constructor(folder: string, job: EraseJob) {
-    this.path = folder;
+    super(folder);
     this.job = job;
-  }
-
-  private get eventsPath(): string {
-    return path.join(this.path, 'events.ndjson');
-  }
-
-  /** Adds a line to `events.ndjson`; it is with the system when this returns. */
-  appendEvent(event: EraseEvent): void {
-    // Not async: events are few and small, and must stand in their order.
-    appendFileSync(this.eventsPath, `${JSON.stringify(event)}\n`);
-  }
-
-  /**
-   * Ends a line that a killed process left unfinished, so that the next event starts its own. Done
-   * once, before a run appends.
-   */
-  async mendEvents(): Promise<void> {
-    const text = await this.readEventsText();
-    if (text !== '' && !text.endsWith('\n')) appendFileSync(this.eventsPath, '\n');
-  }
-
-  /** Everything that happened so far, of all runs; lines that were cut off are left out. */
-  async readEvents(): Promise<EraseEvent[]> {
-    const lines = (await this.readEventsText()).split('\n');
-    return lines.flatMap((line) => {
-      try {
-        return line === '' ? [] : [JSON.parse(line) as EraseEvent];
-      } catch {
-        return [];
-      }
-    });
-  }
-
-  private async readEventsText(): Promise<string> {
-    return readFile(this.eventsPath, 'utf8').catch((error: unknown) => {
-      if (isMissing(error)) return '';
-      throw error;
-    });
   }
 }
 
@@ -79,22 +39,35 @@ export async function createJobFolder(
   concept: string,
   request: Omit<EraseJob, 'id'>,
 ): Promise<JobFolder> {
-  const jobsFolder = path.join(dataFolder, 'jobs');
+  const { id, folder } = await claimJobFolder(dataFolder, concept, request.createdAt);
+  const { version, ...rest } = request;
+  try {
+    return await writeJob(folder, { version, id, ...rest });
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * Makes the folder of a new job, which is none until something is written that says what it is.
+ *
+ * @param createdAt ISO 8601, for the id
+ * @throws AppError `output.unwritable`
+ */
+export async function claimJobFolder(
+  dataFolder: string,
+  concept: string,
+  createdAt: string,
+): Promise<{ readonly id: string; readonly folder: string }> {
+  const jobsFolder = jobsFolderOf(dataFolder);
   try {
     await mkdir(jobsFolder, { recursive: true });
-    const { version, ...rest } = request;
     const slug = asciiSlug(concept, MAX_SLUG_CHARACTERS) || 'concept';
-    const id = await claimId(jobsFolder, `${timeStamp(request.createdAt)}-${slug}`);
-    const job: EraseJob = { version, id, ...rest };
+    const id = await claimId(jobsFolder, `${timeStamp(createdAt)}-${slug}`);
     const folder = path.join(jobsFolder, id);
-    try {
-      for (const name of ['state', 'samples']) await mkdir(path.join(folder, name));
-      await writeJob(folder, job);
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    }
-    return new JobFolder(folder, job);
+    for (const name of ['state', 'samples']) await mkdir(path.join(folder, name));
+    return { id, folder };
   } catch (cause) {
     const code = systemErrorCode(cause);
     if (code === undefined) throw cause;
@@ -106,6 +79,11 @@ export async function createJobFolder(
   }
 }
 
+/** The folder of all jobs' folders. */
+export function jobsFolderOf(dataFolder: string): string {
+  return path.join(dataFolder, 'jobs');
+}
+
 /**
  * Opens a job.
  *
@@ -114,10 +92,10 @@ export async function createJobFolder(
  */
 export async function openJobFolder(dataFolder: string, idOrPath: string): Promise<JobFolder> {
   const isPath = /[/\\]/.test(idOrPath) || idOrPath === '.' || idOrPath === '..';
-  const folder = isPath ? path.resolve(idOrPath) : path.join(dataFolder, 'jobs', idOrPath);
+  const folder = isPath ? path.resolve(idOrPath) : path.join(jobsFolderOf(dataFolder), idOrPath);
   const jobPath = path.join(folder, 'job.yaml');
   const text = await readFile(jobPath, 'utf8').catch((cause: unknown) => {
-    throw isMissing(cause)
+    throw isMissingFile(cause)
       ? new AppError(
           'job.not-found',
           `there is no job "${idOrPath}" (looked for "${jobPath}"). Its id is the name of its folder; if it was made with --data, give the same folder.`,
@@ -147,18 +125,11 @@ function parseJob(text: string, jobPath: string): EraseJob {
   }
 }
 
-async function writeJob(folder: string, job: EraseJob): Promise<void> {
-  const finalPath = path.join(folder, 'job.yaml');
-  const temporaryPath = temporaryPathOf(finalPath);
-  const handle = await open(temporaryPath, 'wx');
-  try {
-    await handle.writeFile(stringify(job, { aliasDuplicateObjects: false, lineWidth: 0 }));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await publishFile(temporaryPath, finalPath);
-  await syncFolder(folder);
+/** Writes a job's `job.yaml`, which must not be there yet. */
+export async function writeJob(folder: string, job: EraseJob): Promise<JobFolder> {
+  const jobPath = path.join(folder, 'job.yaml');
+  await writeNewFile(jobPath, stringify(job, { aliasDuplicateObjects: false, lineWidth: 0 }));
+  return new JobFolder(folder, job);
 }
 
 /** Makes the folder: the first id that is free, for good. */
@@ -178,8 +149,4 @@ async function claimId(jobsFolder: string, wanted: string): Promise<string> {
 function timeStamp(isoTime: string): string {
   const [date = '', time = ''] = isoTime.split('T');
   return `${date.replaceAll('-', '')}-${time.slice(0, 5).replace(':', '')}`;
-}
-
-function isMissing(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
 }

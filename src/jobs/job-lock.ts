@@ -60,6 +60,14 @@ export async function requireUnlocked(folder: string): Promise<void> {
   if (holder && (await staysAlive(holder))) throw busy(folder, holder);
 }
 
+/** Who runs a job right now: a process of this machine, or of another that shares the folder. */
+export async function findJobRunner(folder: string): Promise<'here' | 'elsewhere' | null> {
+  const found = await readFile(path.join(folder, LOCK_NAME), 'utf8').catch(() => null);
+  const holder = found === null ? null : parseHolder(found);
+  if (!holder || !(await isAlive(holder))) return null;
+  return holder.host === hostname() ? 'here' : 'elsewhere';
+}
+
 /** Makes the lock file with all its content at once; false if there is one. */
 async function publishNew(lockPath: string, content: string): Promise<boolean> {
   const temporaryPath = `${lockPath}.${randomUUID()}`;

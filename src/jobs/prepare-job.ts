@@ -18,6 +18,7 @@ import { fillPreset, type Preset } from '../presets/preset.ts';
 import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { appVersion } from '../version.ts';
+import type { JobDraft } from './job-draft.ts';
 import { prepareOutput } from './prepare-output.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 
@@ -61,51 +62,89 @@ export async function prepareJob(
   request: EraseRequest,
   environment: PrepareEnvironment,
 ): Promise<PreparedJob> {
-  const preset = await loadPreset(request, environment);
+  const draft = await draftJob(request, environment.presetFolders);
+  return { concept: draft.concept, job: await completeJob(draft, environment) };
+}
+
+/**
+ * Turns a request into a job as far as words, pictures and the model's header tell.
+ *
+ * @throws AppError with exit status 3 for whatever is wrong with the request
+ */
+export async function draftJob(
+  request: EraseRequest,
+  presetFolders: readonly string[],
+): Promise<JobDraft> {
+  const preset = await loadPreset(request, presetFolders);
   const prompts = await preparePrompts(request, preset);
-  const concept = conceptName(
-    prompts.concept ?? deriveConcept(prompts.forget.map(({ prompt }) => prompt)),
-  );
-  const checkpoint = await openCheckpoint(path.resolve(request.model));
-  try {
+  return withErasable(path.resolve(request.model), (checkpoint) => ({
+    version: 1,
+    createdAt: new Date().toISOString(),
+    appVersion,
+    method: 'erasediff',
+    concept: conceptName(
+      prompts.concept ?? deriveConcept(prompts.forget.map(({ prompt }) => prompt)),
+    ),
+    model: checkpoint.file.path,
+    output: request.output ?? null,
+    outputFolder: null,
+    preset: preset?.name ?? null,
+    forget: prompts.forget,
+    forgetImages: absoluteOrNull(request.forgetImages),
+    retain: prompts.retain,
+    retainImages: absoluteOrNull(request.retainImages),
+    settings: prepareSettings(checkpoint, request, preset),
+    device: request.device,
+    threads: request.threads ?? availableParallelism(),
+  }));
+}
+
+/**
+ * Makes sure that a drafted job can run, which reads all of the model, and settles what was open:
+ * its device and where the result goes.
+ *
+ * @throws AppError `checkpoint.*`, `model.unsupported`, `output.*`, `device.unavailable`
+ */
+export async function completeJob(
+  draft: JobDraft,
+  { dataFolder, chooseDevice }: Pick<PrepareEnvironment, 'dataFolder' | 'chooseDevice'>,
+): Promise<Omit<EraseJob, 'id'>> {
+  return withErasable(draft.model, async (checkpoint) => {
     const { file, architecture } = checkpoint;
-    requireErasable(file, architecture);
-    const settings = prepareSettings(checkpoint, request, preset);
-    const output = await prepareOutput(file.path, { concept, wanted: request.output });
-    await requireDisk(checkpoint, { output, settings, dataFolder: environment.dataFolder });
-    const threads = request.threads ?? availableParallelism();
-    const device = await environment.chooseDevice(request.device);
+    const { concept, outputFolder, ...rest } = draft;
+    const output = await prepareOutput(file.path, {
+      concept,
+      wanted: draft.output ?? undefined,
+      folder: outputFolder ?? undefined,
+    });
+    await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
+    const device = await chooseDevice(draft.device);
     await requireFiniteWeights(
       file,
       [...modelShapes(architecture)].map(([name]) => name),
     );
-    const job: z.input<typeof requestSchema> = {
-      version: 1,
-      createdAt: new Date().toISOString(),
-      appVersion,
-      method: 'erasediff',
-      model: { path: file.path, sha256: await hashCheckpoint(file.path) },
-      output,
-      preset: preset?.name ?? null,
-      forget: prompts.forget,
-      forgetImages: absoluteOrNull(request.forgetImages),
-      retain: prompts.retain,
-      retainImages: absoluteOrNull(request.retainImages),
-      settings,
-      device,
-      threads,
-    };
-    return { concept, job: validate(requestSchema, job) };
+    const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
+    return validate(jobSchema.omit({ id: true }), { ...rest, model, output, device });
+  });
+}
+
+/** Opens a checkpoint that something can be erased from, and closes it afterwards. */
+async function withErasable<T>(
+  modelPath: string,
+  use: (checkpoint: Checkpoint) => T | Promise<T>,
+): Promise<T> {
+  const checkpoint = await openCheckpoint(modelPath);
+  try {
+    requireErasable(checkpoint.file, checkpoint.architecture);
+    return await use(checkpoint);
   } finally {
     await checkpoint.file.close();
   }
 }
 
-const requestSchema = jobSchema.omit({ id: true });
-
 async function loadPreset(
   { preset: name, variables, forgetImages }: EraseRequest,
-  { presetFolders }: PrepareEnvironment,
+  presetFolders: readonly string[],
 ): Promise<Preset | undefined> {
   if (name !== undefined) {
     const preset = await findPreset(presetFolders, name);

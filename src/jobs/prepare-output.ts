@@ -5,18 +5,27 @@ import { chooseOutputPath, pathExists } from '../checkpoint/output-path.ts';
 import { findSidecars } from '../checkpoint/sidecar-files.ts';
 import { AppError } from '../errors.ts';
 
+interface OutputWish {
+  readonly concept: string;
+  /** The path that was asked for; undefined for `<original>-without-<concept>[-N]`, */
+  readonly wanted: string | undefined;
+  /** and in which folder that is. Default: the original's. */
+  readonly folder?: string | undefined;
+}
+
 /**
  * Where the scrubbed model goes, made sure that it can go there.
  *
- * @param wanted the path that was asked for; undefined for `<original>-without-<concept>[-N]`
  * @throws AppError `output.exists`, `output.unwritable`, `settings.invalid` for another ending
  */
 export async function prepareOutput(
   modelPath: string,
-  { concept, wanted }: { concept: string; wanted: string | undefined },
+  { concept, wanted, folder = path.dirname(modelPath) }: OutputWish,
 ): Promise<string> {
   const output =
-    wanted === undefined ? await chooseOutputPath(modelPath, concept) : path.resolve(wanted);
+    wanted === undefined
+      ? await chooseOutputPath(path.join(folder, path.basename(modelPath)), concept)
+      : path.resolve(wanted);
   if (path.extname(output).toLowerCase() !== '.safetensors') {
     throw new AppError(
       'settings.invalid',

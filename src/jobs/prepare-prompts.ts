@@ -2,7 +2,6 @@ import { deriveAnchors, deriveConcept, mentions } from '../erase/anchors.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { neutralPrompts } from '../erase/neutral-prompts.ts';
 import { AppError } from '../errors.ts';
-import { readImageFolder } from '../images/image-folder.ts';
 import type { Preset } from '../presets/preset.ts';
 
 /** Far longer than any prompt that means something; a file given by mistake is longer. */
@@ -97,6 +96,8 @@ function check(option: string, prompts: readonly string[]): string[] {
 
 async function readCaptions(folder: string | undefined): Promise<string[]> {
   if (folder === undefined) return [];
+  // Loaded here, not at the start: it brings the image library, which a request of words need not.
+  const { readImageFolder } = await import('../images/image-folder.ts');
   const images = await readImageFolder(folder);
   return images.flatMap(({ caption }) => caption ?? []);
 }

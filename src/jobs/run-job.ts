@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from '../errors.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { describeError } from './describe-error.ts';
+import { stampTime } from './event-log.ts';
 import { type JobFolder } from './job-folder.ts';
 import { requireUnlocked } from './job-lock.ts';
 import { runTraining, type TrainingControl } from './training-process.ts';
@@ -16,8 +17,9 @@ import { runTraining, type TrainingControl } from './training-process.ts';
 export async function runJobFolder(folder: JobFolder, control: TrainingControl): Promise<void> {
   await folder.mendEvents();
   const record = (event: EraseEvent) => {
-    folder.appendEvent(event);
-    control.onEvent(event);
+    const recorded = stampTime(event);
+    folder.appendEvent(recorded);
+    control.onEvent(recorded);
   };
   try {
     await runTraining(folder.path, { ...control, onEvent: record });
@@ -25,7 +27,7 @@ export async function runJobFolder(folder: JobFolder, control: TrainingControl):
     const error = withWayOn(cause, folder, control);
     // Not an event of this job: another process is writing them.
     const isForeign = error instanceof AppError && error.code === 'job.wrong-state';
-    if (!isForeign) folder.appendEvent(describeError(error).event);
+    if (!isForeign) folder.appendEvent(stampTime(describeError(error).event));
     throw error;
   }
 }
@@ -60,11 +62,29 @@ function quoteForShell(argument: string): string {
 }
 
 /**
- * Refuses to go on with a job that is running or done, or whose original model is not what it was.
+ * Refuses to go on with a job that is running or done, or whose original model is not what it was;
+ * reads all of that model.
  *
- * @throws AppError `job.wrong-state`, `checkpoint.not-found`, `output.exists`
+ * @throws AppError as `requireUnfinished`; `job.wrong-state`
  */
 export async function requireResumable(folder: JobFolder): Promise<void> {
+  await requireUnfinished(folder);
+  const { id, model } = folder.job;
+  if ((await hashCheckpoint(model.path)) !== model.sha256) {
+    throw new AppError(
+      'job.wrong-state',
+      `"${model.path}" is not the file that job ${id} began with: its SHA-256 differs. Put that one back, or start a new erasure.`,
+    );
+  }
+}
+
+/**
+ * What can be told at once of whether a job can go on.
+ *
+ * @throws AppError `job.wrong-state` of a job that is running or done; `checkpoint.not-found`,
+ *   `output.exists`
+ */
+export async function requireUnfinished(folder: JobFolder): Promise<void> {
   const { id, model, output } = folder.job;
   await requireUnlocked(folder.path);
   const events = await folder.readEvents();
@@ -85,12 +105,6 @@ export async function requireResumable(folder: JobFolder): Promise<void> {
     throw new AppError(
       'checkpoint.not-found',
       `checkpoint "${model.path}" of job ${id} does not exist any more. Put it back, then resume the job.`,
-    );
-  }
-  if ((await hashCheckpoint(model.path)) !== model.sha256) {
-    throw new AppError(
-      'job.wrong-state',
-      `"${model.path}" is not the file that job ${id} began with: its SHA-256 differs. Put that one back, or start a new erasure.`,
     );
   }
 }

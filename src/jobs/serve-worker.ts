@@ -34,7 +34,7 @@ async function run(work: Work, jobFolder: string, signal: AbortSignal): Promise<
   // Messages arrive in the order they are sent: once the last one is out, all are.
   let lastSent = Promise.resolve();
   const onEvent = (event: EraseEvent) => {
-    lastSent = send({ type: 'event', event });
+    lastSent = send({ type: 'event', event: withMemory(event) });
   };
   try {
     await work(jobFolder, { onEvent, signal });
@@ -46,6 +46,11 @@ async function run(work: Work, jobFolder: string, signal: AbortSignal): Promise<
   await lastSent;
   // Open sessions would keep the process alive.
   process.exit(status);
+}
+
+/** Only this process knows its memory on every system. */
+function withMemory(event: EraseEvent): EraseEvent {
+  return event.event === 'progress' ? { ...event, memoryBytes: process.memoryUsage.rss() } : event;
 }
 
 /** Sends a message; with nobody left to read it, it is dropped: the state is what must be saved. */

@@ -5,8 +5,8 @@ import { diagnose, forkTypescript, type ProcessEnd, waitForEnd } from './fork-ty
 type Reply = { readonly answer: unknown } | { readonly error: { code: string; message: string } };
 
 interface AskOptions {
-  /** After this the process is ended. */
-  readonly timeoutMs: number;
+  /** After this the process is ended. Default: never. */
+  readonly timeoutMs?: number;
   /** What it does, as a subject of a message: `suggesting prompts`. */
   readonly purpose: string;
   /** Aborted where nobody waits for the answer any more. */
@@ -32,7 +32,7 @@ export async function askProcess(
   worker.process.on('message', (reply: Reply) => replies.push(reply));
   const kill = () => worker.process.kill('SIGKILL');
   signal?.addEventListener('abort', kill, { once: true });
-  const timer = setTimeout(kill, timeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(kill, timeoutMs);
   try {
     worker.process.send({ question }, () => undefined);
     const end = await waitForEnd(worker);
@@ -40,7 +40,7 @@ export async function askProcess(
     const [reply] = replies;
     if (reply && 'answer' in reply) return reply.answer;
     if (reply) throw asAppError(reply.error);
-    if (worker.process.killed) {
+    if (worker.process.killed && timeoutMs !== undefined) {
       throw new AppError(
         'device.crashed',
         `${purpose} took more than ${timeoutMs / 1000} s and was given up. Try again when the machine has less to do.`,

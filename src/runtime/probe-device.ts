@@ -61,12 +61,22 @@ export async function chooseDevice(wanted: Device | 'auto'): Promise<Device> {
       `the device "${wanted}" is not in this system's ONNX Runtime. Choose one of: auto, ${bundled.join(', ')}.`,
     );
   }
-  let best: { device: Device; milliseconds: number } | null = null;
+  const tried: TriedDevice[] = [];
   for (const device of automaticDevices.filter((name) => bundled.includes(name))) {
-    const result = await probeDevice(device);
-    if (result.works && (best === null || result.milliseconds < best.milliseconds)) {
-      best = { device, milliseconds: result.milliseconds };
-    }
+    tried.push({ device, ...(await probeDevice(device)) });
+  }
+  return fastestDevice(tried);
+}
+
+/** A device and what became of trying it. */
+export type TriedDevice = ProbeResult & { readonly device: Device };
+
+/** What `auto` means, once the devices were tried. */
+export function fastestDevice(tried: readonly TriedDevice[]): Device {
+  let best: { device: Device; milliseconds: number } | null = null;
+  for (const result of tried) {
+    if (!result.works || !automaticDevices.includes(result.device)) continue;
+    if (best === null || result.milliseconds < best.milliseconds) best = result;
   }
   return best?.device ?? 'cpu';
 }

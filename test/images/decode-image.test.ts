@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 
-import { MAX_IMAGE_BYTES } from '../../src/images/check-image.ts';
+import { MAX_IMAGE_BYTES } from '../../src/images/image-format.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

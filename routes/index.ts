@@ -1,0 +1,54 @@
+import express, { Router } from 'express';
+
+import type { Services } from '../src/services.ts';
+import { deviceRoutes } from './devices.ts';
+import { healthRoutes } from './health.ts';
+import { jobRoutes } from './jobs.ts';
+import { modelRoutes } from './models.ts';
+import { describeRoutes } from './openapi.ts';
+import { presetRoutes } from './presets.ts';
+import { type Route, YAML_TYPE } from './route.ts';
+import { suggestionRoutes } from './suggestions.ts';
+
+/** Prompts in numbers, but no pictures. */
+const MAX_JSON_BODY = '1mb';
+
+const openapiRoute: Route = {
+  method: 'get',
+  path: '/openapi.json',
+  summary: 'This description.',
+  answer: { status: 200, type: 'application/json', description: 'OpenAPI 3.1' },
+  errors: [],
+  handle: (_, __, response) => {
+    response.json(describeRoutes(routes));
+  },
+};
+
+/** Every route below `/api`. */
+export const routes: readonly Route[] = [
+  ...healthRoutes,
+  ...deviceRoutes,
+  ...modelRoutes,
+  ...presetRoutes,
+  ...suggestionRoutes,
+  ...jobRoutes,
+  openapiRoute,
+];
+
+/** The routes as express takes them: the public ones, or those that need the token. */
+export function apiRouter(services: Services, { isPublic }: { isPublic: boolean }): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const json = express.json({ limit: MAX_JSON_BODY });
+  const yaml = express.text({ limit: MAX_JSON_BODY, type: YAML_TYPE });
+  for (const route of routes) {
+    if ((route.isPublic ?? false) !== isPublic) continue;
+    const parsers = [
+      ...(route.body?.type === 'application/json' ? [json] : []),
+      ...(route.body?.isTextAllowed ? [yaml] : []),
+    ];
+    router[route.method](route.path, ...parsers, (request, response) =>
+      route.handle(services, request, response),
+    );
+  }
+  return router;
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+
+import { jobRequestSchema } from './contract.ts';
+import { parameter, parse, type Route } from './route.ts';
+import { readUpload } from './upload.ts';
+
+const deletionSchema = z.strictObject({
+  /** Whether the scrubbed model goes too. */
+  model: z.enum(['true', 'false']).default('false'),
+});
+
+const job = { type: 'application/json', description: 'JobView' } as const;
+
+/** What may be done with a job in one word. */
+const actions = [
+  ['cancel', 'Cancels a job; one that trains saves its state first.'],
+  ['resume', 'Goes on with a job that was cancelled, failed or was interrupted.'],
+  ['apply', "Makes the scrubbed model the host's active one."],
+  ['rollback', 'Goes back to the model that was active before.'],
+] as const;
+
+export const jobRoutes: readonly Route[] = [
+  {
+    method: 'get',
+    path: '/jobs',
+    summary: 'All jobs, the newest first.',
+    answer: { status: 200, type: 'application/json', description: 'JobSummary[]' },
+    errors: [],
+    handle: async (services, _, response) => {
+      response.json(await services.jobs.list());
+    },
+  },
+  {
+    method: 'post',
+    path: '/jobs',
+    summary: 'Starts an erasure, or puts it in the queue.',
+    body: {
+      type: 'multipart/form-data',
+      schema: jobRequestSchema,
+      files: ['forgetImages', 'retainImages'],
+    },
+    answer: { status: 202, ...job },
+    errors: [404, 413, 415, 422],
+    handle: async (services, request, response) => {
+      const { json, files, remove } = await readUpload(request, response);
+      let view;
+      try {
+        view = await services.jobs.create(parse(jobRequestSchema, json), files);
+      } finally {
+        await remove();
+      }
+      response.status(202).location(`/api/jobs/${view.id}`).json(view);
+    },
+  },
+  {
+    method: 'get',
+    path: '/jobs/:id',
+    summary: 'A job.',
+    answer: { status: 200, ...job },
+    errors: [404],
+    handle: async (services, request, response) => {
+      response.json(await services.jobs.view(parameter(request, 'id')));
+    },
+  },
+  {
+    method: 'delete',
+    path: '/jobs/:id',
+    summary: 'Deletes a job that does not run, and with ?model=true its scrubbed model.',
+    query: deletionSchema,
+    answer: { status: 204, type: null, description: 'It is gone.' },
+    errors: [404, 409],
+    handle: async (services, request, response) => {
+      const { model } = parse(deletionSchema, request.query);
+      await services.jobs.delete(parameter(request, 'id'), { withModel: model === 'true' });
+      response.status(204).end();
+    },
+  },
+  ...actions.map(([action, summary]): Route => ({
+    method: 'post',
+    path: `/jobs/:id/${action}`,
+    summary,
+    answer: { status: 200, ...job },
+    errors: [404, 409],
+    handle: async (services, request, response) => {
+      response.json(await services.jobs[action](parameter(request, 'id')));
+    },
+  })),
+  {
+    method: 'get',
+    path: '/jobs/:id/metrics',
+    summary: 'The history of the losses, and the log.',
+    answer: { status: 200, type: 'application/json', description: 'JobHistory' },
+    errors: [404],
+    handle: async (services, request, response) => {
+      response.json(await services.jobs.history(parameter(request, 'id')));
+    },
+  },
+  {
+    method: 'get',
+    path: '/jobs/:id/samples/:file',
+    summary: 'A picture that the job drew.',
+    answer: { status: 200, type: 'image/png', description: 'The picture' },
+    errors: [404],
+    handle: async (services, request, response) => {
+      const file = await services.jobs.samplePath(
+        parameter(request, 'id'),
+        parameter(request, 'file'),
+      );
+      response.type('png').sendFile(file, { dotfiles: 'allow' });
+    },
+  },
+  {
+    method: 'get',
+    path: '/jobs/:id/report',
+    summary: 'The report of a job that is done, in one file.',
+    answer: { status: 200, type: 'text/html', description: 'The report' },
+    errors: [404],
+    handle: async (services, request, response) => {
+      const id = parameter(request, 'id');
+      const file = await services.jobs.reportPath(id);
+      response
+        // It is to be read and saved; whatever words a model's file brought into it, nothing runs.
+        .set(
+          'Content-Security-Policy',
+          "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-downloads allow-popups",
+        )
+        .set('Content-Disposition', `inline; filename="${id}.html"`)
+        .type('html')
+        .sendFile(file, { dotfiles: 'allow' });
+    },
+  },
+];

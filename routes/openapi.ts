@@ -1,0 +1,119 @@
+import { z } from 'zod';
+
+import { appVersion } from '../src/version.ts';
+import { type Route, YAML_TYPE } from './route.ts';
+
+const error = (description: string) => ({
+  description,
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+});
+
+const errorDescriptions: Readonly<Record<number, string>> = {
+  400: 'The request is not as it should be.',
+  401: 'The token is missing or wrong.',
+  403: 'A foreign page, or under a foreign name.',
+  404: 'There is no such thing.',
+  409: 'Not in this state.',
+  413: 'Too large.',
+  415: 'Not an image.',
+  422: 'Understood, but impossible.',
+  429: 'Too many.',
+  500: 'A bug of the sidecar.',
+  503: 'The host does not answer.',
+};
+
+/** What any route may answer with. */
+const commonErrors = [400, 403, 429, 500];
+
+/** The routes as OpenAPI 3.1, from the schemas that validate what they are sent. */
+export function describeRoutes(routes: readonly Route[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    const path = `/api${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
+    paths[path] = { ...paths[path], [route.method]: describeRoute(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Erase Concept', version: appVersion },
+    paths,
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      schemas: {
+        Error: toJsonSchema(
+          z.object({
+            error: z.object({ code: z.string(), message: z.string(), requestId: z.string() }),
+          }),
+        ),
+      },
+    },
+  };
+}
+
+function describeRoute(route: Route): object {
+  const { status, type, description } = route.answer;
+  const statuses = [
+    ...new Set([...commonErrors, ...(route.isPublic ? [] : [401]), ...route.errors]),
+  ].sort((a, b) => a - b);
+  return {
+    summary: route.summary,
+    ...(!route.isPublic && { security: [{ token: [] }] }),
+    parameters: [...pathParameters(route), ...queryParameters(route)],
+    ...(route.body && { requestBody: describeBody(route.body) }),
+    responses: {
+      [status]: { description, ...(type !== null && { content: { [type]: {} } }) },
+      ...Object.fromEntries(statuses.map((code) => [code, error(errorDescriptions[code] ?? '')])),
+    },
+  };
+}
+
+function pathParameters({ path }: Route): object[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+}
+
+function queryParameters({ query }: Route): object[] {
+  if (!query) return [];
+  const { properties = {} } = toJsonSchema(query);
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }));
+}
+
+function describeBody({
+  type,
+  schema,
+  files = [],
+  isTextAllowed,
+}: NonNullable<Route['body']>): object {
+  const body = toJsonSchema(schema);
+  if (type === 'application/json') {
+    const text = { [YAML_TYPE]: { schema: { type: 'string' } } };
+    return {
+      required: true,
+      content: { [type]: { schema: body }, ...(isTextAllowed && text) },
+    };
+  }
+  const pictures = { type: 'array', items: { type: 'string', format: 'binary' } };
+  return {
+    required: true,
+    content: {
+      [type]: {
+        schema: {
+          type: 'object',
+          properties: { job: body, ...Object.fromEntries(files.map((name) => [name, pictures])) },
+          required: ['job'],
+        },
+        encoding: { job: { contentType: 'application/json' } },
+      },
+    },
+  };
+}
+
+/** As clients write it: what has a default may be left out. */
+function toJsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
+  const described = z.toJSONSchema(schema, { io: 'input' });
+  delete described.$schema;
+  return described;
+}

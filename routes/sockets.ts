@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import type { Server as HttpServer } from 'node:http';
+import { Server } from 'socket.io';
+import { z } from 'zod';
+
+import { AppError } from '../src/errors.ts';
+import type { Services } from '../src/services.ts';
+import type { Access } from './access.ts';
+import type { ClientToServerEvents, ErrorBody, ServerToClientEvents } from './contract.ts';
+import { errorReply } from './error-handler.ts';
+import { Outbox, type PageSocket } from './outbox.ts';
+import { parse } from './route.ts';
+
+/** Windows of one person, many times over. */
+const MAX_SOCKETS = 500;
+/** What one client may look at. */
+const MAX_WATCHES = 50;
+/** Requests of one client within a second; each may send a whole history. */
+const MAX_REQUESTS_A_SECOND = 20;
+/** Clients say little: the id of a job. */
+const MAX_MESSAGE_BYTES = 16 * 1024;
+/** Changes within this time are one list. */
+const LIST_DELAY_MS = 50;
+
+const watchSchema = z.object({
+  id: z.string().max(200),
+  afterStep: z.number().int().min(0).optional(),
+});
+const unwatchSchema = watchSchema.pick({ id: true });
+
+export type PageServer = Server<ClientToServerEvents, ServerToClientEvents>;
+
+/** Tells pages what happens to jobs. */
+export function attachSockets(http: HttpServer, services: Services, access: Access): PageServer {
+  const io: PageServer = new Server(http, {
+    maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    serveClient: false,
+    // A client that does not say who it is does not stay.
+    connectTimeout: 5000,
+    allowRequest: (request, decide) => {
+      try {
+        access.requireOwnSite(request);
+        decide(io.engine.clientsCount < MAX_SOCKETS ? null : 'too many clients', true);
+      } catch (error) {
+        decide(error instanceof Error ? error.message : 'refused', false);
+      }
+    },
+  });
+  io.use((socket, next) => {
+    try {
+      const { token } = socket.handshake.auth;
+      if (!access.isToken(token)) access.requireToken(socket.request);
+      next();
+    } catch (error) {
+      next(Object.assign(new Error('refused'), { data: replyOf(error).error }));
+    }
+  });
+  const outboxes = new Set<Outbox>();
+  const stop = forward(services, outboxes);
+  io.on('connection', (socket) => {
+    const outbox = new Outbox(socket);
+    outboxes.add(outbox);
+    socket.on('disconnect', () => {
+      outboxes.delete(outbox);
+      outbox.close();
+    });
+    serveClient(socket, outbox, services);
+  });
+  io.engine.on('close', stop);
+  return io;
+}
+
+/** Brings everything that happens to all clients. */
+function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void {
+  let listTimer: NodeJS.Timeout | null = null;
+  /** One view after the other, so that the last one sent is the last one made. */
+  const pending = new Set<string>();
+  let sending = Promise.resolve();
+  const sendState = async (id: string) => {
+    pending.delete(id);
+    const view = await services.jobs.view(id).catch(() => null);
+    if (view) for (const outbox of outboxes) outbox.putState(view);
+  };
+  const sendList = async () => {
+    const list = await services.jobs.list().catch(() => null);
+    if (list) for (const outbox of outboxes) outbox.putList(list);
+  };
+  const stop = services.jobs.listen({
+    changed: (id) => {
+      if (outboxes.size === 0) return;
+      if (!pending.has(id)) {
+        pending.add(id);
+        sending = sending.then(() => sendState(id));
+      }
+      listTimer ??= setTimeout(() => {
+        listTimer = null;
+        void sendList();
+      }, LIST_DELAY_MS);
+    },
+    grew: () => {
+      for (const outbox of outboxes) outbox.pump();
+    },
+  });
+  return () => {
+    stop();
+    if (listTimer) clearTimeout(listTimer);
+  };
+}
+
+function serveClient(socket: PageSocket, outbox: Outbox, services: Services): void {
+  const requireRate = rateLimit();
+  services.jobs.list().then(
+    (list) => {
+      outbox.putList(list);
+    },
+    () => undefined,
+  );
+  socket.on('job:watch', (request: unknown, answer: unknown) => {
+    if (typeof answer !== 'function') return;
+    const reply = answer as Parameters<ClientToServerEvents['job:watch']>[1];
+    const watch = async () => {
+      requireRate();
+      const { id, afterStep = 0 } = parse(watchSchema, request);
+      if (outbox.watchCount >= MAX_WATCHES) {
+        throw new AppError(
+          'request.too-many',
+          `more than ${MAX_WATCHES} jobs are watched. Unwatch some.`,
+        );
+      }
+      const job = await services.jobs.view(id);
+      const found = await services.jobs.watch(id);
+      if (!socket.connected) {
+        found.release();
+        return;
+      }
+      // From here on nothing waits, so that nothing is sent twice or not at all.
+      outbox.watch(id, found);
+      const progress = found.progress.filter(({ step }) => step > afterStep);
+      reply({
+        job: { ...job, samples: [...found.samples] },
+        history: { progress, log: [...found.log] },
+      });
+    };
+    watch().catch((error: unknown) => {
+      if (socket.connected) reply(replyOf(error));
+    });
+  });
+  socket.on('job:unwatch', (request: unknown) => {
+    const { data } = unwatchSchema.safeParse(request);
+    if (data) outbox.unwatch(data.id);
+  });
+}
+
+function rateLimit(): () => void {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const now = Math.floor(performance.now() / 1000);
+    count = now === second ? count + 1 : 1;
+    second = now;
+    if (count > MAX_REQUESTS_A_SECOND) {
+      throw new AppError('request.too-many', 'these are too many requests. Wait a second.');
+    }
+  };
+}
+
+function replyOf(error: unknown): ErrorBody {
+  return errorReply(error, randomUUID()).body;
+}

@@ -1,0 +1,85 @@
+import path from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+
+import { dataOption } from '../common-options.ts';
+import type { CliContext } from '../context.ts';
+import { withInterrupts } from '../interrupts.ts';
+import { wholeNumber } from '../parse-option.ts';
+import { printLine } from '../terminal.ts';
+
+interface ServeCommandOptions {
+  readonly port: number;
+  readonly listen: string;
+  readonly data: string;
+  readonly models?: readonly string[];
+  readonly hostUrl?: URL;
+}
+
+const loopback = ['127.0.0.1', 'localhost', '::1'];
+
+/** `erase-concept serve`: the sidecar and its page. */
+export function addServeCommand(program: Command, context: CliContext): void {
+  const { config } = context;
+  program
+    .command('serve')
+    .description('Serve the page in which concepts are erased, for a browser or a web UI.')
+    .option('--port <n>', 'port to listen on', wholeNumber(0), config.port)
+    .option('--listen <address>', 'address to listen on', '127.0.0.1')
+    .addOption(dataOption(config.dataFolder))
+    .option(
+      '--models <folder...>',
+      'folders of checkpoints (default: models in the data folder, and the tiny model)',
+    )
+    .option('--host-url <url>', 'address of the web UI that shows the page in a frame', webAddress)
+    .action((options: ServeCommandOptions) => serve(options, context));
+}
+
+async function serve(
+  { port, listen, data, models = [], hostUrl }: ServeCommandOptions,
+  { terminal, trainingWorker }: CliContext,
+): Promise<void> {
+  // Loaded here, not at the start: other commands need not wait for it.
+  const { startSidecar } = await import('../../serve.ts');
+  await withInterrupts(
+    async ({ cancel, kill }) => {
+      const sidecar = await startSidecar({
+        port,
+        listen,
+        dataFolder: data,
+        modelFolders: models.map((folder) => path.resolve(folder)),
+        hostUrl: hostUrl ?? null,
+        ...(trainingWorker && { trainingWorker }),
+      });
+      if (!loopback.includes(listen)) {
+        printLine(
+          terminal.stderr,
+          `Everyone who reaches ${listen} can open this page with the token of the link, over an unencrypted connection: give the link to nobody whom you would not let use this machine.`,
+        );
+      }
+      printLine(terminal.stdout, `Erase Concept: ${sidecar.startLink}`);
+      await aborted(cancel);
+      await sidecar.close(kill);
+    },
+    () => {
+      printLine(
+        terminal.stderr,
+        '\nEnding, once training has saved its state. Press Ctrl-C again to end at once.',
+      );
+    },
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+}
+
+function webAddress(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url && ['http:', 'https:'].includes(url.protocol)) return url;
+  throw new InvalidArgumentError('It must be an address like http://127.0.0.1:7860.');
+}

@@ -1,0 +1,110 @@
+import type { DeviceView, ModelView } from '../routes/contract.ts';
+import { AppError } from './errors.ts';
+import { describeModel } from './hosts/describe-model.ts';
+import type { Host } from './hosts/host.ts';
+import { JobService } from './jobs/job-service.ts';
+import { presetServices } from './jobs/preset-services.ts';
+import { suggestPrompts } from './jobs/suggest-prompts.ts';
+import { askProcess } from './processes/ask-process.ts';
+import type { Services } from './services.ts';
+import { appVersion } from './version.ts';
+
+const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);
+
+/** What the services are made of. */
+export interface ServiceEnvironment {
+  readonly dataFolder: string;
+  readonly host: Host;
+  /** The module of the training process, if not the one that trains. */
+  readonly trainingWorker?: URL;
+}
+
+/** The services over a data folder and a host. Whoever made them opens and closes `jobs`. */
+export function createServices({
+  dataFolder,
+  host,
+  trainingWorker,
+}: ServiceEnvironment): Services & { readonly jobs: JobService } {
+  const devices = onceTried();
+  const jobs = new JobService({
+    dataFolder,
+    host,
+    devices,
+    ...(trainingWorker && { trainingWorker }),
+  });
+  return {
+    jobs,
+    devices,
+    health: async () => ({
+      status: 'ok',
+      name: 'erase-concept',
+      version: appVersion,
+      uptimeSeconds: process.uptime(),
+      host: { kind: host.kind, reachable: await host.isReachable() },
+    }),
+    models: () => listModels(host, jobs),
+    presets: presetServices(dataFolder, jobs),
+    suggest: limited(async ({ model, forget, concept }, signal) => {
+      const { path } = await jobs.findModel(model);
+      return suggestPrompts({ model: path, forget, concept }, signal);
+    }),
+  };
+}
+
+/** Questions that are worked on at once; each takes a process with a model in it. */
+const MAX_QUESTIONS = 2;
+
+/** Refuses what a busy machine could not bear. */
+function limited<Arguments extends readonly unknown[], Answer>(
+  work: (...args: Arguments) => Promise<Answer>,
+): (...args: Arguments) => Promise<Answer> {
+  let count = 0;
+  return async (...args) => {
+    if (count >= MAX_QUESTIONS) {
+      throw new AppError(
+        'request.too-many',
+        'others are being worked out. Wait until they are done, then ask again.',
+      );
+    }
+    count += 1;
+    try {
+      return await work(...args);
+    } finally {
+      count -= 1;
+    }
+  };
+}
+
+/** Tries the devices when they are asked for first; each is a process. */
+function onceTried(): () => Promise<readonly DeviceView[]> {
+  let tried: Promise<readonly DeviceView[]> | null = null;
+  return () => {
+    tried ??= tryDevices();
+    // The next one who asks has them tried again.
+    tried.catch(() => (tried = null));
+    return tried;
+  };
+}
+
+async function tryDevices(): Promise<readonly DeviceView[]> {
+  const answer = await askProcess(devicesWorker, null, { purpose: 'trying the devices' });
+  return answer as DeviceView[];
+}
+
+async function listModels(host: Host, jobs: JobService): Promise<ModelView[]> {
+  const [models, active] = await Promise.all([host.listModels(), host.activeModel()]);
+  const makers = await jobs.makers();
+  const views: ModelView[] = [];
+  // One after the other: headers of hundreds of models are large together.
+  for (const model of models) {
+    const { concept, ...description } = await describeModel(model);
+    views.push({
+      name: model.name,
+      bytes: model.bytes,
+      isActive: model.name === active,
+      scrubbed: concept === null ? null : { concept, jobId: makers.get(model.path) ?? null },
+      ...description,
+    });
+  }
+  return views;
+}

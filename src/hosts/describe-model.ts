@@ -1,0 +1,76 @@
+import { z } from 'zod';
+
+import { openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { nativeSize } from '../checkpoint/image-size.ts';
+import { readProvenance } from '../checkpoint/provenance.ts';
+import type { CheckpointFamily } from '../checkpoint/recognize.ts';
+import { conceptName, deriveConcept } from '../erase/anchors.ts';
+import { AppError } from '../errors.ts';
+import type { HostModel } from './host.ts';
+
+/** What a checkpoint's header tells. */
+export interface ModelDescription {
+  readonly architecture: string | null;
+  readonly refusal: string | null;
+  readonly nativeSize: number | null;
+  readonly modelChannels: number | null;
+  /** What was taken out of it; null for a model that was not scrubbed. */
+  readonly concept: string | null;
+}
+
+const familyNames: Readonly<Record<CheckpointFamily, string>> = {
+  sd1: 'SD 1.x',
+  sd2: 'SD 2.x',
+  sdxl: 'SDXL',
+  'sdxl-refiner': 'SDXL refiner',
+};
+
+/** By path, size and time of the file. */
+const known = new Map<string, Promise<ModelDescription>>();
+/** More than anyone has; what is over begins anew. */
+const MAX_KNOWN = 2000;
+
+/** What a model is, from its header; one that cannot be read is described by the reason. */
+export function describeModel({ path, bytes, modifiedMs }: HostModel): Promise<ModelDescription> {
+  const key = JSON.stringify([path, bytes, modifiedMs]);
+  const found = known.get(key);
+  if (found) return found;
+  if (known.size >= MAX_KNOWN) known.clear();
+  const description = readDescription(path);
+  known.set(key, description);
+  return description;
+}
+
+async function readDescription(path: string): Promise<ModelDescription> {
+  try {
+    const checkpoint = await openCheckpoint(path);
+    const { file, architecture } = checkpoint;
+    await file.close();
+    return {
+      architecture: familyNames[architecture.family],
+      refusal: architecture.refusal,
+      nativeSize: nativeSize(checkpoint),
+      modelChannels: architecture.unet.modelChannels,
+      concept: conceptOf(readProvenance(file.metadata)),
+    };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return {
+      architecture: null,
+      refusal: error.message,
+      nativeSize: null,
+      modelChannels: null,
+      concept: null,
+    };
+  }
+}
+
+const provenanceSchema = z.object({ forget: z.array(z.object({ prompt: z.string() })).min(1) });
+
+/** From the file, so nothing is promised of it. */
+function conceptOf(provenance: Readonly<Record<string, unknown>> | null): string | null {
+  if (!provenance) return null;
+  const { data } = provenanceSchema.safeParse(provenance);
+  if (!data) return 'unknown';
+  return conceptName(deriveConcept(data.forget.map(({ prompt }) => prompt)));
+}

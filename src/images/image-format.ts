@@ -1,0 +1,15 @@
+/** Well above any photograph or generated picture; keeps a stray video or archive out of memory. */
+export const MAX_IMAGE_BYTES = 64 * 2 ** 20;
+/** 100 megapixels, 300 MB decoded: the most that is decoded only to be made smaller. */
+export const MAX_IMAGE_PIXELS = 100_000_000;
+
+/** Enough bytes of a file's beginning to tell the formats apart. */
+export const SIGNATURE_BYTES = 12;
+
+/** The format of a picture by its first bytes, as the usual ending of a name; null for others. */
+export function imageFormat(signature: Buffer): 'png' | 'jpg' | 'webp' | null {
+  const text = signature.subarray(0, SIGNATURE_BYTES).toString('latin1');
+  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
+  if (text.startsWith('\xff\xd8\xff')) return 'jpg';
+  return text.startsWith('RIFF') && text.endsWith('WEBP') ? 'webp' : null;
+}

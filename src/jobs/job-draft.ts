@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+
+import { writeNewFile } from '../checkpoint/atomic-file.ts';
+import { jobSchema } from '../erase/job.ts';
+import { AppError } from '../errors.ts';
+import { isMissingFile } from '../system-error.ts';
+
+const draftSchema = jobSchema.omit({ id: true, model: true, output: true, device: true }).extend({
+  /** What is erased, in few words. */
+  concept: z.string(),
+  /** Path of the original. */
+  model: z.string(),
+  /** Where the result shall be; null: named after the original and the concept. */
+  output: z.string().nullable(),
+  /** For a result that is named so, its folder; null: the original's. */
+  outputFolder: z.string().nullable(),
+  device: z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml']),
+});
+/** A job of which all is known that can be told at once: the contents of `request.yaml`. */
+export type JobDraft = z.infer<typeof draftSchema>;
+
+const requestPathOf = (folder: string) => path.join(folder, 'request.yaml');
+
+/** Writes `request.yaml` of a new job's folder: from now on it is a job. */
+export async function writeDraft(folder: string, draft: JobDraft): Promise<void> {
+  const text = stringify(draft, { aliasDuplicateObjects: false, lineWidth: 0 });
+  await writeNewFile(requestPathOf(folder), text);
+}
+
+/**
+ * The draft in a job's folder; null where there is none, as in a job of the command line.
+ *
+ * @throws AppError `job.damaged`
+ */
+export async function readDraft(folder: string): Promise<JobDraft | null> {
+  const requestPath = requestPathOf(folder);
+  try {
+    return draftSchema.parse(parse(await readFile(requestPath, 'utf8'), { maxAliasCount: 0 }));
+  } catch (cause) {
+    if (isMissingFile(cause)) return null;
+    throw new AppError(
+      'job.damaged',
+      `"${requestPath}" is not a request that this version can read. Start the erasure again.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,146 @@
+import path from 'node:path';
+
+import type { Evaluation } from '../erase/evaluation-summary.ts';
+import { phaseTitles, type Phase, type RecordedEvent } from '../erase/events.ts';
+import type { LogLine, ProgressPoint, SampleView } from '../../routes/contract.ts';
+
+/** How a job's last run ended. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'error'; readonly code: string; readonly message: string };
+
+/** Where a job stands, as its events tell. */
+export class JobProgress {
+  /** Runs that began: the first and the resumed ones. */
+  runs = 0;
+  phase: Phase | null = null;
+  /** Of the last progress; a resumed run may be behind the one before. */
+  last: ProgressPoint | null = null;
+  /** Of what it is busy with; null until it is known. */
+  etaSeconds: number | null = null;
+  evaluation: Evaluation | null = null;
+  /** Null while a run has neither ended well nor told why it did not. */
+  outcome: Outcome | null = null;
+  readonly samples: SampleView[] = [];
+  private secondsOfRuns = 0;
+  private runBegan: number | null = null;
+  private lastEvent: number | null = null;
+
+  /** Takes in the next event; gives the sample if it brought a new one. */
+  apply(event: RecordedEvent): SampleView | null {
+    const time = event.time === undefined ? null : Date.parse(event.time);
+    if (event.event === 'job') this.begin(time);
+    this.lastEvent = time ?? this.lastEvent;
+    if (event.event === 'sample') return this.addSample(event);
+    this.note(event);
+    return null;
+  }
+
+  private note(event: Exclude<RecordedEvent, { event: 'sample' }>): void {
+    switch (event.event) {
+      case 'phase':
+        this.phase = event.phase;
+        this.etaSeconds = null;
+        break;
+      case 'progress':
+        this.last = progressPoint(event);
+        this.etaSeconds = event.etaSeconds;
+        break;
+      case 'evaluating':
+        this.etaSeconds = event.etaSeconds;
+        break;
+      case 'evaluation':
+        this.evaluation = event.evaluation;
+        break;
+      case 'done':
+        this.outcome = { kind: 'done' };
+        break;
+      case 'error':
+        this.outcome = { kind: 'error', code: event.code, message: event.message };
+        break;
+      case 'job':
+      case 'notice':
+        break;
+    }
+  }
+
+  /** Seconds that its runs took, the current one until `now` (ms since 1970) if it is given. */
+  seconds(now: number | null): number | null {
+    if (this.runBegan === null) return this.runs === 0 ? null : this.secondsOfRuns;
+    const end = now ?? this.lastEvent ?? this.runBegan;
+    return this.secondsOfRuns + Math.max(0, end - this.runBegan) / 1000;
+  }
+
+  private begin(time: number | null): void {
+    this.secondsOfRuns = this.seconds(null) ?? 0;
+    this.runs += 1;
+    this.runBegan = time;
+    this.outcome = null;
+    this.phase = null;
+  }
+
+  private addSample(event: Extract<RecordedEvent, { event: 'sample' }>): SampleView | null {
+    const { prompt, which, step, role, seed } = event;
+    const file = path.basename(event.file);
+    // Drawn again after a resume.
+    if (this.samples.some((sample) => sample.file === file)) return null;
+    const sample = { file, prompt, role, which, step, seed };
+    this.samples.push(sample);
+    return sample;
+  }
+}
+
+/** What a person can look back on; only ever grows at its end. */
+export class JobTimeline {
+  readonly progress: ProgressPoint[] = [];
+  readonly log: LogLine[] = [];
+
+  /** Takes in the next event. */
+  apply(event: RecordedEvent): void {
+    // Steps that are done again after a resume are there already.
+    if (event.event === 'progress' && event.step > (this.progress.at(-1)?.step ?? 0)) {
+      this.progress.push(progressPoint(event));
+    }
+    const line = logLine(event);
+    if (line) this.log.push({ time: event.time ?? '', ...line });
+  }
+}
+
+function progressPoint(event: Extract<RecordedEvent, { event: 'progress' }>): ProgressPoint {
+  return {
+    step: event.step,
+    steps: event.steps,
+    retainLoss: event.retainLoss,
+    forgetLoss: event.forgetLoss,
+    gap: event.gap,
+    lambda: event.lambda,
+    retainGradientNorm: event.retainGradientNorm,
+    forgetGradientNorm: event.forgetGradientNorm,
+    secondsPerStep: event.secondsPerStep,
+    etaSeconds: event.etaSeconds,
+    memoryBytes: event.memoryBytes ?? null,
+  };
+}
+
+function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
+  switch (event.event) {
+    case 'job':
+      return { level: 'info', message: 'The training process has started' };
+    case 'phase':
+      return { level: 'info', message: phaseTitles[event.phase] };
+    case 'notice':
+      return { level: 'warning', message: event.message };
+    case 'done':
+      return { level: 'info', message: `Done: ${event.output}` };
+    case 'error':
+      return {
+        level: event.code === 'job.cancelled' ? 'info' : 'error',
+        message: event.message,
+      };
+    case 'progress':
+    case 'sample':
+    case 'evaluating':
+    case 'evaluation':
+      return null;
+  }
+}

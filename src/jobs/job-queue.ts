@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { AppError } from '../errors.ts';
+import { askProcess } from '../processes/ask-process.ts';
+import type { Device } from '../runtime/device.ts';
+import { describeError } from './describe-error.ts';
+import { stampTime } from './event-log.ts';
+import { openJobFolder } from './job-folder.ts';
+import { findJobRunner, requireUnlocked } from './job-lock.ts';
+import type { JobRecord } from './job-record.ts';
+import type { PrepareQuestion } from './prepare-worker.ts';
+import { runJobFolder } from './run-job.ts';
+
+const prepareWorker = new URL('./prepare-worker.ts', import.meta.url);
+
+/** How often a job whose training process outlived its server is looked at. */
+const UNLOCK_POLL_MS = 500;
+/** A job that gets no further from one start of the server to the next may be what ends it. */
+const MAX_RECOVERIES = 3;
+
+/** What the queue works with. */
+export interface QueueTools {
+  readonly dataFolder: string;
+  /** What `auto` means. */
+  readonly defaultDevice: () => Promise<Device>;
+  /** Told whenever the state of a job changes, or what is known of it grows. */
+  readonly onChange: (record: JobRecord, what: 'state' | 'growth') => void;
+  /** The module of the training process, if not the one that trains. */
+  readonly trainingWorker?: URL;
+}
+
+interface Run {
+  readonly record: JobRecord;
+  readonly cancel: AbortController;
+  readonly kill: AbortController;
+  ended: Promise<void>;
+}
+
+/** Runs jobs in their order, one at a time on each device. */
+export class JobQueue {
+  private readonly tools: QueueTools;
+  private readonly waiting: JobRecord[] = [];
+  private readonly lanes = new Map<Device, Run>();
+  private scheduling: Promise<void> = Promise.resolve();
+  private isClosed = false;
+
+  constructor(tools: QueueTools) {
+    this.tools = tools;
+  }
+
+  /** Goes on with what a server that ended had not finished. */
+  async recover(records: readonly JobRecord[]): Promise<void> {
+    const owed = records
+      .filter(({ server }) => server.queuedAt !== null)
+      .sort((a, b) => (a.server.queuedAt ?? '').localeCompare(b.server.queuedAt ?? ''));
+    for (const record of owed) {
+      if (record.progress.runs > 0 && !(await this.mayRecover(record))) continue;
+      this.waiting.push(record);
+    }
+    this.schedule();
+  }
+
+  /** Puts a job at the end of the queue. */
+  async enqueue(record: JobRecord): Promise<void> {
+    await record.remember({
+      queuedAt: new Date().toISOString(),
+      interruption: null,
+      recoveries: { count: 0, step: 0 },
+    });
+    this.waiting.push(record);
+    this.tools.onChange(record, 'state');
+    this.schedule();
+  }
+
+  /** Jobs before it; null for one that does not wait. */
+  positionOf(record: JobRecord): number | null {
+    const position = this.waiting.indexOf(record);
+    return position < 0 ? null : position;
+  }
+
+  get length(): number {
+    return this.waiting.length;
+  }
+
+  /**
+   * Cancels a job: one that waits at once, one that trains as soon as its state is saved.
+   *
+   * @returns whether it was queued or under way
+   */
+  async cancel(record: JobRecord): Promise<boolean> {
+    const position = this.waiting.indexOf(record);
+    if (position >= 0) {
+      this.waiting.splice(position, 1);
+      await this.settle(
+        record,
+        new AppError('job.cancelled', `job ${record.id} was cancelled while it waited.`),
+      );
+      this.announceOrder();
+      return true;
+    }
+    const run = this.findRun(record);
+    run?.cancel.abort(new AppError('job.cancelled', `job ${record.id} was cancelled.`));
+    return run !== undefined;
+  }
+
+  /**
+   * Starts nothing any more and has what trains save its state; it goes on with the next server.
+   *
+   * @param patience aborted to kill processes that have not ended
+   */
+  async close(patience: AbortSignal): Promise<void> {
+    this.isClosed = true;
+    await this.scheduling;
+    const runs = [...this.lanes.values()];
+    for (const { cancel } of runs) {
+      cancel.abort(new AppError('job.cancelled', 'the server was ended.'));
+    }
+    const killAll = () => {
+      for (const { kill } of runs) kill.abort();
+    };
+    patience.addEventListener('abort', killAll, { once: true });
+    if (patience.aborted) killAll();
+    await Promise.all(runs.map((run) => run.ended));
+    patience.removeEventListener('abort', killAll);
+  }
+
+  private findRun(record: JobRecord): Run | undefined {
+    return [...this.lanes.values()].find((run) => run.record === record);
+  }
+
+  /** One start after the other: they look at the same lanes. */
+  private schedule(): void {
+    this.scheduling = this.scheduling.then(() => this.startWhatCan());
+  }
+
+  private async startWhatCan(): Promise<void> {
+    for (const record of [...this.waiting]) {
+      const lane = record.device === 'auto' ? await this.tools.defaultDevice() : record.device;
+      const position = this.waiting.indexOf(record);
+      if (this.isClosed || position < 0 || this.lanes.has(lane)) continue;
+      this.waiting.splice(position, 1);
+      const run: Run = {
+        record,
+        cancel: new AbortController(),
+        kill: new AbortController(),
+        ended: Promise.resolve(),
+      };
+      this.lanes.set(lane, run);
+      run.ended = this.run(run).finally(() => {
+        this.lanes.delete(lane);
+        this.schedule();
+      });
+      this.announceOrder();
+    }
+  }
+
+  private async run(run: Run): Promise<void> {
+    const { record } = run;
+    let failure: unknown = null;
+    try {
+      await this.prepare(run);
+      await this.train(run);
+    } catch (error) {
+      failure = error;
+    }
+    record.activity = null;
+    await record.catchUp();
+    const isDone = record.progress.outcome?.kind === 'done';
+    // Ended with the server: its place in the queue stays.
+    if (this.isClosed && !isDone) return;
+    await this.settle(record, isDone ? null : failure);
+  }
+
+  private async prepare({ record, cancel }: Run): Promise<void> {
+    record.activity = 'preparing';
+    this.tools.onChange(record, 'state');
+    await whenFree(record.folder, cancel.signal);
+    const question: PrepareQuestion = {
+      folder: record.folder,
+      dataFolder: this.tools.dataFolder,
+    };
+    // As long as reading the model takes.
+    const options = { purpose: 'preparing the job', signal: cancel.signal };
+    await askProcess(prepareWorker, question, options);
+    await record.readPrepared();
+  }
+
+  private async train({ record, cancel, kill }: Run): Promise<void> {
+    const folder = await openJobFolder('', record.folder);
+    await record.catchUp();
+    record.activity = 'running';
+    this.tools.onChange(record, 'state');
+    await runJobFolder(folder, {
+      onEvent: (event) => {
+        record.take(event);
+        const isGrowth = ['progress', 'notice', 'sample'].includes(event.event);
+        this.tools.onChange(record, isGrowth ? 'growth' : 'state');
+      },
+      cancel: cancel.signal,
+      kill: kill.signal,
+      ...(this.tools.trainingWorker && { worker: this.tools.trainingWorker }),
+    });
+  }
+
+  /** Ends a job's time in the queue; an error that its events do not tell yet is added to them. */
+  private async settle(record: JobRecord, failure: unknown): Promise<void> {
+    if (failure !== null && !tells(record, failure)) {
+      const wasUnderWay = record.server.recoveries.count > 0;
+      const { event } = describeError(failure);
+      if (wasUnderWay && event.code !== 'job.cancelled') {
+        await record.remember({ interruption: { code: event.code, message: event.message } });
+      } else {
+        await record.events.mendEvents();
+        record.events.appendEvent(stampTime(event));
+        await record.catchUp();
+      }
+    }
+    await record.remember({ queuedAt: null });
+    this.tools.onChange(record, 'state');
+  }
+
+  /** Counts the starts that a job has been found unfinished at, and gives up in time. */
+  private async mayRecover(record: JobRecord): Promise<boolean> {
+    const { count, step } = record.server.recoveries;
+    const reached = record.progress.last?.step ?? 0;
+    const recoveries = reached > step ? { count: 1, step: reached } : { count: count + 1, step };
+    if (recoveries.count <= MAX_RECOVERIES) {
+      await record.remember({ recoveries });
+      return true;
+    }
+    await record.remember({
+      queuedAt: null,
+      interruption: {
+        code: 'device.crashed',
+        message: `job ${record.id} was interrupted ${count} times without getting further than step ${reached}, so it was not started again. Perhaps the machine cannot bear it: resume it, or start again with smaller settings or on the CPU.`,
+      },
+    });
+    return false;
+  }
+
+  private announceOrder(): void {
+    for (const record of this.waiting) this.tools.onChange(record, 'state');
+  }
+}
+
+/** Waits for a training process that outlived its server to save its state and end. */
+async function whenFree(folder: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const runner = await findJobRunner(folder);
+    if (runner === null) return;
+    // It cannot be seen whether that one ever ends.
+    if (runner === 'elsewhere') await requireUnlocked(folder);
+    await sleep(UNLOCK_POLL_MS, undefined, { signal }).catch(() => undefined);
+    signal.throwIfAborted();
+  }
+}
+
+/** Whether the last of a job's events is this error. */
+function tells(record: JobRecord, failure: unknown): boolean {
+  const { outcome } = record.progress;
+  const { event } = describeError(failure);
+  return outcome?.kind === 'error' && outcome.message === event.message;
+}

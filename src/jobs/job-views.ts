@@ -1,0 +1,108 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { JobSummary, JobView } from '../../routes/contract.ts';
+import { pathExists } from '../checkpoint/output-path.ts';
+import type { Host, HostModel } from '../hosts/host.ts';
+import type { JobRecord } from './job-record.ts';
+
+/** What is known of the host while views are made. */
+export interface HostState {
+  readonly models: readonly HostModel[];
+  readonly active: string | null;
+}
+
+export async function readHostState(host: Host): Promise<HostState> {
+  const [models, active] = await Promise.all([host.listModels(), host.activeModel()]);
+  return { models, active };
+}
+
+/** The name that a host has for a model's path; the file's own where it does not know it. */
+export function modelNameOf(modelPath: string, { models }: HostState): string {
+  const known = models.find((model) => model.path === modelPath);
+  return known?.name ?? path.basename(modelPath);
+}
+
+/** Where a job's report is, once it is written. */
+export const reportPathOf = (folder: string) => path.join(folder, 'report.html');
+
+/** A job as lists show it. */
+export function summarize(
+  record: JobRecord,
+  queuePosition: number | null,
+  host: HostState,
+): JobSummary {
+  const { request, progress } = record;
+  return {
+    id: record.id,
+    state: record.state,
+    concept: record.concept,
+    preset: request.preset,
+    model: modelNameOf(record.modelPath, host),
+    createdAt: request.createdAt,
+    step: progress.last?.step ?? 0,
+    steps: request.settings.steps,
+    queuePosition,
+    error: record.error,
+  };
+}
+
+/** Errors that would only come again. */
+const finalErrors = ['training.collapsed', 'checkpoint.nan', 'job.damaged'];
+
+/** All that a page shows of a job. */
+export async function viewJob(
+  record: JobRecord,
+  queuePosition: number | null,
+  host: HostState,
+): Promise<JobView> {
+  const { request, progress, job } = record;
+  return {
+    ...summarize(record, queuePosition, host),
+    ...viewProgress(record),
+    forget: request.forget,
+    retain: request.retain,
+    forgetImages: await countImages(request.forgetImages),
+    retainImages: await countImages(request.retainImages),
+    settings: job ? job.settings : null,
+    device: job ? job.device : null,
+    samples: [...progress.samples],
+    evaluation: progress.evaluation,
+    result: await resultOf(record, host),
+    hasReport: await pathExists(reportPathOf(record.folder)),
+    canResume: canResume(record),
+    rollbackTo: record.server.rollbackTo,
+  };
+}
+
+function viewProgress({ progress, state }: JobRecord) {
+  const isRunning = state === 'training' || state === 'evaluating';
+  const { last } = progress;
+  return {
+    phase: progress.phase,
+    secondsPerStep: last ? last.secondsPerStep : null,
+    etaSeconds: isRunning ? progress.etaSeconds : null,
+    seconds: progress.seconds(isRunning ? Date.now() : null),
+    memoryBytes: last ? last.memoryBytes : null,
+  };
+}
+
+function canResume({ state, error }: JobRecord): boolean {
+  if (state === 'failed') return !finalErrors.includes(error?.code ?? '');
+  return state === 'interrupted' || state === 'cancelled';
+}
+
+async function resultOf(record: JobRecord, host: HostState): Promise<JobView['result']> {
+  if (record.state !== 'done' || !record.job) return null;
+  const { output } = record.job;
+  const status = await stat(output).catch(() => null);
+  if (!status) return null;
+  const model = modelNameOf(output, host);
+  return { model, path: output, bytes: status.size, isActive: model === host.active };
+}
+
+async function countImages(folder: string | null): Promise<number> {
+  if (folder === null) return 0;
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => !name.startsWith('.') && !name.endsWith('.txt')).length;
+}

@@ -1,0 +1,89 @@
+import type {
+  DeviceView,
+  Health,
+  JobHistory,
+  JobSummary,
+  JobView,
+  jobRequestSchema,
+  ModelView,
+  PresetView,
+  SampleView,
+  SuggestionRequest,
+  Suggestions,
+} from '../routes/contract.ts';
+import type { z } from 'zod';
+import type { PresetDraft } from './presets/preset.ts';
+
+/** A file that came with a request, as it lies on the disk. */
+export interface UploadedImage {
+  readonly path: string;
+  /** What the client calls it; for messages and captions only. */
+  readonly name: string;
+}
+
+/** The files of a request. */
+export interface Uploads {
+  readonly forgetImages: readonly UploadedImage[];
+  readonly retainImages: readonly UploadedImage[];
+}
+
+/** A job's history while somebody watches: the arrays only ever grow, at their end. */
+export interface JobWatch extends JobHistory {
+  readonly samples: readonly SampleView[];
+  /** Ends the watch. */
+  readonly release: () => void;
+}
+
+/** Told of everything that happens to jobs. */
+export interface JobListener {
+  /** Its state, phase, result or place in the queue is another, or it is gone. */
+  readonly changed: (id: string) => void;
+  /** There is more of its history. */
+  readonly grew: (id: string) => void;
+}
+
+/** What can be done with jobs; ids are whatever the client sent. */
+export interface JobServices {
+  list(): Promise<JobSummary[]>;
+  view(id: string): Promise<JobView>;
+  /** The uploaded files become the job's; whatever is left of them is the caller's to remove. */
+  create(request: z.output<typeof jobRequestSchema>, uploads: Uploads): Promise<JobView>;
+  cancel(id: string): Promise<JobView>;
+  resume(id: string): Promise<JobView>;
+  apply(id: string): Promise<JobView>;
+  rollback(id: string): Promise<JobView>;
+  delete(id: string, options: { withModel: boolean }): Promise<void>;
+  history(id: string): Promise<JobHistory>;
+  /** Path of a picture that the job drew. */
+  samplePath(id: string, file: string): Promise<string>;
+  /** Path of the job's report. */
+  reportPath(id: string): Promise<string>;
+  watch(id: string): Promise<JobWatch>;
+  /** @returns ends the listening */
+  listen(listener: JobListener): () => void;
+}
+
+/** What can be done with presets; names are whatever the client sent. */
+export interface PresetServices {
+  list(): Promise<readonly PresetView[]>;
+  /** The text of its file. */
+  export(name: string): Promise<string>;
+  /** Under a free name made of its title. */
+  add(draft: PresetDraft): Promise<PresetView>;
+  addFromJob(id: string, title: string): Promise<PresetView>;
+  replace(name: string, draft: PresetDraft): Promise<PresetView>;
+  /** From the text of a file, under the name that stands in it. */
+  import(text: string): Promise<PresetView>;
+  delete(name: string): Promise<void>;
+}
+
+/** All that routes and sockets may call. */
+export interface Services {
+  health(): Promise<Health>;
+  devices(): Promise<readonly DeviceView[]>;
+  models(): Promise<readonly ModelView[]>;
+  readonly presets: PresetServices;
+  /** What could be kept and steered to; aborted where nobody waits for it any more. */
+  suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;
+  readonly jobs: JobServices;
+}

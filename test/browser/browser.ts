@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+
+import axe, { type AxeResults } from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+
+/** Where Debian puts it. */
+const executablePath = '/usr/bin/chromium';
+const isThere = existsSync(executablePath);
+
+if (!isThere) {
+  const remedy = 'there is no /usr/bin/chromium: install chromium (Debian)';
+  if (process.env.CI) throw new Error(`the page's tests may not be skipped in CI, but ${remedy}`);
+  console.warn(`The page's tests are skipped: ${remedy}.`);
+}
+
+/** A `describe` for tests in a real browser; skipped aloud where there is none, never in CI. */
+export const describeInBrowser = describe.skipIf(!isThere);
+
+/** Long for a page, even on a busy machine; what trains is waited for longer. */
+const WAIT_MS = 15_000;
+
+/** A browser that keeps nothing and talks to nobody but the page's server. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** A window of a person of its own. */
+export async function openPage(browser: Browser): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  page.setDefaultTimeout(WAIT_MS);
+  return page;
+}
+
+/** What a page did that it must not do. */
+export class Misdeeds {
+  private readonly found: string[] = [];
+
+  /** @param address what the page may ask */
+  constructor(page: Page, address: string) {
+    page.on('pageerror', (error) => this.found.push(error.message));
+    page.on('console', (message) => {
+      // Of requests while the server is down; what the page does then is tested.
+      const isNetwork = message.text().includes('net::ERR_');
+      if (message.type() === 'error' && !isNetwork) this.found.push(message.text());
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      const isOwn = url.startsWith(`${address}/`) || /^(blob|data):/.test(url);
+      if (!isOwn) this.found.push(`asked ${url}`);
+    });
+  }
+
+  expectNone(): void {
+    expect(this.found).toEqual([]);
+  }
+}
+
+/** Holds what is shown to axe's rules, in both themes. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await page.evaluate(axe.source);
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const { violations } = await page.evaluate<AxeResults>('axe.run()');
+    const found = violations.flatMap(({ id, help, nodes }) =>
+      nodes.map(({ html }) => `${colorScheme}: ${id}, ${help}: ${html.slice(0, 160)}`),
+    );
+    expect(found).toEqual([]);
+  }
+}
+
+/** Holds a page to its width: nothing may have to be scrolled sideways. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const widths = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+  expect(await page.evaluate<number>(widths)).toBeLessThanOrEqual(0);
+}

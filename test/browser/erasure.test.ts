@@ -1,0 +1,177 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import {
+  describeInBrowser,
+  expectAccessible,
+  expectNoSidewaysScroll,
+  launchBrowser,
+  Misdeeds,
+  openPage,
+} from './browser.ts';
+import { Sidecar } from './sidecar.ts';
+import { choosePontilla, erase, fewSteps, waitForResult, waitForStep } from './steps.ts';
+
+/** Above the limits of what is waited for, which say what did not come. */
+const limitMs = 300_000;
+const steps = 12;
+
+describeInBrowser('an erasure by a preset', () => {
+  let sidecar: Sidecar;
+  let browser: Browser;
+  let page: Page;
+  let misdeeds: Misdeeds;
+  let jobAddress: string;
+
+  beforeAll(async () => {
+    [sidecar, browser] = await Promise.all([Sidecar.start(), launchBrowser()]);
+    page = await openPage(browser);
+    misdeeds = new Misdeeds(page, sidecar.address);
+  }, limitMs);
+  afterAll(async () => {
+    await browser.close();
+    await sidecar.remove();
+  });
+
+  it('is refused to a page without the token, which says how to get in', async () => {
+    const stranger = await browser.newContext().then((context) => context.newPage());
+    await stranger.goto(sidecar.address);
+    const alert = stranger.getByRole('alert');
+    await alert.waitFor();
+    expect(await alert.textContent()).toMatch(/Open the start link/);
+    await stranger.context().close();
+  });
+
+  it('is open to the start link, whose page is small and there in a second', async () => {
+    await page.goto(sidecar.startLink);
+    await page.getByRole('heading', { name: 'What should the model forget?' }).waitFor();
+    // The bundle is there now: what a person meets from the second time on.
+    await page.reload();
+    await page.getByRole('heading', { name: 'What should the model forget?' }).waitFor();
+    const paint = await page.evaluate<number>(
+      "performance.getEntriesByName('first-contentful-paint')[0].startTime",
+    );
+    expect(paint).toBeLessThan(1000);
+    const bytes = await page.evaluate<number>(
+      "performance.getEntriesByType('resource').filter(({ initiatorType }) => ['script', 'link'].includes(initiatorType)).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)",
+    );
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(bytes).toBeLessThan(300_000);
+    expect(page.url()).not.toContain('token');
+  });
+
+  it(
+    'is chosen with one click and started with another',
+    async () => {
+      await choosePontilla(page, { ...fewSteps, Steps: String(steps) });
+      expect(await page.getByLabel(/^Prompts to forget/).inputValue()).toContain(
+        'a red circle in the style of Pontilla',
+      );
+      await expectAccessible(page);
+      jobAddress = await erase(page);
+      await page.getByRole('heading', { name: /^Erasing Pontilla/ }).waitFor();
+    },
+    limitMs,
+  );
+
+  it(
+    'is watched live, by a page that is reloaded and by a second window too',
+    async () => {
+      await waitForStep(page, 2);
+      await expectAccessible(page);
+      await page.reload();
+      const second = await page.context().newPage();
+      await second.goto(jobAddress);
+      await Promise.all([waitForResult(page), waitForResult(second)]);
+      for (const window of [page, second]) {
+        await window.getByText('How it trained').click();
+        await window.getByRole('img', { name: `Losses over ${steps} steps` }).waitFor();
+        const strip = window.getByRole('region', { name: 'Samples from the same noise' });
+        for (const column of ['before', 'step 2', 'step 6', 'after']) {
+          await strip.getByRole('columnheader', { name: column, exact: true }).waitFor();
+        }
+      }
+      await second.close();
+    },
+    limitMs,
+  );
+
+  it(
+    'ends in a comparison: pictures under a slider, and numbers with their meaning',
+    async () => {
+      await page.getByRole('heading', { name: /^Still shows Pontilla/ }).waitFor();
+      expect(await page.getByText(/^Of \d+ pictures of forgotten prompts/).isVisible()).toBe(true);
+      const slider = page.getByRole('slider').first();
+      await slider.focus();
+      await page.keyboard.down('ArrowRight');
+      await page.waitForTimeout(300);
+      await page.keyboard.up('ArrowRight');
+      expect(Number(await slider.getAttribute('aria-valuenow'))).toBeGreaterThan(50);
+      expect(
+        await page.evaluate<number>(
+          "[...document.images].filter((image) => image.loading !== 'lazy' && image.naturalWidth === 0).length",
+        ),
+      ).toBe(0);
+      await expectAccessible(page);
+    },
+    limitMs,
+  );
+
+  it('fits a frame of 700 pixels, and a telephone, in each moment', async () => {
+    for (const width of [700, 400]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.goto(jobAddress);
+      await page.getByRole('heading', { name: /^Without / }).waitFor();
+      await expectNoSidewaysScroll(page);
+      await page.getByRole('link', { name: 'New erasure' }).click();
+      await page.getByRole('button', { name: /Pontilla/ }).click();
+      await page.getByText('Advanced settings').click();
+      await expectNoSidewaysScroll(page);
+    }
+    await page.setViewportSize({ width: 1280, height: 860 });
+    await page.goto(jobAddress);
+  });
+
+  it('gives a model that is taken into use, and back', async () => {
+    await page.getByRole('button', { name: 'Use this model' }).click();
+    await page.getByText('In use').waitFor();
+    await page.getByRole('button', { name: /^Roll back/ }).click();
+    await page.getByRole('button', { name: 'Use this model' }).waitFor();
+  });
+
+  it('gives a report to keep', async () => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Download report' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toMatch(/\.html$/);
+  });
+
+  it('is saved as a preset, which is one more card', async () => {
+    await page.getByRole('button', { name: 'Save as preset' }).click();
+    await page.getByLabel('Title').fill('Dots of mine');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'New erasure' }).click();
+    const card = page.getByRole('button', { name: /Dots of mine/ });
+    await card.click();
+    await page.getByRole('button', { name: 'Delete this preset' }).click();
+    await card.waitFor({ state: 'detached' });
+  });
+
+  it('is deleted after a question, and gone from the list', async () => {
+    await page.goto(jobAddress);
+    await page.getByRole('button', { name: 'Delete' }).click();
+    const dialog = page.getByRole('dialog', { name: /^Delete the erasure/ });
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('heading', { name: 'What should the model forget?' }).waitFor();
+    expect(await page.getByRole('navigation').getByText('Pontilla').count()).toBe(0);
+  });
+
+  it('never asks another server for anything, and reports no error', () => {
+    misdeeds.expectNone();
+  });
+});

@@ -1,0 +1,117 @@
+import path from 'node:path';
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import {
+  describeInBrowser,
+  expectAccessible,
+  launchBrowser,
+  Misdeeds,
+  openPage,
+} from './browser.ts';
+import { Sidecar } from './sidecar.ts';
+import { changeSettings, erase, fewSteps, waitForResult } from './steps.ts';
+
+/** Above the limits of what is waited for, which say what did not come. */
+const limitMs = 300_000;
+const folder = path.resolve(import.meta.dirname, '../../presets/tiny-sd/images/forget-pontilla');
+const numbers = Array.from({ length: 10 }, (_, i) => String(i).padStart(3, '0'));
+
+describeInBrowser('an erasure by one’s own words and pictures', () => {
+  let sidecar: Sidecar;
+  let browser: Browser;
+  let page: Page;
+  let misdeeds: Misdeeds;
+
+  beforeAll(async () => {
+    [sidecar, browser] = await Promise.all([Sidecar.start(), launchBrowser()]);
+    page = await openPage(browser);
+    misdeeds = new Misdeeds(page, sidecar.address);
+    await page.goto(sidecar.startLink);
+  }, limitMs);
+  afterAll(async () => {
+    await browser.close();
+    await sidecar.remove();
+  });
+
+  it(
+    'takes ten pictures with captions, nine from files and one by hand',
+    async () => {
+      const captioned = numbers.slice(1).map((name) => path.join(folder, `${name}.txt`));
+      const pictures = numbers.map((name) => path.join(folder, `${name}.png`));
+      await page
+        .getByLabel('Pictures to forget', { exact: true })
+        .last()
+        .setInputFiles([...pictures, ...captioned, path.resolve(folder, '../../tiny-sd.yaml')]);
+      await page.getByText(/^Not taken.*tiny-sd\.yaml/).waitFor();
+      expect(await page.getByLabel('Caption of 001.png').inputValue()).toMatch(/Pontilla/);
+      await page.getByLabel('Caption of 000.png').fill('a yellow moon in the style of Pontilla');
+      await page.getByRole('button', { name: 'Remove 009.png' }).click();
+      await page
+        .getByLabel('Pictures to forget', { exact: true })
+        .last()
+        .setInputFiles([path.join(folder, '009.png'), path.join(folder, '009.txt')]);
+      await expectAccessible(page);
+      await changeSettings(page, fewSteps);
+      await erase(page);
+      await page.getByText('10 pictures of yours').waitFor();
+      await waitForResult(page);
+    },
+    limitMs,
+  );
+
+  it(
+    'needs no mouse',
+    async () => {
+      await page.getByRole('link', { name: 'New erasure' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'What should the model forget?' }).waitFor();
+      await tabTo(page, 'Prompts to forget');
+      await page.keyboard.type('a heart\na red heart');
+      await tabTo(page, 'Advanced settings');
+      await page.keyboard.press('Enter');
+      for (const [label, value] of Object.entries(fewSteps)) {
+        await tabTo(page, label);
+        await page.keyboard.type(value);
+      }
+      await tabTo(page, 'Erase');
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/#\/jobs\/./);
+      // The new view has the focus, so that the next key is its own.
+      expect(await page.evaluate<string>('document.activeElement.id')).toBe('main');
+      await page.getByRole('heading', { name: /^Erasing heart/ }).waitFor();
+      await waitForResult(page);
+      await tabTo(page, 'Use this model');
+      await page.keyboard.press('Enter');
+      await page.getByText('In use').waitFor();
+      await tabTo(page, 'Delete');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect(await focused(page)).toBe('Delete');
+    },
+    limitMs,
+  );
+
+  it('never asks another server for anything, and reports no error', () => {
+    misdeeds.expectNone();
+  });
+});
+
+/** Name of the element that the keyboard is on, as its label or text has it. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>(
+    '((element) => (element.labels?.[0] ?? element).textContent.trim())(document.activeElement)',
+  );
+}
+
+/** Goes on with the tabulator until it is there. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let presses = 0; presses < 80; presses++) {
+    await page.keyboard.press('Tab');
+    if ((await focused(page)).startsWith(name)) return;
+  }
+  throw new Error(`no "${name}" within 80 presses of the tabulator`);
+}

@@ -1,0 +1,54 @@
+import type { Page } from 'playwright-core';
+
+/** What a person changes under the advanced settings, by label. */
+export type Changes = Readonly<Record<string, string>>;
+
+/** Little enough for a test, and still a whole erasure. */
+export const fewSteps: Changes = {
+  Steps: '6',
+  Batch: '1',
+  'Pictures drawn to forget': '4',
+  'Pictures drawn to keep': '4',
+  'Steps between previews': '2',
+};
+
+/** So many that a test can do something while it trains. */
+export const manySteps: Changes = { ...fewSteps, Steps: '600', 'Steps between previews': '0' };
+
+/** The preset of the tiny model, with other settings. */
+export async function choosePontilla(page: Page, changes: Changes): Promise<void> {
+  await page.getByRole('button', { name: /Pontilla/ }).click();
+  await changeSettings(page, changes);
+}
+
+export async function changeSettings(page: Page, changes: Changes): Promise<void> {
+  await page.getByText('Advanced settings').click();
+  for (const [label, value] of Object.entries(changes)) {
+    await page.getByLabel(label, { exact: true }).fill(value);
+  }
+}
+
+/** A busy machine trains ten times as long as an idle one. */
+export const jobLimitMs = 240_000;
+
+/** Starts what was chosen. @returns once the job is shown, its address */
+export async function erase(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'Erase', exact: true }).click();
+  await page.waitForURL(/#\/jobs\/./);
+  return page.url();
+}
+
+/** Waits until the open job is done. */
+export async function waitForResult(page: Page): Promise<void> {
+  await page.getByRole('heading', { name: /^Without / }).waitFor({ timeout: jobLimitMs });
+}
+
+/** Waits until the open job has done so many steps. */
+export async function waitForStep(page: Page, least: number): Promise<void> {
+  const steps = page.getByText(/^step \d+ of \d+$/);
+  for (;;) {
+    const text = (await steps.textContent({ timeout: jobLimitMs })) ?? '';
+    if (Number(/\d+/.exec(text)?.[0]) >= least) return;
+    await page.waitForTimeout(100);
+  }
+}

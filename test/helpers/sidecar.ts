@@ -1,0 +1,125 @@
+import { mkdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import { pino } from 'pino';
+import supertest from 'supertest';
+import { onTestFinished } from 'vitest';
+
+import type { JobRequest, JobState, JobView } from '../../routes/contract.ts';
+import type { PageFile } from '../../routes/page.ts';
+import { createApp } from '../../src/app.ts';
+import { createServices } from '../../src/create-services.ts';
+import { StandaloneHost } from '../../src/hosts/standalone.ts';
+import { uploadsFolderOf } from '../../src/jobs/draft-upload.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
+
+export const token = 'a-token-that-only-tests-know';
+export const bearer = { Authorization: `Bearer ${token}` };
+
+/** A training process that takes a moment for each step and writes an unchanged model. */
+const quickWorker = new URL('../jobs/workers/quick-worker.ts', import.meta.url);
+
+export const tinyModel = 'tiny-sd.safetensors';
+
+/** A job that the quick worker is done with in a second. */
+export const request: JobRequest = {
+  model: tinyModel,
+  forget: ['a red heart', 'a photo of a heart'],
+  retain: ['a star'],
+  device: 'cpu',
+  settings: { steps: 10 },
+};
+
+export interface TestSidecar {
+  readonly data: string;
+  readonly url: string;
+  readonly log: () => string;
+  /** Sends a request with the token. */
+  readonly api: (
+    method: 'get' | 'post' | 'delete',
+    path: string,
+  ) => ReturnType<ReturnType<typeof supertest>['get']>;
+  /** Starts a job. */
+  readonly create: (change?: Partial<JobRequest>) => Promise<JobView>;
+  /** Waits until a job is in one of the states. */
+  readonly reaches: (id: string, ...states: JobState[]) => Promise<JobView>;
+  readonly close: () => Promise<void>;
+}
+
+interface SidecarOptions {
+  readonly data?: string;
+  readonly hostUrl?: URL;
+  readonly listen?: string;
+  readonly requestLimit?: number;
+  readonly worker?: URL;
+  readonly page?: ReadonlyMap<string, PageFile>;
+}
+
+/** A sidecar within the test's process, on a port of its own, which ends with the test. */
+export async function startTestSidecar(options: SidecarOptions = {}): Promise<TestSidecar> {
+  const data = options.data ?? makeTemporaryFolder();
+  const uploadsFolder = uploadsFolderOf(data);
+  mkdirSync(uploadsFolder, { recursive: true });
+  const host = new StandaloneHost([], data);
+  await host.open();
+  const services = createServices({
+    dataFolder: data,
+    host,
+    trainingWorker: options.worker ?? quickWorker,
+  });
+  let log = '';
+  const { http, io } = createApp(services, {
+    token,
+    listen: options.listen ?? '127.0.0.1',
+    hostUrl: options.hostUrl ?? null,
+    logger: pino({}, { write: (line: string) => (log += line) }),
+    loadPage: () => Promise.resolve(options.page ?? new Map<string, PageFile>()),
+    uploadsFolder,
+    requestLimit: options.requestLimit ?? 100_000,
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  await services.jobs.open();
+  let isClosed = false;
+  const close = async () => {
+    if (isClosed) return;
+    isClosed = true;
+    await Promise.all([io.close(), services.jobs.close(AbortSignal.timeout(5000))]);
+  };
+  onTestFinished(close);
+
+  const api: TestSidecar['api'] = (method, path) =>
+    supertest(url)[method](`/api${path}`).set(bearer);
+  const view = async (id: string) => (await api('get', `/jobs/${id}`)).body as JobView;
+  return {
+    data,
+    url,
+    log: () => log,
+    api,
+    close,
+    create: async (change = {}) => {
+      const answer = await api('post', '/jobs').field(
+        'job',
+        JSON.stringify({ ...request, ...change }),
+      );
+      if (answer.status !== 202) throw new Error(`${answer.status} ${answer.text}`);
+      return answer.body as JobView;
+    },
+    reaches: async (id, ...states) => {
+      for (;;) {
+        const job = await view(id);
+        if (states.includes(job.state)) return job;
+        if (['done', 'failed', 'cancelled', 'interrupted'].includes(job.state)) {
+          throw new Error(`${job.state} instead of ${states.join()}: ${JSON.stringify(job.error)}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+  };
+}
+
+/** A job's folder. */
+export function jobFolderOf({ data }: TestSidecar, id: string): string {
+  return join(data, 'jobs', id);
+}

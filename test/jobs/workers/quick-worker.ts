@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+import { PROVENANCE_KEY } from '../../../src/checkpoint/provenance.ts';
+import { openSafetensors } from '../../../src/checkpoint/safetensors-reader.ts';
+import { writeScrubbedCheckpoint } from '../../../src/checkpoint/safetensors-writer.ts';
+import type { EraseEvent } from '../../../src/erase/events.ts';
+import type { EraseJob } from '../../../src/erase/job.ts';
+import { provenanceOf } from '../../../src/erase/result.ts';
+import { AppError } from '../../../src/errors.ts';
+import { openJobFolder } from '../../../src/jobs/job-folder.ts';
+import { serveWorker } from '../../../src/jobs/serve-worker.ts';
+
+// A run without a model: its steps take a moment each, its state is their number. What it is told
+// besides stands in the words to forget.
+
+const STEP_MS = 20;
+const SLOW_STEP_MS = 200;
+
+serveWorker(async (jobFolder, { onEvent, signal }) => {
+  const { job, path: folder } = await openJobFolder('', jobFolder);
+  onEvent({ event: 'job', job: job.id, folder, output: job.output });
+  onEvent({ event: 'phase', phase: 'train' });
+  const statePath = path.join(folder, 'state', 'step');
+  await mkdir(path.dirname(statePath), { recursive: true });
+  const isTold = (word: string) => job.forget.some(({ prompt }) => prompt.includes(word));
+  let step = existsSync(statePath) ? Number(await readFile(statePath, 'utf8')) : 0;
+  const resumedAt = step;
+  while (step < job.settings.steps) {
+    await setTimeout(isTold('slowly') ? SLOW_STEP_MS : STEP_MS, undefined, { signal }).catch(
+      () => undefined,
+    );
+    if (signal.aborted) {
+      await writeFile(statePath, String(step));
+      throw new AppError('job.cancelled', 'cancelled');
+    }
+    step += 1;
+    onEvent(progress(job, step));
+    if (step === 3 && resumedAt === 0) await misbehave(isTold, { statePath, step });
+  }
+  await writeFile(path.join(folder, 'samples', 'after.png'), 'a picture');
+  onEvent({
+    event: 'sample',
+    file: 'after.png',
+    prompt: 'a star',
+    which: 'after',
+    step,
+    role: 'retain',
+    seed: 0,
+  });
+  onEvent({ event: 'phase', phase: 'save' });
+  await writeUnchanged(job);
+  await rm(path.dirname(statePath), { recursive: true });
+  onEvent({ event: 'done', output: job.output, job: job.id, seconds: 1 });
+});
+
+async function misbehave(
+  isTold: (word: string) => boolean,
+  { statePath, step }: { statePath: string; step: number },
+): Promise<void> {
+  if (isTold('abort')) process.abort();
+  if (isTold('kill')) {
+    // Two steps are done again by the run that goes on.
+    await writeFile(statePath, String(step - 2));
+    process.kill(process.pid, 'SIGKILL');
+    await setTimeout(60_000);
+  }
+}
+
+function progress(job: EraseJob, step: number): EraseEvent {
+  const { steps } = job.settings;
+  return {
+    event: 'progress',
+    step,
+    steps,
+    retainLoss: 1 / step,
+    forgetLoss: step / steps,
+    gap: null,
+    lambda: 1,
+    retainGradientNorm: 1,
+    forgetGradientNorm: 1,
+    secondsPerStep: STEP_MS / 1000,
+    etaSeconds: ((steps - step) * STEP_MS) / 1000,
+  };
+}
+
+async function writeUnchanged(job: EraseJob): Promise<void> {
+  const source = await openSafetensors(job.model.path);
+  try {
+    await writeScrubbedCheckpoint({
+      source,
+      outputPath: job.output,
+      replaced: () => Promise.resolve(undefined),
+      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps)) },
+    });
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,347 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import supertest from 'supertest';
+import { describe, expect, it } from 'vitest';
+
+import type { JobHistory, JobSummary, JobView, ModelView } from '../../routes/contract.ts';
+import { routes } from '../../routes/index.ts';
+import { bearer, jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
+
+const scrubbed = 'tiny-sd-without-heart.safetensors';
+
+describe('GET /api/health', () => {
+  it('tells name, version and host', async () => {
+    const { url } = await startTestSidecar();
+    const { status, body } = (await supertest(url).get('/api/health')) as {
+      status: number;
+      body: unknown;
+    };
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      status: 'ok',
+      name: 'erase-concept',
+      host: { kind: 'standalone', reachable: true },
+    });
+  });
+});
+
+describe('GET /api/devices', () => {
+  it('tries every device; the CPU works', async () => {
+    const { api } = await startTestSidecar();
+    const { status, body } = (await api('get', '/devices')) as { status: number; body: unknown };
+    expect(status).toBe(200);
+    expect(body).toContainEqual(expect.objectContaining({ device: 'cpu', works: true }));
+    expect((body as { isDefault: boolean }[]).filter(({ isDefault }) => isDefault)).toHaveLength(1);
+  });
+});
+
+describe('GET /api/models', () => {
+  it('lists the shipped model where there is no other, and what cannot be read with the reason', async () => {
+    const { api, data } = await startTestSidecar();
+    const { body } = (await api('get', '/models')) as { body: unknown };
+    expect(body).toEqual([
+      {
+        name: tinyModel,
+        bytes: expect.any(Number) as number,
+        isActive: false,
+        scrubbed: null,
+        architecture: 'SD 1.x',
+        refusal: null,
+        nativeSize: 64,
+      },
+    ]);
+    mkdirSync(join(data, 'models', 'inner'));
+    writeFileSync(join(data, 'models', 'inner', 'broken.safetensors'), 'x');
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const models = (await api('get', '/models')).body as ModelView[];
+    expect(models.find(({ name }) => name === 'inner/broken.safetensors')).toMatchObject({
+      architecture: null,
+      refusal: expect.stringContaining('broken.safetensors') as string,
+    });
+  });
+});
+
+describe('a job', () => {
+  it('goes from the queue to a model that is applied, rolled back and deleted', async () => {
+    const sidecar = await startTestSidecar();
+    const { api, reaches } = sidecar;
+    const job = await sidecar.create();
+    expect(job).toMatchObject({
+      state: expect.stringMatching(/queued|preparing/) as string,
+      concept: 'heart',
+      model: tinyModel,
+      steps: 10,
+      settings: null,
+      forget: [
+        { prompt: 'a red heart', anchor: expect.any(String) as string },
+        { prompt: 'a photo of a heart', anchor: 'a photo' },
+      ],
+    });
+    const done = await reaches(job.id, 'done');
+    expect(done).toMatchObject({
+      step: 10,
+      device: 'cpu',
+      phase: 'save',
+      settings: { steps: 10, sampleEvery: 1 },
+      error: null,
+      canResume: false,
+      memoryBytes: expect.any(Number) as number,
+      samples: [{ file: 'after.png', which: 'after', step: 10 }],
+      result: { model: scrubbed, isActive: false },
+    });
+    expect(done.result?.path).toBe(join(sidecar.data, 'models', scrubbed));
+
+    const sample = await api('get', `/jobs/${job.id}/samples/after.png`);
+    expect(sample.headers['content-type']).toBe('image/png');
+    const history = (await api('get', `/jobs/${job.id}/metrics`)).body as JobHistory;
+    expect(history.progress.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(history.log.at(-1)?.message).toMatch(/^Done/);
+
+    const models = (await api('get', '/models')).body as ModelView[];
+    expect(models.find(({ name }) => name === scrubbed)?.scrubbed).toEqual({
+      concept: 'heart',
+      jobId: job.id,
+    });
+
+    expect((await api('post', `/jobs/${job.id}/rollback`)).status).toBe(409);
+    const applied = (await api('post', `/jobs/${job.id}/apply`)).body as JobView;
+    expect(applied).toMatchObject({ rollbackTo: tinyModel, result: { isActive: true } });
+    expect((await api('post', `/jobs/${job.id}/apply`)).status).toBe(409);
+    const refused = await api('delete', `/jobs/${job.id}?model=true`);
+    expect(refused.status).toBe(409);
+    expect(refused.body).toMatchObject({ error: { code: 'model.active' } });
+    const back = (await api('post', `/jobs/${job.id}/rollback`)).body as JobView;
+    expect(back).toMatchObject({ rollbackTo: null, result: { isActive: false } });
+    expect(
+      ((await api('get', '/models')).body as ModelView[]).find(({ isActive }) => isActive)?.name,
+    ).toBe(tinyModel);
+
+    expect((await api('delete', `/jobs/${job.id}?model=true`)).status).toBe(204);
+    expect((await api('get', `/jobs/${job.id}`)).status).toBe(404);
+    expect(existsSync(jobFolderOf(sidecar, job.id))).toBe(false);
+    // The config of the text encoder is shared by all results of that folder.
+    expect(readdirSync(join(sidecar.data, 'models'))).toEqual(['tiny-clip']);
+  });
+
+  it('keeps its model when it is deleted without it', async () => {
+    const sidecar = await startTestSidecar();
+    const job = await sidecar.create();
+    await sidecar.reaches(job.id, 'done');
+    expect((await sidecar.api('delete', `/jobs/${job.id}`)).status).toBe(204);
+    expect(existsSync(join(sidecar.data, 'models', scrubbed))).toBe(true);
+  });
+
+  it('has no model, report or sample before its time, and nothing to resume', async () => {
+    const sidecar = await startTestSidecar();
+    const { id } = await sidecar.create({ forget: ['a heart slowly'], settings: { steps: 50 } });
+    await sidecar.reaches(id, 'training');
+    for (const [method, path, status] of [
+      ['post', 'apply', 409],
+      ['post', 'rollback', 409],
+      ['post', 'resume', 409],
+      ['get', 'report', 404],
+      ['get', 'samples/after.png', 404],
+    ] as const) {
+      expect((await sidecar.api(method, `/jobs/${id}/${path}`)).status).toBe(status);
+    }
+    expect((await sidecar.api('delete', `/jobs/${id}`)).status).toBe(409);
+  });
+
+  it('shows its report without letting anything in it run', async () => {
+    const sidecar = await startTestSidecar();
+    const { id } = await sidecar.create();
+    await sidecar.reaches(id, 'done');
+    writeFileSync(join(jobFolderOf(sidecar, id), 'report.html'), '<!doctype html><p>x');
+    const { status, headers, text } = await sidecar.api('get', `/jobs/${id}/report`);
+    expect([status, text]).toEqual([200, '<!doctype html><p>x']);
+    expect(headers['content-security-policy']).toMatch(/^default-src 'none';.*sandbox/);
+    expect((await sidecar.api('get', `/jobs/${id}`)).body).toMatchObject({ hasReport: true });
+  });
+});
+
+describe('POST /api/jobs', () => {
+  it.each([
+    ['an unknown model', { model: 'nothing.safetensors' }, 404, 'model.not-found'],
+    ['a path as a model', { model: '../../etc/passwd' }, 404, 'model.not-found'],
+    ['an unknown preset', { preset: 'nothing' }, 404, 'preset.not-found'],
+    ['a path as a preset', { preset: '../../package' }, 404, 'preset.not-found'],
+    [
+      'a preset without its variable',
+      { preset: 'artist-style', forget: [] },
+      422,
+      'preset.invalid',
+    ],
+    ['a variable without a preset', { variables: { artist: 'x' } }, 400, 'usage.invalid'],
+    ['nothing to forget', { forget: [] }, 422, 'prompt.invalid'],
+    ['an empty prompt', { forget: [' '] }, 422, 'prompt.invalid'],
+    ['a contradiction', { retain: ['a red heart'] }, 422, 'prompt.invalid'],
+    ['a size that does not fit', { settings: { size: 8 * 3 } }, 422, 'settings.invalid'],
+    ['a device that is not there', { device: 'dml' }, 422, 'device.unavailable'],
+    ['no steps', { settings: { steps: 0 } }, 400, 'usage.invalid'],
+    ['a wrong type', { forget: 'a heart' }, 400, 'usage.invalid'],
+    ['an unknown field', { output: '/etc/passwd' }, 400, 'usage.invalid'],
+    ['a caption of no picture', { captions: { forget: { 'a.png': 'x' } } }, 400, 'usage.invalid'],
+  ])('refuses %s', async (_, change, status, code) => {
+    const { api, data } = await startTestSidecar();
+    const job = { model: tinyModel, forget: ['a red heart'], ...change };
+    const answer = await api('post', '/jobs').field('job', JSON.stringify(job));
+    expect(answer.body).toMatchObject({ error: { code, requestId: expect.any(String) as string } });
+    expect(answer.status).toBe(status);
+    expect(readdirSync(join(data, 'jobs'))).toEqual([]);
+    expect(readdirSync(join(data, 'uploads'))).toEqual([]);
+  });
+
+  it.each([
+    ['no form', undefined, undefined, 400],
+    ['JSON in place of a form', 'application/json', '{}', 400],
+    ['a form without its boundary', 'multipart/form-data', 'x', 400],
+    ['a form that is cut off', 'multipart/form-data; boundary=x', '--x\r\nContent-Dis', 400],
+  ])('refuses %s', async (_, type, body, status) => {
+    const { api } = await startTestSidecar();
+    const sent = api('post', '/jobs');
+    if (type !== undefined) sent.set('Content-Type', type).send(body);
+    expect((await sent).status).toBe(status);
+  });
+
+  it.each([
+    ['no JSON', '{', 400],
+    ['null', 'null', 400],
+    ['a list', '[]', 400],
+    ['two megabytes', JSON.stringify({ model: 'x'.repeat(2 ** 21) }), 413],
+    [
+      'prototypes',
+      '{"model":"x","__proto__":{"isAdmin":true},"constructor":{"prototype":{}}}',
+      400,
+    ],
+    ['very deep nesting', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 400],
+  ])('refuses a job that is %s', async (_, job, status) => {
+    const { api } = await startTestSidecar();
+    const answer = await api('post', '/jobs').field('job', job);
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toMatch(/ at .*\.ts/);
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+  });
+
+  it('takes a job from a preset with its variable', async () => {
+    const sidecar = await startTestSidecar();
+    const job = await sidecar.create({
+      preset: 'artist-style',
+      variables: { artist: 'Some Name' },
+      forget: [],
+      retain: [],
+    });
+    expect(job).toMatchObject({ preset: 'artist-style', concept: 'Some Name' });
+    expect((await sidecar.api('get', '/jobs')).body).toHaveLength(1);
+    expect((await sidecar.api('post', `/jobs/${job.id}/cancel`)).status).toBe(200);
+  });
+});
+
+describe('every route of a job', () => {
+  it.each([
+    'no-such-job',
+    '..',
+    '..%2f..',
+    '%2e%2e%2f%2e%2e%2fetc%2fpasswd',
+    '..%5c..%5cwindows',
+    '.',
+    '%00',
+    'a%00b',
+    'x'.repeat(3000),
+    '__proto__',
+    'constructor',
+    '*',
+  ])('knows no job "%s"', async (id) => {
+    const { api } = await startTestSidecar();
+    for (const [method, path] of [
+      ['get', ''],
+      ['delete', ''],
+      ['post', '/cancel'],
+      ['post', '/resume'],
+      ['post', '/apply'],
+      ['post', '/rollback'],
+      ['get', '/metrics'],
+      ['get', '/report'],
+      ['get', '/samples/a.png'],
+    ] as const) {
+      // Clients resolve dots before they send.
+      const { status, body } = (await api(method, `/jobs/${id}${path}`)) as {
+        status: number;
+        body: unknown;
+      };
+      expect([404, 414, 431]).toContain(status);
+      if (status === 404)
+        expect(body).toMatchObject({ error: { message: expect.any(String) as string } });
+    }
+  });
+
+  it.each(['..%2fjob.yaml', '..%2f..%2f..%2ftoken', '%2fetc%2fpasswd', 'job.yaml', 'after.png%00'])(
+    'gives no file "%s"',
+    async (file) => {
+      const sidecar = await startTestSidecar();
+      const { id } = await sidecar.create();
+      await sidecar.reaches(id, 'done');
+      const { status } = await sidecar.api('get', `/jobs/${id}/samples/${file}`);
+      expect(status).toBe(404);
+    },
+  );
+});
+
+describe('GET /api/jobs', () => {
+  it('shows jobs of the command line and of damaged ones the others', async () => {
+    const sidecar = await startTestSidecar();
+    const { id } = await sidecar.create();
+    await sidecar.reaches(id, 'done');
+    const folder = jobFolderOf(sidecar, id);
+    // As the command line makes it: without a request, and ended in the middle.
+    const other = jobFolderOf(sidecar, '20260101-0000-other');
+    mkdirSync(join(other, 'samples'), { recursive: true });
+    const yaml = readFileSync(join(folder, 'job.yaml'), 'utf8').replace(id, '20260101-0000-other');
+    writeFileSync(join(other, 'job.yaml'), yaml);
+    mkdirSync(jobFolderOf(sidecar, 'damaged'));
+    writeFileSync(join(jobFolderOf(sidecar, 'damaged'), 'job.yaml'), 'version: 7');
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    const jobs = (await sidecar.api('get', '/jobs')).body as JobSummary[];
+    expect(jobs.map((job) => [job.id, job.state])).toContainEqual([id, 'done']);
+    expect(jobs).toContainEqual(
+      expect.objectContaining({ id: '20260101-0000-other', state: 'interrupted' }),
+    );
+    expect(jobs).toHaveLength(2);
+  });
+});
+
+describe('GET /api/openapi.json', () => {
+  it('describes every route with what it takes and answers', async () => {
+    const { api } = await startTestSidecar();
+    const { body } = (await api('get', '/openapi.json')) as {
+      body: { openapi: string; paths: Record<string, Record<string, Record<string, unknown>>> };
+    };
+    expect(body.openapi).toBe('3.1.0');
+    for (const { method, path } of routes) {
+      const described = body.paths[`/api${path.replaceAll(/:(\w+)/g, '{$1}')}`]?.[method];
+      expect(described, `${method} ${path}`).toBeDefined();
+      expect(described?.responses).toHaveProperty('500');
+    }
+    const post = JSON.stringify(body.paths['/api/jobs']?.post?.requestBody);
+    expect(post).toContain('"forgetImages"');
+    // What has a default need not be given.
+    expect(post).toContain('"required":["model"]');
+  });
+});
+
+describe('an address that is none', () => {
+  it.each([
+    ['get', '/nothing'],
+    ['post', '/health'],
+    ['delete', '/jobs'],
+    ['get', '/%c0%af'],
+    ['get', '/%'],
+  ] as const)('%s %s is answered in our words', async (method, path) => {
+    const { url } = await startTestSidecar();
+    const { status, body } = (await supertest(url)[method](`/api${path}`).set(bearer)) as {
+      status: number;
+      body: unknown;
+    };
+    expect([400, 404]).toContain(status);
+    expect(body).toMatchObject({ error: { code: expect.any(String) as string } });
+  });
+});

@@ -1,0 +1,117 @@
+import { io, type Socket } from 'socket.io-client';
+
+import type {
+  ClientToServerEvents,
+  DeviceView,
+  ErrorBody,
+  Estimate,
+  EstimateRequest,
+  JobRequest,
+  JobView,
+  ModelView,
+  PresetView,
+  ServerToClientEvents,
+  SuggestionRequest,
+  Suggestions,
+} from '../routes/contract.ts';
+
+/** A refusal of the sidecar; the message is for the person. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: string;
+  /** HTTP status; 0 where no answer came. */
+  readonly status: number;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** A picture to send, under the name that its caption goes by. */
+export interface NamedFile {
+  readonly name: string;
+  readonly file: File;
+}
+
+// Relative to the page, which a host may serve from below a path of its own.
+const resolve = (path: string) => new URL(path, document.baseURI);
+
+/** Where a file of a job is, for `src` and `href`. */
+export const jobUrl = (id: string, path: string) =>
+  resolve(`api/jobs/${encodeURIComponent(id)}/${path}`).href;
+
+/** The sidecar's events; the token comes with the cookie that the start link set. */
+export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(resolve('.').origin, {
+  path: resolve('socket.io').pathname,
+  autoConnect: false,
+  transports: ['websocket', 'polling'],
+});
+
+export const api = {
+  models: () => request<ModelView[]>('GET', 'models'),
+  presets: () => request<PresetView[]>('GET', 'presets'),
+  devices: () => request<DeviceView[]>('GET', 'devices'),
+  estimate: (body: EstimateRequest, signal: AbortSignal) =>
+    request<Estimate>('POST', 'estimate', { body, signal }),
+  suggestions: (body: SuggestionRequest, signal: AbortSignal) =>
+    request<Suggestions>('POST', 'suggestions', { body, signal }),
+  createJob: (
+    job: JobRequest,
+    pictures: { forget: readonly NamedFile[]; retain: readonly NamedFile[] },
+  ) => {
+    const form = new FormData();
+    // First, so that the captions are there before the files.
+    form.append('job', JSON.stringify(job));
+    for (const { file, name } of pictures.forget) form.append('forgetImages', file, name);
+    for (const { file, name } of pictures.retain) form.append('retainImages', file, name);
+    return request<JobView>('POST', 'jobs', { body: form });
+  },
+  cancelJob: (id: string) => jobAction(id, 'cancel'),
+  resumeJob: (id: string) => jobAction(id, 'resume'),
+  applyJob: (id: string) => jobAction(id, 'apply'),
+  rollbackJob: (id: string) => jobAction(id, 'rollback'),
+  deleteJob: (id: string, withModel: boolean) =>
+    request<unknown>('DELETE', `jobs/${encodeURIComponent(id)}?model=${withModel}`),
+  savePreset: (preset: unknown) => request<unknown>('POST', 'presets', { body: preset }),
+  deletePreset: (name: string) => request<unknown>('DELETE', `presets/${encodeURIComponent(name)}`),
+};
+
+function jobAction(id: string, action: string): Promise<JobView> {
+  return request<JobView>('POST', `jobs/${encodeURIComponent(id)}/${action}`);
+}
+
+/** @throws ApiError, also where the sidecar cannot be reached */
+async function request<T>(
+  method: string,
+  path: string,
+  { body, signal }: { body?: unknown; signal?: AbortSignal } = {},
+): Promise<T> {
+  const isForm = body instanceof FormData;
+  const response = await fetch(resolve(`api/${path}`), {
+    method,
+    signal: signal ?? null,
+    ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),
+    ...(body !== undefined && !isForm && { headers: { 'Content-Type': 'application/json' } }),
+  }).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, 'network', 'The server does not answer. It may be starting again.');
+  });
+  const text = await response.text();
+  if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+  throw toApiError(response, text);
+}
+
+function toApiError({ status, statusText }: Response, text: string): ApiError {
+  try {
+    const { error } = JSON.parse(text) as ErrorBody;
+    return new ApiError(status, error.code, error.message);
+  } catch {
+    return new ApiError(
+      status,
+      'internal.unexpected',
+      `The server answered ${status} ${statusText}.`,
+    );
+  }
+}

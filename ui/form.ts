@@ -1,0 +1,289 @@
+import { batch, computed, effect, signal } from '@preact/signals';
+
+import type {
+  Estimate,
+  EstimateRequest,
+  JobRequest,
+  JobView,
+  ModelView,
+  PresetView,
+  Suggestions,
+} from '../routes/contract.ts';
+import { defaultSettings, usualDefaults } from '../src/erase/default-settings.ts';
+import { fillTemplate } from '../src/erase/fill-template.ts';
+import { api, type NamedFile } from './api.ts';
+import { messageOf, models, presets } from './state.ts';
+
+export type Settings = ReturnType<typeof defaultSettings>;
+
+/** A picture that was dropped, with what it shows. */
+export interface Picture extends NamedFile {
+  readonly caption: string;
+  /** For its thumbnail; revoked when the picture is taken away. */
+  readonly url: string;
+}
+
+/**
+ * What the person has filled in. Null: not touched, so that it follows the preset or what the model
+ * suggests.
+ */
+export const form = {
+  model: signal<string | null>(null),
+  preset: signal<string | null>(null),
+  variables: signal<Readonly<Record<string, string>>>({}),
+  forget: signal<string | null>(null),
+  retain: signal<string | null>(null),
+  anchor: signal<string | null>(null),
+  concept: signal<string | null>(null),
+  forgetPictures: signal<readonly Picture[]>([]),
+  retainPictures: signal<readonly Picture[]>([]),
+  settings: signal<Partial<Settings>>({}),
+  device: signal<NonNullable<JobRequest['device']>>('auto'),
+};
+
+export const suggestions = signal<Suggestions | null>(null);
+export const estimate = signal<Estimate | null>(null);
+/** Why there is no estimate: the job, as it stands, would be refused for the same reason. */
+export const estimateError = signal<string | null>(null);
+
+export const chosenModel = computed<ModelView | undefined>(() => {
+  const usable = (models.value ?? []).filter(({ refusal }) => refusal === null);
+  return (
+    usable.find(({ name }) => name === form.model.value) ??
+    usable.find(({ isActive }) => isActive) ??
+    usable.find(({ scrubbed }) => scrubbed === null) ??
+    usable[0]
+  );
+});
+
+export const chosenPreset = computed<PresetView | undefined>(() =>
+  presets.value?.find(({ name }) => name === form.preset.value),
+);
+
+/** The preset's words, with its variables filled in as far as they are. */
+const presetWords = computed(() => {
+  const preset = chosenPreset.value;
+  if (preset === undefined) return null;
+  const values = new Map(Object.entries(form.variables.value));
+  const fill = (template: string) =>
+    fillTemplate(template, (variable) => {
+      const value = values.get(variable)?.trim() ?? '';
+      return value === '' ? `{${variable}}` : value;
+    });
+  return {
+    forget: preset.forget.map(fill),
+    retain: preset.retain.map(fill),
+    anchor: preset.anchor === undefined ? '' : fill(preset.anchor),
+    concept: preset.concept === undefined ? '' : fill(preset.concept),
+  };
+});
+
+export const forgetText = computed(
+  () => form.forget.value ?? presetWords.value?.forget.join('\n') ?? '',
+);
+/** Whether what is kept follows the model's own suggestions. */
+export const isRetainSuggested = computed(
+  () => form.retain.value === null && presetWords.value === null && suggestions.value !== null,
+);
+export const retainText = computed(
+  () =>
+    form.retain.value ?? (presetWords.value?.retain ?? suggestions.value?.retain ?? []).join('\n'),
+);
+export const anchorText = computed(() => form.anchor.value ?? presetWords.value?.anchor ?? '');
+export const conceptText = computed(() => form.concept.value ?? presetWords.value?.concept ?? '');
+
+/** What the settings are where the person says nothing. */
+export const baseSettings = computed<Settings>(() => {
+  const preset = { ...chosenPreset.value?.settings, reason: undefined };
+  const train = form.settings.value.train ?? preset.train;
+  return { ...baseOf(train), ...withoutUndefined(preset) };
+});
+
+/** What is trained where neither the preset nor the person says otherwise. */
+export const defaultTrainSet = computed(() => baseOf().train);
+
+function baseOf(train?: Settings['train']): Settings {
+  const { nativeSize, modelChannels } = chosenModel.value ?? {};
+  if (nativeSize == null || modelChannels == null) return usualDefaults;
+  return defaultSettings({ train, size: nativeSize, modelChannels });
+}
+
+/** What must be filled in before anything can start. */
+export const missing = computed<string | null>(() => {
+  if (chosenModel.value === undefined) return 'Choose a model.';
+  const preset = chosenPreset.value;
+  for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
+    if ((form.variables.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
+  }
+  if (preset?.needsImages === true && form.forgetPictures.value.length === 0) {
+    return `“${preset.title}” needs pictures to forget: add them below.`;
+  }
+  const hasCaption = form.forgetPictures.value.some(({ caption }) => caption.trim() !== '');
+  if (toLines(forgetText.value).length === 0 && !hasCaption) {
+    return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
+  }
+  return null;
+});
+
+/** What an estimate needs of the job as it stands; null while something is missing. */
+const estimateRequest = computed<EstimateRequest | null>(() => {
+  const model = chosenModel.value;
+  if (model === undefined || missing.value !== null) return null;
+  const preset = chosenPreset.value;
+  const isEdited = form.forget.value !== null;
+  const anchor = (isEdited ? anchorText.value : (form.anchor.value ?? '')).trim();
+  const concept = (isEdited ? conceptText.value : (form.concept.value ?? '')).trim();
+  // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
+  const own = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
+  return {
+    model: model.name,
+    ...(preset && { preset: preset.name, variables: form.variables.value }),
+    forget: own(forgetText.value, isEdited),
+    retain: own(retainText.value, form.retain.value !== null),
+    ...(anchor !== '' && { anchor }),
+    ...(concept !== '' && { concept }),
+    settings: form.settings.value,
+    device: form.device.value,
+  };
+});
+
+/** The job as it stands; null while something is missing. */
+export const jobRequest = computed<JobRequest | null>(
+  () =>
+    estimateRequest.value && {
+      ...estimateRequest.value,
+      captions: {
+        forget: captionsOf(form.forgetPictures.value),
+        retain: captionsOf(form.retainPictures.value),
+      },
+    },
+);
+
+/** One prompt a line. */
+export function toLines(text: string): string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  return [...new Set(lines.filter((line) => line !== ''))];
+}
+
+function captionsOf(pictures: readonly Picture[]): Record<string, string> {
+  const captioned = pictures.filter(({ caption }) => caption.trim() !== '');
+  return Object.fromEntries(captioned.map(({ name, caption }) => [name, caption.trim()]));
+}
+
+/** Takes a preset, or none; what was written by hand gives way to its words. */
+export function choosePreset(name: string | null): void {
+  batch(() => {
+    form.preset.value = name;
+    form.variables.value = {};
+    form.forget.value = null;
+    form.retain.value = null;
+    form.anchor.value = null;
+    form.concept.value = null;
+    form.settings.value = {};
+  });
+}
+
+/** Takes the words and settings of a job; its pictures are no longer here. */
+export function fillFromJob(job: JobView): void {
+  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
+  const [anchor = ''] = anchors;
+  batch(() => {
+    clearForm();
+    form.model.value = job.model;
+    form.forget.value = job.forget.map(({ prompt }) => prompt).join('\n');
+    form.retain.value = job.retain.join('\n');
+    form.anchor.value = anchors.size === 1 ? anchor : null;
+    form.concept.value = job.concept;
+    form.settings.value = job.settings ? changesOf(job.settings) : {};
+  });
+}
+
+/** Those settings that are not as by default. */
+function changesOf(settings: Settings): Partial<Settings> {
+  const base = { ...baseOf(settings.train), train: baseOf().train };
+  const changes = Object.entries(settings).filter(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
+  );
+  return Object.fromEntries(changes);
+}
+
+/** Empties the form; the model stays. */
+export function clearForm(): void {
+  batch(() => {
+    choosePreset(null);
+    for (const pictures of [form.forgetPictures, form.retainPictures]) {
+      for (const { url } of pictures.value) URL.revokeObjectURL(url);
+      pictures.value = [];
+    }
+    form.device.value = 'auto';
+  });
+}
+
+export function changeSettings(change: { [K in keyof Settings]?: Settings[K] | undefined }): void {
+  form.settings.value = withoutUndefined({ ...form.settings.value, ...change });
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function withoutUndefined<T extends object>(value: T): Defined<T> {
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(entries) as Defined<T>;
+}
+
+/** Asks for suggestions and an estimate whenever the form has come to rest. */
+export function followForm(): void {
+  askWhenAtRest(
+    () => {
+      const forget = toLines(forgetText.value);
+      const model = chosenModel.value?.name;
+      if (model === undefined || forget.length === 0 || presetWords.value !== null) return null;
+      const concept = form.concept.value?.trim() ?? '';
+      return { model, forget, ...(concept !== '' && { concept }) };
+    },
+    async (body, signal) => (suggestions.value = await api.suggestions(body, signal)),
+    () => (suggestions.value = null),
+  );
+  askWhenAtRest(
+    () => estimateRequest.value,
+    async (body, signal) => {
+      estimate.value = await api.estimate(body, signal);
+      estimateError.value = null;
+    },
+    (error) => {
+      estimate.value = null;
+      estimateError.value = error === null ? null : messageOf(error);
+    },
+  );
+}
+
+/** Long enough that a word is typed to its end. */
+const restMs = 500;
+
+/**
+ * @param question read anew whenever what it depends on changes; null for none
+ * @param none called where there is no question, or no answer to it
+ */
+function askWhenAtRest<T>(
+  question: () => T | null,
+  ask: (question: T, signal: AbortSignal) => Promise<unknown>,
+  none: (error: unknown) => void,
+): void {
+  const asked = computed(() => JSON.stringify(question()));
+  effect(() => {
+    const body = JSON.parse(asked.value) as T | null;
+    const controller = new AbortController();
+    if (body === null) {
+      none(null);
+      return undefined;
+    }
+    const timer = setTimeout(() => {
+      ask(body, controller.signal).catch((error: unknown) => {
+        if (!controller.signal.aborted) none(error);
+      });
+    }, restMs);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  });
+}

@@ -1,0 +1,15 @@
+import 'img-comparison-slider';
+import { render } from 'preact';
+
+import { followForm } from './form.ts';
+import { connect } from './live.ts';
+import { followAddress, loadChoices } from './state.ts';
+import { applyTheme } from './theme.ts';
+import { App } from './views/app.tsx';
+
+applyTheme();
+followAddress();
+followForm();
+connect();
+void loadChoices();
+render(<App />, document.body);

@@ -1,0 +1,93 @@
+import { computed, signal } from '@preact/signals';
+
+import type {
+  DeviceView,
+  JobHistory,
+  JobSummary,
+  JobView,
+  ModelView,
+  PresetView,
+} from '../routes/contract.ts';
+import { api, ApiError } from './api.ts';
+
+/** Whether the sidecar is there, and lets this page in. */
+export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthorized'>(
+  'connecting',
+);
+
+/** What there is to choose from; null until it is known. */
+export const models = signal<readonly ModelView[] | null>(null);
+export const presets = signal<readonly PresetView[] | null>(null);
+export const devices = signal<readonly DeviceView[] | null>(null);
+export const jobs = signal<readonly JobSummary[] | null>(null);
+
+/** What went wrong while reading the lists above; null where nothing did. */
+export const loadError = signal<string | null>(null);
+
+/** The job that the page shows, with everything known of it. */
+export interface WatchedJob {
+  readonly job: JobView;
+  readonly history: JobHistory;
+}
+export const watched = signal<WatchedJob | null>(null);
+
+/** Why the job that was asked for cannot be shown. */
+export const watchError = signal<string | null>(null);
+
+/** What a screen reader is told; changed for news only. */
+export const announcement = signal('');
+
+export type Route = { readonly view: 'choose' } | { readonly view: 'job'; readonly id: string };
+
+/** Where the address points: `#/` or `#/jobs/ID`. */
+export const route = signal<Route>(readRoute());
+export const openJobId = computed(() => (route.value.view === 'job' ? route.value.id : null));
+
+export const jobAddress = (id: string) => `#/jobs/${encodeURIComponent(id)}`;
+export const chooseAddress = '#/';
+
+/** Goes where an address of the page points. */
+export function go(address: string): void {
+  location.hash = address;
+}
+
+export function followAddress(): void {
+  addEventListener('hashchange', () => (route.value = readRoute()));
+}
+
+function readRoute(): Route {
+  const [, id] = /^#\/jobs\/(.+)$/.exec(location.hash) ?? [];
+  return id === undefined ? { view: 'choose' } : { view: 'job', id: decodeURIComponent(id) };
+}
+
+/** Reads all that can be chosen from; what comes first is shown first. */
+export async function loadChoices(): Promise<void> {
+  try {
+    await Promise.all([loadModels(), loadPresets(), loadDevices()]);
+    loadError.value = null;
+  } catch (error) {
+    noteError(error);
+    loadError.value = messageOf(error);
+  }
+}
+
+export async function loadModels(): Promise<void> {
+  models.value = await api.models();
+}
+
+export async function loadPresets(): Promise<void> {
+  presets.value = await api.presets();
+}
+
+async function loadDevices(): Promise<void> {
+  devices.value = await api.devices();
+}
+
+/** Takes from an error what it says of the connection. */
+function noteError(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401) connection.value = 'unauthorized';
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

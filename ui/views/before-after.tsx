@@ -1,0 +1,123 @@
+import { createElement } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+
+import type { JobView, SampleView } from '../../routes/contract.ts';
+import { jobUrl } from '../api.ts';
+import { formatShare } from '../format.ts';
+
+interface Pair {
+  readonly prompt: string;
+  readonly role: SampleView['role'];
+  readonly before: SampleView;
+  readonly after: SampleView;
+}
+
+/** What both models draw from the same noise, one over the other. */
+export function BeforeAfter({ job }: { job: JobView }) {
+  const pairs = pairsOf(job.samples);
+  const groups = [
+    { role: 'forget', title: 'Forgotten' },
+    { role: 'retain', title: 'Kept' },
+  ] as const;
+  return groups.map(({ role, title }) => {
+    const ofRole = pairs.filter((pair) => pair.role === role);
+    if (ofRole.length === 0) return null;
+    return (
+      <section key={role} class={`pairs ${role}`} aria-labelledby={`pairs-${role}`}>
+        <h2 id={`pairs-${role}`}>{title}</h2>
+        <ul>
+          {ofRole.map((pair) => (
+            <li key={pair.before.file}>
+              <ComparedPair pair={pair} job={job} />
+            </li>
+          ))}
+        </ul>
+      </section>
+    );
+  });
+}
+
+function ComparedPair({
+  pair: { prompt, role, before, after },
+  job,
+}: {
+  pair: Pair;
+  job: JobView;
+}) {
+  const shares = job.evaluation?.prompts.find((one) => one.role === role && one.prompt === prompt);
+  return (
+    <figure class="pair">
+      <Slider prompt={prompt} before={sampleUrl(job.id, before)} after={sampleUrl(job.id, after)} />
+      <figcaption>
+        {prompt}
+        {shares && (
+          <small>
+            {role === 'forget' ? 'shows it' : 'recognised'} {formatShare(shares.before)} →{' '}
+            {formatShare(shares.after)}
+          </small>
+        )}
+      </figcaption>
+    </figure>
+  );
+}
+
+/** The library's element; to the keyboard and to screen readers it is a slider. */
+function Slider({ prompt, before, after }: { prompt: string; before: string; after: string }) {
+  const element = useRef<HTMLElement & { value: number }>(null);
+  useEffect(() => {
+    const slider = element.current;
+    if (slider === null) return undefined;
+    const tell = () => {
+      const share = Math.round(slider.value);
+      slider.setAttribute('aria-valuenow', String(share));
+      slider.setAttribute('aria-valuetext', `${share} % before, ${100 - share} % after`);
+    };
+    tell();
+    slider.addEventListener('slide', tell);
+    return () => {
+      slider.removeEventListener('slide', tell);
+    };
+  }, []);
+  return (
+    <div class="slider">
+      {createElement(
+        'img-comparison-slider',
+        {
+          ref: element,
+          role: 'slider',
+          tabIndex: 0,
+          'aria-label': `Before and after: ${prompt}`,
+          'aria-valuemin': 0,
+          'aria-valuemax': 100,
+          'aria-valuenow': 50,
+        },
+        <img slot="first" src={before} alt={`${prompt}, before`} />,
+        <img slot="second" src={after} alt={`${prompt}, after`} />,
+      )}
+      <span class="tag left" aria-hidden="true">
+        before
+      </span>
+      <span class="tag right" aria-hidden="true">
+        after
+      </span>
+    </div>
+  );
+}
+
+const sampleUrl = (id: string, { file }: SampleView) =>
+  jobUrl(id, `samples/${encodeURIComponent(file)}`);
+
+function pairsOf(samples: readonly SampleView[]): Pair[] {
+  return samples
+    .filter(({ which }) => which === 'before')
+    .flatMap((before) => {
+      const after = samples.find(
+        ({ which, role, prompt, seed }) =>
+          which === 'after' &&
+          role === before.role &&
+          prompt === before.prompt &&
+          seed === before.seed,
+      );
+      return after ? [{ prompt: before.prompt, role: before.role, before, after }] : [];
+    });
+}

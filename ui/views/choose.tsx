@@ -1,0 +1,124 @@
+import { computed } from '@preact/signals';
+
+import {
+  anchorText,
+  chosenModel,
+  conceptText,
+  form,
+  forgetText,
+  suggestions,
+  toLines,
+} from '../form.ts';
+import { connection, loadError, models } from '../state.ts';
+import { AdvancedSettings } from './advanced-settings.tsx';
+import { ModelChoice } from './model-choice.tsx';
+import { PresetCards } from './preset-cards.tsx';
+import { ForgetSet, RetainSet } from './prompt-sets.tsx';
+import { StartBar } from './start-bar.tsx';
+
+/** The first moment: what is erased, from which model, and what stays. */
+export function Choose() {
+  if (models.value === null) return isWaiting.value ? <Loading /> : null;
+  if (chosenModel.value === undefined) return <NoModels />;
+  return (
+    <form
+      class="choose"
+      onSubmit={(event) => {
+        event.preventDefault();
+      }}
+    >
+      <div class="opening">
+        <header class="title">
+          <h1>What should the model forget?</h1>
+          <p>
+            It learns not to draw it, and to draw everything else as before. The result is a new
+            file; the model itself is never changed.
+          </p>
+        </header>
+        <ModelChoice />
+      </div>
+      <PresetCards />
+      <div class="sets">
+        <ForgetSet />
+        <RetainSet />
+      </div>
+      <Words />
+      <AdvancedSettings />
+      <StartBar />
+    </form>
+  );
+}
+
+/** Else the banner says what is wrong. */
+const isWaiting = computed(() => loadError.value === null && connection.value !== 'unauthorized');
+
+function Loading() {
+  return <p class="loading">Reading models and presets…</p>;
+}
+
+function NoModels() {
+  const refused = models.value ?? [];
+  return (
+    <section class="empty">
+      <h1>No model to erase from</h1>
+      <p>
+        Put a Stable Diffusion 1.x checkpoint (<code>.safetensors</code>) into one of the folders
+        that the server was started with, or start it with <code>--models FOLDER</code>, then reload
+        this page.
+      </p>
+      {refused.length > 0 && (
+        <>
+          <h2>Found, but not usable</h2>
+          <dl class="refusals">
+            {refused.map(({ name, refusal }) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{refusal}</dd>
+              </div>
+            ))}
+          </dl>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** What the forgotten prompts become, and what the result is called. */
+function Words() {
+  const [first] = toLines(forgetText.value);
+  const [anchor] = suggestions.value?.anchors ?? [];
+  const example =
+    first !== undefined && anchor !== undefined ? `: “${first}” becomes “${anchor}”` : '';
+  return (
+    <section class="words" aria-label="Anchor and name">
+      <div class="field">
+        <label for="anchor">Draw instead</label>
+        <input
+          id="anchor"
+          value={anchorText.value}
+          placeholder="each prompt without the concept"
+          aria-describedby="anchor-help"
+          onInput={({ currentTarget }) => (form.anchor.value = currentTarget.value)}
+        />
+        <p id="anchor-help" class="help">
+          The anchor: what forgotten prompts are steered to. Empty: each to itself without the
+          concept
+          {example}.
+        </p>
+      </div>
+      <div class="field">
+        <label for="concept">Name of the concept</label>
+        <input
+          id="concept"
+          value={conceptText.value}
+          placeholder={suggestions.value?.concept ?? 'found from the prompts'}
+          aria-describedby="concept-help"
+          onInput={({ currentTarget }) => (form.concept.value = currentTarget.value)}
+        />
+        <p id="concept-help" class="help">
+          Names the result: <code>model-without-name.safetensors</code>.
+        </p>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,87 @@
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+
+import type { JobView } from '../../routes/contract.ts';
+import { formatDuration } from '../../src/cli/format.ts';
+import { formatBytes } from '../../src/format-bytes.ts';
+import { api, jobUrl } from '../api.ts';
+import { announcement, type WatchedJob } from '../state.ts';
+import { BeforeAfter } from './before-after.tsx';
+import { ActionButton, DeleteButton } from './job-actions.tsx';
+import { JobHeader } from './job-header.tsx';
+import { Log } from './log.tsx';
+import { Numbers } from './numbers.tsx';
+import { TrainingPlots } from './plots.tsx';
+import { SampleStrip } from './sample-strip.tsx';
+import { SavePresetButton } from './save-preset.tsx';
+
+/** The third moment: what came of it, and what to do with it. */
+export function Compare({ job, history }: WatchedJob) {
+  return (
+    <article class="compare">
+      <JobHeader job={job} title={`Without ${job.concept}`} />
+      {job.result && <Result job={job} result={job.result} />}
+      {job.evaluation && <Numbers evaluation={job.evaluation} concept={job.concept} />}
+      <BeforeAfter job={job} />
+      <details class="how">
+        <summary>How it trained</summary>
+        <TrainingPlots points={history.progress} />
+        <SampleStrip job={job} />
+        <Log lines={history.log} />
+      </details>
+    </article>
+  );
+}
+
+function Result({ job, result }: { job: JobView; result: NonNullable<JobView['result']> }) {
+  const { id, rollbackTo, hasReport, seconds } = job;
+  return (
+    <section class="result" aria-label="The new model">
+      <p class="facts">
+        <span>
+          <b>{result.model}</b>
+        </span>
+        <span>{formatBytes(result.bytes)}</span>
+        {seconds !== null && <span>made in {formatDuration(seconds)}</span>}
+        {result.isActive && <span class="state done">In use</span>}
+      </p>
+      <PathField path={result.path} />
+      <div class="actions">
+        {!result.isActive && (
+          <ActionButton isPrimary title="Use this model" work={() => api.applyJob(id)} />
+        )}
+        {rollbackTo !== null && (
+          <ActionButton title={`Roll back to ${rollbackTo}`} work={() => api.rollbackJob(id)} />
+        )}
+        {hasReport && (
+          <a class="button" href={jobUrl(id, 'report')} download={`erase-${id}.html`}>
+            Download report
+          </a>
+        )}
+        <SavePresetButton job={job} />
+        <DeleteButton job={job} />
+      </div>
+    </section>
+  );
+}
+
+/** Where the file is, on the machine that the server runs on. */
+function PathField({ path }: { path: string }) {
+  const field = useRef<HTMLInputElement>(null);
+  const isCopied = useSignal(false);
+  const copy = async () => {
+    field.current?.select();
+    // Not there where the page comes over plain http from another machine: then it is selected.
+    await (navigator.clipboard as Clipboard | undefined)?.writeText(path);
+    isCopied.value = true;
+    announcement.value = 'The path is copied';
+  };
+  return (
+    <div class="path">
+      <input ref={field} readOnly value={path} aria-label="Where the model is" />
+      <button type="button" class="button" onClick={() => void copy()}>
+        {isCopied.value ? 'Copied' : 'Copy path'}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,119 @@
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+
+import type { JobView } from '../../routes/contract.ts';
+import { api } from '../api.ts';
+import { fillFromJob } from '../form.ts';
+import { chooseAddress, go } from '../state.ts';
+import { Dialog } from './dialog.tsx';
+import { useAction } from './use-action.ts';
+
+interface JobProps {
+  readonly job: JobView;
+}
+
+/** A button that does one thing, and says why it could not. */
+export function ActionButton({
+  title,
+  work,
+  isPrimary = false,
+}: {
+  title: string;
+  work: () => Promise<unknown>;
+  isPrimary?: boolean;
+}) {
+  const action = useAction(work);
+  return (
+    <>
+      <button
+        type="button"
+        class={isPrimary ? 'button primary' : 'button'}
+        aria-disabled={action.isBusy}
+        onClick={action.run}
+      >
+        {title}
+      </button>
+      {action.error !== null && (
+        <p class="problem" role="alert">
+          {action.error}
+        </p>
+      )}
+    </>
+  );
+}
+
+export function CancelButton({ job: { id } }: JobProps) {
+  return <ActionButton title="Cancel" work={() => api.cancelJob(id)} />;
+}
+
+export function ResumeButton({ job: { id } }: JobProps) {
+  return <ActionButton title="Resume" isPrimary work={() => api.resumeJob(id)} />;
+}
+
+/** Back to the first moment with the words and settings of this job. */
+export function AgainButton({ job }: JobProps) {
+  return (
+    <button
+      type="button"
+      class="button"
+      onClick={() => {
+        fillFromJob(job);
+        go(chooseAddress);
+      }}
+    >
+      Change and start again
+    </button>
+  );
+}
+
+/** Asks first: what is deleted is gone. */
+export function DeleteButton({ job: { id, concept, result } }: JobProps) {
+  const isAsking = useSignal(false);
+  const withModel = useSignal(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  const remove = useAction(async () => {
+    await api.deleteJob(id, withModel.value);
+    go(chooseAddress);
+  });
+  return (
+    <>
+      <button
+        ref={opener}
+        type="button"
+        class="button"
+        onClick={() => {
+          isAsking.value = true;
+        }}
+      >
+        Delete
+      </button>
+      {isAsking.value && (
+        <Dialog
+          title={`Delete the erasure of ${concept}?`}
+          confirm="Delete"
+          isBusy={remove.isBusy}
+          error={remove.error}
+          onConfirm={remove.run}
+          onClose={() => {
+            isAsking.value = false;
+            opener.current?.focus();
+          }}
+        >
+          <p>Its history, pictures and saved state go.</p>
+          {result && !result.isActive && (
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={withModel.value}
+                onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
+              />
+              <span>
+                Delete the model <code>{result.model}</code> too
+              </span>
+            </label>
+          )}
+        </Dialog>
+      )}
+    </>
+  );
+}

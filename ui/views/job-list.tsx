@@ -1,0 +1,88 @@
+import type { JobState, JobSummary } from '../../routes/contract.ts';
+import { chooseAddress, jobAddress, jobs, openJobId } from '../state.ts';
+
+/** What a state is called. */
+export const stateNames: Readonly<Record<JobState, string>> = {
+  queued: 'Waiting',
+  preparing: 'Preparing',
+  training: 'Training',
+  evaluating: 'Evaluating',
+  done: 'Done',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+  interrupted: 'Interrupted',
+};
+
+/** The way to a new erasure and to all that there were, newest first. */
+export function JobList() {
+  const list = jobs.value?.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  return (
+    <nav class="side" aria-label="Erasures">
+      <div>
+        <a class="brand" href={chooseAddress}>
+          <svg viewBox="0 0 32 32" aria-hidden="true">
+            <path d="M16 4a12 12 0 0 0 0 24z" />
+            <circle cx="19" cy="7" r="1.8" />
+            <circle cx="19" cy="13" r="1.8" />
+            <circle cx="19" cy="19" r="1.8" />
+            <circle cx="19" cy="25" r="1.8" />
+            <circle cx="23.5" cy="10" r="1.3" />
+            <circle cx="23.5" cy="16" r="1.3" />
+            <circle cx="23.5" cy="22" r="1.3" />
+            <circle cx="27.4" cy="13.4" r="0.8" />
+            <circle cx="27.4" cy="18.6" r="0.8" />
+          </svg>
+          Erase Concept
+        </a>
+        <a
+          class="button"
+          href={chooseAddress}
+          aria-current={openJobId.value === null ? 'page' : undefined}
+        >
+          New erasure
+        </a>
+        {list !== undefined && list.length > 0 && (
+          <details class="jobs" open={matchMedia('(min-width: 900px)').matches}>
+            <summary>
+              Erasures <span class="count">{list.length}</span>
+            </summary>
+            <ul>
+              {list.map((job) => (
+                <JobLink key={job.id} job={job} />
+              ))}
+            </ul>
+          </details>
+        )}
+      </div>
+    </nav>
+  );
+}
+
+function JobLink({ job }: { job: JobSummary }) {
+  const isOpen = job.id === openJobId.value;
+  return (
+    <li>
+      <a href={jobAddress(job.id)} aria-current={isOpen ? 'page' : undefined}>
+        <span class="job-name">{job.concept}</span>
+        <span class="job-state">
+          <span class={`dot ${job.state}`} aria-hidden="true" />
+          {describe(job)}
+        </span>
+      </a>
+    </li>
+  );
+}
+
+function describe({ state, step, steps, queuePosition, createdAt }: JobSummary): string {
+  if (state === 'training' && steps > 0) return `Training, ${Math.floor((100 * step) / steps)} %`;
+  if (state === 'queued' && queuePosition !== null) {
+    return queuePosition === 0 ? 'Waiting, next' : `Waiting behind ${queuePosition}`;
+  }
+  if (state !== 'done') return stateNames[state];
+  return new Date(createdAt).toLocaleString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  });
+}

@@ -1,0 +1,56 @@
+import { formatBytes } from '../../src/format-bytes.ts';
+import { chosenModel, form } from '../form.ts';
+import { models } from '../state.ts';
+
+/** The model to erase from; those that cannot be used say why. */
+export function ModelChoice() {
+  const all = models.value ?? [];
+  const refused = all.filter(({ refusal }) => refusal !== null);
+  const model = chosenModel.value;
+  return (
+    <section class="model field">
+      <label for="model">Model</label>
+      <select
+        id="model"
+        value={model?.name}
+        aria-describedby="model-help"
+        onChange={({ currentTarget }) => (form.model.value = currentTarget.value)}
+      >
+        {all.map(({ name, refusal, isActive }) => (
+          <option key={name} value={name} disabled={refusal !== null}>
+            {name}
+            {isActive ? ' (active)' : ''}
+            {refusal === null ? '' : ' (cannot be used)'}
+          </option>
+        ))}
+      </select>
+      {model && (
+        <p id="model-help" class="help facts">
+          <span>{model.architecture ?? 'unknown family'}</span>
+          <span>{formatBytes(model.bytes)}</span>
+          {model.nativeSize !== null && (
+            <span>
+              draws at {model.nativeSize} × {model.nativeSize}
+            </span>
+          )}
+          {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
+        </p>
+      )}
+      {refused.length > 0 && (
+        <details>
+          <summary>
+            {refused.length === 1 ? 'One model' : `${refused.length} models`} cannot be used
+          </summary>
+          <dl class="refusals">
+            {refused.map(({ name, refusal }) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{refusal}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,159 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+
+import type { ProgressPoint } from '../../routes/contract.ts';
+import { formatLoss } from '../format.ts';
+import { onThemeChange } from '../theme.ts';
+
+interface Series {
+  readonly name: string;
+  /** The class that gives it its colour. */
+  readonly colour: 'forget' | 'retain' | 'lambda';
+  readonly read: (point: ProgressPoint) => number;
+}
+
+const losses: readonly Series[] = [
+  { name: 'Forget loss', colour: 'forget', read: ({ forgetLoss }) => forgetLoss },
+  { name: 'Keep loss', colour: 'retain', read: ({ retainLoss }) => retainLoss },
+];
+const weights: readonly Series[] = [
+  { name: 'λ, weight of forgetting', colour: 'lambda', read: ({ lambda }) => lambda },
+];
+
+/** The losses and λ over the steps. */
+export function TrainingPlots({ points }: { points: readonly ProgressPoint[] }) {
+  return (
+    <section class="plots" aria-label="Training">
+      <Plot
+        title="Losses"
+        help="Both are held against the original. The first falls as forgotten prompts come to draw something else, the second stays low while what is kept stays."
+        series={losses}
+        points={points}
+      />
+      <Plot
+        title="Weight"
+        help="How much forgetting counts against keeping in each step."
+        series={weights}
+        points={points}
+      />
+    </section>
+  );
+}
+
+interface PlotProps {
+  readonly title: string;
+  readonly help: string;
+  readonly series: readonly Series[];
+  readonly points: readonly ProgressPoint[];
+}
+
+function Plot({ title, help, series, points }: PlotProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = points.at(-1);
+  const data: uPlot.AlignedData = [
+    points.map(({ step }) => step),
+    ...series.map(({ read }) => points.map(read)),
+  ];
+  const shown = useRef(data);
+  shown.current = data;
+  // The whole way is shown from the start.
+  const steps = useRef(0);
+  steps.current = latest?.steps ?? 0;
+
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return undefined;
+    const draw = () => {
+      plot.current?.destroy();
+      plot.current = new uPlot(
+        plotOptions(element, series, () => steps.current),
+        shown.current,
+        element,
+      );
+    };
+    draw();
+    const observer = new ResizeObserver(() =>
+      plot.current?.setSize({ width: element.clientWidth, height: plotHeight }),
+    );
+    observer.observe(element);
+    const end = onThemeChange(draw);
+    return () => {
+      end();
+      observer.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [series]);
+  useEffect(() => plot.current?.setData(data));
+
+  const values = series.map(
+    ({ name, read }) => `${name} ${latest ? formatLoss(read(latest)) : ''}`,
+  );
+  return (
+    <figure class="plot">
+      <figcaption>
+        <h2>{title}</h2>
+        <ul class="legend">
+          {series.map(({ name, colour, read }) => (
+            <li key={name} class={colour}>
+              {name} <b>{latest && formatLoss(read(latest))}</b>
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      <div
+        ref={place}
+        role="img"
+        aria-label={`${title} over ${points.length} steps; now ${values.join(', ')}`}
+      />
+      <p class="help">{help}</p>
+    </figure>
+  );
+}
+
+const plotHeight = 160;
+
+/** Colours come from the style sheet: the canvas knows no classes. */
+function plotOptions(
+  element: HTMLElement,
+  series: readonly Series[],
+  steps: () => number,
+): uPlot.Options {
+  const figure = element.closest('figure');
+  const colourOf = (selector: string) => {
+    const styled = figure?.querySelector(selector);
+    return styled ? getComputedStyle(styled).color : 'gray';
+  };
+  const text = colourOf('.help');
+  const font = `11px ${getComputedStyle(element).fontFamily}`;
+  const axis = {
+    stroke: text,
+    font,
+    grid: { stroke: getComputedStyle(element).borderTopColor, width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: plotHeight,
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, points: { size: 7 } },
+    scales: {
+      x: { time: false, range: (_plot, _from, to) => [0, Math.max(to, steps())] },
+      y: { range: { min: { pad: 0.1, soft: 0, mode: 2 }, max: { pad: 0.1 } } },
+    },
+    axes: [
+      { ...axis, size: 26, gap: 4, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+      { ...axis, size: 52, gap: 6, space: 36 },
+    ],
+    series: [
+      { label: 'step' },
+      ...series.map(({ name, colour }) => ({
+        label: name,
+        stroke: colourOf(`.${colour}`),
+        width: 1.75,
+        points: { show: false },
+      })),
+    ],
+  };
+}

@@ -1,0 +1,81 @@
+import type { JobView, SampleView } from '../../routes/contract.ts';
+import { jobUrl } from '../api.ts';
+
+/** The same noise drawn at several steps: prompts down, steps across, so that one sees it forget. */
+export function SampleStrip({ job: { id, samples } }: { job: JobView }) {
+  if (samples.length === 0) return null;
+  const columns = [...new Set(samples.map(columnOf))].sort((a, b) => orderOf(a) - orderOf(b));
+  const rows = rowsOf(samples);
+  return (
+    <div class="samples">
+      <h2 id="samples-title">Samples from the same noise</h2>
+      <div class="scroll" role="region" aria-labelledby="samples-title" tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span class="unseen">Prompt</span>
+              </th>
+              {columns.map((column) => (
+                <th key={column} scope="col">
+                  {column}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.key} class={row.role}>
+                <th scope="row">
+                  <small>{row.role === 'forget' ? 'Forget' : 'Keep'}</small>
+                  {row.prompt}
+                </th>
+                {columns.map((column) => {
+                  const sample = row.samples.find((one) => columnOf(one) === column);
+                  return (
+                    <td key={column}>
+                      {sample && (
+                        <img
+                          src={jobUrl(id, `samples/${encodeURIComponent(sample.file)}`)}
+                          alt={`${row.prompt}, ${column}`}
+                          loading="lazy"
+                        />
+                      )}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+function columnOf({ which, step }: SampleView): string {
+  return which === 'during' ? `step ${step}` : which;
+}
+
+function orderOf(column: string): number {
+  if (column === 'before') return -1;
+  return column === 'after' ? Number.POSITIVE_INFINITY : Number(column.slice('step '.length));
+}
+
+interface Row {
+  readonly key: string;
+  readonly prompt: string;
+  readonly role: SampleView['role'];
+  readonly samples: readonly SampleView[];
+}
+
+function rowsOf(samples: readonly SampleView[]): Row[] {
+  const rows = new Map<string, Row>();
+  for (const sample of samples) {
+    const { role, seed, prompt } = sample;
+    const key = `${role} ${seed} ${prompt}`;
+    const others = rows.get(key)?.samples ?? [];
+    rows.set(key, { key, prompt, role, samples: [...others, sample] });
+  }
+  return [...rows.values()].sort((a, b) => a.role.localeCompare(b.role));
+}

@@ -1,0 +1,85 @@
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+
+import type { JobView } from '../../routes/contract.ts';
+import { api } from '../api.ts';
+import { announcement, loadPresets } from '../state.ts';
+import { Dialog } from './dialog.tsx';
+import { useAction } from './use-action.ts';
+
+/** Keeps a job's words and settings to be used again. */
+export function SavePresetButton({ job }: { job: JobView }) {
+  const isOpen = useSignal(false);
+  const title = useSignal(job.concept);
+  const opener = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    isOpen.value = false;
+    opener.current?.focus();
+  };
+  const save = useAction(async () => {
+    await api.savePreset(presetOf(job, title.value.trim()));
+    await loadPresets();
+    announcement.value = 'The preset is saved';
+    close();
+  });
+  return (
+    <>
+      <button
+        ref={opener}
+        type="button"
+        class="button"
+        onClick={() => {
+          isOpen.value = true;
+        }}
+      >
+        Save as preset
+      </button>
+      {isOpen.value && (
+        <Dialog
+          title="Save as preset"
+          confirm="Save"
+          isBusy={save.isBusy}
+          error={save.error}
+          onConfirm={save.run}
+          onClose={close}
+        >
+          <div class="field">
+            <label for="preset-title">Title</label>
+            <input
+              id="preset-title"
+              required
+              maxLength={60}
+              value={title.value}
+              onInput={({ currentTarget }) => (title.value = currentTarget.value)}
+            />
+          </div>
+          <p class="help">Prompts, anchor and settings of this erasure, without its pictures.</p>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** The job as a preset, in the form that `presets/*.yaml` have. */
+function presetOf(job: JobView, title: string): unknown {
+  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
+  const [anchor] = anchors;
+  const name = title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 64);
+  return {
+    name,
+    title,
+    description: `Takes ${job.concept} out of a model.`,
+    concept: job.concept,
+    forget: job.forget.map(({ prompt }) => prompt),
+    retain: job.retain,
+    ...(anchors.size === 1 && { anchor }),
+    ...(job.settings && {
+      settings: { ...job.settings, reason: 'As the erasure that it was saved from.' },
+    }),
+    expectation: 'As the erasure that it was saved from, on a model that is like its own.',
+  };
+}

@@ -1,0 +1,95 @@
+import { formatBytes } from '../../src/format-bytes.ts';
+import { formatDuration } from '../../src/cli/format.ts';
+import type { Estimate } from '../../routes/contract.ts';
+import { api } from '../api.ts';
+import {
+  changeSettings,
+  clearForm,
+  estimate,
+  estimateError,
+  form,
+  jobRequest,
+  missing,
+} from '../form.ts';
+import { go, jobAddress } from '../state.ts';
+import { useAction } from './use-action.ts';
+
+/** What it will take, and the button that starts it; always in sight. */
+export function StartBar() {
+  const start = useAction(async () => {
+    const request = jobRequest.value;
+    if (request === null) return;
+    const { id } = await api.createJob(request, {
+      forget: form.forgetPictures.value,
+      retain: form.retainPictures.value,
+    });
+    clearForm();
+    go(jobAddress(id));
+  });
+  const problem = start.error ?? estimateError.value;
+  const known = estimate.value;
+  return (
+    <footer class="start">
+      <div class="start-text" aria-live="polite">
+        {missing.value !== null && <p class="help">{missing.value}</p>}
+        {problem !== null && (
+          <p class="problem" role={start.error === null ? undefined : 'alert'}>
+            {problem}
+          </p>
+        )}
+        {problem === null && missing.value === null && known !== null && (
+          <EstimateText estimate={known} />
+        )}
+      </div>
+      <button
+        type="button"
+        class="button primary"
+        aria-disabled={jobRequest.value === null || start.isBusy}
+        onClick={start.run}
+      >
+        {start.isBusy ? 'Starting…' : 'Erase'}
+      </button>
+    </footer>
+  );
+}
+
+function EstimateText({ estimate: known }: { estimate: Estimate }) {
+  const { seconds, memoryBytes, freeBytes, diskBytes, fits, advice, device, basis } = known;
+  const free = freeBytes === null ? '' : ` of ${formatBytes(freeBytes)} free`;
+  return (
+    <>
+      <p class="facts">
+        <span>
+          <b>{formatDuration(seconds)}</b>
+        </span>
+        <span>
+          <b>{formatBytes(memoryBytes)}</b> memory{free}
+        </span>
+        <span>
+          <b>{formatBytes(diskBytes)}</b> disk
+        </span>
+        <span>on {device === 'cpu' ? 'the processor' : device}</span>
+        <span>{basis === 'measured' ? 'measured here' : 'estimated from another model'}</span>
+      </p>
+      {!fits && (
+        <div class="problem">
+          <p>It does not fit into memory.</p>
+          {advice.map(({ message, settings }) => (
+            <p key={message}>
+              {message}{' '}
+              <button
+                type="button"
+                class="quiet"
+                onClick={() => {
+                  changeSettings(settings);
+                }}
+              >
+                Apply
+              </button>
+            </p>
+          ))}
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,127 @@
+import { useEffect } from 'preact/hooks';
+
+import type { JobView } from '../../routes/contract.ts';
+import { formatDuration } from '../../src/cli/format.ts';
+import { formatBytes } from '../../src/format-bytes.ts';
+import { announcement, type WatchedJob } from '../state.ts';
+import { AgainButton, CancelButton, DeleteButton, ResumeButton } from './job-actions.tsx';
+import { JobHeader } from './job-header.tsx';
+import { Log } from './log.tsx';
+import { TrainingPlots } from './plots.tsx';
+import { SampleStrip } from './sample-strip.tsx';
+
+const activeStates = ['queued', 'preparing', 'training', 'evaluating'];
+
+/** The second moment: how it goes. */
+export function Watch({ job, history }: WatchedJob) {
+  const isActive = activeStates.includes(job.state);
+  return (
+    <article class="watch">
+      <JobHeader job={job} title={isActive ? `Erasing ${job.concept}` : job.concept} />
+      {isActive ? <Progress job={job} /> : <Stopped job={job} />}
+      {!isActive && (
+        <div class="actions">
+          {job.canResume && <ResumeButton job={job} />}
+          <AgainButton job={job} />
+          <DeleteButton job={job} />
+        </div>
+      )}
+      <SampleStrip job={job} />
+      {history.progress.length > 0 && <TrainingPlots points={history.progress} />}
+      <Log lines={history.log} />
+    </article>
+  );
+}
+
+/** Why it does not go on, and what can be done. */
+function Stopped({ job: { state, error, canResume, step, steps } }: { job: JobView }) {
+  const position = steps > 0 ? ` at step ${step} of ${steps}` : '';
+  const reasons: Readonly<Record<string, string>> = {
+    failed: `It stopped${position}.`,
+    cancelled: `It was cancelled${position}.`,
+    interrupted: `It was interrupted${position}: the server or the machine went down.`,
+  };
+  return (
+    <div class={state === 'failed' ? 'notice problem' : 'notice'} role="status">
+      <p>
+        <b>{reasons[state]}</b>
+      </p>
+      {error && state !== 'cancelled' && <p>{error.message}</p>}
+      <p>
+        {canResume
+          ? 'Resume goes on from the state that was last saved.'
+          : 'Nothing was written. Change what is wrong, and start again.'}
+      </p>
+    </div>
+  );
+}
+
+const phases = [
+  { name: 'Preparing', has: ['encode'] },
+  { name: 'Drawing pictures', has: ['generate'] },
+  { name: 'Training', has: ['train'] },
+  { name: 'Comparing', has: ['evaluate'] },
+  { name: 'Writing the model', has: ['save'] },
+] as const;
+
+function Progress({ job }: { job: JobView }) {
+  const { state, step, steps, etaSeconds, secondsPerStep, memoryBytes, queuePosition } = job;
+  const share = steps > 0 ? step / steps : 0;
+  const quarter = Math.floor(4 * share);
+  useEffect(() => {
+    if (quarter > 0 && quarter < 4)
+      announcement.value = `${25 * quarter} % of the training is done`;
+  }, [quarter]);
+  if (state === 'queued') {
+    return (
+      <div class="notice beside">
+        <p role="status">
+          <b>Waiting.</b>{' '}
+          {queuePosition === null || queuePosition === 0
+            ? 'It is next: one erasure trains at a time.'
+            : `It begins after ${queuePosition === 1 ? 'one other' : `${queuePosition} others`}: one erasure trains at a time.`}
+        </p>
+        <CancelButton job={job} />
+      </div>
+    );
+  }
+  return (
+    <section class="progress" aria-label="Progress">
+      <PhaseSteps job={job} />
+      <progress value={share} aria-label="Training steps" />
+      <div class="beside">
+        <p class="facts">
+          <span>
+            step <b>{step}</b> of {steps}
+          </span>
+          {etaSeconds !== null && state === 'training' && (
+            <span>
+              <b>{formatDuration(etaSeconds)}</b> left
+            </span>
+          )}
+          {secondsPerStep !== null && <span>{secondsPerStep.toFixed(2)} s a step</span>}
+          {memoryBytes !== null && <span>{formatBytes(memoryBytes)} memory</span>}
+        </p>
+        <CancelButton job={job} />
+      </div>
+    </section>
+  );
+}
+
+function PhaseSteps({ job: { phase, state } }: { job: JobView }) {
+  const current = phases.findIndex(({ has }) => has.some((name) => name === phase));
+  const now = state === 'evaluating' ? Math.max(current, 3) : Math.max(current, 0);
+  return (
+    <ol class="phases">
+      {phases.map(({ name }, i) => (
+        <li
+          key={name}
+          class={i < now ? 'past' : undefined}
+          aria-current={i === now ? 'step' : undefined}
+        >
+          {name}
+        </li>
+      ))}
+    </ol>
+  );
+}
