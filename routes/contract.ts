@@ -45,15 +45,7 @@ export const suggestionRequestSchema = z.strictObject({
   concept: z.string().max(200).optional(),
 });
 export type SuggestionRequest = z.input<typeof suggestionRequestSchema>;
-
-/** What could be kept and steered to, from the model's own text encoder. */
-export interface Suggestions {
-  readonly concept: string;
-  /** One for each forget prompt, in their order. */
-  readonly anchors: readonly string[];
-  /** The concept's neighbours first. */
-  readonly retain: readonly string[];
-}
+export type { Suggestions } from '../src/erase/suggest.ts';
 
 /** What a job will need. */
 export interface Estimate {

@@ -3,7 +3,7 @@ import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
 import { JobService } from './jobs/job-service.ts';
 import { loadPresets, presetFolders } from './presets/load-presets.ts';
-import { callChild } from './processes/call-child.ts';
+import { askProcess } from './processes/ask-process.ts';
 import type { Services } from './services.ts';
 import { appVersion } from './version.ts';
 

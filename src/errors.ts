@@ -29,6 +29,8 @@ const errorTable = {
   'prompt.invalid': { exit: 3, http: 422 },
   'preset.not-found': { exit: 3, http: 404 },
   'preset.invalid': { exit: 3, http: 422 },
+  'preset.exists': { exit: 3, http: 409 },
+  'preset.shipped': { exit: 3, http: 403 },
   'settings.invalid': { exit: 3, http: 422 },
   'output.exists': { exit: 3, http: 409 },
   'output.no-space': { exit: 3, http: 422 },

@@ -90,12 +90,12 @@ export async function writeNewFile(filePath: string, text: string, mode?: number
   }
 }
 
-/** Writes a small file anew: whoever reads it finds the text before or this one, whole. */
-export async function replaceFile(filePath: string, text: string): Promise<void> {
+/** Writes a small file anew: whoever reads it finds the content before or this one, whole. */
+export async function replaceFile(filePath: string, content: string | Uint8Array): Promise<void> {
   // Two writes of this process may overlap.
   const temporaryPath = temporaryPathOf(`${filePath}.${randomUUID()}`);
   try {
-    await writeFile(temporaryPath, text, { flag: 'wx', flush: true });
+    await writeFile(temporaryPath, content, { flag: 'wx', flush: true });
     await rename(temporaryPath, filePath);
     await syncFolder(path.dirname(filePath));
   } finally {

@@ -41,6 +41,20 @@ export function slugify(concept: string): string {
   return slug.replace(/-$/, '') || 'concept';
 }
 
+/**
+ * Words as part of a name that people type and that stands in addresses: letters without marks,
+ * digits and single hyphens, at most `maxCharacters`; empty where nothing of them can be kept.
+ */
+export function asciiSlug(words: string, maxCharacters: number): string {
+  return slugify(words)
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, maxCharacters)
+    .replace(/-+$/, '');
+}
+
 /** Whether anything lies at this path, be it a link that leads nowhere. */
 export async function pathExists(filePath: string): Promise<boolean> {
   try {

@@ -6,9 +6,8 @@ import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { AppError } from '../errors.ts';
-import { formatGenerationParameters } from '../images/generation-parameters.ts';
+import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
-import { encodePng } from '../images/png.ts';
 import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import type { CliContext } from './context.ts';
@@ -101,14 +100,12 @@ async function writePicture(
   { file, ...request }: SampleRequest,
   { steps, cfg, sampler, model }: SampleOptions,
 ): Promise<void> {
-  const parameters = formatGenerationParameters({
+  const png = await encodeGeneratedPng(image, {
     ...request,
     steps,
     sampler,
     guidanceScale: cfg,
-    width: image.width,
-    height: image.height,
     model: path.parse(model).name,
   });
-  await writeFile(file, await encodePng(image, { parameters }), { flag: 'wx' });
+  await writeFile(file, png, { flag: 'wx' });
 }

@@ -3,6 +3,7 @@ import { SingleBar } from 'cli-progress';
 
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
+import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from './format.ts';
 import { printJson, printLine, type Terminal } from './terminal.ts';
 
@@ -16,6 +17,7 @@ export interface EraseReporter {
 }
 
 type Progress = Extract<EraseEvent, { event: 'progress' }>;
+type Evaluating = Extract<EraseEvent, { event: 'evaluating' }>;
 
 /** The reporter for `--json`, for a terminal, or for anything else. */
 export function createEraseReporter(terminal: Terminal, json: boolean): EraseReporter {
@@ -77,6 +79,12 @@ class LineReporter implements EraseReporter {
       case 'sample':
         this.print(`Sample (${event.which}, step ${event.step}): ${event.file}`);
         break;
+      case 'evaluating':
+        this.showEvaluating(event);
+        break;
+      case 'evaluation':
+        this.print(describeEvaluation(event.evaluation));
+        break;
       case 'notice':
         this.print(`Note: ${event.message}`);
         break;
@@ -105,28 +113,35 @@ class LineReporter implements EraseReporter {
       `step ${step}/${steps}  retain loss ${formatLoss(retainLoss)}  forget loss ${formatLoss(forgetLoss)}  λ ${lambda.toFixed(3)}  ${secondsPerStep.toFixed(2)} s/step  ${formatDuration(etaSeconds)} left`,
     );
   }
+  protected showEvaluating({ done, total, etaSeconds }: Evaluating): void {
+    this.print(`${done}/${total} drawn or judged  ${formatDuration(etaSeconds)} left`);
+  }
 }
 
+const createBar = (stream: NodeJS.WritableStream, values: string): SingleBar =>
+  new SingleBar({
+    format: `  {bar} {value}/{total}  ${values}{left} left`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 24,
+    hideCursor: true,
+    stream,
+  });
+
 class BarReporter extends LineReporter {
-  private readonly bar: SingleBar;
-  private isRunning = false;
+  private readonly training: SingleBar;
+  private readonly evaluating: SingleBar;
+  private running: SingleBar | null = null;
 
   constructor(terminal: Terminal, stream: NodeJS.WritableStream) {
     super(terminal);
-    this.bar = new SingleBar({
-      format: '  {bar} {value}/{total}  retain {retain}  forget {forget}  λ {lambda}  {left} left',
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      barsize: 24,
-      hideCursor: true,
-      stream,
-    });
+    this.training = createBar(stream, 'retain {retain}  forget {forget}  λ {lambda}  ');
+    this.evaluating = createBar(stream, '');
   }
 
   override stop(): void {
-    if (!this.isRunning) return;
-    this.bar.stop();
-    this.isRunning = false;
+    this.running?.stop();
+    this.running = null;
   }
 
   protected override print(text: string): void {
@@ -136,15 +151,22 @@ class BarReporter extends LineReporter {
   }
 
   protected override showProgress(progress: Progress): void {
-    const payload = {
+    this.show(this.training, [progress.step, progress.steps], {
       retain: formatLoss(progress.retainLoss),
       forget: formatLoss(progress.forgetLoss),
       lambda: progress.lambda.toFixed(3),
       left: formatDuration(progress.etaSeconds),
-    };
-    if (this.isRunning) this.bar.update(progress.step, payload);
-    else this.bar.start(progress.steps, progress.step, payload);
-    this.isRunning = true;
-    if (progress.step >= progress.steps) this.stop();
+    });
+  }
+
+  protected override showEvaluating({ done, total, etaSeconds }: Evaluating): void {
+    this.show(this.evaluating, [done, total], { left: formatDuration(etaSeconds) });
+  }
+
+  private show(bar: SingleBar, [value, total]: readonly [number, number], payload: object): void {
+    if (this.running === bar) bar.update(value, payload);
+    else bar.start(total, value, payload);
+    this.running = bar;
+    if (value >= total) this.stop();
   }
 }

@@ -14,9 +14,8 @@ import {
   type EvaluationPicture,
 } from '../erase/evaluation-pictures.ts';
 import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
-import { formatGenerationParameters } from '../images/generation-parameters.ts';
+import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
-import { encodePng } from '../images/png.ts';
 import { preparePrompts } from '../jobs/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import type { CliContext } from './context.ts';
@@ -171,17 +170,15 @@ class PictureFolder {
     const { steps, cfg } = this.options;
     for (const which of ['before', 'after'] as const) {
       const file = fileOf(this.folder, picture, which);
-      const parameters = formatGenerationParameters({
+      const png = await encodeGeneratedPng(images[which], {
         prompt,
         steps,
         sampler: evaluationSampler,
         guidanceScale: cfg,
         seed,
-        width: images[which].width,
-        height: images[which].height,
         model: path.parse(this.options[which]).name,
       });
-      await writeFile(file, await encodePng(images[which], { parameters }), { flag: 'wx' });
+      await writeFile(file, png, { flag: 'wx' });
       this.reporter.sample({ file, prompt, which });
     }
     const row = `${role} ${number}`;

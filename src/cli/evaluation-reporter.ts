@@ -1,12 +1,12 @@
 import { SingleBar } from 'cli-progress';
 
 import type { Evaluation } from '../erase/evaluation-summary.ts';
-import type { EraseEvent, Phase } from '../erase/events.ts';
+import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from './format.ts';
 import { printJson, printLine, type Terminal } from './terminal.ts';
 
-type Sample = Omit<Extract<EraseEvent, { event: 'sample' }>, 'event' | 'step'>;
+type Sample = Pick<SampleEvent, 'file' | 'prompt' | 'which'>;
 
 /** Tells a person or a program how an evaluation goes and what came out. */
 export interface EvaluationReporter {

@@ -34,6 +34,7 @@ export interface SettingsOptions {
   readonly generationSteps?: number;
   readonly cfg?: number;
   readonly sampleEvery?: number;
+  readonly evaluate?: number;
   readonly saveEvery?: number;
 }
 
@@ -133,10 +134,18 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     new Option('--cfg <x>', `guidance scale (default: ${defaults.guidanceScale})`).argParser(
       realNumber(1),
     ),
+  ],
+  'What a run shows of itself:': [
     new Option(
       '--sample-every <n>',
-      `draw samples every n outer steps, 0 for never (default: ${defaults.sampleEvery})`,
+      `draw some forgotten and kept prompts before, every n outer steps and after, 0 for never (default: ${defaults.sampleEvery})`,
     ).argParser(wholeNumber(0)),
+    new Option(
+      '--evaluate [n]',
+      `measure at the end what was erased and kept, with n pictures of each chosen prompt (default: ${defaults.evaluationPictures}, without n: 1)`,
+    )
+      .preset('1')
+      .argParser(wholeNumber(0)),
   ],
 };
 
@@ -175,6 +184,7 @@ export function readSettings(options: SettingsOptions): Partial<EraseSettings> {
     generationSteps: options.generationSteps,
     guidanceScale: options.cfg,
     sampleEvery: options.sampleEvery,
+    evaluationPictures: options.evaluate,
     saveEvery: options.saveEvery,
   });
 }

@@ -100,6 +100,7 @@ export function defaultSettings({ train, size, modelChannels }: DefaultsContext)
     size,
     seed: 0,
     sampleEvery: 0,
+    evaluationPictures: 0,
     saveEvery: null,
   };
 }

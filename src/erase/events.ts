@@ -1,3 +1,5 @@
+import type { Evaluation, Role } from './evaluation-summary.ts';
+
 /** What a run is busy with. */
 export type Phase = 'encode' | 'generate' | 'train' | 'evaluate' | 'save';
 
@@ -30,14 +32,15 @@ export type EraseEvent =
       /** Resident memory of the training process. */
       readonly memoryBytes?: number;
     }
+  | SampleEvent
+  /** How far an evaluation is: pictures drawn or judged, of all there are. */
   | {
-      readonly event: 'sample';
-      readonly file: string;
-      readonly prompt: string;
-      readonly which: 'before' | 'during' | 'after';
-      /** Outer steps done when it was drawn. */
-      readonly step: number;
+      readonly event: 'evaluating';
+      readonly done: number;
+      readonly total: number;
+      readonly etaSeconds: number;
     }
+  | { readonly event: 'evaluation'; readonly evaluation: Evaluation }
   /** Something a person should know: an early stop, a changed setting. */
   | { readonly event: 'notice'; readonly message: string }
   | {
@@ -59,3 +62,16 @@ export const phaseTitles: Readonly<Record<Phase, string>> = {
   evaluate: 'Evaluating',
   save: 'Writing the scrubbed model',
 };
+
+/** A picture of the job's folder, drawn by the model as it was after a number of steps. */
+export interface SampleEvent {
+  readonly event: 'sample';
+  /** Path of the PNG: see `SamplePicture`. */
+  readonly file: string;
+  readonly prompt: string;
+  readonly which: 'before' | 'during' | 'after';
+  /** Outer steps done by the model that drew it. */
+  readonly step: number;
+  readonly role: Role;
+  readonly seed: number;
+}

@@ -60,10 +60,24 @@ export const settingsSchema = z.object({
   guidanceScale: z.number().min(1),
   /** Fixed-seed samples are drawn every so many steps; 0 for never. */
   sampleEvery: z.number().int().min(0),
+  /** The result is judged by so many pictures of each chosen prompt; 0 for not at all. */
+  evaluationPictures: z.number().int().min(0),
   /** The state is saved every so many outer steps; null: as often as costs 5 % of the time. */
   saveEvery: count.nullable(),
 });
 export type EraseSettings = z.infer<typeof settingsSchema>;
+
+/** Those that decide what the result is. */
+export const trainingSettingsSchema = settingsSchema.omit({
+  sampleEvery: true,
+  evaluationPictures: true,
+  saveEvery: true,
+});
+
+/** As a job keeps them, jobs of earlier versions too. */
+const savedSettingsSchema = settingsSchema.extend({
+  evaluationPictures: settingsSchema.shape.evaluationPictures.default(0),
+});
 
 /** A prompt to forget and the prompt its predictions are steered to. */
 const forgetPromptSchema = z.object({ prompt: z.string(), anchor: z.string() });
@@ -83,7 +97,7 @@ export const jobSchema = z.object({
   forgetImages: z.string().nullable(),
   retain: z.array(z.string()).min(1),
   retainImages: z.string().nullable(),
-  settings: settingsSchema,
+  settings: savedSettingsSchema,
   device: z.enum(['cpu', 'webgpu', 'cuda', 'dml']),
   threads: z.number().int().min(1),
 });

@@ -2,14 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
-import type { EraseJob } from './job.ts';
+import { type EraseJob, trainingSettingsSchema } from './job.ts';
 
 /**
- * The metadata entry of a scrubbed model: what was done to it. Nothing of when or in which folder,
- * so that the same erasure gives the same bytes.
+ * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
+ * how it was watched, so that the same erasure gives the same bytes.
  */
 export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<string, unknown>> {
-  const { method, appVersion, settings } = job;
+  const { method, appVersion } = job;
+  const settings = trainingSettingsSchema.parse(job.settings);
   return {
     version: appVersion,
     method,
@@ -22,14 +23,22 @@ export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<stri
   };
 }
 
-/** Whether the job's output is there and tells that it was made as the job says. */
-export async function isResultOf(job: EraseJob): Promise<boolean> {
-  if (!(await pathExists(job.output))) return false;
+/**
+ * How many outer steps made the job's output; null unless it is there and tells that it was made as
+ * the job says.
+ */
+export async function stepsOfResult(job: EraseJob): Promise<number | null> {
+  if (!(await pathExists(job.output))) return null;
   const file = await openSafetensors(job.output).catch(() => null);
-  if (!file) return false;
+  if (!file) return null;
   const found = readProvenance(file.metadata);
   await file.close();
   // A run that stopped by itself used the parameters of an earlier step.
   const steps = typeof found?.steps === 'number' ? found.steps : job.settings.steps;
-  return isDeepStrictEqual(found, provenanceOf(job, steps));
+  return isDeepStrictEqual(found, provenanceOf(job, steps)) ? steps : null;
+}
+
+/** Whether the job's output is there and tells that it was made as the job says. */
+export async function isResultOf(job: EraseJob): Promise<boolean> {
+  return (await stepsOfResult(job)) !== null;
 }

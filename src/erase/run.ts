@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
-import { isResultOf, provenanceOf } from './result.ts';
+import { provenanceOf, stepsOfResult } from './result.ts';
 import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
 import { AppError } from '../errors.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -13,53 +13,35 @@ import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from './dataset.ts';
 import type { EraseEvent, Phase } from './events.ts';
 import type { EraseJob } from './job.ts';
+import { evaluateResult } from './evaluate-result.ts';
 import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { readDataset, readRunState, writeDataset } from './run-state.ts';
+import { SampleFolder } from './sample-folder.ts';
 import { trainedNames } from './train-sets.ts';
 import { train } from './train.ts';
 
 /** How a run talks to whoever started it. */
 export interface RunIo {
   readonly onEvent: (event: EraseEvent) => void;
+  /** What earlier runs of the job have told: nothing is told twice. */
+  readonly past: readonly EraseEvent[];
   /** Aborted by cancelling: the state is saved and the run ends with `job.cancelled`. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a job from wherever it stands: makes its data, trains, writes the scrubbed model. What a
- * resumed run needs is kept in `<folder>/state`.
+ * Runs a job from wherever it stands: makes its data, trains, writes the scrubbed model, judges it.
+ * What a resumed run needs is kept in `<folder>/state`; once the model is written, nothing of it.
  *
  * @throws job.cancelled after the state was saved; checkpoint.*, output.*, device.* as they come
  */
 export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<void> {
-  const started = performance.now();
-  const stateFolder = path.join(folder, 'state');
-  const finish = async () => {
-    // As large as several copies of what was trained, and of no use any more.
-    await rm(stateFolder, { recursive: true, force: true });
-    const seconds = (performance.now() - started) / 1000;
-    io.onEvent({ event: 'done', output: job.output, job: job.id, seconds });
-  };
-  // A run that was killed right after its last act.
-  if (await isResultOf(job)) return finish();
-  await mkdir(stateFolder, { recursive: true });
   const checkpoint = await openCheckpoint(job.model.path);
   try {
-    const trained = await trainFromState(checkpoint, job, { stateFolder, folder, io });
-    phase(io, 'save');
-    await writeScrubbedCheckpoint({
-      source: checkpoint.file,
-      outputPath: job.output,
-      replaced: async (name) => {
-        const tensor = trained.parameters.find(name);
-        return tensor && readElements(tensor);
-      },
-      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, trained.steps)) },
-      signal: io.signal,
-    });
-    await finish();
+    const steps = (await stepsOfResult(job)) ?? (await makeResult(checkpoint, job, folder, io));
+    await evaluateResult(checkpoint, job, { folder, steps, io });
   } catch (error) {
     if (!io.signal.aborted || error instanceof AppError) throw error;
     throw new AppError(
@@ -69,6 +51,35 @@ export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<
   } finally {
     await checkpoint.file.close();
   }
+}
+
+/** Trains and writes the scrubbed model. @returns the outer steps that made it */
+async function makeResult(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  folder: string,
+  io: RunIo,
+): Promise<number> {
+  const stateFolder = stateFolderOf(folder);
+  await mkdir(stateFolder, { recursive: true });
+  const { parameters, steps } = await trainFromState(checkpoint, job, { stateFolder, folder, io });
+  phase(io, 'save');
+  await writeScrubbedCheckpoint({
+    source: checkpoint.file,
+    outputPath: job.output,
+    replaced: async (name) => {
+      const tensor = parameters.find(name);
+      return tensor && readElements(tensor);
+    },
+    metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps)) },
+    signal: io.signal,
+  });
+  return steps;
+}
+
+/** What a resumed run needs: as large as several copies of what is trained. */
+export function stateFolderOf(jobFolder: string): string {
+  return path.join(jobFolder, 'state');
 }
 
 interface RunPlace {
@@ -110,7 +121,8 @@ async function trainFromState(
   try {
     const parameters = saved?.parameters ?? (await readParameters(checkpoint, names));
     const dataset = known ?? (await makeDataset(parameters));
-    return await train({ checkpoint, job, unet, parameters, saved, dataset, ...place });
+    const samples = new SampleFolder(place.folder, place.io);
+    return await train({ checkpoint, job, unet, parameters, saved, dataset, samples, ...place });
   } finally {
     await unet.release();
   }

@@ -7,14 +7,22 @@ import { elementCount } from '../tensor/shape.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { initialGuardState, judge, type GuardState } from './collapse-guard.ts';
+import { initialGuardState, judge, type GuardState, type Verdict } from './collapse-guard.ts';
 import { BatchSource, type Dataset } from './dataset.ts';
 import { eraseDiffStep, type EraseDiff, type RetainBatch, type StepReport } from './erasediff.ts';
 import type { EraseJob } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
 import type { RunIo } from './run.ts';
-import { readHealthy, writeHealthy, writeRunState, type RunState } from './run-state.ts';
+import { Previews } from './previews.ts';
+import type { SampleFolder } from './sample-folder.ts';
+import {
+  readHealthy,
+  writeHealthy,
+  writeRunState,
+  type HealthyState,
+  type RunState,
+} from './run-state.ts';
 
 /** Unless a job says how often, saving the state takes at most this share of the time, */
 const savingShare = 0.05;
@@ -29,6 +37,9 @@ const maxKeptOriginalBytes = 2 ** 30;
 const healthChecks = 10;
 const validationBatches = 4;
 
+const risenLoss = "the loss on kept prompts rose far above the original's";
+const ruinedPictures = 'the pictures of kept prompts became flat, glaring or all alike';
+
 export interface Training {
   readonly checkpoint: Checkpoint;
   readonly job: EraseJob;
@@ -38,6 +49,7 @@ export interface Training {
   readonly saved: RunState | null;
   readonly dataset: Dataset;
   readonly stateFolder: string;
+  readonly samples: SampleFolder;
   readonly io: RunIo;
 }
 
@@ -57,6 +69,7 @@ class TrainingLoop {
   private readonly algorithm: EraseDiff;
   private readonly batches: BatchSource;
   private readonly keptOriginal: TensorSet | null;
+  private readonly previews: Previews;
   private guard: GuardState;
   private step: number;
   private lastSave = performance.now();
@@ -70,6 +83,7 @@ class TrainingLoop {
     this.guard = training.saved?.progress.guard ?? initialGuardState;
     this.step = training.saved?.progress.step ?? 0;
     const { settings } = training.job;
+    this.previews = new Previews({ ...training, signal: training.io.signal });
     this.batches = new BatchSource(training.dataset, {
       seed: settings.seed,
       batch: settings.batch,
@@ -117,34 +131,47 @@ class TrainingLoop {
   async run(): Promise<{ parameters: TensorSet; steps: number }> {
     const { job, io } = this.training;
     const { settings } = job;
-    if (this.step === 0 && this.guard.baseline === null) await this.checkHealth();
-    while (this.step < settings.steps) {
+    for (;;) {
       if (io.signal.aborted) {
         await this.save();
         io.signal.throwIfAborted();
+      }
+      // Pictures first: what they speak against is not kept as good.
+      if ((await this.preview()) === 'ruined') return this.fallBack(ruinedPictures);
+      if ((await this.checkHealth()) === 'collapsed') return this.fallBack(risenLoss);
+      if (this.step === settings.steps) {
+        return { parameters: this.algorithm.parameters, steps: this.step };
       }
       const started = performance.now();
       const report = await eraseDiffStep(this.algorithm, await this.stepBatches(), settings);
       this.step += 1;
       this.stepSeconds.push((performance.now() - started) / 1000);
       this.report(report);
-      const interval = Math.max(1, Math.round(settings.steps / healthChecks));
-      const isCheckDue = this.step % interval === 0 || this.step === settings.steps;
-      if (isCheckDue && (await this.checkHealth()) === 'collapsed') return this.fallBack();
-      if (this.step < settings.steps && this.isSaveDue()) await this.save();
+      // Whatever happens once the training is done, it is not done again.
+      if (this.step === settings.steps || this.isSaveDue()) await this.save();
     }
-    // Whatever happens while the model is written, the training is not done again.
-    if (this.stepSeconds.length > 0) await this.save();
-    io.signal.throwIfAborted();
-    return { parameters: this.algorithm.parameters, steps: this.step };
+  }
+
+  /** Draws the pictures that are due now. */
+  private async preview(): Promise<'good' | 'ruined'> {
+    const { previews, step } = this;
+    const { job, io } = this.training;
+    if (!previews.isDue(step)) return 'good';
+    const which = step === 0 ? 'before' : step < job.settings.steps ? 'during' : 'after';
+    try {
+      return await previews.show(which, step, this.algorithm.parameters);
+    } catch (error) {
+      if (io.signal.aborted) await this.save();
+      throw error;
+    }
   }
 
   /** Ends a run that destroys the model with the last parameters that were in good health. */
-  private async fallBack(): Promise<{ parameters: TensorSet; steps: number }> {
+  private async fallBack(reason: string): Promise<{ parameters: TensorSet; steps: number }> {
     const { io, stateFolder, job } = this.training;
-    const why = `Training began to destroy the model and was stopped at step ${this.step}: the loss on kept prompts rose far above the original's.`;
+    const why = `Training began to destroy the model and was stopped at step ${this.step}: ${reason}.`;
     const healthy = await readHealthy(stateFolder);
-    if (!healthy) {
+    if (!healthy || !(await this.drawsWell(healthy))) {
       throw new AppError(
         'training.collapsed',
         `${why} No step before was in good health, so no model was written. Start again with a smaller --lr than ${job.settings.learningRate}.`,
@@ -152,6 +179,12 @@ class TrainingLoop {
     }
     io.onEvent({ event: 'notice', message: `${why} The model of step ${healthy.step} is used.` });
     return { parameters: healthy.parameters, steps: healthy.step };
+  }
+
+  /** Whether a state may be the result, by its pictures, which are shown as the result's. */
+  private async drawsWell({ parameters, step }: HealthyState): Promise<boolean> {
+    if (this.training.job.settings.sampleEvery === 0) return true;
+    return (await this.previews.show('after', step, parameters)) === 'good';
   }
 
   async release(): Promise<void> {
@@ -205,13 +238,19 @@ class TrainingLoop {
       retainGradientNorm: report.retainGradientNorm,
       forgetGradientNorm: report.forgetGradientNorm,
       secondsPerStep,
-      etaSeconds: secondsPerStep * (steps - this.step),
+      etaSeconds: secondsPerStep * (steps - this.step) + this.previews.secondsLeft(this.step),
     });
   }
 
-  /** Measures the loss on kept pictures and remembers the parameters while it is good. */
-  private async checkHealth() {
-    const { unet, stateFolder } = this.training;
+  /**
+   * Where it is due, measures the loss on kept pictures and remembers the parameters while it is
+   * good.
+   */
+  private async checkHealth(): Promise<Verdict> {
+    const { unet, stateFolder, job } = this.training;
+    const { steps } = job.settings;
+    const interval = Math.max(1, Math.round(steps / healthChecks));
+    if (this.step % interval !== 0 && this.step !== steps) return 'healthy';
     const { parameters } = this.algorithm;
     let sum = 0;
     for (const index of range(validationBatches)) {

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 
 import sharp from 'sharp';
 
-import { type PixelImage, toRgbBytes } from './pixels.ts';
+import { fromRgbBytes, type PixelImage, toRgbBytes } from './pixels.ts';
 
 /** Eight bytes of signature, then the IHDR chunk: 4 length + 4 type + 13 data + 4 CRC. */
 const HEADER_BYTES = 8 + 25;
@@ -21,6 +21,12 @@ export async function encodePng(
     .png()
     .toBuffer();
   return insertTextChunks(png, text);
+}
+
+/** The picture of a PNG file that `encodePng` made. */
+export async function decodePng(png: Uint8Array): Promise<PixelImage> {
+  const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
+  return fromRgbBytes(data, info.width, info.height);
 }
 
 /**

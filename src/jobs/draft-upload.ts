@@ -7,7 +7,7 @@ import type { jobRequestSchema } from '../../routes/contract.ts';
 import { AppError } from '../errors.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { presetFolders } from '../presets/load-presets.ts';
-import { callChild } from '../processes/call-child.ts';
+import { askProcess } from '../processes/ask-process.ts';
 import type { UploadedImage, Uploads } from '../services.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import { type JobDraft, writeDraft } from './job-draft.ts';
@@ -16,6 +16,9 @@ import { draftJob, type EraseRequest } from './prepare-job.ts';
 import { stageImages, withClientNames, type StagedImages } from './stage-images.ts';
 
 const draftWorker = new URL('./draft-worker.ts', import.meta.url);
+
+/** Hundreds of pictures, beside a training. */
+const DRAFT_TIMEOUT_MS = 10 * 60 * 1000;
 
 /** Fixed-seed samples that are drawn over the steps where the request says nothing. */
 const SAMPLES_OF_A_RUN = 8;
@@ -94,10 +97,13 @@ async function draftStaged(
     const draft =
       staged.length === 0
         ? await draftJob(question.request, question.presetFolders)
-        : await callChild<JobDraft>(draftWorker, question);
+        : ((await askProcess(draftWorker, question, {
+            timeoutMs: DRAFT_TIMEOUT_MS,
+            purpose: 'checking the pictures',
+          })) as JobDraft);
     return {
       ...draft,
-      settings: withSamples(draft, request),
+      settings: withPictures(draft, request),
       outputFolder: host.resultFolder(model),
     };
   } catch (error) {
@@ -127,9 +133,14 @@ export function eraseRequest(
   };
 }
 
-function withSamples({ settings }: JobDraft, request: Request): JobDraft['settings'] {
-  if (request.settings.sampleEvery !== undefined || settings.sampleEvery > 0) return settings;
-  return { ...settings, sampleEvery: Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN)) };
+/** A page shows how a job goes and what came of it, where the request does not say otherwise. */
+function withPictures({ settings }: JobDraft, { settings: wanted }: Request): JobDraft['settings'] {
+  const sampleEvery = Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN));
+  return {
+    ...settings,
+    sampleEvery: wanted.sampleEvery ?? (settings.sampleEvery || sampleEvery),
+    evaluationPictures: wanted.evaluationPictures ?? (settings.evaluationPictures || 1),
+  };
 }
 
 /** Said here and not where folders are read: a client knows no folders. */

@@ -1,6 +1,6 @@
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
-import { answerCall } from '../processes/answer-call.ts';
+import { answerQuestion } from '../processes/ask-process.ts';
 import { draftJob, type EraseRequest } from './prepare-job.ts';
 
 /** What the process that drafts a job with pictures is asked; it answers with the draft. */
@@ -13,7 +13,8 @@ export interface DraftQuestion {
 const PROOF_SIZE = { width: 8, height: 8 };
 
 // The program of that process: pictures from outside are decoded here only.
-answerCall(async ({ request, presetFolders }: DraftQuestion) => {
+answerQuestion(async (question) => {
+  const { request, presetFolders } = question as DraftQuestion;
   for (const folder of [request.forgetImages, request.retainImages]) {
     if (folder === undefined) continue;
     for (const { file } of await readImageFolder(folder)) await decodeImage(file, PROOF_SIZE);

@@ -4,7 +4,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import { slugify } from '../checkpoint/output-path.ts';
+import { asciiSlug } from '../checkpoint/output-path.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
@@ -63,7 +63,8 @@ export async function claimJobFolder(
   const jobsFolder = jobsFolderOf(dataFolder);
   try {
     await mkdir(jobsFolder, { recursive: true });
-    const id = await claimId(jobsFolder, `${timeStamp(createdAt)}-${asciiSlug(concept)}`);
+    const slug = asciiSlug(concept, MAX_SLUG_CHARACTERS) || 'concept';
+    const id = await claimId(jobsFolder, `${timeStamp(createdAt)}-${slug}`);
     const folder = path.join(jobsFolder, id);
     for (const name of ['state', 'samples']) await mkdir(path.join(folder, name));
     return { id, folder };
@@ -148,15 +149,4 @@ async function claimId(jobsFolder: string, wanted: string): Promise<string> {
 function timeStamp(isoTime: string): string {
   const [date = '', time = ''] = isoTime.split('T');
   return `${date.replaceAll('-', '')}-${time.slice(0, 5).replace(':', '')}`;
-}
-
-/** Ids are typed and stand in addresses: letters without marks, digits and hyphens only. */
-function asciiSlug(concept: string): string {
-  const ascii = slugify(concept)
-    .normalize('NFKD')
-    .replace(/\p{Mark}/gu, '')
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, MAX_SLUG_CHARACTERS)
-    .replace(/^-+|-+$/g, '');
-  return ascii || 'concept';
 }

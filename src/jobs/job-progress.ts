@@ -9,15 +9,6 @@ export type Outcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'error'; readonly code: string; readonly message: string };
 
-/** Events of jobs as they are found in folders, those of older versions too. */
-type FoundEvent =
-  | Exclude<RecordedEvent, { event: 'sample' }>
-  | (Extract<RecordedEvent, { event: 'sample' }> & {
-      readonly role?: 'forget' | 'retain';
-      readonly seed?: number;
-    })
-  | { readonly event: 'evaluation'; readonly evaluation: Evaluation; readonly time?: string };
-
 /** Where a job stands, as its events tell. */
 export class JobProgress {
   /** Runs that began: the first and the resumed ones. */
@@ -25,6 +16,8 @@ export class JobProgress {
   phase: Phase | null = null;
   /** Of the last progress; a resumed run may be behind the one before. */
   last: ProgressPoint | null = null;
+  /** Of what it is busy with; null until it is known. */
+  etaSeconds: number | null = null;
   evaluation: Evaluation | null = null;
   /** Null while a run has neither ended well nor told why it did not. */
   outcome: Outcome | null = null;
@@ -34,16 +27,21 @@ export class JobProgress {
   private lastEvent: number | null = null;
 
   /** Takes in the next event; gives the sample if it brought a new one. */
-  apply(event: FoundEvent): SampleView | null {
+  apply(event: RecordedEvent): SampleView | null {
     const time = event.time === undefined ? null : Date.parse(event.time);
     if (event.event === 'job') this.begin(time);
     this.lastEvent = time ?? this.lastEvent;
     switch (event.event) {
       case 'phase':
         this.phase = event.phase;
+        this.etaSeconds = null;
         break;
       case 'progress':
         this.last = progressPoint(event);
+        this.etaSeconds = event.etaSeconds;
+        break;
+      case 'evaluating':
+        this.etaSeconds = event.etaSeconds;
         break;
       case 'evaluation':
         this.evaluation = event.evaluation;
@@ -78,8 +76,8 @@ export class JobProgress {
     this.phase = null;
   }
 
-  private addSample(event: Extract<FoundEvent, { event: 'sample' }>): SampleView | null {
-    const { prompt, which, step, role = 'forget', seed = 0 } = event;
+  private addSample(event: Extract<RecordedEvent, { event: 'sample' }>): SampleView | null {
+    const { prompt, which, step, role, seed } = event;
     const file = path.basename(event.file);
     // Drawn again after a resume.
     if (this.samples.some((sample) => sample.file === file)) return null;
@@ -95,7 +93,7 @@ export class JobTimeline {
   readonly log: LogLine[] = [];
 
   /** Takes in the next event. */
-  apply(event: FoundEvent): void {
+  apply(event: RecordedEvent): void {
     // Steps that are done again after a resume are there already.
     if (event.event === 'progress' && event.step > (this.progress.at(-1)?.step ?? 0)) {
       this.progress.push(progressPoint(event));
@@ -105,7 +103,7 @@ export class JobTimeline {
   }
 }
 
-function progressPoint(event: Extract<FoundEvent, { event: 'progress' }>): ProgressPoint {
+function progressPoint(event: Extract<RecordedEvent, { event: 'progress' }>): ProgressPoint {
   return {
     step: event.step,
     steps: event.steps,
@@ -121,7 +119,7 @@ function progressPoint(event: Extract<FoundEvent, { event: 'progress' }>): Progr
   };
 }
 
-function logLine(event: FoundEvent): Omit<LogLine, 'time'> | null {
+function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
   switch (event.event) {
     case 'job':
       return { level: 'info', message: 'The training process has started' };
@@ -138,6 +136,7 @@ function logLine(event: FoundEvent): Omit<LogLine, 'time'> | null {
       };
     case 'progress':
     case 'sample':
+    case 'evaluating':
     case 'evaluation':
       return null;
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AppError } from '../errors.ts';
-import { callChild } from '../processes/call-child.ts';
+import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
 import { stampTime } from './event-log.ts';
@@ -179,7 +179,9 @@ export class JobQueue {
       folder: record.folder,
       dataFolder: this.tools.dataFolder,
     };
-    await callChild(prepareWorker, question, cancel.signal);
+    // As long as reading the model takes.
+    const options = { purpose: 'preparing the job', signal: cancel.signal };
+    await askProcess(prepareWorker, question, options);
     await record.readPrepared();
   }
 
@@ -191,7 +193,7 @@ export class JobQueue {
     await runJobFolder(folder, {
       onEvent: (event) => {
         record.take(event);
-        const isGrowth = event.event === 'progress' || event.event === 'notice';
+        const isGrowth = ['progress', 'notice', 'sample'].includes(event.event);
         this.tools.onChange(record, isGrowth ? 'growth' : 'state');
       },
       cancel: cancel.signal,

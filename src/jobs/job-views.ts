@@ -81,7 +81,7 @@ function viewProgress({ progress, state }: JobRecord) {
   return {
     phase: progress.phase,
     secondsPerStep: last ? last.secondsPerStep : null,
-    etaSeconds: last && isRunning ? last.etaSeconds : null,
+    etaSeconds: isRunning ? progress.etaSeconds : null,
     seconds: progress.seconds(isRunning ? Date.now() : null),
     memoryBytes: last ? last.memoryBytes : null,
   };

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { pathExists } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
-import { answerCall } from '../processes/answer-call.ts';
+import { answerQuestion } from '../processes/ask-process.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import { readDraft } from './job-draft.ts';
 import { openJobFolder, writeJob } from './job-folder.ts';
@@ -18,7 +18,8 @@ export interface PrepareQuestion {
 
 // The program of that process: it turns `request.yaml` into `job.yaml`, or makes sure that a job
 // that has one can go on. Both read all of the model.
-answerCall(async ({ folder, dataFolder }: PrepareQuestion) => {
+answerQuestion(async (question) => {
+  const { folder, dataFolder } = question as PrepareQuestion;
   if (await pathExists(path.join(folder, 'job.yaml'))) {
     await requireResumable(await openJobFolder(dataFolder, folder));
     return;

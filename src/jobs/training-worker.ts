@@ -1,10 +1,8 @@
-import { runJob } from '../erase/run.ts';
+import { carryOutJob } from './carry-out-job.ts';
 import { openJobFolder } from './job-folder.ts';
 import { serveWorker } from './serve-worker.ts';
 
 // The program of the training process: native code that aborts takes only this one with it.
 serveWorker(async (jobFolder, io) => {
-  const { job, path } = await openJobFolder('', jobFolder);
-  io.onEvent({ event: 'job', job: job.id, folder: path, output: job.output });
-  await runJob(job, path, io);
+  await carryOutJob(await openJobFolder('', jobFolder), io);
 });

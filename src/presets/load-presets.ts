@@ -3,34 +3,63 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { AppError } from '../errors.ts';
-import { parsePreset, type Preset } from './preset.ts';
-
-/** Far more than any preset takes. */
-const MAX_PRESET_BYTES = 256 * 1024;
+import { MAX_PRESET_BYTES, parsePreset, type Preset } from './preset.ts';
 
 /** Where the presets that come with the program are. */
 const shippedPresetsFolder = fileURLToPath(new URL('../../presets/', import.meta.url));
 
+/** Where the person's own presets are. */
+export function ownPresetsFolder(dataFolder: string): string {
+  return path.join(dataFolder, 'presets');
+}
+
 /** The folders that presets are read from: the shipped ones, then the person's own. */
 export function presetFolders(dataFolder: string): string[] {
-  return [shippedPresetsFolder, path.join(dataFolder, 'presets')];
+  return [shippedPresetsFolder, ownPresetsFolder(dataFolder)];
+}
+
+/** Whether a preset of that name comes with the program. */
+export async function isShipped(name: string): Promise<boolean> {
+  return (await presetNames(shippedPresetsFolder)).includes(name);
+}
+
+/** All presets there are; one that cannot be used hides no other. */
+export interface PresetList {
+  readonly presets: readonly ListedPreset[];
+  readonly faults: readonly PresetFault[];
+}
+
+export interface ListedPreset {
+  readonly preset: Preset;
+  /** The person's own: may be changed and deleted. */
+  readonly isOwn: boolean;
+}
+
+/** A file that is no preset. */
+export interface PresetFault {
+  /** The file's name without `.yaml`. */
+  readonly name: string;
+  readonly message: string;
 }
 
 /**
- * Every preset in the folders, by name; a later folder's replaces one of the same name. A folder
- * that does not exist holds none.
- *
- * @throws AppError `preset.invalid` naming the file
+ * Every preset, the shipped ones and then the person's own, by name; an own one takes the place of a
+ * shipped one of the same name. A folder that does not exist holds none.
  */
-export async function loadPresets(folders: readonly string[]): Promise<Map<string, Preset>> {
-  const presets = new Map<string, Preset>();
-  for (const folder of folders) {
+export async function listPresets(dataFolder: string): Promise<PresetList> {
+  const presets = new Map<string, ListedPreset>();
+  const faults: PresetFault[] = [];
+  for (const folder of presetFolders(dataFolder)) {
     for (const name of await presetNames(folder)) {
-      const preset = await loadPreset(folder, name);
-      presets.set(preset.name, preset);
+      try {
+        const preset = await loadPreset(folder, name);
+        presets.set(name, { preset, isOwn: folder !== shippedPresetsFolder });
+      } catch (error) {
+        faults.push({ name, message: error instanceof Error ? error.message : String(error) });
+      }
     }
   }
-  return presets;
+  return { presets: [...presets.values()], faults };
 }
 
 /**

@@ -1,28 +1,35 @@
-import { parse } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 
 import { fillTemplate } from '../erase/fill-template.ts';
 import { settingsSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
+import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
 
 const text = z.string().trim().min(1);
+/** What stands on one line of a page. */
+const line = text.max(200);
 const prompts = z.array(text).min(1).max(1000);
 
 /** Two lines of a card. */
 const MAX_SUMMARY_CHARACTERS = 90;
+/** A text from outside may be wrong in thousands of places. */
+const MAX_FAULT_CHARACTERS = 500;
 
 /** A preset's name, that of its file without `.yaml`. */
 export const presetNameSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens');
+  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens')
+  // What Windows takes for a device whatever the ending.
+  .refine((name) => !/^(con|prn|aux|nul|com\d|lpt\d)$/.test(name), 'not a name for a file');
 
 /** The person's own pictures of what is forgotten. */
 const imagesSchema = z.strictObject({
   /** Whether the erasure can do without. */
   use: z.enum(['optional', 'required']),
   /** What to give, as the drop zone asks for it. */
-  label: text,
+  label: line,
   /** Why they are asked for, or what they add. */
   reason: text,
 });
@@ -38,7 +45,7 @@ const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
 export const presetSchema = z.strictObject({
   /** What `--preset` takes: the file's name without `.yaml`. */
   name: presetNameSchema,
-  title: text,
+  title: line,
   /** What it does, in the few words that a card has room for. */
   summary: text.max(MAX_SUMMARY_CHARACTERS).optional(),
   /** What it erases and for whom, in a sentence or two. */
@@ -57,7 +64,7 @@ export const presetSchema = z.strictObject({
   variables: z
     .record(
       z.string().regex(/^[a-z][a-zA-Z0-9]*$/),
-      z.strictObject({ description: text, example: text }),
+      z.strictObject({ description: line, example: line }),
     )
     .default({}),
   /** Where this erasure should train otherwise than by default, and why. */
@@ -67,6 +74,13 @@ export const presetSchema = z.strictObject({
 });
 export type Preset = z.infer<typeof presetSchema>;
 
+/** A preset before it has a name. */
+export const presetDraftSchema = presetSchema.omit({ name: true });
+export type PresetDraft = z.input<typeof presetDraftSchema>;
+
+/** Ten times the longest that comes with the program. */
+export const MAX_PRESET_BYTES = 64 * 1024;
+
 /**
  * Reads the text of a preset.
  *
@@ -74,7 +88,22 @@ export type Preset = z.infer<typeof presetSchema>;
  * @throws AppError `preset.invalid`
  */
 export function parsePreset(source: string, path: string): Preset {
-  const preset = validate(parseYaml(source, path), path);
+  return validatePreset(parse(source, path), path);
+}
+
+/** The text of a preset's file, which `parsePreset` reads. */
+export function formatPreset(preset: Preset): string {
+  return stringify(preset, { aliasDuplicateObjects: false, lineWidth: 100 });
+}
+
+/**
+ * A value that may be a preset, as one: every field fits, and every variable is declared and used.
+ *
+ * @param path for messages
+ * @throws AppError `preset.invalid`
+ */
+export function validatePreset(value: unknown, path: string): Preset {
+  const preset = validate(value, path);
   const declared = new Set(Object.keys(preset.variables));
   const used = usedVariables(preset);
   for (const name of used) {
@@ -136,10 +165,9 @@ function validate(value: unknown, path: string): Preset {
   throw invalid(path, schemaMessage(result.error));
 }
 
-function parseYaml(source: string, path: string): unknown {
+function parse(source: string, path: string): unknown {
   try {
-    // Aliases are of no use in a preset; without them no text unfolds to gigabytes.
-    return parse(source, { maxAliasCount: 0, logLevel: 'error' });
+    return parseYaml(source);
   } catch (cause) {
     throw invalid(path, cause instanceof Error ? cause.message : 'it cannot be parsed', cause);
   }
@@ -148,7 +176,13 @@ function parseYaml(source: string, path: string): unknown {
 function invalid(path: string, detail: string, cause?: unknown): AppError {
   return new AppError(
     'preset.invalid',
-    `preset "${path}" is not valid: ${detail}. Correct the file, or move it away.`,
+    `preset "${path}" is not valid: ${shorten(detail)}. Correct the file, or move it away.`,
     { cause },
   );
+}
+
+function shorten(detail: string): string {
+  return detail.length > MAX_FAULT_CHARACTERS
+    ? `${detail.slice(0, MAX_FAULT_CHARACTERS)}…`
+    : detail;
 }

@@ -17,33 +17,39 @@ import { operatorTimes } from './operator-times.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
 //                  [--repeats 4] [--python python3] [--operators]
-// Seconds of one EraseDiff outer step at full size, ours beside PyTorch's in the same run
-// (torch_step.py, the published procedure's work and PyTorch written with care), and peak memory.
+// Seconds of one EraseDiff outer step, ours beside PyTorch's in the same run (torch_step.py, the
+// published procedure's work and PyTorch written with care), and peak memory. FILE is a checkpoint
+// of SD 1.5's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2).
 // With --operators also where the time of one prediction and one gradient goes.
 // The batches are random numbers: the values do not change the work.
 
 const { values } = parseArgs({
   options: {
     model: { type: 'string' },
-    size: { type: 'string', default: '256' },
-    train: { type: 'string', default: 'xattn' },
-    batch: { type: 'string', default: '1' },
-    'inner-steps': { type: 'string', default: '1' },
-    repeats: { type: 'string', default: '4' },
+    size: { type: 'string' },
+    train: { type: 'string' },
+    batch: { type: 'string' },
+    'inner-steps': { type: 'string' },
+    repeats: { type: 'string' },
     python: { type: 'string' },
     operators: { type: 'boolean', default: false },
   },
 });
-const train = trainSets.find((set): set is TrainSet => set === values.train);
-if (values.model === undefined || train === undefined) {
-  throw new Error('usage: npm run bench -- --model FILE [--size 256] [--train xattn] …');
-}
-const batch = Number(values.batch);
-const innerSteps = Number(values['inner-steps']);
+if (values.model === undefined) throw new Error('usage: npm run bench -- --model FILE …');
 const options = { device: 'cpu', threads: 2 } as const;
 
 const checkpoint = await openCheckpoint(values.model);
-const latentSize = Number(values.size) / latentScale(checkpoint);
+const isTiny = checkpoint.architecture.unet.modelChannels < 320;
+const usual = isTiny
+  ? { size: 64, train: 'full', batch: 8, innerSteps: 2 }
+  : { size: 256, train: 'xattn', batch: 1, innerSteps: 1 };
+const size = Number(values.size ?? usual.size);
+const train = trainSets.find((set): set is TrainSet => set === (values.train ?? usual.train));
+if (train === undefined) throw new Error(`--train is one of: ${trainSets.join(', ')}`);
+const batch = Number(values.batch ?? usual.batch);
+const innerSteps = Number(values['inner-steps'] ?? usual.innerSteps);
+const repeats = Number(values.repeats ?? (isTiny ? 9 : 4));
+const latentSize = size / latentScale(checkpoint);
 const parameters = await readParameters(
   checkpoint,
   trainedNames(checkpoint.file.tensors.keys(), train),
@@ -84,7 +90,7 @@ const rows = () => ({
 const forget = () => ({ ...rows(), steerTo: { kind: 'anchor', context: context() } as const });
 
 const seconds: number[] = [];
-for (let i = 0; i < Number(values.repeats); i++) {
+for (let i = 0; i < repeats; i++) {
   const started = performance.now();
   await eraseDiffStep(
     run,
@@ -113,8 +119,19 @@ for (const mode of values.python === undefined ? [] : ['published', 'careful']) 
   const { stdout } = spawnSync(
     values.python ?? '',
     [
-      ...[script, '--mode', mode, '--size', values.size, '--train', train],
-      ...['--batch', values.batch, '--inner-steps', values['inner-steps'], '--repeats', '2'],
+      ...[
+        script,
+        '--mode',
+        mode,
+        '--size',
+        String(size),
+        '--train',
+        train,
+        '--batch',
+        String(batch),
+      ],
+      ...['--inner-steps', String(innerSteps), '--repeats', isTiny ? '8' : '2'],
+      ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model)] : []),
     ],
     { encoding: 'utf8' },
   );

@@ -29,6 +29,11 @@ describe('judge', () => {
     expect(verdictsOn(0.2, 0.21, 0.39, 0.1, 0.3)).toEqual(Array(5).fill('healthy'));
   });
 
+  it('bears a small rise where the original predicts no better than zeros', () => {
+    expect(verdictsOn(1.08, 1.081, 1.1, 1.17)).toEqual(Array(4).fill('healthy'));
+    expect(verdictsOn(1.08, 1.2, 1.2).at(-1)).toBe('collapsed');
+  });
+
   it('stops at the second bad check in a row', () => {
     expect(verdictsOn(0.2, 0.41, 0.41)).toEqual(['healthy', 'suspicious', 'collapsed']);
   });

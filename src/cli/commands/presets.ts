@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { loadPresets, presetFolders } from '../../presets/load-presets.ts';
+import { listPresets } from '../../presets/load-presets.ts';
 import { dataOption, jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable } from '../format.ts';
@@ -19,12 +19,13 @@ export function addPresetsCommand(program: Command, { terminal, config }: CliCon
     .addOption(dataOption(config.dataFolder))
     .addOption(jsonOption())
     .action(async ({ data, json }: PresetsOptions) => {
-      const presets = [...(await loadPresets(presetFolders(data))).values()];
+      const { presets, faults } = await listPresets(data);
+      for (const { message } of faults) printLine(terminal.stderr, message);
       if (json) {
-        for (const preset of presets) printJson(terminal, preset);
+        for (const { preset, isOwn } of presets) printJson(terminal, { ...preset, isOwn });
         return;
       }
-      const rows = presets.map(({ name, title, variables }) => {
+      const rows = presets.map(({ preset: { name, title, variables } }) => {
         const sets = Object.entries(variables).map(
           ([variable, { example }]) => `--set ${variable}="${example}"`,
         );

@@ -1,0 +1,152 @@
+import path from 'node:path';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { encodeGeneratedPng } from '../images/generated-png.ts';
+import { decodePng } from '../images/png.ts';
+import { ImageDecoder } from '../pipeline/autoencoder.ts';
+import { drawLatents } from '../pipeline/draw-latents.ts';
+import type { UnetSession } from '../pipeline/unet-session.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { Dataset } from './dataset.ts';
+import type { SampleEvent } from './events.ts';
+import type { EraseJob } from './job.ts';
+import { scheduleOf } from './make-dataset.ts';
+import { areRuined } from './picture-guard.ts';
+import type { SampleFolder, SampleSubject } from './sample-folder.ts';
+import { spread } from './spread.ts';
+
+/** Prompts of each role: enough to see a trend, few enough to cost about as much as a few steps. */
+const previewPrompts = 3;
+const sampler = 'DPM++ 2M';
+const steps = 8;
+
+interface PreviewTools {
+  readonly checkpoint: Checkpoint;
+  readonly job: EraseJob;
+  readonly unet: UnetSession;
+  readonly dataset: Dataset;
+  readonly samples: SampleFolder;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The same few pictures of forgotten and kept prompts, from the same noise, by the model as it is at
+ * chosen steps of its training. Drawing them changes nothing of the training.
+ */
+export class Previews {
+  private readonly tools: PreviewTools;
+  private readonly subjects: readonly SampleSubject[];
+  /** Of the last ones that were drawn. */
+  private seconds = 0;
+
+  constructor(tools: PreviewTools) {
+    this.tools = tools;
+    this.subjects = previewSubjects(tools.job);
+  }
+
+  /** Before the first step, every `sampleEvery` steps and after the last. */
+  isDue(step: number): boolean {
+    const { sampleEvery, steps } = this.tools.job.settings;
+    return sampleEvery > 0 && (step % sampleEvery === 0 || step === steps);
+  }
+
+  /** How long those that are due after that step will take. */
+  secondsLeft(step: number): number {
+    const { sampleEvery, steps } = this.tools.job.settings;
+    if (sampleEvery === 0 || step >= steps) return 0;
+    const count = Math.ceil(steps / sampleEvery) - Math.floor(step / sampleEvery);
+    return this.seconds * count;
+  }
+
+  /**
+   * Draws what was not drawn before, keeps it and tells of it.
+   *
+   * @returns whether the pictures of kept prompts are ruined: see `areRuined`. Then they are not
+   *   shown as those of the result.
+   * @throws the signal's reason
+   */
+  async show(
+    which: SampleEvent['which'],
+    step: number,
+    parameters: TensorSet,
+  ): Promise<'good' | 'ruined'> {
+    const pngs = (await this.find(step)) ?? (await this.draw(step, parameters));
+    const isRuined = await this.areRuined(pngs);
+    const moment = { which: isRuined && which === 'after' ? 'during' : which, step } as const;
+    for (const [i, subject] of this.subjects.entries()) {
+      const png = pngs[i];
+      if (png) await this.tools.samples.publish(subject, moment, png);
+    }
+    return isRuined ? 'ruined' : 'good';
+  }
+
+  /** All pictures of a step; null where one is missing. */
+  private async find(step: number): Promise<Buffer[] | null> {
+    const found: Buffer[] = [];
+    for (const subject of this.subjects) {
+      const png = await this.tools.samples.find(subject, step);
+      if (!png) return null;
+      found.push(png);
+    }
+    return found;
+  }
+
+  private async draw(step: number, parameters: TensorSet): Promise<Buffer[]> {
+    const started = performance.now();
+    const { checkpoint, job, unet, dataset, signal } = this.tools;
+    const contextOf = (prompt: string) => dataset.contexts.get(prompt) ?? new Float32Array();
+    const { guidanceScale, size } = job.settings;
+    const latents = await drawLatents(
+      { unet, parameters },
+      this.subjects.map(({ prompt, seed }) => ({
+        context: contextOf(prompt),
+        unconditional: contextOf(''),
+        seed,
+      })),
+      {
+        steps,
+        guidanceScale,
+        sampler,
+        schedule: scheduleOf(checkpoint),
+        predictionType: checkpoint.architecture.diffusion.predictionType,
+      },
+      { signal },
+    );
+    const { device, threads } = job;
+    const dimensions = { width: size, height: size };
+    const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
+    try {
+      const pngs: Buffer[] = [];
+      for (const [i, { prompt, seed }] of this.subjects.entries()) {
+        const image = await decoder.decode(latents[i] ?? new Float32Array());
+        const model = path.parse(step === 0 ? job.model.path : job.output).name;
+        const parameters = { prompt, seed, steps, sampler, guidanceScale, model };
+        pngs.push(await encodeGeneratedPng(image, parameters));
+      }
+      this.seconds = (performance.now() - started) / 1000;
+      return pngs;
+    } finally {
+      await decoder.release();
+    }
+  }
+
+  /** Judged by the files' pixels, so that a resumed run judges as one that was not interrupted. */
+  private async areRuined(pngs: readonly Buffer[]): Promise<boolean> {
+    const before = await this.find(0);
+    const kept = (all: readonly Buffer[] | null) =>
+      Promise.all((all ?? []).filter((_, i) => this.subjects[i]?.role === 'retain').map(decodePng));
+    return areRuined(await kept(before), await kept(pngs));
+  }
+}
+
+/** The pictures of a job, spread over its prompts, all with the job's seed. */
+function previewSubjects({ forget, retain, settings: { seed } }: EraseJob): SampleSubject[] {
+  const ofRole = (role: SampleSubject['role'], prompts: readonly string[]) =>
+    spread(prompts, previewPrompts).map(({ item, index }) => ({
+      role,
+      number: index,
+      prompt: item,
+      seed,
+    }));
+  const forgotten = forget.map(({ prompt }) => prompt);
+  return [...ofRole('forget', forgotten), ...ofRole('retain', retain)];
+}

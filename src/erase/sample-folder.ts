@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { replaceFile } from '../checkpoint/atomic-file.ts';
+import { pathExists } from '../checkpoint/output-path.ts';
+import type { Role } from './evaluation-summary.ts';
+import type { SampleEvent } from './events.ts';
+import type { RunIo } from './run.ts';
+
+/** What a picture of a job shows, whichever state of the model draws it. */
+export interface SampleSubject {
+  readonly role: Role;
+  /** Of the prompt among the job's prompts of that role, from 0. */
+  readonly number: number;
+  readonly prompt: string;
+  readonly seed: number;
+}
+
+/** Which state of the model drew a picture. */
+export type SampleMoment = Pick<SampleEvent, 'which' | 'step'>;
+
+/** The pictures of a job: `samples/<which>-<step>-<role>-<number>-<seed>.png`. */
+export class SampleFolder {
+  private readonly folder: string;
+  private readonly io: RunIo;
+  private readonly told: Set<string>;
+
+  constructor(jobFolder: string, io: RunIo) {
+    this.folder = path.join(jobFolder, 'samples');
+    this.io = io;
+    // By name: the job's folder may have been moved since.
+    this.told = new Set(
+      io.past.flatMap((event) => (event.event === 'sample' ? [path.basename(event.file)] : [])),
+    );
+  }
+
+  /** Keeps a picture and tells of it, each unless it was done before. */
+  async publish(subject: SampleSubject, moment: SampleMoment, png: Uint8Array): Promise<void> {
+    const file = this.fileOf(subject, moment);
+    if (!(await pathExists(file))) await replaceFile(file, png);
+    const name = path.basename(file);
+    if (this.told.has(name)) return;
+    this.told.add(name);
+    const { prompt, role, seed } = subject;
+    const { which, step } = moment;
+    this.io.onEvent({ event: 'sample', file, prompt, which, step, role, seed });
+  }
+
+  /** The PNG that was drawn of a subject after that many steps; null where there is none. */
+  async find(subject: SampleSubject, step: number): Promise<Buffer | null> {
+    for (const which of ['before', 'during', 'after'] as const) {
+      const file = this.fileOf(subject, { which, step });
+      if (await pathExists(file)) return readFile(file);
+    }
+    return null;
+  }
+
+  private fileOf({ role, number, seed }: SampleSubject, { which, step }: SampleMoment): string {
+    return path.join(this.folder, `${which}-${step}-${role}-${number}-${seed}.png`);
+  }
+}

@@ -1,0 +1,101 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { poolPrompts } from '../pipeline/pool-prompts.ts';
+import type { Device } from '../runtime/device.ts';
+import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
+import { fillTemplate } from './fill-template.ts';
+import { nearestPrompts } from './nearest-prompts.ts';
+import { readVocabulary, type Vocabulary } from './vocabulary.ts';
+
+/** What could be kept and steered to, from the model's own text encoder. */
+export interface Suggestions {
+  readonly concept: string;
+  /** One for each forget prompt, in their order. */
+  readonly anchors: readonly string[];
+  /** The concept's neighbours first. */
+  readonly retain: readonly string[];
+}
+
+/** Neighbours that are suggested: the sets of the shipped presets have about as many. */
+const neighbourCount = 12;
+/** The same pictures without the concept: what the forgotten prompts are steered to must stay. */
+const anchorCount = 4;
+/** What is far away shows that nothing but the concept was changed. */
+const farCount = 6;
+
+type Kind = Exclude<keyof Vocabulary, 'far'>;
+
+/** How a word of each kind stands in a prompt of its own. */
+const plainPrompts: Readonly<Record<Kind, string>> = {
+  styles: 'a painting in the style of {word}',
+  things: 'a photo of a {word}',
+  names: 'a photo of {word}',
+};
+
+/**
+ * Anchors for forget prompts, and retain prompts: the forget prompts with the concept's nearest
+ * neighbours in its place (words of the same kind, by the cosine of what the text encoder makes of
+ * them), some anchors, and the farthest of a few everyday prompts. None mentions the concept. The
+ * same for the same model and words.
+ *
+ * @param concept the words to take out. Default: the longest run of words that the prompts share; of
+ *   a single one the style, if it names one.
+ */
+export async function suggest(
+  checkpoint: Checkpoint,
+  { forget, concept: given }: { forget: readonly string[]; concept?: string | undefined },
+  settings: { readonly device: Device; readonly threads: number },
+): Promise<Suggestions> {
+  const concept = given ?? guessConcept(forget);
+  const name = conceptName(concept);
+  const anchors = deriveAnchors(forget, concept);
+  const templates = forget.flatMap((prompt) => templateOf(prompt, name) ?? []);
+  const vocabulary = await readVocabulary(checkpoint);
+  const guess = kindOf(templates[0] ?? '{word}', name);
+  const kind = vocabulary[guess].length > 0 ? guess : 'things';
+  const isOther = (prompt: string) => !mentions(prompt, name);
+
+  const promptOf = (word: string) => fillTemplate(plainPrompts[kind], () => word);
+  const words = new Map(vocabulary[kind].filter(isOther).map((word) => [promptOf(word), word]));
+  const far = vocabulary.far.filter(isOther);
+  const own = promptOf(name);
+  const pooled = await poolPrompts(checkpoint, [own, ...words.keys(), ...far], settings);
+  const near = nearestPrompts(own, pooled, { among: words.keys(), count: neighbourCount });
+  const neighbours = near.map((prompt, i) => {
+    const template = templates[i % templates.length] ?? plainPrompts[kind];
+    return fillTemplate(template, () => words.get(prompt) ?? '');
+  });
+  const farthest = nearestPrompts(own, pooled, { among: far, count: far.length }).reverse();
+  // "a red", of "a red heart", says nothing; "a painting" says a lot where a style is forgotten.
+  const telling = [...new Set(anchors)].filter(
+    (anchor) => kind === 'styles' || anchor.split(' ').length > 2,
+  );
+  const retain = [...neighbours, ...telling.slice(0, anchorCount), ...farthest.slice(0, farCount)];
+  const forgotten = new Set(forget);
+  return {
+    concept,
+    anchors,
+    retain: [...new Set(retain)].filter((prompt) => isOther(prompt) && !forgotten.has(prompt)),
+  };
+}
+
+function guessConcept(forget: readonly string[]): string {
+  const style = forget.length === 1 ? /\b(in the style of|by) .+$/i.exec(forget[0] ?? '') : null;
+  return style?.[0] ?? deriveConcept(forget);
+}
+
+/** A forget prompt with a gap where the concept's name stands; null where it does not. */
+function templateOf(prompt: string, name: string): string | null {
+  // Braces of the prompt's own would be taken for gaps.
+  const plain = prompt.replace(/[{}]/g, '');
+  const start = plain.toLowerCase().indexOf(name.toLowerCase());
+  if (start < 0) return null;
+  return `${plain.slice(0, start)}{word}${plain.slice(start + name.length)}`;
+}
+
+/** Of what kind a concept is, by the words before it. */
+function kindOf(template: string, name: string): Kind {
+  const before = template.slice(0, template.indexOf('{word}')).trimEnd().toLowerCase();
+  if (/(style of|\bby|art by)$/.test(before)) return 'styles';
+  const isProper = /^\p{Uppercase_Letter}/u.test(name) && !/\b(an?|the)$/.test(before);
+  return isProper ? 'names' : 'things';
+}

@@ -1,0 +1,49 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { defaultSettings } from '../erase/default-settings.ts';
+import type { EraseJob, EraseSettings } from '../erase/job.ts';
+import type { PresetDraft } from '../presets/preset.ts';
+
+/**
+ * A preset that erases as a job did, on this model or another: to be looked through, changed and
+ * saved.
+ *
+ * @param concept what the job erased: the words its anchors were made without
+ */
+export function presetFromJob(
+  job: EraseJob,
+  { title, concept }: { title: string; concept: string },
+): PresetDraft {
+  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
+  const [anchor] = anchors;
+  const isFixed = anchors.size === 1 && job.forget.length > 1;
+  return {
+    title,
+    description: `Takes ${concept} out of a model, as job ${job.id} did.`,
+    concept,
+    forget: job.forget.map(({ prompt }) => prompt),
+    retain: job.retain,
+    ...(isFixed && { anchor }),
+    ...(job.forgetImages !== null && {
+      images: {
+        use: 'required',
+        label: 'Pictures of what is forgotten',
+        reason: `Job ${job.id} was shown pictures.`,
+      },
+    }),
+    settings: { ...changedSettings(job.settings), reason: `As job ${job.id} trained.` },
+    expectation: 'See what the job made of its model.',
+  };
+}
+
+/** What was trained, and all that is not the default; the size belongs to model and machine. */
+function changedSettings({ train, ...settings }: EraseSettings): Partial<EraseSettings> {
+  const defaults: Partial<EraseSettings> = defaultSettings(train, settings.size);
+  const names = Object.keys(settings) as (keyof typeof settings)[];
+  const kept = names.filter((name) => isDeepStrictEqual(settings[name], defaults[name]));
+  const changed: Partial<EraseSettings> = { train, ...settings };
+  // Not the other way round: the type of a picked setting would be lost.
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a copy of our own, known names
+  for (const name of kept) delete changed[name];
+  return changed;
+}

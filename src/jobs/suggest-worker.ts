@@ -1,0 +1,10 @@
+import { openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { suggest } from '../erase/suggest.ts';
+import { answerQuestion } from '../processes/ask-process.ts';
+import type { SuggestQuestion } from './suggest-prompts.ts';
+
+answerQuestion(async (question) => {
+  const { model, threads, ...request } = question as SuggestQuestion;
+  const checkpoint = await openCheckpoint(model);
+  return suggest(checkpoint, request, { device: 'cpu', threads });
+});

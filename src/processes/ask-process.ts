@@ -1,0 +1,97 @@
+import { AppError, isErrorCode } from '../errors.ts';
+import { diagnose, forkTypescript, type ProcessEnd, waitForEnd } from './fork-typescript.ts';
+
+/** What an answering process sends back. */
+type Reply = { readonly answer: unknown } | { readonly error: { code: string; message: string } };
+
+interface AskOptions {
+  /** After this the process is ended. Default: never. */
+  readonly timeoutMs?: number;
+  /** What it does, as a subject of a message: `suggesting prompts`. */
+  readonly purpose: string;
+  /** Aborted where nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Has a module of this program answer one question in a process of its own, which `answerQuestion`
+ * serves there: heavy work keeps no event loop waiting, and native code that aborts takes only that
+ * process with it.
+ *
+ * @throws AppError what the module throws; `device.crashed`, `device.out-of-memory`; the signal's
+ *   reason
+ */
+export async function askProcess(
+  module: URL,
+  question: unknown,
+  { timeoutMs, purpose, signal }: AskOptions,
+): Promise<unknown> {
+  signal?.throwIfAborted();
+  const worker = forkTypescript(module);
+  const replies: Reply[] = [];
+  worker.process.on('message', (reply: Reply) => replies.push(reply));
+  const kill = () => worker.process.kill('SIGKILL');
+  signal?.addEventListener('abort', kill, { once: true });
+  const timer = timeoutMs === undefined ? undefined : setTimeout(kill, timeoutMs);
+  try {
+    worker.process.send({ question }, () => undefined);
+    const end = await waitForEnd(worker);
+    signal?.throwIfAborted();
+    const [reply] = replies;
+    if (reply && 'answer' in reply) return reply.answer;
+    if (reply) throw asAppError(reply.error);
+    if (worker.process.killed && timeoutMs !== undefined) {
+      throw new AppError(
+        'device.crashed',
+        `${purpose} took more than ${timeoutMs / 1000} s and was given up. Try again when the machine has less to do.`,
+      );
+    }
+    throw asFailure(end, worker.complaint(), purpose);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', kill);
+  }
+}
+
+function asFailure(end: ProcessEnd, complaint: string, purpose: string): AppError {
+  const death = diagnose(end, complaint);
+  if (death?.kind === 'out-of-memory') {
+    return new AppError(
+      'device.out-of-memory',
+      `${purpose} found too little memory. Close other programs and try again.`,
+    );
+  }
+  const how = death?.name ?? `status ${String(end.status)}`;
+  return new AppError(
+    'device.crashed',
+    `${purpose} ended without an answer (${how}). Try again, or choose another device.`,
+  );
+}
+
+function asAppError({ code, message }: { code: string; message: string }): AppError {
+  return new AppError(isErrorCode(code) ? code : 'internal.unexpected', message);
+}
+
+/** Makes this process one that answers a single question and ends. */
+export function answerQuestion(work: (question: unknown) => Promise<unknown>): void {
+  const reply = (message: Reply) => {
+    process.send?.(message, undefined, undefined, () => {
+      // Open sessions would keep the process alive.
+      process.exit(0);
+    });
+  };
+  // Nobody is left to answer.
+  process.on('disconnect', () => process.exit(1));
+  process.on('message', ({ question }: { question: unknown }) => {
+    work(question).then(
+      (answer) => {
+        reply({ answer });
+      },
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        const code = error instanceof AppError ? error.code : 'internal.unexpected';
+        reply({ error: { code, message } });
+      },
+    );
+  });
+}

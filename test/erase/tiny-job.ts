@@ -1,0 +1,72 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import { defaultSettings } from '../../src/erase/default-settings.ts';
+import type { EraseEvent } from '../../src/erase/events.ts';
+import type { EraseJob, EraseSettings } from '../../src/erase/job.ts';
+import { runJob } from '../../src/erase/run.ts';
+
+export const tinyModel = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
+
+/** A job of the tiny model that takes a few seconds, its result in the given folder. */
+export async function makeTinyJob(
+  folder: string,
+  settings: Partial<EraseSettings>,
+): Promise<EraseJob> {
+  mkdirSync(folder, { recursive: true });
+  return {
+    version: 1,
+    id: 'tiny',
+    createdAt: '2026-11-24T04:15:30.000Z',
+    appVersion: '0.1.0',
+    method: 'erasediff',
+    model: { path: tinyModel, sha256: await hashCheckpoint(tinyModel) },
+    output: path.join(folder, 'result.safetensors'),
+    preset: null,
+    forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
+    forgetImages: null,
+    retain: ['a red heart in the style of Strivo', 'a blue moon'],
+    retainImages: null,
+    settings: {
+      ...defaultSettings({ train: 'xattn', size: 64, modelChannels: 320 }),
+      learningRate: 3e-5,
+      batch: 2,
+      steps: 4,
+      generatedForget: 2,
+      generatedRetain: 2,
+      generationSteps: 8,
+      saveEvery: 1,
+      ...settings,
+    },
+    device: 'cpu',
+    threads: 1,
+  };
+}
+
+/**
+ * Runs a job in this process.
+ *
+ * @param stopWhen the run is cancelled at the first event that it holds for
+ * @returns everything told, by earlier runs too
+ */
+export async function runTinyJob(
+  job: EraseJob,
+  folder: string,
+  past: readonly EraseEvent[] = [],
+  stopWhen: (event: EraseEvent) => boolean = () => false,
+): Promise<EraseEvent[]> {
+  const cancelling = new AbortController();
+  const events = [...past];
+  const onEvent = (event: EraseEvent) => {
+    events.push(event);
+    if (stopWhen(event)) cancelling.abort(new Error('cancelled'));
+  };
+  try {
+    mkdirSync(path.join(folder, 'samples'), { recursive: true });
+    await runJob(job, folder, { onEvent, past, signal: cancelling.signal });
+  } catch (error) {
+    if (!cancelling.signal.aborted) throw error;
+  }
+  return events;
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+
+import { deriveAnchors } from '../../src/erase/anchors.ts';
+import { presetFromJob } from '../../src/jobs/preset-from-job.ts';
+import { validatePreset } from '../../src/presets/preset.ts';
+import { exampleJob } from './example-job.ts';
+
+const prompts = ['a star in the style of Pontilla', 'a heart in the style of Pontilla'];
+const job = {
+  ...exampleJob,
+  id: '20261124-0415-pontilla',
+  forget: prompts.map((prompt) => ({ prompt, anchor: prompt.slice(0, prompt.indexOf(' in')) })),
+};
+const saved = { title: 'No more dots', concept: 'in the style of Pontilla' };
+
+describe('presetFromJob', () => {
+  it('is a preset that steers as the job did', () => {
+    const preset = validatePreset({ ...presetFromJob(job, saved), name: 'dots' }, 'test');
+    expect(preset).toMatchObject({ title: 'No more dots', forget: prompts, retain: ['a photo'] });
+    expect(preset.anchor).toBeUndefined();
+    expect(deriveAnchors(preset.forget, preset.concept)).toEqual(['a star', 'a heart']);
+  });
+
+  it('keeps an anchor that all prompts have', () => {
+    const forget = prompts.map((prompt) => ({ prompt, anchor: 'a painting' }));
+    expect(presetFromJob({ ...job, forget }, saved).anchor).toBe('a painting');
+  });
+
+  it('keeps the settings that are not the default anyway, and no size', () => {
+    const settings = { ...job.settings, size: 256, steps: 7, clipNorm: null };
+    expect(presetFromJob({ ...job, settings }, saved).settings).toEqual({
+      train: 'xattn',
+      steps: 7,
+      clipNorm: null,
+      reason: 'As job 20261124-0415-pontilla trained.',
+    });
+  });
+
+  it('asks for pictures where the job had some', () => {
+    const draft = presetFromJob({ ...job, forgetImages: '/pictures' }, saved);
+    expect(draft.images?.use).toBe('required');
+    expect(JSON.stringify(draft)).not.toContain('/pictures');
+  });
+});
