@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Evaluation } from '../src/erase/evaluation-summary.ts';
 import type { Phase } from '../src/erase/events.ts';
 import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
-import type { Preset } from '../src/presets/preset.ts';
+import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 
 // What the page and the sidecar say to each other: bodies as schemas that validate them, answers and
 // socket messages as types. The page takes types only from here.
@@ -45,7 +45,10 @@ export const suggestionRequestSchema = z.strictObject({
   concept: z.string().max(200).optional(),
 });
 export type SuggestionRequest = z.input<typeof suggestionRequestSchema>;
-export type { Suggestions } from '../src/erase/suggest.ts';
+export type { Suggestions } from '../src/erase/suggestions.ts';
+
+/** Body of `POST` and `PUT` of presets; a name in it is not heeded. */
+export const presetRequestSchema = presetDraftSchema.extend({ name: z.string().optional() });
 
 /** What a job will need. */
 export interface Estimate {

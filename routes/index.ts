@@ -7,7 +7,8 @@ import { jobRoutes } from './jobs.ts';
 import { modelRoutes } from './models.ts';
 import { describeRoutes } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
-import type { Route } from './route.ts';
+import { type Route, YAML_TYPE } from './route.ts';
+import { suggestionRoutes } from './suggestions.ts';
 
 /** Prompts in numbers, but no pictures. */
 const MAX_JSON_BODY = '1mb';
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...modelRoutes,
   ...presetRoutes,
+  ...suggestionRoutes,
   ...jobRoutes,
   openapiRoute,
 ];
@@ -37,9 +39,13 @@ export const routes: readonly Route[] = [
 export function apiRouter(services: Services, { isPublic }: { isPublic: boolean }): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const json = express.json({ limit: MAX_JSON_BODY });
+  const yaml = express.text({ limit: MAX_JSON_BODY, type: YAML_TYPE });
   for (const route of routes) {
     if ((route.isPublic ?? false) !== isPublic) continue;
-    const parsers = route.body?.type === 'application/json' ? [json] : [];
+    const parsers = [
+      ...(route.body?.type === 'application/json' ? [json] : []),
+      ...(route.body?.isTextAllowed ? [yaml] : []),
+    ];
     router[route.method](route.path, ...parsers, (request, response) =>
       route.handle(services, request, response),
     );

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { appVersion } from '../src/version.ts';
-import type { Route } from './route.ts';
+import { type Route, YAML_TYPE } from './route.ts';
 
 const error = (description: string) => ({
   description,
@@ -81,10 +81,19 @@ function queryParameters({ query }: Route): object[] {
   return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }));
 }
 
-function describeBody({ type, schema, files = [] }: NonNullable<Route['body']>): object {
+function describeBody({
+  type,
+  schema,
+  files = [],
+  isTextAllowed,
+}: NonNullable<Route['body']>): object {
   const body = toJsonSchema(schema);
   if (type === 'application/json') {
-    return { required: true, content: { [type]: { schema: body } } };
+    const text = { [YAML_TYPE]: { schema: { type: 'string' } } };
+    return {
+      required: true,
+      content: { [type]: { schema: body }, ...(isTextAllowed && text) },
+    };
   }
   const pictures = { type: 'array', items: { type: 'string', format: 'binary' } };
   return {

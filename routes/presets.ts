@@ -1,4 +1,12 @@
-import type { Route } from './route.ts';
+import { z } from 'zod';
+
+import { presetRequestSchema } from './contract.ts';
+import { parameter, parse, type Route } from './route.ts';
+
+const preset = { type: 'application/json', description: 'PresetView' } as const;
+
+/** Body of `POST /api/jobs/:id/preset`. */
+const titleSchema = z.strictObject({ title: z.string().trim().min(1).max(200) });
 
 export const presetRoutes: readonly Route[] = [
   {
@@ -7,8 +15,78 @@ export const presetRoutes: readonly Route[] = [
     summary: "The presets: the program's and the person's own.",
     answer: { status: 200, type: 'application/json', description: 'PresetView[]' },
     errors: [],
-    handle: async (services, _, response) => {
-      response.json(await services.presets());
+    handle: async ({ presets }, _, response) => {
+      response.json(await presets.list());
+    },
+  },
+  {
+    method: 'post',
+    path: '/presets',
+    summary:
+      'Saves a preset of one’s own: as JSON under a free name made of its title, or takes over the YAML text of an exported one.',
+    body: { type: 'application/json', schema: presetRequestSchema, isTextAllowed: true },
+    answer: { status: 201, ...preset },
+    errors: [409, 413, 422],
+    handle: async ({ presets }, request, response) => {
+      const body: unknown = request.body;
+      response
+        .status(201)
+        .json(
+          typeof body === 'string' ? await presets.import(body) : await presets.add(draftOf(body)),
+        );
+    },
+  },
+  {
+    method: 'post',
+    path: '/jobs/:id/preset',
+    summary: 'Saves a preset that erases as a job did.',
+    body: { type: 'application/json', schema: titleSchema },
+    answer: { status: 201, ...preset },
+    errors: [404, 409, 422],
+    handle: async ({ presets }, request, response) => {
+      const { title } = parse(titleSchema, request.body);
+      response.status(201).json(await presets.addFromJob(parameter(request, 'id'), title));
+    },
+  },
+  {
+    method: 'get',
+    path: '/presets/:name',
+    summary: 'The text of a preset’s file, to be kept and imported elsewhere.',
+    answer: { status: 200, type: 'application/yaml', description: 'The preset as YAML' },
+    errors: [404, 422],
+    handle: async ({ presets }, request, response) => {
+      const name = parameter(request, 'name');
+      const text = await presets.export(name);
+      response.attachment(`${name}.yaml`).type('application/yaml').send(text);
+    },
+  },
+  {
+    method: 'put',
+    path: '/presets/:name',
+    summary: 'Puts another preset in the place of one of one’s own.',
+    body: { type: 'application/json', schema: presetRequestSchema },
+    answer: { status: 200, ...preset },
+    errors: [404, 409, 422],
+    handle: async ({ presets }, request, response) => {
+      response.json(await presets.replace(parameter(request, 'name'), draftOf(request.body)));
+    },
+  },
+  {
+    method: 'delete',
+    path: '/presets/:name',
+    summary: 'Deletes a preset of one’s own.',
+    answer: { status: 204, type: null, description: 'It is gone.' },
+    errors: [404, 409],
+    handle: async ({ presets }, request, response) => {
+      await presets.delete(parameter(request, 'name'));
+      response.status(204).end();
     },
   },
 ];
+
+/** The name of a new preset is the sidecar's to give, that of an old one stands in the address. */
+function draftOf(body: unknown) {
+  const draft = parse(presetRequestSchema, body);
+  delete draft.name;
+  return draft;
+}

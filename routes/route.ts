@@ -5,9 +5,11 @@ import { AppError } from '../src/errors.ts';
 import { schemaMessage } from '../src/schema-message.ts';
 import type { Services } from '../src/services.ts';
 
+export const YAML_TYPE = 'application/yaml';
+
 /** One line of the table of routes: what is needed to answer it and to describe it. */
 export interface Route {
-  readonly method: 'get' | 'post' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** Below `/api`, as express writes it. */
   readonly path: string;
   readonly summary: string;
@@ -19,6 +21,8 @@ export interface Route {
     readonly schema: z.ZodType;
     /** Names of a form's files. */
     readonly files?: readonly string[];
+    /** Whether a YAML text may be sent in place of the JSON. */
+    readonly isTextAllowed?: boolean;
   };
   readonly query?: z.ZodObject;
   readonly answer: {
@@ -44,6 +48,15 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new AppError('usage.invalid', `the request is not valid: ${schemaMessage(result.error)}.`);
+}
+
+/** Aborted when the client goes before it is answered. */
+export function untilGone(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the client is gone'));
+  });
+  return gone.signal;
 }
 
 /** A parameter of the path, as the client sent it. */

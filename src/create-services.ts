@@ -1,8 +1,10 @@
 import type { DeviceView, ModelView } from '../routes/contract.ts';
+import { AppError } from './errors.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
 import { JobService } from './jobs/job-service.ts';
-import { loadPresets, presetFolders } from './presets/load-presets.ts';
+import { presetServices } from './jobs/preset-services.ts';
+import { suggestPrompts } from './jobs/suggest-prompts.ts';
 import { askProcess } from './processes/ask-process.ts';
 import type { Services } from './services.ts';
 import { appVersion } from './version.ts';
@@ -41,16 +43,35 @@ export function createServices({
       host: { kind: host.kind, reachable: await host.isReachable() },
     }),
     models: () => listModels(host, jobs),
-    presets: async () => {
-      const [shipped = ''] = presetFolders(dataFolder);
-      const own = await loadPresets(presetFolders(dataFolder).slice(1));
-      const presets = [...(await loadPresets([shipped])).values()];
-      return [...presets.filter(({ name }) => !own.has(name)), ...own.values()].map((preset) => ({
-        ...preset,
-        isOwn: own.has(preset.name),
-        needsImages: false,
-      }));
-    },
+    presets: presetServices(dataFolder, jobs),
+    suggest: limited(async ({ model, forget, concept }, signal) => {
+      const { path } = await jobs.findModel(model);
+      return suggestPrompts({ model: path, forget, concept }, signal);
+    }),
+  };
+}
+
+/** Questions that are worked on at once; each takes a process with a model in it. */
+const MAX_QUESTIONS = 2;
+
+/** Refuses what a busy machine could not bear. */
+function limited<Arguments extends readonly unknown[], Answer>(
+  work: (...args: Arguments) => Promise<Answer>,
+): (...args: Arguments) => Promise<Answer> {
+  let count = 0;
+  return async (...args) => {
+    if (count >= MAX_QUESTIONS) {
+      throw new AppError(
+        'request.too-many',
+        'others are being worked out. Wait until they are done, then ask again.',
+      );
+    }
+    count += 1;
+    try {
+      return await work(...args);
+    } finally {
+      count -= 1;
+    }
   };
 }
 
@@ -58,12 +79,16 @@ export function createServices({
 function onceTried(): () => Promise<readonly DeviceView[]> {
   let tried: Promise<readonly DeviceView[]> | null = null;
   return () => {
-    tried ??= callChild<DeviceView[]>(devicesWorker, null).catch((error: unknown) => {
-      tried = null;
-      throw error;
-    });
+    tried ??= tryDevices();
+    // The next one who asks has them tried again.
+    tried.catch(() => (tried = null));
     return tried;
   };
+}
+
+async function tryDevices(): Promise<readonly DeviceView[]> {
+  const answer = await askProcess(devicesWorker, null, { purpose: 'trying the devices' });
+  return answer as DeviceView[];
 }
 
 async function listModels(host: Host, jobs: JobService): Promise<ModelView[]> {

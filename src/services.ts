@@ -8,8 +8,11 @@ import type {
   ModelView,
   PresetView,
   SampleView,
+  SuggestionRequest,
+  Suggestions,
 } from '../routes/contract.ts';
 import type { z } from 'zod';
+import type { PresetDraft } from './presets/preset.ts';
 
 /** A file that came with a request, as it lies on the disk. */
 export interface UploadedImage {
@@ -60,11 +63,27 @@ export interface JobServices {
   listen(listener: JobListener): () => void;
 }
 
+/** What can be done with presets; names are whatever the client sent. */
+export interface PresetServices {
+  list(): Promise<readonly PresetView[]>;
+  /** The text of its file. */
+  export(name: string): Promise<string>;
+  /** Under a free name made of its title. */
+  add(draft: PresetDraft): Promise<PresetView>;
+  addFromJob(id: string, title: string): Promise<PresetView>;
+  replace(name: string, draft: PresetDraft): Promise<PresetView>;
+  /** From the text of a file, under the name that stands in it. */
+  import(text: string): Promise<PresetView>;
+  delete(name: string): Promise<void>;
+}
+
 /** All that routes and sockets may call. */
 export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
   models(): Promise<readonly ModelView[]>;
-  presets(): Promise<readonly PresetView[]>;
+  readonly presets: PresetServices;
+  /** What could be kept and steered to; aborted where nobody waits for it any more. */
+  suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;
   readonly jobs: JobServices;
 }

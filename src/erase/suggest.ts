@@ -4,16 +4,8 @@ import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { fillTemplate } from './fill-template.ts';
 import { nearestPrompts } from './nearest-prompts.ts';
+import type { Suggestions } from './suggestions.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
-
-/** What could be kept and steered to, from the model's own text encoder. */
-export interface Suggestions {
-  readonly concept: string;
-  /** One for each forget prompt, in their order. */
-  readonly anchors: readonly string[];
-  /** The concept's neighbours first. */
-  readonly retain: readonly string[];
-}
 
 /** Neighbours that are suggested: the sets of the shipped presets have about as many. */
 const neighbourCount = 12;

@@ -31,6 +31,12 @@ export class JobProgress {
     const time = event.time === undefined ? null : Date.parse(event.time);
     if (event.event === 'job') this.begin(time);
     this.lastEvent = time ?? this.lastEvent;
+    if (event.event === 'sample') return this.addSample(event);
+    this.note(event);
+    return null;
+  }
+
+  private note(event: Exclude<RecordedEvent, { event: 'sample' }>): void {
     switch (event.event) {
       case 'phase':
         this.phase = event.phase;
@@ -52,13 +58,10 @@ export class JobProgress {
       case 'error':
         this.outcome = { kind: 'error', code: event.code, message: event.message };
         break;
-      case 'sample':
-        return this.addSample(event);
       case 'job':
       case 'notice':
         break;
     }
-    return null;
   }
 
   /** Seconds that its runs took, the current one until `now` (ms since 1970) if it is given. */

@@ -227,6 +227,12 @@ export class JobService implements JobServices {
     return new Map(done.map(({ id, job }) => [job?.output ?? '', id]));
   }
 
+  /** @throws AppError `job.not-found` */
+  async find(id: string): Promise<JobRecord> {
+    await this.opened;
+    return this.store.get(id);
+  }
+
   /** The model of a name, which is what clients may say of it. */
   async findModel(name: string): Promise<HostModel> {
     const models = await this.environment.host.listModels();
@@ -276,11 +282,6 @@ export class JobService implements JobServices {
     await rm(result.path);
     // The config that was copied beside it belongs to it.
     await rm(configPathOf(result.path), { force: true });
-  }
-
-  private async find(id: string): Promise<JobRecord> {
-    await this.opened;
-    return this.store.get(id);
   }
 
   private async viewOf(record: JobRecord): Promise<JobView> {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-import type { Suggestions } from '../erase/suggest.ts';
+import type { Suggestions } from '../erase/suggestions.ts';
 import { askProcess } from '../processes/ask-process.ts';
 
 /** What prompts are suggested for. */

@@ -41,7 +41,15 @@ serveWorker(async (jobFolder, { onEvent, signal }) => {
     if (step === 3 && resumedAt === 0) await misbehave(isTold, { statePath, step });
   }
   await writeFile(path.join(folder, 'samples', 'after.png'), 'a picture');
-  onEvent({ event: 'sample', file: 'after.png', prompt: 'a star', which: 'after', step, role: 'retain', seed: 0 });
+  onEvent({
+    event: 'sample',
+    file: 'after.png',
+    prompt: 'a star',
+    which: 'after',
+    step,
+    role: 'retain',
+    seed: 0,
+  });
   onEvent({ event: 'phase', phase: 'save' });
   await writeUnchanged(job);
   await rm(path.dirname(statePath), { recursive: true });
