@@ -42,13 +42,14 @@ export const jobRoutes: readonly Route[] = [
     answer: { status: 202, ...job },
     errors: [404, 413, 415, 422],
     handle: async (services, request, response) => {
-      const upload = await readUpload(request, response);
+      const { json, files, remove } = await readUpload(request, response);
+      let view;
       try {
-        const view = await services.jobs.create(parse(jobRequestSchema, upload.json), upload.files);
-        response.status(202).location(`/api/jobs/${view.id}`).json(view);
+        view = await services.jobs.create(parse(jobRequestSchema, json), files);
       } finally {
-        await upload.remove();
+        await remove();
       }
+      response.status(202).location(`/api/jobs/${view.id}`).json(view);
     },
   },
   {

@@ -82,6 +82,14 @@ async function receive(request: Request, response: Response, folder: string): Pr
     },
   }).any();
   await new Promise<void>((resolve, reject) => {
+    // Multer hears of a client that goes only from when it begins to read.
+    const giveUp = () => {
+      reject(explain(new Error('the client is gone')));
+    };
+    if (request.socket.destroyed || request.destroyed) giveUp();
+    request.once('close', () => {
+      if (!request.complete) giveUp();
+    });
     read(request, response, (error: unknown) => {
       if (error === undefined) resolve();
       else reject(explain(error));

@@ -1,5 +1,5 @@
 import { createServer, type Server as HttpServer } from 'node:http';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import type { Logger } from 'pino';
 import { pinoHttp } from 'pino-http';
@@ -57,17 +57,7 @@ export function createApp(services: Services, options: AppOptions): App {
     next();
   });
   app.use('/api', apiRouter(services, { isPublic: true }));
-  app.use(
-    '/api',
-    limit(DENIED_LIMIT, {
-      skipSuccessfulRequests: true,
-      requestWasSuccessful: (_, { statusCode }) => statusCode !== 401,
-    }),
-  );
-  app.use('/api', (request, _, next) => {
-    access.requireToken(request);
-    next();
-  });
+  app.use('/api', requireToken(access));
   app.use('/api', apiRouter(services, { isPublic: false }));
   app.use(acceptStartLink(access));
   app.use(servePage(options.loadPage));
@@ -80,6 +70,21 @@ export function createApp(services: Services, options: AppOptions): App {
   );
   http.maxConnections = MAX_CONNECTIONS;
   return { http, io: attachSockets(http, services, access) };
+}
+
+/** Lets in who knows the token; who does not may not try for long, and keeps nobody else out. */
+function requireToken(access: Access): RequestHandler {
+  const limitDenied = limit(DENIED_LIMIT);
+  return async (request, response, next) => {
+    try {
+      access.requireToken(request);
+      next();
+    } catch (error) {
+      await limitDenied(request, response, (refusal?: unknown) => {
+        next(refusal ?? error);
+      });
+    }
+  };
 }
 
 /** Every request with an id, without what is secret in it: headers, and the token of a link. */
@@ -101,7 +106,7 @@ function requestLog(logger: Logger) {
   });
 }
 
-function limit(count: number, options: Parameters<typeof rateLimit>[0] = {}) {
+function limit(count: number) {
   return rateLimit({
     windowMs: LIMIT_WINDOW_MS,
     limit: count,
@@ -111,6 +116,5 @@ function limit(count: number, options: Parameters<typeof rateLimit>[0] = {}) {
     handler: (_, __, next) => {
       next(new AppError('request.too-many', 'these are too many requests. Wait some seconds.'));
     },
-    ...options,
   });
 }

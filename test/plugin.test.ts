@@ -49,7 +49,10 @@ describe('plugin.yaml', () => {
 
   it('names the path that answers without a token, and by the name it has there', async () => {
     const { url } = await startTestSidecar();
-    const { status, body } = await supertest(url).get(plugin.health);
+    const { status, body } = (await supertest(url).get(plugin.health)) as {
+      status: number;
+      body: unknown;
+    };
     expect(status).toBe(200);
     expect(body).toMatchObject({ name: plugin.name, version: plugin.version });
   });

@@ -26,7 +26,10 @@ describe('the token', () => {
       '/openapi.json',
       '/jobs/x/report',
     ]) {
-      const { status, body } = await supertest(url).get(`/api${path}`);
+      const { status, body } = (await supertest(url).get(`/api${path}`)) as {
+        status: number;
+        body: unknown;
+      };
       expect(status).toBe(401);
       expect(body).toMatchObject({ error: { code: 'access.no-token' } });
     }
@@ -197,7 +200,10 @@ describe('too many requests', () => {
   it('are refused with 429 and the reason', async () => {
     const { url } = await startTestSidecar({ requestLimit: 5 });
     for (let i = 0; i < 5; i++) expect((await supertest(url).get('/api/health')).status).toBe(200);
-    const { status, body } = await supertest(url).get('/api/health');
+    const { status, body } = (await supertest(url).get('/api/health')) as {
+      status: number;
+      body: unknown;
+    };
     expect(status).toBe(429);
     expect(body).toMatchObject({ error: { code: 'request.too-many' } });
   });

@@ -12,7 +12,10 @@ const scrubbed = 'tiny-sd-without-heart.safetensors';
 describe('GET /api/health', () => {
   it('tells name, version and host', async () => {
     const { url } = await startTestSidecar();
-    const { status, body } = await supertest(url).get('/api/health');
+    const { status, body } = (await supertest(url).get('/api/health')) as {
+      status: number;
+      body: unknown;
+    };
     expect(status).toBe(200);
     expect(body).toMatchObject({
       status: 'ok',
@@ -25,7 +28,7 @@ describe('GET /api/health', () => {
 describe('GET /api/devices', () => {
   it('tries every device; the CPU works', async () => {
     const { api } = await startTestSidecar();
-    const { status, body } = await api('get', '/devices');
+    const { status, body } = (await api('get', '/devices')) as { status: number; body: unknown };
     expect(status).toBe(200);
     expect(body).toContainEqual(expect.objectContaining({ device: 'cpu', works: true }));
     expect((body as { isDefault: boolean }[]).filter(({ isDefault }) => isDefault)).toHaveLength(1);
@@ -35,7 +38,7 @@ describe('GET /api/devices', () => {
 describe('GET /api/models', () => {
   it('lists the shipped model where there is no other, and what cannot be read with the reason', async () => {
     const { api, data } = await startTestSidecar();
-    const { body } = await api('get', '/models');
+    const { body } = (await api('get', '/models')) as { body: unknown };
     expect(body).toEqual([
       {
         name: tinyModel,
@@ -261,7 +264,10 @@ describe('every route of a job', () => {
       ['get', '/samples/a.png'],
     ] as const) {
       // Clients resolve dots before they send.
-      const { status, body } = await api(method, `/jobs/${id}${path}`);
+      const { status, body } = (await api(method, `/jobs/${id}${path}`)) as {
+        status: number;
+        body: unknown;
+      };
       expect([404, 414, 431]).toContain(status);
       if (status === 404)
         expect(body).toMatchObject({ error: { message: expect.any(String) as string } });
@@ -331,7 +337,10 @@ describe('an address that is none', () => {
     ['get', '/%'],
   ] as const)('%s %s is answered in our words', async (method, path) => {
     const { url } = await startTestSidecar();
-    const { status, body } = await supertest(url)[method](`/api${path}`).set(bearer);
+    const { status, body } = (await supertest(url)[method](`/api${path}`).set(bearer)) as {
+      status: number;
+      body: unknown;
+    };
     expect([400, 404]).toContain(status);
     expect(body).toMatchObject({ error: { code: expect.any(String) as string } });
   });

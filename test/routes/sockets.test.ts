@@ -163,7 +163,7 @@ describe('a socket', () => {
     const steps$ = stepsOf(socket, { id });
     await sidecar.api('post', `/jobs/${id}/resume`);
     expect(await steps$).toEqual(upTo(12));
-    const { body } = await sidecar.api('get', `/jobs/${id}/metrics`);
+    const { body } = (await sidecar.api('get', `/jobs/${id}/metrics`)) as { body: unknown };
     expect((body as JobHistory).progress.map(({ step }) => step)).toEqual(upTo(12));
   });
 

@@ -50,13 +50,13 @@ async function serve(
         hostUrl: hostUrl ?? null,
         ...(trainingWorker && { trainingWorker }),
       });
-      printLine(terminal.stdout, `Erase Concept: ${sidecar.startLink}`);
       if (!loopback.includes(listen)) {
         printLine(
           terminal.stderr,
           `Everyone who reaches ${listen} can open this page with the token of the link, over an unencrypted connection: give the link to nobody whom you would not let use this machine.`,
         );
       }
+      printLine(terminal.stdout, `Erase Concept: ${sidecar.startLink}`);
       await aborted(cancel);
       await sidecar.close(kill);
     },

@@ -1,0 +1,143 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { deflateSync } from 'node:zlib';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+
+import type { JobView } from '../../routes/contract.ts';
+import { jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
+
+const job = { model: tinyModel, forget: ['a red heart'], retain: ['a star'], device: 'cpu' };
+
+function picture(format: 'png' | 'jpeg' | 'webp'): Promise<Buffer> {
+  const noise = Buffer.from(Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * 7919) % 256));
+  return sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+    .toFormat(format)
+    .toBuffer();
+}
+
+/** A PNG that says it is so large, of zeros. */
+function bomb(width: number, height: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const crcTable = Array.from({ length: 256 }, (_, n) => {
+      let c = n;
+      for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+      return c >>> 0;
+    });
+    let crc = 0xffffffff;
+    for (const byte of body) crc = (crcTable[(crc ^ byte) & 255] ?? 0) ^ (crc >>> 8);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(data.length);
+    const end = Buffer.alloc(4);
+    end.writeUInt32BE((crc ^ 0xffffffff) >>> 0);
+    return Buffer.concat([length, body, end]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 0, 0, 0, 0], 8);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(1000))),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+describe('pictures of a job', () => {
+  it('come in every format, with captions, under names of our own', async () => {
+    const sidecar = await startTestSidecar();
+    const names = ['../../evil.png', 'ein Bild ä.jpg', '/etc/passwd.webp'];
+    // What a client calls a file is its last part at most.
+    const captions = { forget: { 'evil.png': 'a heart', 'ein Bild ä.jpg': 'a red heart' } };
+    const answer = await sidecar
+      .api('post', '/jobs')
+      .field('job', JSON.stringify({ ...job, captions }))
+      .attach('forgetImages', await picture('png'), names[0])
+      .attach('forgetImages', await picture('jpeg'), names[1])
+      .attach('retainImages', await picture('webp'), names[2]);
+    expect(answer.body).toMatchObject({ forgetImages: 2, retainImages: 1 });
+    expect(answer.status).toBe(202);
+    const { id } = answer.body as JobView;
+    const folder = jobFolderOf(sidecar, id);
+    expect(readdirSync(path.join(folder, 'forget-images'))).toEqual([
+      '0001.png',
+      '0001.txt',
+      '0002.jpg',
+      '0002.txt',
+    ]);
+    expect(readFileSync(path.join(folder, 'forget-images', '0002.txt'), 'utf8')).toBe(
+      'a red heart',
+    );
+    expect(readdirSync(path.join(folder, 'retain-images'))).toEqual(['0001.webp']);
+    expect(readdirSync(path.join(sidecar.data, 'uploads'))).toEqual([]);
+    await sidecar.reaches(id, 'done');
+  });
+
+  it.each([
+    ['a text', () => Buffer.from('hello'), 415, 'image.unreadable'],
+    ['nothing', () => Buffer.alloc(0), 415, 'image.unreadable'],
+    [
+      'an SVG',
+      () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
+      415,
+      'image.unreadable',
+    ],
+    ['a GIF', () => Buffer.from('GIF89a\x01\x00\x01\x00'), 415, 'image.unreadable'],
+    [
+      'a beginning of a PNG',
+      () => Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+      415,
+      'image.unreadable',
+    ],
+    [
+      'a truncated JPEG',
+      async () => (await picture('jpeg')).subarray(0, 900),
+      415,
+      'image.unreadable',
+    ],
+    [
+      'a script behind a JPEG signature',
+      () => Buffer.from('\xff\xd8\xff<script>', 'latin1'),
+      415,
+      'image.unreadable',
+    ],
+    ['a bomb of a billion pixels', () => bomb(40_000, 40_000), 413, 'image.too-large'],
+  ])('may not be %s', async (_, make, status, code) => {
+    const { api, data } = await startTestSidecar();
+    const answer = await api('post', '/jobs')
+      .field('job', JSON.stringify(job))
+      .attach('forgetImages', await picture('png'), 'good.png')
+      .attach('forgetImages', await make(), 'odd.png');
+    expect(answer.body).toMatchObject({
+      error: { code, message: expect.stringContaining('odd.png') as string },
+    });
+    expect(answer.status).toBe(status);
+    expect(readdirSync(path.join(data, 'uploads'))).toEqual([]);
+    expect(readdirSync(path.join(data, 'jobs'))).toEqual([]);
+  });
+
+  it.each([
+    ['too many', 501, 10, 'image.too-many'],
+    ['too large', 1, 64 * 2 ** 20 + 1, 'image.too-large'],
+  ])('may not be %s', async (_, count, bytes, code) => {
+    const { api, data } = await startTestSidecar();
+    const sent = api('post', '/jobs').field('job', JSON.stringify(job));
+    for (let i = 0; i < count; i++)
+      void sent.attach('forgetImages', Buffer.alloc(bytes), `${i}.png`);
+    const answer = await sent;
+    expect(answer.body).toMatchObject({ error: { code } });
+    expect(answer.status).toBe(413);
+    expect(readdirSync(path.join(data, 'uploads'))).toEqual([]);
+  });
+
+  it('come in two fields only', async () => {
+    const { api, data } = await startTestSidecar();
+    const answer = await api('post', '/jobs')
+      .field('job', JSON.stringify(job))
+      .attach('__proto__', await picture('png'), 'a.png');
+    expect(answer.status).toBe(400);
+    expect(readdirSync(path.join(data, 'uploads'))).toEqual([]);
+  });
+});
