@@ -38,6 +38,9 @@ export interface NamedFile {
 // Relative to the page, which a host may serve from below a path of its own.
 const resolve = (path: string) => new URL(path, document.baseURI);
 
+/** Where a preset's text is, to be kept. */
+export const presetUrl = (name: string) => resolve(`api/presets/${encodeURIComponent(name)}`).href;
+
 /** Where a file of a job is, for `src` and `href`. */
 export const jobUrl = (id: string, path: string) =>
   resolve(`api/jobs/${encodeURIComponent(id)}/${path}`).href;
@@ -74,7 +77,9 @@ export const api = {
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
   deleteJob: (id: string, withModel: boolean) =>
     request<unknown>('DELETE', `jobs/${encodeURIComponent(id)}?model=${withModel}`),
-  savePreset: (preset: unknown) => request<unknown>('POST', 'presets', { body: preset }),
+  savePreset: (id: string, title: string) =>
+    request<PresetView>('POST', `jobs/${encodeURIComponent(id)}/preset`, { body: { title } }),
+  importPreset: (yaml: File) => request<PresetView>('POST', 'presets', { body: yaml }),
   deletePreset: (name: string) => request<unknown>('DELETE', `presets/${encodeURIComponent(name)}`),
 };
 
@@ -86,14 +91,14 @@ function jobAction(id: string, action: string): Promise<JobView> {
 async function request<T>(
   method: string,
   path: string,
-  { body, signal }: { body?: unknown; signal?: AbortSignal } = {},
+  { body, signal }: { body?: FormData | File | object; signal?: AbortSignal } = {},
 ): Promise<T> {
-  const isForm = body instanceof FormData;
+  const isJson = body !== undefined && !(body instanceof FormData || body instanceof File);
   const response = await fetch(resolve(`api/${path}`), {
     method,
     signal: signal ?? null,
-    ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),
-    ...(body !== undefined && !isForm && { headers: { 'Content-Type': 'application/json' } }),
+    body: isJson ? JSON.stringify(body) : (body ?? null),
+    headers: contentType(body),
   }).catch((cause: unknown) => {
     if (signal?.aborted) throw cause;
     throw new ApiError(0, 'network', 'The server does not answer. It may be starting again.');
@@ -101,6 +106,12 @@ async function request<T>(
   const text = await response.text();
   if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
   throw toApiError(response, text);
+}
+
+/** A form's is the browser's to give: it knows where the parts end. */
+function contentType(body: unknown): Record<string, string> {
+  if (body === undefined || body instanceof FormData) return {};
+  return { 'Content-Type': body instanceof File ? 'application/yaml' : 'application/json' };
 }
 
 function toApiError({ status, statusText }: Response, text: string): ApiError {

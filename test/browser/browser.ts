@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 
 import axe, { type AxeResults } from 'axe-core';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 
-/** Where Debian puts it. */
-const executablePath = '/usr/bin/chromium';
-const isThere = existsSync(executablePath);
+import { chromiumPath } from './launch-browser.ts';
+
+const isThere = existsSync(chromiumPath);
 
 if (!isThere) {
-  const remedy = 'there is no /usr/bin/chromium: install chromium (Debian)';
+  const remedy = `there is no ${chromiumPath}: install chromium (Debian)`;
   if (process.env.CI) throw new Error(`the page's tests may not be skipped in CI, but ${remedy}`);
   console.warn(`The page's tests are skipped: ${remedy}.`);
 }
@@ -19,21 +19,6 @@ export const describeInBrowser = describe.skipIf(!isThere);
 
 /** Long for a page, even on a busy machine; what trains is waited for longer. */
 const WAIT_MS = 15_000;
-
-/** A browser that keeps nothing and talks to nobody but the page's server. */
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-}
 
 /** A window of a person of its own. */
 export async function openPage(browser: Browser): Promise<Page> {

@@ -5,10 +5,10 @@ import {
   describeInBrowser,
   expectAccessible,
   expectNoSidewaysScroll,
-  launchBrowser,
   Misdeeds,
   openPage,
 } from './browser.ts';
+import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
 import { choosePontilla, erase, fewSteps, waitForResult, waitForStep } from './steps.ts';
 

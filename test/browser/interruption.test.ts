@@ -1,13 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
-import {
-  describeInBrowser,
-  expectAccessible,
-  launchBrowser,
-  Misdeeds,
-  openPage,
-} from './browser.ts';
+import { describeInBrowser, expectAccessible, Misdeeds, openPage } from './browser.ts';
+import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
 import {
   changeSettings,

@@ -3,13 +3,8 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import {
-  describeInBrowser,
-  expectAccessible,
-  launchBrowser,
-  Misdeeds,
-  openPage,
-} from './browser.ts';
+import { describeInBrowser, expectAccessible, Misdeeds, openPage } from './browser.ts';
+import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
 import { changeSettings, erase, fewSteps, waitForResult } from './steps.ts';
 

@@ -7,8 +7,8 @@ export type Changes = Readonly<Record<string, string>>;
 export const fewSteps: Changes = {
   Steps: '6',
   Batch: '1',
-  'Pictures drawn to forget': '4',
-  'Pictures drawn to keep': '4',
+  'Pictures drawn to forget': '2',
+  'Pictures drawn to keep': '2',
   'Steps between previews': '2',
 };
 

@@ -24,6 +24,8 @@ interface NumberSetting {
   readonly min: number;
   /** Of whole numbers; left out where any number will do. */
   readonly step?: number;
+  /** What the sidecar takes where it watches otherwise than a command line does. */
+  readonly base?: string;
 }
 
 const training: readonly NumberSetting[] = [
@@ -77,6 +79,15 @@ const pictures: readonly NumberSetting[] = [
     help: 'Samples from the same noise, to watch it forget. 0 for none; they take time.',
     min: 0,
     step: 1,
+    base: 'an eighth of all',
+  },
+  {
+    key: 'evaluationPictures',
+    label: 'Pictures to compare',
+    help: 'Of each prompt that both models draw at the end. 0 for no comparison.',
+    min: 0,
+    step: 1,
+    base: '1',
   },
   {
     key: 'seed',
@@ -130,10 +141,13 @@ export function AdvancedSettings() {
   );
 }
 
-function NumberField({ setting: { key, label, help, min, step } }: { setting: NumberSetting }) {
-  const base = baseSettings.value[key];
+function NumberField({ setting }: { setting: NumberSetting }) {
+  const { key, label, help, min, step } = setting;
+  const isPreset = isOfPreset(key);
+  const preset = baseSettings.value[key].toString();
+  const base = isPreset ? preset : (setting.base ?? preset);
   return (
-    <Field label={label} help={help} base={base.toString()} isPreset={isOfPreset(key)}>
+    <Field label={label} help={help} base={base} isPreset={isPreset}>
       {(id) => (
         <input
           id={id}
@@ -141,7 +155,7 @@ function NumberField({ setting: { key, label, help, min, step } }: { setting: Nu
           min={min}
           step={step ?? 'any'}
           value={form.settings.value[key] ?? ''}
-          placeholder={base.toString()}
+          placeholder={base}
           aria-describedby={`${id}-help`}
           onInput={({ currentTarget: { value, valueAsNumber } }) => {
             const number = value === '' || Number.isNaN(valueAsNumber) ? undefined : valueAsNumber;

@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks';
 
 import type { PresetView } from '../../routes/contract.ts';
-import { api } from '../api.ts';
+import { api, presetUrl } from '../api.ts';
 import { choosePreset, chosenPreset, form } from '../form.ts';
 import { loadPresets, presets } from '../state.ts';
 import { useAction } from './use-action.ts';
@@ -18,7 +18,10 @@ export function PresetCards() {
   };
   return (
     <section aria-labelledby="presets-title">
-      <h2 id="presets-title">Presets</h2>
+      <div class="beside">
+        <h2 id="presets-title">Presets</h2>
+        <ImportButton />
+      </div>
       <ul class="cards">
         {presets.value?.map((preset) => (
           <li key={preset.name}>
@@ -45,6 +48,41 @@ export function PresetCards() {
       </ul>
       <div ref={panel}>{chosenPreset.value && <ChosenPreset preset={chosenPreset.value} />}</div>
     </section>
+  );
+}
+
+/** Takes over a preset that was exported here or elsewhere. */
+function ImportButton() {
+  const input = useRef<HTMLInputElement>(null);
+  const take = useAction(async () => {
+    const [file] = input.current?.files ?? [];
+    if (file === undefined) return;
+    const { name } = await api.importPreset(file).finally(() => {
+      // So that the same file can be chosen again.
+      if (input.current) input.current.value = '';
+    });
+    await loadPresets();
+    choosePreset(name);
+  });
+  return (
+    <>
+      <button type="button" class="quiet" onClick={() => input.current?.click()}>
+        Import a preset
+      </button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        accept=".yaml,.yml"
+        aria-label="Preset to import"
+        onChange={take.run}
+      />
+      {take.error !== null && (
+        <p class="problem" role="alert">
+          {take.error}
+        </p>
+      )}
+    </>
   );
 }
 
@@ -76,9 +114,14 @@ function ChosenPreset({ preset }: { preset: PresetView }) {
         <b>What to expect.</b> {preset.expectation}
       </p>
       {preset.isOwn && (
-        <button type="button" class="quiet" disabled={remove.isBusy} onClick={remove.run}>
-          Delete this preset
-        </button>
+        <p class="actions">
+          <a class="quiet" href={presetUrl(preset.name)} download={`${preset.name}.yaml`}>
+            Export this preset
+          </a>
+          <button type="button" class="quiet" aria-disabled={remove.isBusy} onClick={remove.run}>
+            Delete this preset
+          </button>
+        </p>
       )}
       {remove.error !== null && <p role="alert">{remove.error}</p>}
     </div>

@@ -17,7 +17,7 @@ export function SavePresetButton({ job }: { job: JobView }) {
     opener.current?.focus();
   };
   const save = useAction(async () => {
-    await api.savePreset(presetOf(job, title.value.trim()));
+    await api.savePreset(job.id, title.value.trim());
     await loadPresets();
     announcement.value = 'The preset is saved';
     close();
@@ -58,28 +58,4 @@ export function SavePresetButton({ job }: { job: JobView }) {
       )}
     </>
   );
-}
-
-/** The job as a preset, in the form that `presets/*.yaml` have. */
-function presetOf(job: JobView, title: string): unknown {
-  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
-  const [anchor] = anchors;
-  const name = title
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 64);
-  return {
-    name,
-    title,
-    description: `Takes ${job.concept} out of a model.`,
-    concept: job.concept,
-    forget: job.forget.map(({ prompt }) => prompt),
-    retain: job.retain,
-    ...(anchors.size === 1 && { anchor }),
-    ...(job.settings && {
-      settings: { ...job.settings, reason: 'As the erasure that it was saved from.' },
-    }),
-    expectation: 'As the erasure that it was saved from, on a model that is like its own.',
-  };
 }
