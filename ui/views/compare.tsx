@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 
 import type { JobView } from '../../routes/contract.ts';
-import { formatDuration } from '../../src/cli/format.ts';
+import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { api, jobUrl } from '../api.ts';
 import { announcement, type WatchedJob } from '../state.ts';

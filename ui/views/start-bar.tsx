@@ -1,5 +1,5 @@
 import { formatBytes } from '../../src/format-bytes.ts';
-import { formatDuration } from '../../src/cli/format.ts';
+import { formatDuration } from '../../src/format.ts';
 import type { Estimate } from '../../routes/contract.ts';
 import { api } from '../api.ts';
 import {

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 
 import type { JobView } from '../../routes/contract.ts';
-import { formatDuration } from '../../src/cli/format.ts';
+import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { announcement, type WatchedJob } from '../state.ts';
 import { AgainButton, CancelButton, DeleteButton, ResumeButton } from './job-actions.tsx';
