@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 
-import { defaultSettings } from '../../src/erase/default-settings.ts';
 import type { Evaluation } from '../../src/erase/evaluation-summary.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
@@ -60,7 +59,6 @@ const job: EraseJob = {
   forget: hostile.map((prompt) => ({ prompt, anchor: prompt })),
   retain: hostile,
   preset: hostile[0]!,
-  settings: defaultSettings('xattn', 512),
 };
 
 function render(events: readonly EraseEvent[]): string {
