@@ -54,7 +54,7 @@ export default defineConfig(
                 './erase/default-settings.ts',
                 './erase/fill-template.ts',
                 './format-bytes.ts',
-                './cli/format.ts',
+                './format.ts',
               ],
               message: 'The page takes from src only what is pure and small.',
             },

@@ -23,7 +23,7 @@ const quickWorker = new URL('../jobs/workers/quick-worker.ts', import.meta.url);
 export const tinyModel = 'tiny-sd.safetensors';
 
 /** A job that the quick worker is done with in a second. */
-export const request: JobRequest = {
+const request: JobRequest = {
   model: tinyModel,
   forget: ['a red heart', 'a photo of a heart'],
   retain: ['a star'],
