@@ -37,6 +37,7 @@ export type JobRequest = z.input<typeof jobRequestSchema>;
 /** Body of `POST /api/estimate`: a job before it is one. */
 export const estimateRequestSchema = jobRequestSchema.omit({ captions: true });
 export type EstimateRequest = z.input<typeof estimateRequestSchema>;
+export type { Estimate } from '../src/jobs/estimate.ts';
 
 /** Body of `POST /api/suggestions`. */
 export const suggestionRequestSchema = z.strictObject({
@@ -49,25 +50,6 @@ export type { Suggestions } from '../src/erase/suggestions.ts';
 
 /** Body of `POST` and `PUT` of presets; a name in it is not heeded. */
 export const presetRequestSchema = presetDraftSchema.extend({ name: z.string().optional() });
-
-/** What a job will need. */
-export interface Estimate {
-  readonly device: Device;
-  readonly seconds: number;
-  readonly secondsPerStep: number;
-  readonly memoryBytes: number;
-  /** Free now on the device (of the machine, where it is the CPU); null where it cannot be told. */
-  readonly freeBytes: number | null;
-  readonly diskBytes: number;
-  readonly fits: boolean;
-  /** What would make it fit, ready to be shown; empty where it fits. */
-  readonly advice: readonly {
-    readonly message: string;
-    readonly settings: Partial<EraseSettings>;
-  }[];
-  /** Whether the figures were measured on this machine with this model's size, or scaled from another's. */
-  readonly basis: 'measured' | 'scaled';
-}
 
 export type Device = Exclude<(typeof devices)[number], 'auto'>;
 

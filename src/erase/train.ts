@@ -36,6 +36,15 @@ const maxKeptOriginalBytes = 2 ** 30;
 /** Health is checked about this often in a run, on this many batches. */
 const healthChecks = 10;
 const validationBatches = 4;
+/** Predictions of a run's health checks, with the one before the first step. */
+export function healthCheckPredictions(steps: number): number {
+  return (Math.min(steps, healthChecks) + 1) * validationBatches;
+}
+
+/** Whether the original's trained parameters, of so many bytes, stay in memory beside θ. */
+export function keepsOriginal(parameterBytes: number): boolean {
+  return parameterBytes <= maxKeptOriginalBytes;
+}
 
 const risenLoss = "the loss on kept prompts rose far above the original's";
 const ruinedPictures = 'the pictures of kept prompts became flat, glaring or all alike';
@@ -120,7 +129,7 @@ class TrainingLoop {
       },
     };
     const names = parameters.map(({ name }) => name);
-    const isKept = byteLength(parameters) <= maxKeptOriginalBytes;
+    const isKept = keepsOriginal(byteLength(parameters));
     const original =
       settings.retainTarget === 'original' && isKept
         ? await readParameters(checkpoint, names)

@@ -166,7 +166,7 @@ async function loadPreset(
 }
 
 /** What the person says goes before the preset's settings, those before the defaults. */
-function prepareSettings(
+export function prepareSettings(
   checkpoint: Checkpoint,
   request: EraseRequest,
   preset: Preset | undefined,
@@ -203,7 +203,7 @@ async function requireDisk(
  * A run's state in float32: the parameters and the optimizer's moments, and beside them the next
  * state until it is whole; and the parameters that were last found in good health.
  */
-function stateBytes(parameters: number, { optimizer }: EraseSettings): number {
+export function stateBytes(parameters: number, { optimizer }: EraseSettings): number {
   const moments = optimizer.kind === 'sgd' ? 1 : 2;
   return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * (1 + moments) + 1);
 }

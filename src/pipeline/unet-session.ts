@@ -79,7 +79,7 @@ export class UnetSession {
     const latentShape = [batch, unet.inChannels, latentHeight, latentWidth];
     const contextShape = [batch, contextTokens, unet.contextDim];
     const shapes = { latentShape, contextShape };
-    const graph = buildGraph(checkpoint, settings.trained, shapes);
+    const graph = buildUnetGraph(checkpoint, settings);
     const session = await GraphSession.create(graph, {
       device: settings.device,
       threads: settings.threads,
@@ -171,10 +171,14 @@ interface Shapes {
 /** Below this the backward pass keeps everything: there is no memory worth saving with work. */
 const maxKeptBytes = 256 * 2 ** 20;
 
-/** Roughly what the forward pass makes: about 300 tensors as large as the first feature map. */
-function activationBytes({ architecture }: Checkpoint, latentShape: Shape): number {
-  const [batch = 1, , height = 1, width = 1] = latentShape;
-  return 300 * 4 * batch * architecture.unet.modelChannels * height * width;
+/** Whether the backward pass computes results of the forward pass again instead of keeping them. */
+export function recomputesResults(
+  { architecture }: Checkpoint,
+  { batch, latentHeight, latentWidth }: UnetShape,
+): boolean {
+  // Roughly what the forward pass makes: about 300 tensors as large as the first feature map.
+  const cells = batch * architecture.unet.modelChannels * latentHeight * latentWidth;
+  return 300 * 4 * cells > maxKeptBytes;
 }
 
 /**
@@ -182,13 +186,14 @@ function activationBytes({ architecture }: Checkpoint, latentShape: Shape): numb
  * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
-function buildGraph(
+export function buildUnetGraph(
   checkpoint: Checkpoint,
-  trained: readonly string[],
-  { latentShape, contextShape }: Shapes,
+  { trained, shape }: Pick<UnetSessionSettings, 'trained' | 'shape'>,
 ): Graph {
-  const recomputes = activationBytes(checkpoint, latentShape) > maxKeptBytes;
-  const g = new GraphBuilder('unet', { recomputes });
+  const { unet } = checkpoint.architecture;
+  const latentShape = [shape.batch, unet.inChannels, shape.latentHeight, shape.latentWidth];
+  const contextShape = [shape.batch, shape.contextTokens, unet.contextDim];
+  const g = new GraphBuilder('unet', { recomputes: recomputesResults(checkpoint, shape) });
   const inputs = {
     sample: g.input('sample', 'float32', latentShape),
     timestepEmbedding: g.input('timestepEmbedding', 'float32', [

@@ -1,26 +1,27 @@
 import { GraphBuilder } from '../onnx/graph-builder.ts';
+import { elementCount } from '../tensor/shape.ts';
 import type { Device } from './device.ts';
+import { probeShape } from './probe-shape.ts';
 import { GraphSession } from './session.ts';
 import { floatTensor } from './tensor.ts';
 
 // The program of the process that tries a device: a driver may abort it.
 
-const CHANNELS = 160;
-const SIZE = 32;
 const RUNS = 5;
 
 /** The median time of the UNet's commonest operator, a 3×3 convolution, in milliseconds. */
 async function measure(device: Device): Promise<number> {
   const g = new GraphBuilder('probe');
-  const imageShape = [2, CHANNELS, SIZE, SIZE];
-  const weightShape = [CHANNELS, CHANNELS, 3, 3];
+  const { batch, channels, size } = probeShape;
+  const imageShape = [batch, channels, size, size];
+  const weightShape = [channels, channels, 3, 3];
   const image = g.input('image', 'float32', imageShape);
   const weight = g.input('weight', 'float32', weightShape);
   g.output('features', g.op('Conv', [image, weight], { pads: [1, 1, 1, 1] }));
   const session = await GraphSession.create(g.graph, { device });
   const feeds = {
-    image: floatTensor(new Float32Array(2 * CHANNELS * SIZE * SIZE).fill(0.5), imageShape),
-    weight: floatTensor(new Float32Array(CHANNELS * CHANNELS * 9).fill(0.01), weightShape),
+    image: floatTensor(new Float32Array(elementCount(imageShape)).fill(0.5), imageShape),
+    weight: floatTensor(new Float32Array(elementCount(weightShape)).fill(0.01), weightShape),
   };
   const times: number[] = [];
   // The first run compiles shaders.

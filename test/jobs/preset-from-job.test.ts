@@ -28,12 +28,18 @@ describe('presetFromJob', () => {
 
   it('keeps the settings that are not the default anyway, and no size', () => {
     const settings = { ...job.settings, size: 256, steps: 7, clipNorm: null };
-    expect(presetFromJob({ ...job, settings }, saved).settings).toEqual({
+    const kept = presetFromJob({ ...job, settings }, saved).settings;
+    expect(kept).toMatchObject({
       train: 'xattn',
       steps: 7,
       clipNorm: null,
+      // Another one on a small model: without it, the preset would not do there what the job did.
+      batch: 1,
       reason: 'As job 20261124-0415-pontilla trained.',
     });
+    expect(
+      Object.keys(kept ?? {}).filter((name) => ['size', 'rule', 'seed'].includes(name)),
+    ).toEqual([]);
   });
 
   it('asks for pictures where the job had some', () => {

@@ -1,0 +1,168 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { latentScale } from '../checkpoint/image-size.ts';
+import { UNET_PREFIX } from '../checkpoint/layout/unet-layout.ts';
+import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
+import { Graph } from '../onnx/graph.ts';
+import { momentNames } from '../optim/update-rule.ts';
+import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
+import type { Device } from '../runtime/device.ts';
+import { elementCount } from '../tensor/shape.ts';
+import type { EraseSettings } from './job.ts';
+import { needsGap } from './lambda-rule.ts';
+import { healthCheckPredictions, keepsOriginal } from './train.ts';
+import { trainedNames } from './train-sets.ts';
+
+/** What of a run its settings do not say. */
+export interface RunExtent {
+  /** Prompts that are encoded. */
+  readonly prompts: number;
+  /** Pictures that the model draws for its own sets. */
+  readonly drawnPictures: number;
+  /** Pictures that an evaluation draws with each model and judges. */
+  readonly evaluatedPictures: number;
+}
+
+/**
+ * The work of a run and its memory. Work is counted in multiplications with an addition, and what
+ * takes as long as so many of them.
+ */
+export interface RunCost {
+  readonly step: number;
+  /** All but the steps. */
+  readonly rest: number;
+  /** Of one call of each kind, at the run's batch. */
+  readonly gradient: number;
+  readonly prediction: number;
+  /** The most memory of the training process, on the device that it trains on. */
+  readonly memoryBytes: number;
+}
+
+/** The program with its runtime, before any model. */
+const PROGRAM_BYTES = 0.27e9;
+/**
+ * What the runtime's arena takes for each byte of results that is needed at one time. Where the
+ * backward pass computes results again, large tensors come and go, and the arena has gaps. Fitted to
+ * measured peaks on the CPU: SD 1.5 with cross-attention trained 5.3 GB at 256 pixels and 8.5 GB at
+ * 512, with all trained 21.5 GB at 256; tiny-sd 0.42 to 0.87 GB.
+ */
+const ARENA_FACTOR = { kept: 1.1, recomputed: 2.6 } as const;
+/**
+ * Bringing each weight from memory takes as long as so many multiplications; most of the time with
+ * small pictures. Measured with SD 1.5 on two CPU cores at 64 and 256 pixels, cross-attention
+ * trained: a convolution alone 53, gradients 11 and 41, predictions 18 and 56 billion a second.
+ */
+const WEIGHT_WORK = { gradient: 60, prediction: 10 } as const;
+/** Sampling steps of an evaluation's pictures. */
+const EVALUATION_STEPS = 20;
+/** What judging a picture costs, in drawings of it: six candidates, each a quarter. */
+const JUDGEMENT_DRAWINGS = 1.5;
+const TOKENS = 77;
+
+/**
+ * Counts what a run costs by the graph that it will run: nothing is computed, in about a second.
+ *
+ * @param settings complete, of a size that fits the model
+ */
+export function costOfRun(
+  checkpoint: Checkpoint,
+  settings: EraseSettings,
+  { extent, device }: { extent: RunExtent; device: Device },
+): RunCost {
+  const { batch, steps } = settings;
+  const shape = unetShape(checkpoint, settings);
+  const trained = trainedNames(checkpoint.file.tensors.keys(), settings.train);
+  const { train, predict } = branchCosts(checkpoint, trained, shape);
+  const weights = unetWeights(checkpoint);
+  const gradient = train.multiplyAdds + WEIGHT_WORK.gradient * weights;
+  const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
+
+  const { innerSteps, accumulation, target, retainTarget, rule } = settings;
+  const steered = target === 'anchor' ? prediction : 0;
+  const held = retainTarget === 'original' ? prediction : 0;
+  const gap = needsGap(rule) ? prediction : 0;
+  const step =
+    innerSteps * (gradient + steered) + accumulation * (2 * gradient + steered + held + gap);
+
+  const row = prediction / batch;
+  const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
+  const evaluation = 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(EVALUATION_STEPS);
+  const rest =
+    extent.prompts * promptMultiplyAdds(checkpoint) +
+    // A session of one row is called twice for a picture, one of more rows once for several.
+    extent.drawnPictures * drawing(settings.generationSteps) +
+    healthCheckPredictions(steps) * prediction +
+    extent.evaluatedPictures * evaluation;
+
+  const results = Math.max(train.peakBytes, predict.peakBytes);
+  const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
+  const memoryBytes =
+    PROGRAM_BYTES + parameterBytes(checkpoint, trained, settings, device) + factor * results;
+  return { step, rest, gradient, prediction, memoryBytes };
+}
+
+/** The sizes that a run's UNet is compiled for, with prompts of usual length. */
+export function unetShape(checkpoint: Checkpoint, { size, batch }: EraseSettings): UnetShape {
+  const latentSize = size / latentScale(checkpoint);
+  return { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: TOKENS };
+}
+
+function branchCosts(
+  checkpoint: Checkpoint,
+  trained: readonly string[],
+  shape: UnetShape,
+): { train: GraphCost; predict: GraphCost } {
+  const graph = buildUnetGraph(checkpoint, { trained, shape });
+  const branches = graph.nodes.flatMap(({ attributes }) =>
+    [attributes.then_branch, attributes.else_branch].filter((branch) => branch instanceof Graph),
+  );
+  const [train = graphCost(graph), predict = graphCost(graph)] = branches.map(graphCost);
+  return { train, predict };
+}
+
+function unetWeights({ file }: Checkpoint): number {
+  let weights = 0;
+  for (const [name, { shape }] of file.tensors) {
+    if (name.startsWith(UNET_PREFIX)) weights += elementCount(shape);
+  }
+  return weights;
+}
+
+/** Frozen weights, and every copy of the trained ones. */
+function parameterBytes(
+  { file }: Checkpoint,
+  trained: readonly string[],
+  settings: EraseSettings,
+  device: Device,
+): number {
+  const isTrained = new Set(trained);
+  let trainedBytes = 0;
+  let frozenBytes = 0;
+  for (const [name, { shape, byteLength }] of file.tensors) {
+    if (!name.startsWith(UNET_PREFIX)) continue;
+    const float32Bytes = 4 * elementCount(shape);
+    if (isTrained.has(name)) trainedBytes += float32Bytes;
+    // On a GPU the stored type stays; on the CPU weights are unfolded to float32.
+    else frozenBytes += device === 'cpu' ? float32Bytes : byteLength;
+  }
+  const copies =
+    // θ, ∇L_f (or φ), ∇L_r, and the gradient that the runtime is making.
+    4 +
+    (settings.accumulation > 1 ? 1 : 0) +
+    momentNames(settings.optimizer).length +
+    (settings.innerSteps > 0 ? momentNames(settings.innerOptimizer).length : 0) +
+    (settings.retainTarget === 'original' && keepsOriginal(trainedBytes) ? 1 : 0);
+  return frozenBytes + copies * trainedBytes;
+}
+
+/** Of one prompt of 77 tokens: each weight of a matrix meets each token. */
+function promptMultiplyAdds({ file, architecture }: Checkpoint): number {
+  const prefixes = architecture.textEncoders.map(({ keyPrefix }) => keyPrefix);
+  let weights = 0;
+  for (const [name, { shape }] of file.tensors) {
+    const isMatrix = shape.length === 2 && !name.includes('embedding');
+    if (isMatrix && prefixes.some((prefix) => name.startsWith(prefix))) {
+      weights += elementCount(shape);
+    }
+  }
+  return weights * TOKENS;
+}

@@ -1,0 +1,218 @@
+import { availableParallelism, freemem } from 'node:os';
+import path from 'node:path';
+
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { freeDiskBytes } from '../checkpoint/disk-space.ts';
+import { requireErasable } from '../checkpoint/architecture.ts';
+import { nativeSize } from '../checkpoint/image-size.ts';
+import type { EraseSettings } from '../erase/job.ts';
+import type { RunExtent } from '../erase/run-cost.ts';
+import { trainedNames } from '../erase/train-sets.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { findPreset } from '../presets/load-presets.ts';
+import type { Preset } from '../presets/preset.ts';
+import { askProcess } from '../processes/ask-process.ts';
+import type { Device } from '../runtime/device.ts';
+import { elementCount } from '../tensor/shape.ts';
+import type { RunAnswer, RunQuestion } from './estimate-run.ts';
+import {
+  prepareSettings,
+  stateBytes,
+  type EraseRequest,
+  type PrepareEnvironment,
+} from './prepare-job.ts';
+
+/** What a job will need. */
+export interface Estimate {
+  readonly device: Device;
+  readonly seconds: number;
+  readonly secondsPerStep: number;
+  readonly memoryBytes: number;
+  /** Free now on the device (of the machine, where it is the CPU); null where it cannot be told. */
+  readonly freeBytes: number | null;
+  readonly diskBytes: number;
+  readonly fits: boolean;
+  /** What would make it fit, ready to be shown; empty where it fits. */
+  readonly advice: readonly Advice[];
+  /** Whether the figures were measured on this machine with this model's size, or scaled from another's. */
+  readonly basis: 'measured' | 'scaled';
+}
+
+export interface Advice {
+  readonly message: string;
+  readonly settings: Partial<EraseSettings>;
+}
+
+/** Where an estimate is made, and what the job's settings do not say. */
+export interface EstimateEnvironment extends PrepareEnvironment {
+  /** Pictures that the evaluation after the training draws with each model. Default: none. */
+  readonly evaluatedPictures?: number;
+  readonly signal?: AbortSignal;
+  /** Free memory of a device, null where it cannot be told. Default: asks the system. */
+  readonly freeMemory?: (device: Device) => number | null;
+}
+
+/** A busy machine builds the graphs of a few variants and tries a short step. */
+const TIMEOUT_MS = 120_000;
+/** What the result is written with, on an ordinary disk. */
+const WRITE_BYTES_PER_SECOND = 200e6;
+/** Pictures are of no use below this, in pixels, unless the model was made for less. */
+const SMALLEST_SIZE = 256;
+
+const worker = new URL('./estimate-worker.ts', import.meta.url);
+
+/**
+ * Time, memory and disk of a job before it is one, in a process of its own. A request that cannot
+ * become a job as it is (a variable not filled in yet, no prompt) is estimated all the same.
+ *
+ * @throws AppError `checkpoint.*`, `model.*`, `settings.invalid`, `preset.*`, `device.*`
+ */
+export async function estimateJob(
+  request: EraseRequest,
+  environment: EstimateEnvironment,
+): Promise<Estimate> {
+  const preset =
+    request.preset === undefined
+      ? undefined
+      : await findPreset(environment.presetFolders, request.preset);
+  const checkpoint = await openCheckpoint(path.resolve(request.model));
+  try {
+    requireErasable(checkpoint.file, checkpoint.architecture);
+    const settings = prepareSettings(checkpoint, request, preset);
+    const device = await environment.chooseDevice(request.device);
+    const freeBytes = (environment.freeMemory ?? freeMemory)(device);
+    const smaller = smallerVariants(settings, Math.min(SMALLEST_SIZE, nativeSize(checkpoint)));
+    const question: RunQuestion = {
+      model: checkpoint.file.path,
+      variants: [settings, ...smaller.map((change) => ({ ...settings, ...change }))],
+      extent: {
+        ...extentOf(request, preset, settings),
+        evaluatedPictures: environment.evaluatedPictures ?? 0,
+      },
+      device,
+      threads: request.threads ?? availableParallelism(),
+      dataFolder: environment.dataFolder,
+      freeBytes,
+    };
+    const answer = (await askProcess(worker, question, {
+      timeoutMs: TIMEOUT_MS,
+      purpose: 'estimating the job',
+      ...(environment.signal && { signal: environment.signal }),
+    })) as RunAnswer;
+    const diskBytes = neededDisk(checkpoint, settings);
+    const freeDisk = await freeDiskBytes(path.dirname(checkpoint.file.path));
+    return {
+      device,
+      freeBytes,
+      diskBytes,
+      ...judge({ answer, settings, smaller, freeBytes, diskBytes, freeDisk }),
+      ...timeOf(answer, settings, checkpoint.file.fileBytes),
+    };
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+/** Free memory, also of a container that may use less than the machine has. */
+function freeMemory(device: Device): number | null {
+  return device === 'cpu' ? Math.min(freemem(), process.availableMemory()) : null;
+}
+
+/** Changes that need less, the mildest first; each on its own, then all together. */
+function smallerVariants(settings: EraseSettings, smallestSize: number): Partial<EraseSettings>[] {
+  const single: Partial<EraseSettings>[] = [];
+  if (settings.batch > 1) single.push({ batch: 1 });
+  if (settings.train !== 'xattn') single.push({ train: 'xattn' });
+  if (settings.size > smallestSize) single.push({ size: smallestSize });
+  const all = Object.assign({}, ...single) as Partial<EraseSettings>;
+  return single.length > 1 ? [...single, all] : single;
+}
+
+function extentOf(
+  { forget, retain, forgetImages, retainImages }: EraseRequest,
+  preset: Preset | undefined,
+  settings: EraseSettings,
+): Omit<RunExtent, 'evaluatedPictures'> {
+  const countOf = (given: readonly string[], others: readonly string[] = []) =>
+    given.length > 0 ? given.length : others.length;
+  const drawsForget = forgetImages === undefined && preset?.images?.use !== 'required';
+  return {
+    // Each forgotten one with its anchor, and the empty one.
+    prompts: 2 * countOf(forget, preset?.forget) + countOf(retain, preset?.retain) + 1,
+    drawnPictures:
+      (drawsForget ? settings.generatedForget : 0) +
+      (retainImages === undefined ? settings.generatedRetain : 0),
+  };
+}
+
+function neededDisk({ file }: Checkpoint, settings: EraseSettings): number {
+  const trained = trainedNames(file.tensors.keys(), settings.train)
+    .map((name) => elementCount(file.tensors.get(name)?.shape ?? []))
+    .reduce((sum, count) => sum + count, 0);
+  return file.fileBytes + stateBytes(trained, settings);
+}
+
+function timeOf(
+  { costs: [cost], rate, basis }: RunAnswer,
+  { steps }: EraseSettings,
+  fileBytes: number,
+): Pick<Estimate, 'seconds' | 'secondsPerStep' | 'basis'> {
+  const secondsPerStep = (cost?.step ?? Number.NaN) / rate;
+  const rest = (cost?.rest ?? Number.NaN) / rate + fileBytes / WRITE_BYTES_PER_SECOND;
+  return { secondsPerStep, seconds: steps * secondsPerStep + rest, basis };
+}
+
+function judge({
+  answer: { costs },
+  settings,
+  smaller,
+  freeBytes,
+  diskBytes,
+  freeDisk,
+}: {
+  answer: RunAnswer;
+  settings: EraseSettings;
+  smaller: readonly Partial<EraseSettings>[];
+  freeBytes: number | null;
+  diskBytes: number;
+  freeDisk: number;
+}): Pick<Estimate, 'memoryBytes' | 'fits' | 'advice'> {
+  const [memoryBytes = Number.NaN, ...smallerBytes] = costs.map((cost) => cost.memoryBytes);
+  const fitsMemory = freeBytes === null || memoryBytes <= freeBytes;
+  const advice: Advice[] = [];
+  if (!fitsMemory) {
+    const fitting = smaller
+      .map((change, i) => ({ change, bytes: smallerBytes[i] ?? Number.NaN }))
+      .filter(({ bytes }) => bytes <= freeBytes)
+      .map(({ change, bytes }) => ({
+        message: describe(change, settings, bytes),
+        settings: change,
+      }));
+    advice.push(...fitting);
+    if (fitting.length === 0) {
+      const least = Math.min(memoryBytes, ...smallerBytes);
+      advice.push({
+        message: `Close other programs, or use a machine with more memory: at least ${formatBytes(least)} must be free.`,
+        settings: {},
+      });
+    }
+  }
+  const fitsDisk = diskBytes <= freeDisk;
+  if (!fitsDisk) {
+    advice.push({
+      message: `Free disk space: the job needs ${formatBytes(diskBytes)}, and ${formatBytes(freeDisk)} are free.`,
+      settings: {},
+    });
+  }
+  return { memoryBytes, fits: fitsMemory && fitsDisk, advice };
+}
+
+function describe(change: Partial<EraseSettings>, { size }: EraseSettings, bytes: number): string {
+  const parts = [
+    change.size !== undefined && `train at ${change.size} instead of ${size} pixels`,
+    change.batch !== undefined && 'train with a batch of 1',
+    change.train !== undefined && 'train the cross-attention only',
+  ].filter((part) => part !== false);
+  const sentence = parts.join(', ');
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}: that needs ${formatBytes(bytes)} of memory.`;
+}
