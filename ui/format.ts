@@ -1,6 +1,6 @@
-/** `0.0421`, four significant digits, as losses are compared. */
-export function formatLoss(value: number): string {
-  return value.toPrecision(3);
+/** `0.0421`, three significant digits; a loss that went beyond all numbers comes as null. */
+export function formatLoss(value: number | null): string {
+  return value === null ? '∞' : value.toPrecision(3);
 }
 
 /** `94 %`. */

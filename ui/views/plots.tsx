@@ -9,7 +9,8 @@ interface Series {
   readonly name: string;
   /** The class that gives it its colour. */
   readonly colour: 'forget' | 'retain' | 'lambda';
-  readonly read: (point: ProgressPoint) => number;
+  /** Null where training diverged: JSON has no other word for it. */
+  readonly read: (point: ProgressPoint) => number | null;
 }
 
 const losses: readonly Series[] = [

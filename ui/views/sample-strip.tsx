@@ -77,5 +77,8 @@ function rowsOf(samples: readonly SampleView[]): Row[] {
     const others = rows.get(key)?.samples ?? [];
     rows.set(key, { key, prompt, role, samples: [...others, sample] });
   }
-  return [...rows.values()].sort((a, b) => a.role.localeCompare(b.role));
+  const all = [...rows.values()].sort((a, b) => a.role.localeCompare(b.role));
+  // Others were drawn for the comparison alone.
+  const followed = all.filter((row) => row.samples.some(({ which }) => which === 'during'));
+  return followed.length > 0 ? followed : all;
 }
