@@ -94,17 +94,15 @@ export interface PresetView extends Preset {
   readonly needsImages: boolean;
 }
 
-export const jobStates = [
-  'queued',
-  'preparing',
-  'training',
-  'evaluating',
-  'done',
-  'failed',
-  'cancelled',
-  'interrupted',
-] as const;
-export type JobState = (typeof jobStates)[number];
+export type JobState =
+  | 'queued'
+  | 'preparing'
+  | 'training'
+  | 'evaluating'
+  | 'done'
+  | 'failed'
+  | 'cancelled'
+  | 'interrupted';
 
 export interface SampleView {
   /** Of `GET /api/jobs/:id/samples/:file`. */

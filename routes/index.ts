@@ -2,6 +2,7 @@ import express, { Router } from 'express';
 
 import type { Services } from '../src/services.ts';
 import { deviceRoutes } from './devices.ts';
+import { estimateRoutes } from './estimate.ts';
 import { healthRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelRoutes } from './models.ts';
@@ -31,6 +32,7 @@ export const routes: readonly Route[] = [
   ...modelRoutes,
   ...presetRoutes,
   ...suggestionRoutes,
+  ...estimateRoutes,
   ...jobRoutes,
   openapiRoute,
 ];

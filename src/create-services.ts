@@ -2,9 +2,12 @@ import type { DeviceView, ModelView } from '../routes/contract.ts';
 import { AppError } from './errors.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
+import { eraseRequest } from './jobs/draft-upload.ts';
+import { estimateJob } from './jobs/estimate.ts';
 import { JobService } from './jobs/job-service.ts';
 import { presetServices } from './jobs/preset-services.ts';
 import { suggestPrompts } from './jobs/suggest-prompts.ts';
+import { presetFolders } from './presets/load-presets.ts';
 import { askProcess } from './processes/ask-process.ts';
 import type { Services } from './services.ts';
 import { appVersion } from './version.ts';
@@ -47,6 +50,18 @@ export function createServices({
     suggest: limited(async ({ model, forget, concept }, signal) => {
       const { path } = await jobs.findModel(model);
       return suggestPrompts({ model: path, forget, concept }, signal);
+    }),
+    estimate: limited(async (request, signal) => {
+      const asked = eraseRequest(request, await jobs.findModel(request.model));
+      return estimateJob(asked, {
+        dataFolder,
+        presetFolders: presetFolders(dataFolder),
+        chooseDevice: async (wanted) =>
+          wanted === 'auto'
+            ? ((await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu')
+            : wanted,
+        signal,
+      });
     }),
   };
 }

@@ -1,5 +1,7 @@
 import type {
   DeviceView,
+  Estimate,
+  estimateRequestSchema,
   Health,
   JobHistory,
   JobSummary,
@@ -85,5 +87,7 @@ export interface Services {
   readonly presets: PresetServices;
   /** What could be kept and steered to; aborted where nobody waits for it any more. */
   suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;
+  /** What a job would need; aborted likewise. */
+  estimate(request: z.output<typeof estimateRequestSchema>, signal: AbortSignal): Promise<Estimate>;
   readonly jobs: JobServices;
 }

@@ -112,7 +112,7 @@ async function draftStaged(
 }
 
 /** A request to the server as the command line would make it, its pictures left out. */
-function eraseRequest(
+export function eraseRequest(
   request: Omit<Request, 'captions'>,
   model: Pick<HostModel, 'path'>,
 ): EraseRequest {

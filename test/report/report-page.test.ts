@@ -1,9 +1,5 @@
 import { expect, it } from 'vitest';
 
-<<<<<<< HEAD
-import { usualDefaults } from '../../src/erase/default-settings.ts';
-=======
->>>>>>> engine
 import type { Evaluation } from '../../src/erase/evaluation-summary.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
@@ -63,10 +59,6 @@ const job: EraseJob = {
   forget: hostile.map((prompt) => ({ prompt, anchor: prompt })),
   retain: hostile,
   preset: hostile[0]!,
-<<<<<<< HEAD
-  settings: usualDefaults,
-=======
->>>>>>> engine
 };
 
 function render(events: readonly EraseEvent[]): string {
