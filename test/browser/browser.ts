@@ -22,7 +22,8 @@ const WAIT_MS = 15_000;
 
 /** A window of a person of its own. */
 export async function openPage(browser: Browser): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
   return page;
 }
@@ -35,9 +36,15 @@ export class Misdeeds {
   constructor(page: Page, address: string) {
     page.on('pageerror', (error) => this.found.push(error.message));
     page.on('console', (message) => {
-      // Of requests while the server is down; what the page does then is tested.
+      // Answers are looked at below; a server that is down is tested.
+      const isOfAnswer = message.text().startsWith('Failed to load resource');
       const isNetwork = message.text().includes('net::ERR_');
-      if (message.type() === 'error' && !isNetwork) this.found.push(message.text());
+      if (message.type() === 'error' && !isOfAnswer && !isNetwork) this.found.push(message.text());
+    });
+    page.on('response', (response) => {
+      // A refusal (422) is an answer that the page shows.
+      const status = response.status();
+      if (status === 404 || status >= 500) this.found.push(`${status} for ${response.url()}`);
     });
     page.on('request', (request) => {
       const url = request.url();

@@ -63,7 +63,12 @@ describeInBrowser('an erasure by a preset', () => {
   it(
     'is chosen with one click and started with another',
     async () => {
-      await choosePontilla(page, { ...fewSteps, Steps: String(steps) });
+      await choosePontilla(page, {
+        ...fewSteps,
+        Steps: String(steps),
+        'Steps between previews': '2',
+        'Pictures to compare': '1',
+      });
       expect(await page.getByLabel(/^Prompts to forget/).inputValue()).toContain(
         'a red circle in the style of Pontilla',
       );

@@ -9,11 +9,12 @@ export const fewSteps: Changes = {
   Batch: '1',
   'Pictures drawn to forget': '2',
   'Pictures drawn to keep': '2',
-  'Steps between previews': '2',
+  'Steps between previews': '0',
+  'Pictures to compare': '0',
 };
 
 /** So many that a test can do something while it trains. */
-export const manySteps: Changes = { ...fewSteps, Steps: '600', 'Steps between previews': '0' };
+export const manySteps: Changes = { ...fewSteps, Steps: '600' };
 
 /** The preset of the tiny model, with other settings. */
 export async function choosePontilla(page: Page, changes: Changes): Promise<void> {
