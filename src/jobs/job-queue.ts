@@ -146,10 +146,13 @@ export class JobQueue {
         ended: Promise.resolve(),
       };
       this.lanes.set(lane, run);
-      run.ended = this.run(run).finally(() => {
-        this.lanes.delete(lane);
-        this.schedule();
-      });
+      run.ended = this.run(run)
+        // The job's folder was taken away meanwhile: nothing is left to be told.
+        .catch(() => undefined)
+        .finally(() => {
+          this.lanes.delete(lane);
+          this.schedule();
+        });
       this.announceOrder();
     }
   }

@@ -48,6 +48,7 @@ describe('GET /api/models', () => {
         architecture: 'SD 1.x',
         refusal: null,
         nativeSize: 64,
+        modelChannels: 64,
       },
     ]);
     mkdirSync(join(data, 'models', 'inner'));
