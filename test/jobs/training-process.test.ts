@@ -164,7 +164,7 @@ describe('runJobFolder', () => {
       worker,
     });
     await expect(running).rejects.toMatchObject({ code: 'checkpoint.nan' });
-    expect(await folder.readEvents()).toEqual([
+    expect(await folder.readEvents()).toMatchObject([
       { event: 'phase', phase: 'train' },
       { event: 'error', code: 'checkpoint.nan', message: 'a weight is NaN' },
     ]);
