@@ -27,7 +27,7 @@ export async function runJobFolder(folder: JobFolder, control: TrainingControl):
     const error = withWayOn(cause, folder, control);
     // Not an event of this job: another process is writing them.
     const isForeign = error instanceof AppError && error.code === 'job.wrong-state';
-    if (!isForeign) folder.appendEvent(describeError(error).event);
+    if (!isForeign) folder.appendEvent(stampTime(describeError(error).event));
     throw error;
   }
 }

@@ -110,7 +110,10 @@ describeInBrowser('an erasure that is disturbed', () => {
       await erase(page);
       const notice = page.getByText(/^It stopped/);
       await notice.waitFor({ timeout: jobLimitMs });
-      await page.getByText(/so no model was written. Start again with a smaller/).waitFor();
+      await page
+        .getByRole('status')
+        .getByText(/so no model was written. Start again with a smaller/)
+        .waitFor();
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Change and start again' }).click();
       expect(await page.getByLabel(/^Prompts to forget/).inputValue()).toContain('Pontilla');
