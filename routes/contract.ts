@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { Evaluation } from '../src/erase/evaluation-summary.ts';
-import type { Phase } from '../src/erase/events.ts';
+import type { Phase, ProgressEvent } from '../src/erase/events.ts';
 import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
 import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 
@@ -159,19 +159,8 @@ export interface JobView extends JobSummary {
   readonly rollbackTo: string | null;
 }
 
-export interface ProgressPoint {
-  readonly step: number;
-  readonly steps: number;
-  readonly retainLoss: number;
-  readonly forgetLoss: number;
-  readonly gap: number | null;
-  readonly lambda: number;
-  readonly retainGradientNorm: number;
-  readonly forgetGradientNorm: number;
-  readonly secondsPerStep: number;
-  readonly etaSeconds: number;
-  readonly memoryBytes: number | null;
-}
+/** What was measured in one outer step. */
+export type ProgressPoint = Omit<ProgressEvent, 'event'>;
 
 export interface LogLine {
   readonly time: string;

@@ -18,6 +18,8 @@ const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);
 export interface ServiceEnvironment {
   readonly dataFolder: string;
   readonly host: Host;
+  /** Told of what fails where nobody waits for it. */
+  readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
 }
@@ -26,6 +28,7 @@ export interface ServiceEnvironment {
 export function createServices({
   dataFolder,
   host,
+  onTrouble,
   trainingWorker,
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
   const devices = onceTried();
@@ -33,6 +36,7 @@ export function createServices({
     dataFolder,
     host,
     devices,
+    onTrouble,
     ...(trainingWorker && { trainingWorker }),
   });
   return {

@@ -61,6 +61,8 @@ export function isErrorCode(code: string): code is ErrorCode {
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
+  /** When it happened, ISO 8601: told and recorded, it is the same event. */
+  readonly time = new Date().toISOString();
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);

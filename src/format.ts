@@ -14,9 +14,14 @@ export function formatCount(count: number): string {
   return count >= 1e3 ? `${(count / 1e3).toFixed(1)} k` : String(count);
 }
 
-/** Four significant digits. */
-export function formatLoss(value: number): string {
-  return value.toPrecision(4);
+/** `0.04213`, four significant digits; `∞` for a loss (null) that went beyond all numbers. */
+export function formatLoss(value: number | null): string {
+  return value === null ? '∞' : value.toPrecision(4);
+}
+
+/** `94 %`. */
+export function formatShare(share: number): string {
+  return `${Math.round(100 * share)} %`;
 }
 
 /** Columns padded to the longest cell, two spaces apart. */

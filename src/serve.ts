@@ -56,8 +56,14 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
     await mkdir(uploadsFolder);
     const host = new StandaloneHost(options.modelFolders, dataFolder);
     await host.open();
-    const services = createServices({ ...options, host });
     const log = openServerLog(dataFolder);
+    const services = createServices({
+      ...{ dataFolder, host },
+      onTrouble: (error) => {
+        log.logger.error({ err: error }, 'a job could not be told how it ended');
+      },
+      ...(options.trainingWorker && { trainingWorker: options.trainingWorker }),
+    });
     const app = createApp(services, {
       ...{ token, listen, hostUrl, uploadsFolder },
       logger: log.logger,

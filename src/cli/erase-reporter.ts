@@ -110,7 +110,7 @@ class LineReporter implements EraseReporter {
   protected showProgress(progress: Progress): void {
     const { step, steps, retainLoss, forgetLoss, lambda, secondsPerStep, etaSeconds } = progress;
     this.print(
-      `step ${step}/${steps}  retain loss ${formatLoss(retainLoss)}  forget loss ${formatLoss(forgetLoss)}  λ ${lambda.toFixed(3)}  ${secondsPerStep.toFixed(2)} s/step  ${formatDuration(etaSeconds)} left`,
+      `step ${step}/${steps}  retain loss ${formatLoss(retainLoss)}  forget loss ${formatLoss(forgetLoss)}  λ ${formatLoss(lambda)}  ${secondsPerStep.toFixed(2)} s/step  ${formatDuration(etaSeconds)} left`,
     );
   }
   protected showEvaluating({ done, total, etaSeconds }: Evaluating): void {
@@ -154,7 +154,7 @@ class BarReporter extends LineReporter {
     this.show(this.training, [progress.step, progress.steps], {
       retain: formatLoss(progress.retainLoss),
       forget: formatLoss(progress.forgetLoss),
-      lambda: progress.lambda.toFixed(3),
+      lambda: formatLoss(progress.lambda),
       left: formatDuration(progress.etaSeconds),
     });
   }

@@ -6,6 +6,7 @@ import { buildContactSheet } from '../images/contact-sheet.ts';
 import { createJobFolder } from '../jobs/job-folder.ts';
 import { prepareJob } from '../jobs/prepare-job.ts';
 import { runJobFolder } from '../jobs/run-job.ts';
+import { formatShare } from '../format.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 import { Judge } from './judge.ts';
 import { answer, question, share, tinyModelFolder, type Answer, type Question } from './score.ts';
@@ -80,8 +81,6 @@ async function erase(model: string, outputFolder: string): Promise<string> {
   return folder.job.output;
 }
 
-const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
-
 await mkdir('demo-output', { recursive: true });
 const outputFolder = await mkdtemp(path.join('demo-output', 'run-'));
 const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
@@ -102,11 +101,11 @@ const line = (text: string) => process.stdout.write(`${text}\n`);
 line('');
 line(`Counted by the classifiers that ship with the tiny model (${before.length} pictures each):`);
 line(
-  `  forgotten prompts that show ${forgottenStyle}: ${percent(share(forgetBefore, 'style'))} before, ${percent(share(forgetAfter, 'style'))} after`,
+  `  forgotten prompts that show ${forgottenStyle}: ${formatShare(share(forgetBefore, 'style'))} before, ${formatShare(share(forgetAfter, 'style'))} after`,
 );
 for (const trait of ['style', 'subject', 'colour'] as const) {
   line(
-    `  kept prompts with the right ${trait}: ${percent(share(retainBefore, trait))} before, ${percent(share(retainAfter, trait))} after`,
+    `  kept prompts with the right ${trait}: ${formatShare(share(retainBefore, trait))} before, ${formatShare(share(retainAfter, trait))} after`,
   );
 }
 const rows = [0, 3, 6, 9, count, count + 1, count + 2, count + 3].map((i) => ({

@@ -15,23 +15,7 @@ export type EraseEvent =
       readonly output: string;
     }
   | { readonly event: 'phase'; readonly phase: Phase }
-  | {
-      readonly event: 'progress';
-      /** Outer steps done, of `steps`. */
-      readonly step: number;
-      readonly steps: number;
-      readonly retainLoss: number;
-      readonly forgetLoss: number;
-      /** L_f(θ) − L_f(φ_K), where the rule asks for it. */
-      readonly gap: number | null;
-      readonly lambda: number;
-      readonly retainGradientNorm: number;
-      readonly forgetGradientNorm: number;
-      readonly secondsPerStep: number;
-      readonly etaSeconds: number;
-      /** Resident memory of the training process. */
-      readonly memoryBytes?: number;
-    }
+  | ProgressEvent
   | SampleEvent
   /** How far an evaluation is: pictures drawn or judged, of all there are. */
   | {
@@ -74,4 +58,24 @@ export interface SampleEvent {
   readonly step: number;
   readonly role: Role;
   readonly seed: number;
+}
+
+/** One outer step was done. */
+export interface ProgressEvent {
+  readonly event: 'progress';
+  /** Outer steps done, of `steps`. */
+  readonly step: number;
+  readonly steps: number;
+  /** This one and the next five are null where the training diverged beyond all numbers. */
+  readonly retainLoss: number | null;
+  readonly forgetLoss: number | null;
+  /** L_f(θ) − L_f(φ_K); null also where the rule does not ask for it. */
+  readonly gap: number | null;
+  readonly lambda: number | null;
+  readonly retainGradientNorm: number | null;
+  readonly forgetGradientNorm: number | null;
+  readonly secondsPerStep: number;
+  readonly etaSeconds: number;
+  /** Resident memory of the training process. */
+  readonly memoryBytes?: number;
 }

@@ -240,12 +240,12 @@ class TrainingLoop {
       event: 'progress',
       step: this.step,
       steps,
-      retainLoss: report.retainLoss,
-      forgetLoss: report.forgetLoss,
-      gap: report.gap,
-      lambda: report.lambda,
-      retainGradientNorm: report.retainGradientNorm,
-      forgetGradientNorm: report.forgetGradientNorm,
+      retainLoss: finite(report.retainLoss),
+      forgetLoss: finite(report.forgetLoss),
+      gap: report.gap === null ? null : finite(report.gap),
+      lambda: finite(report.lambda),
+      retainGradientNorm: finite(report.retainGradientNorm),
+      forgetGradientNorm: finite(report.forgetGradientNorm),
       secondsPerStep,
       etaSeconds: secondsPerStep * (steps - this.step) + this.previews.secondsLeft(this.step),
     });
@@ -296,6 +296,11 @@ class TrainingLoop {
 
 function byteLength(parameters: readonly ParameterSpec[]): number {
   return parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+}
+
+/** JSON knows no other numbers. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 function range(count: number): number[] {

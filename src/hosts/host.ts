@@ -12,7 +12,10 @@ export interface HostModel {
 export interface Host {
   readonly kind: string;
   isReachable(): Promise<boolean>;
+  /** The models, those that came or went in the last second perhaps not heeded. */
   listModels(): Promise<readonly HostModel[]>;
+  /** Has a model that was just written or removed heeded. */
+  refresh(): Promise<void>;
   /** The folder that a scrubbed model of this one goes to. */
   resultFolder(model: HostModel): string;
   /** Name of the model that pictures are drawn with; null where none was chosen yet. */

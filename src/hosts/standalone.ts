@@ -52,6 +52,11 @@ export class StandaloneHost implements Host {
     return this.listing.models;
   }
 
+  refresh(): Promise<void> {
+    this.listing = null;
+    return Promise.resolve();
+  }
+
   resultFolder({ path: modelPath }: HostModel): string {
     const folder = path.dirname(modelPath);
     return `${folder}${path.sep}` === shippedModels ? this.ownFolder : folder;
@@ -67,7 +72,7 @@ export class StandaloneHost implements Host {
   }
 
   async activate(name: string): Promise<void> {
-    this.listing = null;
+    await this.refresh();
     const models = await this.listModels();
     if (!models.some((model) => model.name === name)) {
       throw new AppError(

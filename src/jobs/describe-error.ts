@@ -1,8 +1,8 @@
-import type { EraseEvent } from '../erase/events.ts';
+import type { RecordedEvent } from '../erase/events.ts';
 import { AppError } from '../errors.ts';
 import { systemErrorCode } from '../system-error.ts';
 
-export type ErrorEvent = Extract<EraseEvent, { event: 'error' }>;
+export type ErrorEvent = Extract<RecordedEvent, { event: 'error' }>;
 
 /** Any error as an event and an exit status; one that nobody foresaw is a bug, with its stack. */
 export function describeError(error: unknown): {
@@ -11,12 +11,13 @@ export function describeError(error: unknown): {
 } {
   const known = asAppError(error);
   return {
-    event: { event: 'error', code: known.code, message: known.message },
+    event: { event: 'error', code: known.code, message: known.message, time: known.time },
     exitStatus: known.exitStatus,
   };
 }
 
-function asAppError(error: unknown): AppError {
+/** Any error as one that a person may meet. */
+export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = systemErrorCode(error);
   // Any write of a run may meet it: of the state, of an event, of a picture.

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { EraseEvent, RecordedEvent } from '../erase/events.ts';
+import type { RecordedEvent } from '../erase/events.ts';
 import { isMissingFile } from '../system-error.ts';
 
 /** What happened to a job: the `events.ndjson` of its folder. */
@@ -18,10 +18,17 @@ export class EventLog {
     return path.join(this.path, 'events.ndjson');
   }
 
-  /** Adds a line to `events.ndjson`; it is with the system when this returns. */
-  appendEvent(event: RecordedEvent): void {
+  /**
+   * Adds an event to `events.ndjson`, with the present time where it has none; it is with the system
+   * when this returns.
+   *
+   * @returns the event as it was recorded
+   */
+  appendEvent(event: RecordedEvent): RecordedEvent {
+    const recorded = { ...event, time: event.time ?? new Date().toISOString() };
     // Not async: events are few and small, and must stand in their order.
-    appendFileSync(this.eventsPath, `${JSON.stringify(event)}\n`);
+    appendFileSync(this.eventsPath, `${JSON.stringify(recorded)}\n`);
+    return recorded;
   }
 
   /**
@@ -51,9 +58,4 @@ export class EventLog {
       throw error;
     });
   }
-}
-
-/** The event, happening now. */
-export function stampTime(event: EraseEvent): RecordedEvent {
-  return { ...event, time: new Date().toISOString() };
 }

@@ -1,7 +1,12 @@
 import path from 'node:path';
 
 import type { Evaluation } from '../erase/evaluation-summary.ts';
-import { phaseTitles, type Phase, type RecordedEvent } from '../erase/events.ts';
+import {
+  phaseTitles,
+  type Phase,
+  type ProgressEvent,
+  type RecordedEvent,
+} from '../erase/events.ts';
 import type { LogLine, ProgressPoint, SampleView } from '../../routes/contract.ts';
 
 /** How a job's last run ended. */
@@ -106,20 +111,10 @@ export class JobTimeline {
   }
 }
 
-function progressPoint(event: Extract<RecordedEvent, { event: 'progress' }>): ProgressPoint {
-  return {
-    step: event.step,
-    steps: event.steps,
-    retainLoss: event.retainLoss,
-    forgetLoss: event.forgetLoss,
-    gap: event.gap,
-    lambda: event.lambda,
-    retainGradientNorm: event.retainGradientNorm,
-    forgetGradientNorm: event.forgetGradientNorm,
-    secondsPerStep: event.secondsPerStep,
-    etaSeconds: event.etaSeconds,
-    memoryBytes: event.memoryBytes ?? null,
-  };
+/** The event as those who watch are told of it. */
+function progressPoint(event: ProgressEvent & RecordedEvent): ProgressPoint {
+  const { event: _event, time: _time, ...point } = event;
+  return point;
 }
 
 function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {

@@ -4,7 +4,6 @@ import { AppError } from '../errors.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
-import { stampTime } from './event-log.ts';
 import { openJobFolder } from './job-folder.ts';
 import { findJobRunner, requireUnlocked } from './job-lock.ts';
 import type { JobRecord } from './job-record.ts';
@@ -25,6 +24,10 @@ export interface QueueTools {
   readonly defaultDevice: () => Promise<Device>;
   /** Told whenever the state of a job changes, or what is known of it grows. */
   readonly onChange: (record: JobRecord, what: 'state' | 'growth') => void;
+  /** A scrubbed model was written; its job is done for all to see once this has ended. */
+  readonly onResult: () => Promise<void>;
+  /** Told of what fails where nobody waits for it. */
+  readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
 }
@@ -147,8 +150,8 @@ export class JobQueue {
       };
       this.lanes.set(lane, run);
       run.ended = this.run(run)
-        // The job's folder was taken away meanwhile: nothing is left to be told.
-        .catch(() => undefined)
+        // Of its own folder, taken away meanwhile say: it stands where its files say.
+        .catch(this.tools.onTrouble)
         .finally(() => {
           this.lanes.delete(lane);
           this.schedule();
@@ -171,6 +174,7 @@ export class JobQueue {
     const isDone = record.progress.outcome?.kind === 'done';
     // Ended with the server: its place in the queue stays.
     if (this.isClosed && !isDone) return;
+    if (isDone) await this.tools.onResult();
     await this.settle(record, isDone ? null : failure);
   }
 
@@ -214,7 +218,7 @@ export class JobQueue {
         await record.remember({ interruption: { code: event.code, message: event.message } });
       } else {
         await record.events.mendEvents();
-        record.events.appendEvent(stampTime(event));
+        record.events.appendEvent(event);
         await record.catchUp();
       }
     }

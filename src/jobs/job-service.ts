@@ -30,6 +30,8 @@ export interface JobEnvironment {
   readonly dataFolder: string;
   readonly host: Host;
   readonly devices: () => Promise<readonly DeviceView[]>;
+  /** Told of what fails where nobody waits for it. */
+  readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
 }
@@ -45,7 +47,7 @@ export class JobService implements JobServices {
 
   constructor(environment: JobEnvironment) {
     this.environment = environment;
-    const { dataFolder, devices, trainingWorker } = environment;
+    const { dataFolder, host, devices, onTrouble, trainingWorker } = environment;
     this.store = new JobStore(dataFolder);
     this.queue = new JobQueue({
       dataFolder,
@@ -54,6 +56,8 @@ export class JobService implements JobServices {
       onChange: (record, what) => {
         this.announce(record.id, what);
       },
+      onResult: () => host.refresh(),
+      onTrouble,
       ...(trainingWorker && { trainingWorker }),
     });
   }
@@ -282,6 +286,7 @@ export class JobService implements JobServices {
     await rm(result.path);
     // The config that was copied beside it belongs to it.
     await rm(configPathOf(result.path), { force: true });
+    await this.environment.host.refresh();
   }
 
   private async viewOf(record: JobRecord): Promise<JobView> {

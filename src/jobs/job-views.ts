@@ -83,7 +83,7 @@ function viewProgress({ progress, state }: JobRecord) {
     secondsPerStep: last ? last.secondsPerStep : null,
     etaSeconds: isRunning ? progress.etaSeconds : null,
     seconds: progress.seconds(isRunning ? Date.now() : null),
-    memoryBytes: last ? last.memoryBytes : null,
+    memoryBytes: last?.memoryBytes ?? null,
   };
 }
 

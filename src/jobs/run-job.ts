@@ -1,34 +1,35 @@
-import type { EraseEvent } from '../erase/events.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
-import { describeError } from './describe-error.ts';
-import { stampTime } from './event-log.ts';
+import { asAppError, describeError } from './describe-error.ts';
 import { type JobFolder } from './job-folder.ts';
 import { requireUnlocked } from './job-lock.ts';
 import { runTraining, type TrainingControl } from './training-process.ts';
 
 /**
- * Runs a job in a process of its own and keeps its events, the last error too, in its folder.
+ * Runs a job in a process of its own, which keeps its events in the job's folder, and adds the error
+ * that ends it to them.
  *
  * @throws AppError as `runTraining`; one of a job that can go on says how
  */
 export async function runJobFolder(folder: JobFolder, control: TrainingControl): Promise<void> {
   await folder.mendEvents();
-  const record = (event: EraseEvent) => {
-    const recorded = stampTime(event);
-    folder.appendEvent(recorded);
-    control.onEvent(recorded);
-  };
   try {
-    await runTraining(folder.path, { ...control, onEvent: record });
+    await runTraining(folder.path, control);
   } catch (cause) {
-    const error = withWayOn(cause, folder, control);
+    const error = withWayOn(asAppError(cause), folder, control);
     // Not an event of this job: another process is writing them.
-    const isForeign = error instanceof AppError && error.code === 'job.wrong-state';
-    if (!isForeign) folder.appendEvent(stampTime(describeError(error).event));
+    if (error.code !== 'job.wrong-state') recordError(folder, error);
     throw error;
+  }
+}
+
+function recordError(folder: JobFolder, error: AppError): void {
+  try {
+    folder.appendEvent(describeError(error).event);
+  } catch {
+    // A full disk may not take it; it is thrown all the same.
   }
 }
 
@@ -40,11 +41,10 @@ const resumableErrors: readonly ErrorCode[] = [
 
 /** An error after which the job can go on, with the command that does it; any other as it is. */
 function withWayOn(
-  cause: unknown,
+  cause: AppError,
   { job, path }: JobFolder,
   { cancel, kill }: TrainingControl,
-): unknown {
-  if (!(cause instanceof AppError)) return cause;
+): AppError {
   const command = `erase-concept resume ${quoteForShell(path)}`;
   if (cause.code === 'job.cancelled') {
     const isSaved = cancel.aborted && !kill.aborted;

@@ -1,6 +1,7 @@
 import type { EraseEvent } from '../erase/events.ts';
 import { AppError } from '../errors.ts';
 import { describeError } from './describe-error.ts';
+import { EventLog } from './event-log.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 /** What a worker process does with a job's folder; aborting means: save the state, then end. */
@@ -10,8 +11,9 @@ export type Work = (
 ) => Promise<void>;
 
 /**
- * Makes this process a worker: it does the work once it is told to, reports through its message
- * channel and exits. It cancels when it is told to, and when whoever started it is gone.
+ * Makes this process a worker: it does the work once it is told to, records its events in the job's
+ * folder, reports them through its message channel and exits. It cancels when it is told to, and when
+ * whoever started it is gone.
  */
 export function serveWorker(work: Work): void {
   const cancelling = new AbortController();
@@ -31,17 +33,20 @@ export function serveWorker(work: Work): void {
 
 async function run(work: Work, jobFolder: string, signal: AbortSignal): Promise<void> {
   let status = 0;
+  const log = new EventLog(jobFolder);
   // Messages arrive in the order they are sent: once the last one is out, all are.
   let lastSent = Promise.resolve();
+  // Recorded here: a step whose state is saved is in the history, whoever is left to hear of it.
   const onEvent = (event: EraseEvent) => {
-    lastSent = send({ type: 'event', event: withMemory(event) });
+    lastSent = send({ type: 'event', event: log.appendEvent(withMemory(event)) });
   };
   try {
     await work(jobFolder, { onEvent, signal });
   } catch (error) {
     const { event, exitStatus } = describeError(error);
     status = exitStatus;
-    onEvent(event);
+    // Recorded by whoever started this process, who knows how to go on.
+    lastSent = send({ type: 'event', event });
   }
   await lastSent;
   // Open sessions would keep the process alive.

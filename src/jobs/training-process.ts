@@ -1,4 +1,4 @@
-import type { EraseEvent } from '../erase/events.ts';
+import type { RecordedEvent } from '../erase/events.ts';
 import { AppError, isErrorCode } from '../errors.ts';
 import {
   diagnose,
@@ -13,8 +13,11 @@ import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 /** How a training process is steered and heard. */
 export interface TrainingControl {
-  /** Everything it reports but its last error, which the promise is rejected with. */
-  readonly onEvent: (event: EraseEvent) => void;
+  /**
+   * Everything it has recorded in the job's folder; its last error, with which the promise is
+   * rejected, is not among it.
+   */
+  readonly onEvent: (event: RecordedEvent) => void;
   /** Aborted to cancel: the process saves its state and ends. */
   readonly cancel: AbortSignal;
   /** Aborted to end it at once; what it did since it last saved is lost. */
@@ -29,8 +32,9 @@ const trainingWorker = new URL('./training-worker.ts', import.meta.url);
  * Runs a job in a process of its own and waits for its end. Whatever happens there, a crash of
  * native code too, becomes an error here.
  *
- * @throws what `onEvent` throws, after the run was cancelled; AppError what the run reports; `job.cancelled` when cancelled or killed; `device.crashed`;
- *   `device.out-of-memory`; `job.wrong-state` if another process runs the job
+ * @throws what `onEvent` throws, after the run was cancelled; AppError what the run reports;
+ *   `job.cancelled` when cancelled or killed; `device.crashed`; `device.out-of-memory`;
+ *   `job.wrong-state` if another process runs the job
  */
 export async function runTraining(jobFolder: string, control: TrainingControl): Promise<void> {
   const worker = forkTypescript(control.worker ?? trainingWorker);
@@ -45,7 +49,7 @@ export async function runTraining(jobFolder: string, control: TrainingControl): 
     try {
       control.onEvent(event);
     } catch (error) {
-      // Events cannot be kept, on a full disk say: no use in going on.
+      // Whoever started it cannot follow: no use in going on.
       unheard.push(error);
       tell(worker, { type: 'cancel' });
     }

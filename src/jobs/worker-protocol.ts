@@ -1,4 +1,4 @@
-import type { EraseEvent } from '../erase/events.ts';
+import type { RecordedEvent } from '../erase/events.ts';
 
 /** What a training process is told. */
 export type ToWorker =
@@ -7,5 +7,5 @@ export type ToWorker =
 /** What a training process tells; its exit status is the command line's for the last error. */
 export interface FromWorker {
   readonly type: 'event';
-  readonly event: EraseEvent;
+  readonly event: RecordedEvent;
 }

@@ -1,4 +1,5 @@
 import type { Evaluation } from '../erase/evaluation-summary.ts';
+import { formatShare } from '../format.ts';
 
 /** Below this lead of a forget prompt over its anchor the original hardly tells the two apart. */
 const meaningfulMargin = 1e-4;
@@ -27,14 +28,14 @@ export function explainEvaluation({ forget, retain, unrelatedChange }: Evaluatio
     figures: [
       {
         name: 'forgotten',
-        before: percent(forget.before),
-        after: percent(forget.after),
+        before: formatShare(forget.before),
+        after: formatShare(forget.after),
         meaning: `of ${forget.pictures} pictures of forgotten prompts still show the concept`,
       },
       {
         name: 'kept',
-        before: percent(retain.before),
-        after: percent(retain.after),
+        before: formatShare(retain.before),
+        after: formatShare(retain.after),
         meaning: `of ${retain.pictures} pictures of kept prompts show their own prompt`,
       },
       {
@@ -49,8 +50,4 @@ export function explainEvaluation({ forget, retain, unrelatedChange }: Evaluatio
         ? null
         : 'The original hardly tells the forgotten prompts from their anchors in its own pictures: the first figure means little. Give prompts that it draws well, or another anchor.',
   };
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
 }

@@ -1,7 +1,5 @@
 import type { Evaluation } from '../erase/evaluation-summary.ts';
-import type { EraseEvent, SampleEvent } from '../erase/events.ts';
-
-export type ProgressEvent = Extract<EraseEvent, { event: 'progress' }>;
+import type { EraseEvent, ProgressEvent, SampleEvent } from '../erase/events.ts';
 
 /** The events of all runs of a job as one run. */
 export interface JobStory {

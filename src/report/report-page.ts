@@ -1,11 +1,11 @@
 import type { Role } from '../erase/evaluation-summary.ts';
-import type { SampleEvent } from '../erase/events.ts';
+import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { drawChart } from './chart.ts';
 import { describeSettings, trainSetTitles } from './describe-settings.ts';
 import { explainEvaluation } from './explain-evaluation.ts';
-import type { JobStory, ProgressEvent } from './job-story.ts';
+import type { JobStory } from './job-story.ts';
 import { html, Markup } from './markup.ts';
 import type { Pair, ReportPictures, Strip } from './report-content.ts';
 import { reportStyle } from './report-style.ts';
@@ -180,8 +180,11 @@ function image(address: string | undefined, description: string): Markup {
 function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
   const last = progress.at(-1);
   if (!last) return html``;
-  const line = (value: (point: ProgressEvent) => number) =>
-    progress.map((point) => ({ x: point.step, y: value(point) }));
+  const line = (value: (point: ProgressEvent) => number | null) =>
+    progress.flatMap((point) => {
+      const y = value(point);
+      return y === null ? [] : [{ x: point.step, y }];
+    });
   return html`<h2>Training</h2>
     <p class="note">
       The forget loss is how far predictions under forgotten prompts are from where they are steered

@@ -57,7 +57,7 @@ async function erase(folder: string, device: string): Promise<void> {
     ...['--forget', 'a heart in the style of Pontilla', '--retain', 'a star'],
     ...['--forget-images', path.join(folder, 'forget-pontilla')],
     ...['--retain-images', path.join(folder, 'retain')],
-    ...['--train', 'full', '--steps', '2', '--lr', '1e-4', '--sample-every', '0'],
+    ...['--train', 'full', '--steps', '2', '--batch', '1', '--lr', '1e-4', '--sample-every', '0'],
     ...['--data', path.join(folder, `data-${device}`)],
     ...['--out', path.join(folder, `${device}.safetensors`)],
   ]);

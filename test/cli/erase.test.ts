@@ -49,6 +49,8 @@ const phasesOf = (events: readonly Record<string, unknown>[]) =>
 const fromTo = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
+
 it('--json prints the events of the job and nothing else', async () => {
   const { status, stdout, stderr } = await runCli([...eraseHeart(2, 'json'), '--json'], folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -58,7 +60,7 @@ it('--json prints the events of the job and nothing else', async () => {
 
   const id = path.basename(job);
   const output = resultOf('json');
-  expect(events[0]).toMatchObject({ event: 'job', job: id, folder: job, output });
+  expect(events[0]).toEqual({ event: 'job', job: id, folder: job, output, time });
   expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save']);
   expect(stepsOf(events)).toEqual([1, 2]);
   for (const progress of events.filter(({ event }) => event === 'progress')) {
@@ -69,7 +71,7 @@ it('--json prints the events of the job and nothing else', async () => {
     }
   }
   const seconds = expect.any(Number) as number;
-  expect(events.at(-1)).toMatchObject({ event: 'done', output, job: id, seconds });
+  expect(events.at(-1)).toEqual({ event: 'done', output, job: id, seconds, time });
   expect(existsSync(output)).toBe(true);
 
   const again = await runCli(['resume', id, '--json'], folder);
@@ -179,10 +181,9 @@ it('Ctrl-C ends with status 5 once the state is saved; resume goes on from there
     event: 'error',
     code: 'job.cancelled',
     message: `job ${path.basename(job)} was cancelled; its state is saved. Go on with: erase-concept resume ${job}`,
+    time,
   });
-  const recorded = parseEvents(readFileSync(path.join(job, 'events.ndjson'), 'utf8'));
-  // The last error is recorded with its time.
-  expect(recorded).toMatchObject(events);
+  expect(readFileSync(path.join(job, 'events.ndjson'), 'utf8')).toBe(stdout);
   const state = await openSafetensors(path.join(job, 'state/state.safetensors'));
   await state.close();
   expect(JSON.parse(state.metadata.get('progress')!)).toMatchObject({ step: done });

@@ -66,6 +66,9 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
   const services = createServices({
     dataFolder: data,
     host,
+    onTrouble: (error) => {
+      throw error;
+    },
     trainingWorker: options.worker ?? quickWorker,
   });
   let log = '';

@@ -5,8 +5,9 @@ import { describeError } from '../../src/jobs/describe-error.ts';
 
 describe('describeError', () => {
   it('passes on what is meant for people', () => {
-    expect(describeError(new AppError('checkpoint.nan', 'a weight is NaN'))).toEqual({
-      event: { event: 'error', code: 'checkpoint.nan', message: 'a weight is NaN' },
+    const error = new AppError('checkpoint.nan', 'a weight is NaN');
+    expect(describeError(error)).toEqual({
+      event: { event: 'error', code: error.code, message: error.message, time: error.time },
       exitStatus: 3,
     });
   });

@@ -77,6 +77,8 @@ describe('openJobFolder', () => {
   });
 });
 
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
+
 describe('events.ndjson', () => {
   it('survives a line that was cut off', async () => {
     const folder = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
@@ -86,11 +88,15 @@ describe('events.ndjson', () => {
     folder.appendEvent({ event: 'phase', phase: 'encode' });
     appendFileSync(join(folder.path, 'events.ndjson'), '{"event":"pha');
     await folder.mendEvents();
-    folder.appendEvent({ event: 'phase', phase: 'train' });
+    // The time that it has stays.
+    const past = { event: 'phase', phase: 'train', time: '2026-11-24T04:15:00.000Z' } as const;
+    expect(folder.appendEvent(past)).toEqual(past);
     expect(await folder.readEvents()).toEqual([
-      { event: 'phase', phase: 'encode' },
-      { event: 'phase', phase: 'train' },
+      { event: 'phase', phase: 'encode', time },
+      { event: 'phase', phase: 'train', time: '2026-11-24T04:15:00.000Z' },
     ]);
-    expect(readFileSync(join(folder.path, 'events.ndjson'), 'utf8')).toMatch(/"train"\}\n$/);
+    expect(readFileSync(join(folder.path, 'events.ndjson'), 'utf8')).toMatch(
+      /"phase":"train",.*\}\n$/,
+    );
   });
 });

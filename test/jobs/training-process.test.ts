@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import type { EraseEvent } from '../../src/erase/events.ts';
+import { EventLog } from '../../src/jobs/event-log.ts';
 import { createJobFolder } from '../../src/jobs/job-folder.ts';
 import { runJobFolder } from '../../src/jobs/run-job.ts';
 import { runTraining } from '../../src/jobs/training-process.ts';
@@ -12,6 +13,8 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';
 
 const worker = new URL('./workers/worker.ts', import.meta.url);
+
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
 
 /** Runs a worker that behaves as it is told. */
 function start(behaviour: string | null, folder = makeTemporaryFolder()) {
@@ -39,7 +42,8 @@ describe('runTraining', () => {
     await ended;
     expect(events).toHaveLength(202);
     expect(events.at(-1)).toMatchObject({ event: 'done' });
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['events.ndjson']);
+    expect(await new EventLog(folder).readEvents()).toEqual(events);
   });
 
   it.each([
@@ -74,23 +78,30 @@ describe('runTraining', () => {
     expect(existsSync(join(folder, 'state-saved'))).toBe(true);
   });
 
-  it('cancels when its events cannot be kept', async () => {
+  it('cancels when whoever listens fails', async () => {
     const folder = makeTemporaryFolder();
     writeFileSync(join(folder, 'wait'), '');
     const never = new AbortController().signal;
-    const fullDisk = Object.assign(new Error('ENOSPC: no space left on device, write'), {
-      code: 'ENOSPC',
-    });
+    const failure = new Error('a bug');
     const ended = runTraining(folder, {
       onEvent: () => {
-        throw fullDisk;
+        throw failure;
       },
       cancel: never,
       kill: never,
       worker,
     });
-    await expect(ended).rejects.toBe(fullDisk);
+    await expect(ended).rejects.toBe(failure);
     expect(existsSync(join(folder, 'state-saved'))).toBe(true);
+  });
+
+  it('ends when its events cannot be recorded: no step is saved that nobody knows of', async () => {
+    const folder = makeTemporaryFolder();
+    mkdirSync(join(folder, 'events.ndjson'));
+    const { ended, events } = start('wait', folder);
+    await expect(ended).rejects.toThrow(/EISDIR/);
+    expect(events).toEqual([]);
+    expect(readdirSync(folder).sort()).toEqual(['events.ndjson', 'wait']);
   });
 
   it('kills a worker that does not listen', async () => {
@@ -122,6 +133,9 @@ describe('a worker', () => {
     const status = await new Promise((resolve) => child.once('exit', resolve));
     expect(status).toBe(5);
     expect(existsSync(join(folder, 'state-saved'))).toBe(true);
+    expect(await new EventLog(folder).readEvents()).toEqual([
+      { event: 'phase', phase: 'train', time },
+    ]);
   });
 
   it('leaves Ctrl-C to whoever started it', async () => {
@@ -150,7 +164,7 @@ describe('runJobFolder', () => {
       `Resume it with: erase-concept resume ${folder.path}`,
     ) as string;
     await expect(runJobFolder(folder, control)).rejects.toMatchObject({ code, message });
-    expect((await folder.readEvents()).at(-1)).toEqual({ event: 'error', code, message });
+    expect((await folder.readEvents()).at(-1)).toEqual({ event: 'error', code, message, time });
   });
 
   it('keeps the events, the error at the end too', async () => {
@@ -164,9 +178,9 @@ describe('runJobFolder', () => {
       worker,
     });
     await expect(running).rejects.toMatchObject({ code: 'checkpoint.nan' });
-    expect(await folder.readEvents()).toMatchObject([
-      { event: 'phase', phase: 'train' },
-      { event: 'error', code: 'checkpoint.nan', message: 'a weight is NaN' },
+    expect(await folder.readEvents()).toEqual([
+      { event: 'phase', phase: 'train', time },
+      { event: 'error', code: 'checkpoint.nan', message: 'a weight is NaN', time },
     ]);
   });
 });

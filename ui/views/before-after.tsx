@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import type { JobView, SampleView } from '../../routes/contract.ts';
 import { jobUrl } from '../api.ts';
-import { formatShare } from '../format.ts';
+import { formatShare } from '../../src/format.ts';
 
 interface Pair {
   readonly prompt: string;

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 
 import type { JobView } from '../../routes/contract.ts';
-import { formatShare } from '../format.ts';
+import { formatShare } from '../../src/format.ts';
 
 type Evaluation = NonNullable<JobView['evaluation']>;
 

@@ -2,14 +2,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
 import type { ProgressPoint } from '../../routes/contract.ts';
-import { formatLoss } from '../format.ts';
+import { formatLoss } from '../../src/format.ts';
 import { onThemeChange } from '../theme.ts';
 
 interface Series {
   readonly name: string;
   /** The class that gives it its colour. */
   readonly colour: 'forget' | 'retain' | 'lambda';
-  /** Null where training diverged: JSON has no other word for it. */
+  /** Null where the training diverged. */
   readonly read: (point: ProgressPoint) => number | null;
 }
 
