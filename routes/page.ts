@@ -42,7 +42,7 @@ export function servePage(loadPage: LoadPage): RequestHandler {
   };
 }
 
-/** Turns the start link `/?token=…` into the cookie and a clean address. */
+/** Turns the start link `/?token=…` into the cookie and the address without the token. */
 export function acceptStartLink(access: Access): RequestHandler {
   return (request, response, next) => {
     const { token } = request.query;
@@ -64,8 +64,16 @@ export function acceptStartLink(access: Access): RequestHandler {
         path: '/',
       })
       .set('Cache-Control', 'no-store')
-      .redirect(303, '/');
+      // Not absolute: a host may forward a folder of its own to this server.
+      .redirect(303, `./${withoutToken(request.originalUrl)}`);
   };
+}
+
+/** The query of an address but for the token. */
+function withoutToken(address: string): string {
+  const query = new URLSearchParams(address.split('?')[1] ?? '');
+  query.delete('token');
+  return query.size === 0 ? '' : `?${query.toString()}`;
 }
 
 function send(

@@ -19,8 +19,8 @@ const MAX_WATCHES = 50;
 const MAX_REQUESTS_A_SECOND = 20;
 /** Clients say little: the id of a job. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
-/** Changes within this time are one list. */
-const LIST_DELAY_MS = 50;
+/** Changes within this time are one list: of a job's state, and of how far it is. */
+const LIST_DELAY_MS = { state: 50, growth: 2000 } as const;
 
 const watchSchema = z.object({
   id: z.string().max(200),
@@ -72,7 +72,7 @@ export function attachSockets(http: HttpServer, services: Services, access: Acce
 
 /** Brings everything that happens to all clients. */
 function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void {
-  let listTimer: NodeJS.Timeout | null = null;
+  const list = { timer: null as NodeJS.Timeout | null, due: Infinity };
   /** One view after the other, so that the last one sent is the last one made. */
   const pending = new Set<string>();
   let sending = Promise.resolve();
@@ -82,8 +82,18 @@ function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void 
     if (view) for (const outbox of outboxes) outbox.putState(view);
   };
   const sendList = async () => {
-    const list = await services.jobs.list().catch(() => null);
-    if (list) for (const outbox of outboxes) outbox.putList(list);
+    const summaries = await services.jobs.list().catch(() => null);
+    if (summaries) for (const outbox of outboxes) outbox.putList(summaries);
+  };
+  const sendListWithin = (delay: number) => {
+    const due = performance.now() + delay;
+    if (due >= list.due) return;
+    if (list.timer) clearTimeout(list.timer);
+    list.due = due;
+    list.timer = setTimeout(() => {
+      list.due = Infinity;
+      void sendList();
+    }, delay);
   };
   const stop = services.jobs.listen({
     changed: (id) => {
@@ -92,18 +102,17 @@ function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void 
         pending.add(id);
         sending = sending.then(() => sendState(id));
       }
-      listTimer ??= setTimeout(() => {
-        listTimer = null;
-        void sendList();
-      }, LIST_DELAY_MS);
+      sendListWithin(LIST_DELAY_MS.state);
     },
     grew: () => {
+      if (outboxes.size === 0) return;
       for (const outbox of outboxes) outbox.pump();
+      sendListWithin(LIST_DELAY_MS.growth);
     },
   });
   return () => {
     stop();
-    if (listTimer) clearTimeout(listTimer);
+    if (list.timer) clearTimeout(list.timer);
   };
 }
 

@@ -2,7 +2,7 @@ import type { DeviceView, ModelView } from '../routes/contract.ts';
 import { AppError } from './errors.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
-import { eraseRequest } from './jobs/draft-upload.ts';
+import { eraseRequest, withPictures } from './jobs/draft-upload.ts';
 import { estimateJob } from './jobs/estimate.ts';
 import { JobService } from './jobs/job-service.ts';
 import { presetServices } from './jobs/preset-services.ts';
@@ -64,6 +64,7 @@ export function createServices({
           wanted === 'auto'
             ? ((await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu')
             : wanted,
+        complete: (settings, { settings: wanted }) => withPictures(settings, wanted),
         signal,
       });
     }),

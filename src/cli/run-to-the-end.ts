@@ -32,9 +32,14 @@ export async function runToTheEnd(
         reporter.report(event);
       },
       ...interrupts,
+      resumeCommand: `erase-concept resume ${quoteForShell(folder.path)}`,
       ...(context.trainingWorker && { worker: context.trainingWorker }),
     });
   } finally {
     reporter.stop();
   }
+}
+
+function quoteForShell(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `"${argument}"`;
 }

@@ -4,10 +4,10 @@ import { AppError } from '../errors.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluationSampler, type EvaluationPicture } from './evaluation-pictures.ts';
-import type { EraseJob } from './job.ts';
+import type { EraseJob, EraseSettings } from './job.ts';
 import type { RunIo } from './run.ts';
 import { SampleFolder } from './sample-folder.ts';
-import { spread } from './spread.ts';
+import { type PromptCounts, spread, spreadCount } from './spread.ts';
 
 /**
  * Prompts of each role that are drawn and judged: an evaluation of one picture each then costs as
@@ -16,6 +16,14 @@ import { spread } from './spread.ts';
 const evaluatedPrompts = 8;
 /** As many as the command `evaluate` takes. */
 const samplingSteps = 20;
+
+/** What an evaluation draws with each of the two models, and in how many steps each. */
+export function evaluatedPictures(
+  { evaluationPictures }: EraseSettings,
+  prompts: PromptCounts,
+): { readonly pictures: number; readonly samplingSteps: number } {
+  return { pictures: evaluationPictures * spreadCount(prompts, evaluatedPrompts), samplingSteps };
+}
 
 /**
  * Draws the same pictures with the original and with the job's result, keeps them and tells what

@@ -8,11 +8,11 @@ import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from './dataset.ts';
 import type { SampleEvent } from './events.ts';
-import type { EraseJob } from './job.ts';
+import type { EraseJob, EraseSettings } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
 import { areRuined } from './picture-guard.ts';
 import type { SampleFolder, SampleSubject } from './sample-folder.ts';
-import { spread } from './spread.ts';
+import { type PromptCounts, spread, spreadCount } from './spread.ts';
 
 /** Prompts of each role: enough to see a trend, few enough to cost about as much as a few steps. */
 const previewPrompts = 3;
@@ -26,6 +26,15 @@ interface PreviewTools {
   readonly dataset: Dataset;
   readonly samples: SampleFolder;
   readonly signal: AbortSignal;
+}
+
+/** What the previews of a run draw, and in how many steps each. */
+export function previewPictures(
+  { steps: trainingSteps, sampleEvery }: EraseSettings,
+  prompts: PromptCounts,
+): { readonly pictures: number; readonly samplingSteps: number } {
+  const times = sampleEvery === 0 ? 0 : Math.ceil(trainingSteps / sampleEvery) + 1;
+  return { pictures: times * spreadCount(prompts, previewPrompts), samplingSteps: steps };
 }
 
 /**

@@ -7,19 +7,20 @@ import { momentNames } from '../optim/update-rule.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
+import { evaluatedPictures } from './evaluate-result.ts';
 import type { EraseSettings } from './job.ts';
 import { needsGap } from './lambda-rule.ts';
+import { previewPictures } from './previews.ts';
+import type { PromptCounts } from './spread.ts';
 import { healthCheckPredictions, keepsOriginal } from './train.ts';
 import { trainedNames } from './train-sets.ts';
 
 /** What of a run its settings do not say. */
 export interface RunExtent {
-  /** Prompts that are encoded. */
-  readonly prompts: number;
+  /** Prompts to forget and to retain. */
+  readonly prompts: PromptCounts;
   /** Pictures that the model draws for its own sets. */
   readonly drawnPictures: number;
-  /** Pictures that an evaluation draws with each model and judges. */
-  readonly evaluatedPictures: number;
 }
 
 /**
@@ -52,8 +53,6 @@ const ARENA_FACTOR = { kept: 1.1, recomputed: 2.6 } as const;
  * trained: a convolution alone 53, gradients 11 and 41, predictions 18 and 56 billion a second.
  */
 const WEIGHT_WORK = { gradient: 60, prediction: 10 } as const;
-/** Sampling steps of an evaluation's pictures. */
-const EVALUATION_STEPS = 20;
 /** What judging a picture costs, in drawings of it: six candidates, each a quarter. */
 const JUDGEMENT_DRAWINGS = 1.5;
 const TOKENS = 77;
@@ -85,13 +84,17 @@ export function costOfRun(
 
   const row = prediction / batch;
   const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
-  const evaluation = 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(EVALUATION_STEPS);
+  const evaluated = evaluatedPictures(settings, extent.prompts);
+  const previewed = previewPictures(settings, extent.prompts);
+  // Each forgotten one with its anchor, and the empty one.
+  const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
-    extent.prompts * promptMultiplyAdds(checkpoint) +
+    encodedPrompts * promptMultiplyAdds(checkpoint) +
     // A session of one row is called twice for a picture, one of more rows once for several.
     extent.drawnPictures * drawing(settings.generationSteps) +
     healthCheckPredictions(steps) * prediction +
-    extent.evaluatedPictures * evaluation;
+    previewed.pictures * drawing(previewed.samplingSteps) +
+    evaluated.pictures * 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(evaluated.samplingSteps);
 
   const results = Math.max(train.peakBytes, predict.peakBytes);
   const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;

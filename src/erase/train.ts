@@ -183,7 +183,7 @@ class TrainingLoop {
     if (!healthy || !(await this.drawsWell(healthy))) {
       throw new AppError(
         'training.collapsed',
-        `${why} No step before was in good health, so no model was written. Start again with a smaller --lr than ${job.settings.learningRate}.`,
+        `${why} No step before was in good health, so no model was written. Start again with a smaller learning rate (--lr) than ${job.settings.learningRate}.`,
       );
     }
     io.onEvent({ event: 'notice', message: `${why} The model of step ${healthy.step} is used.` });

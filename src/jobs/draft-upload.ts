@@ -5,6 +5,7 @@ import type { z } from 'zod';
 
 import type { jobRequestSchema } from '../../routes/contract.ts';
 import { AppError } from '../errors.ts';
+import type { EraseSettings } from '../erase/job.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 import { askProcess } from '../processes/ask-process.ts';
@@ -103,7 +104,7 @@ async function draftStaged(
           })) as JobDraft);
     return {
       ...draft,
-      settings: withPictures(draft, request),
+      settings: withPictures(draft.settings, erase.settings),
       outputFolder: host.resultFolder(model),
     };
   } catch (error) {
@@ -134,7 +135,10 @@ export function eraseRequest(
 }
 
 /** A page shows how a job goes and what came of it, where the request does not say otherwise. */
-function withPictures({ settings }: JobDraft, { settings: wanted }: Request): JobDraft['settings'] {
+export function withPictures(
+  settings: EraseSettings,
+  wanted: Partial<EraseSettings>,
+): EraseSettings {
   const sampleEvery = Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN));
   return {
     ...settings,

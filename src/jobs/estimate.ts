@@ -45,8 +45,8 @@ export interface Advice {
 
 /** Where an estimate is made, and what the job's settings do not say. */
 export interface EstimateEnvironment extends PrepareEnvironment {
-  /** Pictures that the evaluation after the training draws with each model. Default: none. */
-  readonly evaluatedPictures?: number;
+  /** What whoever starts the job changes in its settings. Default: nothing. */
+  readonly complete?: (settings: EraseSettings, request: EraseRequest) => EraseSettings;
   readonly signal?: AbortSignal;
   /** Free memory of a device, null where it cannot be told. Default: asks the system. */
   readonly freeMemory?: (device: Device) => number | null;
@@ -78,17 +78,15 @@ export async function estimateJob(
   const checkpoint = await openCheckpoint(path.resolve(request.model));
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
-    const settings = prepareSettings(checkpoint, request, preset);
+    const prepared = prepareSettings(checkpoint, request, preset);
+    const settings = environment.complete?.(prepared, request) ?? prepared;
     const device = await environment.chooseDevice(request.device);
     const freeBytes = (environment.freeMemory ?? freeMemory)(device);
     const smaller = smallerVariants(settings, Math.min(SMALLEST_SIZE, nativeSize(checkpoint)));
     const question: RunQuestion = {
       model: checkpoint.file.path,
       variants: [settings, ...smaller.map((change) => ({ ...settings, ...change }))],
-      extent: {
-        ...extentOf(request, preset, settings),
-        evaluatedPictures: environment.evaluatedPictures ?? 0,
-      },
+      extent: extentOf(request, preset, settings),
       device,
       threads: request.threads ?? availableParallelism(),
       dataFolder: environment.dataFolder,
@@ -132,13 +130,15 @@ function extentOf(
   { forget, retain, forgetImages, retainImages }: EraseRequest,
   preset: Preset | undefined,
   settings: EraseSettings,
-): Omit<RunExtent, 'evaluatedPictures'> {
+): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
   const drawsForget = forgetImages === undefined && preset?.images?.use !== 'required';
   return {
-    // Each forgotten one with its anchor, and the empty one.
-    prompts: 2 * countOf(forget, preset?.forget) + countOf(retain, preset?.retain) + 1,
+    prompts: {
+      forget: countOf(forget, preset?.forget),
+      retain: countOf(retain, preset?.retain),
+    },
     drawnPictures:
       (drawsForget ? settings.generatedForget : 0) +
       (retainImages === undefined ? settings.generatedRetain : 0),

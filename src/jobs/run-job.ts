@@ -7,13 +7,18 @@ import { type JobFolder } from './job-folder.ts';
 import { requireUnlocked } from './job-lock.ts';
 import { runTraining, type TrainingControl } from './training-process.ts';
 
+export interface RunControl extends TrainingControl {
+  /** The command that goes on with it, for those who work with commands. */
+  readonly resumeCommand?: string;
+}
+
 /**
  * Runs a job in a process of its own, which keeps its events in the job's folder, and adds the error
  * that ends it to them.
  *
  * @throws AppError as `runTraining`; one of a job that can go on says how
  */
-export async function runJobFolder(folder: JobFolder, control: TrainingControl): Promise<void> {
+export async function runJobFolder(folder: JobFolder, control: RunControl): Promise<void> {
   await folder.mendEvents();
   try {
     await runTraining(folder.path, control);
@@ -42,23 +47,22 @@ const resumableErrors: readonly ErrorCode[] = [
 /** An error after which the job can go on, with the command that does it; any other as it is. */
 function withWayOn(
   cause: AppError,
-  { job, path }: JobFolder,
-  { cancel, kill }: TrainingControl,
+  { job }: JobFolder,
+  { cancel, kill, resumeCommand }: RunControl,
 ): AppError {
-  const command = `erase-concept resume ${quoteForShell(path)}`;
   if (cause.code === 'job.cancelled') {
     const isSaved = cancel.aborted && !kill.aborted;
     const what = isSaved
       ? 'was cancelled; its state is saved'
       : 'was ended; its state is that of the last save';
-    return new AppError(cause.code, `job ${job.id} ${what}. Go on with: ${command}`, { cause });
+    return new AppError(cause.code, `job ${job.id} ${what}.${hint('Go on')}`, { cause });
   }
   if (!resumableErrors.includes(cause.code)) return cause;
-  return new AppError(cause.code, `${cause.message} Resume it with: ${command}`, { cause });
-}
+  return new AppError(cause.code, `${cause.message}${hint('Resume it')}`, { cause });
 
-function quoteForShell(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `"${argument}"`;
+  function hint(what: string): string {
+    return resumeCommand === undefined ? '' : ` ${what} with: ${resumeCommand}`;
+  }
 }
 
 /**

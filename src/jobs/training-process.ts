@@ -114,7 +114,7 @@ function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSigna
     case 'crash':
       throw new AppError(
         'device.crashed',
-        `the training process crashed (${death.name})${quoteEnd(complaint)}. This is a fault of the device's driver or of the runtime. Resume the job; if it crashes again, update the driver or choose --device cpu.`,
+        `the training process crashed (${death.name})${quoteEnd(complaint)}. This is a fault of the device's driver or of the runtime. Resume the job; if it crashes again, update the driver or choose the CPU (--device cpu).`,
       );
     case 'ended':
       throw new AppError(
@@ -124,7 +124,7 @@ function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSigna
     case 'out-of-memory':
       throw new AppError(
         'device.out-of-memory',
-        `the training process was ended (${death.name}), most likely because the memory ran out. Close other programs and resume the job; or start it again with a smaller --size or --batch, or with --train xattn.`,
+        `the training process was ended (${death.name}), most likely because the memory ran out. Close other programs and resume the job; or start it again with a smaller size (--size) or batch (--batch), or with the cross-attention trained only (--train xattn).`,
       );
     case undefined:
       throw new AppError(

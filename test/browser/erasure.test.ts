@@ -10,7 +10,14 @@ import {
 } from './browser.ts';
 import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
-import { choosePontilla, erase, fewSteps, waitForResult, waitForStep } from './steps.ts';
+import {
+  choosePontilla,
+  erase,
+  fewSteps,
+  jobLimitMs,
+  waitForResult,
+  waitForStep,
+} from './steps.ts';
 
 /** Above the limits of what is waited for, which say what did not come. */
 const limitMs = 300_000;
@@ -59,6 +66,24 @@ describeInBrowser('an erasure by a preset', () => {
     expect(bytes).toBeLessThan(300_000);
     expect(page.url()).not.toContain('token');
   });
+
+  it(
+    'that does not fit is told of, with what would make it fit',
+    async () => {
+      await choosePontilla(page, { ...fewSteps, Batch: '8192' });
+      await page.getByText('It does not fit.').waitFor({ timeout: jobLimitMs });
+      await expectAccessible(page);
+      const advice = page.getByText(
+        /^Train with a batch of 1: that needs \S+ MB of memory\. Apply$/,
+      );
+      await advice.getByRole('button', { name: 'Apply' }).click();
+      expect(await page.getByLabel('Batch', { exact: true }).inputValue()).toBe('1');
+      await page.getByText('It does not fit.').waitFor({ state: 'detached', timeout: jobLimitMs });
+      await page.getByText(/^measured here$/).waitFor({ timeout: jobLimitMs });
+      await page.reload();
+    },
+    limitMs,
+  );
 
   it(
     'is chosen with one click and started with another',

@@ -469,7 +469,9 @@ function expectRefusal({ plain, json }: { plain: CliResult; json: CliResult }, r
   expect(json, json.stdout).toMatchObject({ status, stderr: '' });
   const [error, ...more] = parseEvents(json.stdout);
   expect(more).toEqual([]);
-  expect(error).toEqual({ event: 'error', code, message: expect.stringMatching(wrong) as string });
+  const message = expect.stringMatching(wrong) as string;
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
+  expect(error).toEqual({ event: 'error', code, message, time });
   expect(error?.message).toMatch(remedy);
   if (status === 3) expect(plain.stderr).toBe(`erase-concept: ${String(error?.message)}\n`);
 }

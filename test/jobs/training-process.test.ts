@@ -51,7 +51,7 @@ describe('runTraining', () => {
     ['fail', 'internal.unexpected', /a bug/],
     ['abort', 'device.crashed', /crashed \(SIGABRT\).*--device cpu/s],
     ['segfault', 'device.crashed', /SIGSEGV/],
-    ['kill', 'device.out-of-memory', /memory ran out.*smaller --size/],
+    ['kill', 'device.out-of-memory', /memory ran out.*smaller size \(--size\)/],
     ['bad-alloc', 'device.out-of-memory', /memory ran out/],
     ['exit', 'internal.unexpected', /status 7/],
   ])('turns a worker that does "%s" into %s', async (behaviour, code, message) => {
@@ -159,10 +159,9 @@ describe('runJobFolder', () => {
     const folder = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
     writeFileSync(join(folder.path, behaviour), '');
     const never = new AbortController().signal;
-    const control = { onEvent: () => undefined, cancel: never, kill: never, worker };
-    const message = expect.stringContaining(
-      `Resume it with: erase-concept resume ${folder.path}`,
-    ) as string;
+    const resumeCommand = `erase-concept resume ${folder.path}`;
+    const control = { onEvent: () => undefined, cancel: never, kill: never, worker, resumeCommand };
+    const message = expect.stringMatching(/\. Resume it with: erase-concept resume \S+$/) as string;
     await expect(runJobFolder(folder, control)).rejects.toMatchObject({ code, message });
     expect((await folder.readEvents()).at(-1)).toEqual({ event: 'error', code, message, time });
   });

@@ -52,7 +52,7 @@ describe('the token', () => {
     const { url } = await startTestSidecar();
     const { status, headers } = await supertest(url).get(`/?token=${token}`);
     expect(status).toBe(303);
-    expect(headers.location).toBe('/');
+    expect(headers.location).toBe('./');
     const [cookie = ''] = headers['set-cookie'] as unknown as string[];
     expect(cookie).toMatch(/^erase-concept-\d+=.*HttpOnly; SameSite=Strict/);
     const [pair = ''] = cookie.split(';');
@@ -60,6 +60,12 @@ describe('the token', () => {
     // The cookie of a sidecar on another port.
     const other = pair.replace(/\d+=/, '1=');
     expect((await supertest(url).get('/api/jobs').set('Cookie', other)).status).toBe(401);
+  });
+
+  it('of a start link is taken out of it, and nothing else', async () => {
+    const { url } = await startTestSidecar();
+    const { headers } = await supertest(url).get(`/?theme=dark&token=${token}&x=%26`);
+    expect(headers.location).toBe('./?theme=dark&x=%26');
   });
 
   it('of a start link must be the right one', async () => {

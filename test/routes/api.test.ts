@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import supertest from 'supertest';
 import { describe, expect, it } from 'vitest';
 
-import type { JobHistory, JobSummary, JobView, ModelView } from '../../routes/contract.ts';
+import type {
+  Estimate,
+  JobHistory,
+  JobSummary,
+  JobView,
+  ModelView,
+} from '../../routes/contract.ts';
 import { routes } from '../../routes/index.ts';
 import { bearer, jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 
@@ -59,6 +65,36 @@ describe('GET /api/models', () => {
       architecture: null,
       refusal: expect.stringContaining('broken.safetensors') as string,
     });
+  });
+});
+
+describe('POST /api/estimate', () => {
+  const ask = ({ url }: { url: string }, body: object) =>
+    supertest(url).post('/api/estimate').set(bearer).send(body);
+
+  it('tells what a job will need, its pictures on the way and at the end too', async () => {
+    const sidecar = await startTestSidecar();
+    const asked = { model: tinyModel, forget: ['a heart'], settings: { steps: 20 }, device: 'cpu' };
+    const { status, body } = (await ask(sidecar, asked)) as { status: number; body: Estimate };
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ device: 'cpu', basis: 'measured', fits: true, advice: [] });
+    expect(body.memoryBytes).toBeGreaterThan(0.2e9);
+    expect(body.diskBytes).toBeGreaterThan(100e6);
+    const settings = { steps: 20, sampleEvery: 1, evaluationPictures: 4 };
+    const more = (await ask(sidecar, { ...asked, settings })).body as Estimate;
+    expect(more.secondsPerStep).toBe(body.secondsPerStep);
+    expect(more.seconds).toBeGreaterThan(1.1 * body.seconds);
+  }, 120_000);
+
+  it.each([
+    ['no model', { forget: ['a heart'] }, 400, 'usage.invalid'],
+    ['an unknown model', { model: '../x.safetensors' }, 404, 'model.not-found'],
+    ['an unknown preset', { model: tinyModel, preset: 'nothing' }, 404, 'preset.not-found'],
+    ['a wrong setting', { model: tinyModel, settings: { steps: -1 } }, 400, 'usage.invalid'],
+  ])('refuses %s', async (_, asked, status, code) => {
+    const answer = await ask(await startTestSidecar(), asked);
+    expect(answer.body).toMatchObject({ error: { code } });
+    expect(answer.status).toBe(status);
   });
 });
 

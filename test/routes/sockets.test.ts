@@ -101,6 +101,22 @@ describe('a socket', () => {
     },
   );
 
+  it('that watches nothing is told by the list how far a job is', async () => {
+    const sidecar = await startTestSidecar();
+    const socket = connect(sidecar);
+    const steps: number[] = [];
+    const told = new Promise<void>((resolve) => {
+      socket.on('jobs:list', ([job]) => {
+        if (job?.state === 'training') steps.push(job.step);
+        if (new Set(steps).size === 3) resolve();
+      });
+    });
+    await opened(socket);
+    const { id } = await sidecar.create({ forget: ['a heart slowly'], settings: { steps: 500 } });
+    await told;
+    await sidecar.api('post', `/jobs/${id}/cancel`);
+  });
+
   it('that watches gets every step once and in order, from wherever it begins', async () => {
     const sidecar = await startTestSidecar();
     const { id } = await sidecar.create({ settings: { steps: 60 } });

@@ -73,19 +73,21 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
       </p>
       {!fits && (
         <div class="problem">
-          <p>It does not fit into memory.</p>
+          <p>It does not fit.</p>
           {advice.map(({ message, settings }) => (
             <p key={message}>
               {message}{' '}
-              <button
-                type="button"
-                class="quiet"
-                onClick={() => {
-                  changeSettings(settings);
-                }}
-              >
-                Apply
-              </button>
+              {Object.keys(settings).length > 0 && (
+                <button
+                  type="button"
+                  class="quiet"
+                  onClick={() => {
+                    changeSettings(settings);
+                  }}
+                >
+                  Apply
+                </button>
+              )}
             </p>
           ))}
         </div>

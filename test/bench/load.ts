@@ -1,0 +1,156 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { JobView } from '../../routes/contract.ts';
+import type { RecordedEvent } from '../../src/erase/events.ts';
+import { startSidecar } from '../../src/serve.ts';
+import type { LoadOrder, LoadReport } from './load-client.ts';
+
+// npm run bench:load [-- --seconds 60] [--sockets 200] [--requests 50]
+// What watchers cost while a job trains: the tiny model on the default settings, alone and under the
+// load by turns, twice each. The load comes from a process of its own on the same machine, so its own
+// work is part of what training loses. Prints seconds a step, the delay of the server's event loop
+// and whether every socket saw every step.
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    sockets: { type: 'string', default: '200' },
+    requests: { type: 'string', default: '50' },
+  },
+});
+const seconds = Number(values.seconds);
+
+const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-load-'));
+const sidecar = await startSidecar({
+  ...{ port: 0, listen: '127.0.0.1', dataFolder, modelFolders: [], hostUrl: null },
+});
+const { origin, searchParams } = new URL(sidecar.startLink);
+const token = searchParams.get('token') ?? '';
+try {
+  const id = await startJob();
+  await waitForStep(id, 5);
+  const delays = monitorEventLoopDelay({ resolution: 1 });
+  const spans: { isLoaded: boolean; from: number; to: number }[] = [];
+  const reports: LoadReport[] = [];
+  for (const isLoaded of [false, true, false, true]) {
+    const client = isLoaded ? await startClient(id) : null;
+    const from = Date.now();
+    if (client) delays.enable();
+    await sleep(1000 * seconds);
+    delays.disable();
+    spans.push({ isLoaded, from, to: Date.now() });
+    if (client) reports.push(await client.finish());
+  }
+  report(id, spans, { reports, p99: delays.percentile(99) / 1e6, max: delays.max / 1e6 });
+} finally {
+  await sidecar.close(AbortSignal.timeout(5000));
+  rmSync(dataFolder, { recursive: true, force: true });
+}
+
+async function startJob(): Promise<string> {
+  const form = new FormData();
+  const settings = { steps: 10_000, generatedForget: 16, generatedRetain: 16 };
+  const pictures = { sampleEvery: 100_000, evaluationPictures: 0 };
+  form.set(
+    'job',
+    JSON.stringify({
+      model: 'tiny-sd.safetensors',
+      forget: ['a red heart'],
+      settings: { ...settings, ...pictures },
+      device: 'cpu',
+    }),
+  );
+  const answer = await fetch(`${origin}/api/jobs`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}` },
+    body: form,
+  });
+  if (answer.status !== 202) throw new Error(await answer.text());
+  return ((await answer.json()) as JobView).id;
+}
+
+async function waitForStep(id: string, step: number): Promise<void> {
+  while (stepTimes(id).length < step) await sleep(500);
+}
+
+/** When each step was done, in ms since 1970; from the job's folder, so that asking costs nothing. */
+function stepTimes(id: string): number[] {
+  const file = path.join(dataFolder, 'jobs', id, 'events.ndjson');
+  let text = '';
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    // The job is being prepared.
+  }
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as RecordedEvent)
+    .filter(({ event }) => event === 'progress')
+    .map(({ time }) => Date.parse(time ?? ''));
+}
+
+async function startClient(id: string): Promise<{ finish: () => Promise<LoadReport> }> {
+  const client = fork(new URL('./load-client.ts', import.meta.url), {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+  });
+  const { sockets, requests } = values;
+  const order: LoadOrder = {
+    ...{ origin, token, id },
+    ...{ sockets: Number(sockets), requestsPerSecond: Number(requests) },
+  };
+  client.send(order);
+  // Once all sockets watch.
+  await once(client, 'message');
+  return {
+    finish: async () => {
+      client.send('finish');
+      const [answer] = (await once(client, 'message')) as [LoadReport];
+      return answer;
+    },
+  };
+}
+
+function report(
+  id: string,
+  spans: readonly { isLoaded: boolean; from: number; to: number }[],
+  { reports, p99, max }: { reports: readonly LoadReport[]; p99: number; max: number },
+): void {
+  const times = stepTimes(id);
+  const secondsOf = (wanted: boolean) => {
+    const steps = spans
+      .filter(({ isLoaded }) => isLoaded === wanted)
+      .flatMap(({ from, to }) =>
+        times.slice(1).flatMap((time, i) => {
+          const before = times[i] ?? Number.NaN;
+          return before >= from && time <= to ? [(time - before) / 1000] : [];
+        }),
+      );
+    return { count: steps.length, mean: steps.reduce((sum, x) => sum + x, 0) / steps.length };
+  };
+  const [alone, loaded] = [secondsOf(false), secondsOf(true)];
+  console.table({
+    'seconds a step, alone': `${alone.mean.toFixed(3)} (${alone.count} steps)`,
+    'seconds a step, under load': `${loaded.mean.toFixed(3)} (${loaded.count} steps)`,
+    'slower by': `${(100 * (loaded.mean / alone.mean - 1)).toFixed(1)} %`,
+    'event loop delay p99': `${p99.toFixed(1)} ms`,
+    'event loop delay max': `${max.toFixed(1)} ms`,
+  });
+  for (const { requests, failed, p50, p99: slow, sockets, gaps, processorSeconds } of reports) {
+    console.table({
+      'requests answered': requests - failed,
+      'requests failed': failed,
+      'answer time p50': `${p50.toFixed(1)} ms`,
+      'answer time p99': `${slow.toFixed(1)} ms`,
+      'sockets that watched': sockets,
+      'sockets that missed a step': gaps,
+      'processor time of the load itself': `${processorSeconds.toFixed(1)} s`,
+    });
+  }
+}
