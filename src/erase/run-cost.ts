@@ -5,7 +5,6 @@ import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
 import { Graph } from '../onnx/graph.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
-import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { evaluatedPictures } from './evaluate-result.ts';
 import type { EraseSettings } from './job.ts';
@@ -65,7 +64,7 @@ const TOKENS = 77;
 export function costOfRun(
   checkpoint: Checkpoint,
   settings: EraseSettings,
-  { extent, device }: { extent: RunExtent; device: Device },
+  extent: RunExtent,
 ): RunCost {
   const { batch, steps } = settings;
   const shape = unetShape(checkpoint, settings);
@@ -99,7 +98,7 @@ export function costOfRun(
   const results = Math.max(train.peakBytes, predict.peakBytes);
   const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
   const memoryBytes =
-    PROGRAM_BYTES + parameterBytes(checkpoint, trained, settings, device) + factor * results;
+    PROGRAM_BYTES + parameterBytes(checkpoint, trained, settings) + factor * results;
   return { step, rest, gradient, prediction, memoryBytes };
 }
 
@@ -135,17 +134,16 @@ function parameterBytes(
   { file }: Checkpoint,
   trained: readonly string[],
   settings: EraseSettings,
-  device: Device,
 ): number {
   const isTrained = new Set(trained);
   let trainedBytes = 0;
   let frozenBytes = 0;
-  for (const [name, { shape, byteLength }] of file.tensors) {
+  for (const [name, { shape }] of file.tensors) {
     if (!name.startsWith(UNET_PREFIX)) continue;
     const float32Bytes = 4 * elementCount(shape);
     if (isTrained.has(name)) trainedBytes += float32Bytes;
-    // On a GPU the stored type stays; on the CPU weights are unfolded to float32.
-    else frozenBytes += device === 'cpu' ? float32Bytes : byteLength;
+    // The runtime unfolds them when it loads the graph.
+    else frozenBytes += float32Bytes;
   }
   const copies =
     // θ, ∇L_f (or φ), ∇L_r, and the gradient that the runtime is making.

@@ -48,7 +48,7 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   const checkpoint = await openCheckpoint(question.model);
   try {
     const [settings, ...smaller] = variants;
-    const costOf = (variant: EraseSettings) => costOfRun(checkpoint, variant, { extent, device });
+    const costOf = (variant: EraseSettings) => costOfRun(checkpoint, variant, extent);
     const cost = costOf(settings);
     const fits = freeBytes === null || cost.memoryBytes <= freeBytes;
     const costs = fits ? [cost] : [cost, ...smaller.map(costOf)];

@@ -28,8 +28,7 @@ export interface WeightUse {
 
 /**
  * Weights of a safetensors file as values of `g`. Trained ones are inputs, all others initializers
- * over the file's own bytes and a cast: on the CPU the runtime folds it when it loads the graph, on
- * a GPU the stored type stays resident. Each enters the graph when it is first asked for. Branches
+ * over the file's own bytes and a cast, which the runtime folds when it loads the graph. Each enters the graph when it is first asked for. Branches
  * of an `If` share them, so `g` is the outermost builder.
  *
  * @param location the file's name, relative to the session's folder of weights

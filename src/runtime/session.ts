@@ -86,6 +86,14 @@ export class GraphSession {
   }
 }
 
+const disabledOptimizers = [
+  // Merging a recomputed segment with its first computation would keep it in memory again.
+  'CommonSubexpressionElimination',
+  // Fails on casts of weights whose consumers are in branches of an `If` (ONNX Runtime 1.30.0: "Could
+  // not find Cast output … in consumer node inputs"); constant folding does the same and does not.
+  'FuseFp16InitializerToFp32NodeTransformer',
+];
+
 function sessionOptions(settings: SessionSettings): InferenceSession.SessionOptions {
   const { device } = settings;
   const onCpu = device === 'cpu';
@@ -115,13 +123,7 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
     }),
     extra: {
       session,
-      optimization: {
-        // Merging a recomputed segment with its first computation would keep it in memory again;
-        // folding casts of half precision weights would double the memory of a GPU.
-        disable_specified_optimizers: onCpu
-          ? 'CommonSubexpressionElimination'
-          : 'CommonSubexpressionElimination;ConstantFolding',
-      },
+      optimization: { disable_specified_optimizers: disabledOptimizers.join(';') },
     },
   };
 }

@@ -193,6 +193,7 @@ describeInBrowser('an erasure by a preset', () => {
     await page.goto(jobAddress);
     await page.getByRole('button', { name: 'Delete' }).click();
     const dialog = page.getByRole('dialog', { name: /^Delete the erasure/ });
+    await dialog.waitFor();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Delete' }).click();

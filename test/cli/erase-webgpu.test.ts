@@ -39,7 +39,8 @@ describeOnWebgpu('erase --device webgpu', () => {
     // The tensors hardly move in two steps: the moves too must agree.
     expect(squares.change).toBeGreaterThan(0);
     expect(Math.sqrt(squares.difference / squares.change)).toBeLessThan(0.01);
-  }, 600_000);
+    // A second each on a GPU; the software driver takes minutes, on a busy machine many.
+  }, 1_800_000);
 });
 
 /** The first two of a shipped set of pictures, with their captions. */
@@ -57,7 +58,7 @@ async function erase(folder: string, device: string): Promise<void> {
     ...['--forget', 'a heart in the style of Pontilla', '--retain', 'a star'],
     ...['--forget-images', path.join(folder, 'forget-pontilla')],
     ...['--retain-images', path.join(folder, 'retain')],
-    ...['--train', 'full', '--steps', '2', '--batch', '1', '--lr', '1e-4', '--sample-every', '0'],
+    ...['--train', 'xattn', '--steps', '2', '--batch', '1', '--lr', '1e-4', '--sample-every', '0'],
     ...['--data', path.join(folder, `data-${device}`)],
     ...['--out', path.join(folder, `${device}.safetensors`)],
   ]);
