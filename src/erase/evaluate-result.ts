@@ -5,7 +5,7 @@ import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluationSampler, type EvaluationPicture } from './evaluation-pictures.ts';
 import type { EraseJob, EraseSettings } from './job.ts';
-import type { RunIo } from './run.ts';
+import type { RunIo } from './run-io.ts';
 import { SampleFolder } from './sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from './spread.ts';
 

@@ -11,25 +11,17 @@ import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from './dataset.ts';
-import type { EraseEvent, Phase } from './events.ts';
+import type { Phase } from './events.ts';
 import type { EraseJob } from './job.ts';
 import { evaluateResult } from './evaluate-result.ts';
 import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { readDataset, readRunState, writeDataset } from './run-state.ts';
+import type { RunIo } from './run-io.ts';
 import { SampleFolder } from './sample-folder.ts';
 import { trainedNames } from './train-sets.ts';
 import { train } from './train.ts';
-
-/** How a run talks to whoever started it. */
-export interface RunIo {
-  readonly onEvent: (event: EraseEvent) => void;
-  /** What earlier runs of the job have told: nothing is told twice. */
-  readonly past: readonly EraseEvent[];
-  /** Aborted by cancelling: the state is saved and the run ends with `job.cancelled`. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * Runs a job from wherever it stands: makes its data, trains, writes the scrubbed model, judges it.

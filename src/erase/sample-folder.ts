@@ -4,7 +4,7 @@ import { replaceFile } from '../checkpoint/atomic-file.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { Role } from './evaluation-summary.ts';
 import type { SampleEvent } from './events.ts';
-import type { RunIo } from './run.ts';
+import type { RunIo } from './run-io.ts';
 
 /** What a picture of a job shows, whichever state of the model draws it. */
 export interface SampleSubject {

@@ -13,7 +13,7 @@ import { eraseDiffStep, type EraseDiff, type RetainBatch, type StepReport } from
 import type { EraseJob } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
-import type { RunIo } from './run.ts';
+import type { RunIo } from './run-io.ts';
 import { Previews } from './previews.ts';
 import type { SampleFolder } from './sample-folder.ts';
 import {

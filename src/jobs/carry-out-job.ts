@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 
 import type { EraseEvent } from '../erase/events.ts';
-import { runJob, stateFolderOf, type RunIo } from '../erase/run.ts';
+import { runJob, stateFolderOf } from '../erase/run.ts';
+import type { RunIo } from '../erase/run-io.ts';
 import { writeReport } from '../report/write-report.ts';
 import { describeError } from './describe-error.ts';
 import type { JobFolder } from './job-folder.ts';
