@@ -6,7 +6,7 @@ import sharp from 'sharp';
 
 import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
-import { choosePontilla, erase, waitForResult, waitForStep } from './steps.ts';
+import { choosePontilla, erase, jobLimitMs, waitForResult, waitForStep } from './steps.ts';
 
 // The pictures of the README: `npm run screenshots` erases with the real sidecar and writes them.
 
@@ -23,7 +23,7 @@ try {
   await page.goto(sidecar.startLink);
   await choosePontilla(page, { 'Steps between previews': '6' });
   await page.getByText('Advanced settings').click();
-  await page.getByText(/memory/).waitFor();
+  await page.getByText('measured here').waitFor({ timeout: jobLimitMs });
   await page.evaluate('scrollTo(0, 0)');
   await save(page, 'choose');
   await erase(page);

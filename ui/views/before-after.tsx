@@ -14,7 +14,7 @@ interface Pair {
 
 /** What both models draw from the same noise, one over the other. */
 export function BeforeAfter({ job }: { job: JobView }) {
-  const pairs = pairsOf(job.samples);
+  const pairs = pairsOf(job);
   const groups = [
     { role: 'forget', title: 'Forgotten' },
     { role: 'retain', title: 'Kept' },
@@ -107,9 +107,11 @@ function Slider({ prompt, before, after }: { prompt: string; before: string; aft
 const sampleUrl = (id: string, { file }: SampleView) =>
   jobUrl(id, `samples/${encodeURIComponent(file)}`);
 
-function pairsOf(samples: readonly SampleView[]): Pair[] {
+/** Of the pictures that were judged, where there are any: previews are drawn in fewer steps. */
+function pairsOf({ samples, evaluation, settings }: JobView): Pair[] {
+  const isPreview = ({ seed }: SampleView) => seed === settings?.seed;
   return samples
-    .filter(({ which }) => which === 'before')
+    .filter((sample) => sample.which === 'before' && !(evaluation && isPreview(sample)))
     .flatMap((before) => {
       const after = samples.find(
         ({ which, role, prompt, seed }) =>

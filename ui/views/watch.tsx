@@ -60,8 +60,8 @@ const phases = [
   { name: 'Preparing', has: ['encode'] },
   { name: 'Drawing pictures', has: ['generate'] },
   { name: 'Training', has: ['train'] },
-  { name: 'Comparing', has: ['evaluate'] },
   { name: 'Writing the model', has: ['save'] },
+  { name: 'Comparing', has: ['evaluate'] },
 ] as const;
 
 function Progress({ job }: { job: JobView }) {
