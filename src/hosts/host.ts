@@ -25,7 +25,7 @@ export interface Host {
   activeModel(): Promise<string | null>;
   /**
    * Has pictures drawn with another model from now on. A host may take a model that it cannot load:
-   * only `drawTrial` shows that it did.
+   * it is certain once `drawTrial` has drawn with it.
    *
    * @throws AppError `model.not-found`
    */

@@ -121,6 +121,8 @@ export class ModelSwap {
       // To ask for the model that it believes to have changes nothing, so it gets another between.
       ...(await this.detours(back, failed)).map((detour) => async () => {
         await this.host.activate(detour);
+        // Forge loads no model before it draws.
+        await this.requireDrawing(detour);
         await this.host.activate(back);
       }),
     ];

@@ -1,7 +1,7 @@
 /** An answer is asked for again after this time. */
 const GOOD_FOR_MS = 1000;
 
-/** What was asked for lately, a failure too: many ask at the same time, and often. */
+/** What was asked for lately: many ask at the same time, and often. */
 export class Remembered<T> {
   private readonly ask: () => Promise<T>;
   private answer: Promise<T> | null = null;
@@ -13,14 +13,14 @@ export class Remembered<T> {
   }
 
   get(): Promise<T> {
-    if (this.answer && performance.now() <= this.goodUntil) return this.answer;
+    if (this.answer && performance.now() < this.goodUntil) return this.answer;
     const answer = this.ask();
     this.answer = answer;
     this.goodUntil = Infinity;
-    const settle = () => {
-      if (this.answer === answer) this.goodUntil = performance.now() + GOOD_FOR_MS;
+    const settle = (goodForMs: number) => () => {
+      if (this.answer === answer) this.goodUntil = performance.now() + goodForMs;
     };
-    answer.then(settle, settle);
+    answer.then(settle(GOOD_FOR_MS), settle(0));
     return answer;
   }
 

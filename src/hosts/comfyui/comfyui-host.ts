@@ -29,6 +29,8 @@ export class ComfyUiHost implements Host {
   private readonly client: HostClient;
   private readonly chosen: ChosenModel;
   private readonly listing = new Remembered(() => this.askModels());
+  /** Chosen, but not yet drawn with. */
+  private candidate: string | null = null;
 
   /** @param dataFolder where the choice is kept */
   constructor(client: HostClient, dataFolder: string) {
@@ -62,15 +64,20 @@ export class ComfyUiHost implements Host {
     this.listing.forget();
     const model = (await this.listing.get()).find((known) => known.name === name);
     if (!model) throw modelGone(name);
-    await this.chosen.choose(name);
+    this.candidate = name;
   }
 
   async drawTrial(): Promise<string | null> {
-    const name = await this.chosen.read();
+    const { candidate } = this;
+    this.candidate = null;
+    const name = candidate ?? (await this.chosen.read());
     if (name === null) return null;
     const id = await this.queue(trialGraph(name, Math.floor(Math.random() * 2 ** 31)));
     const { completed, messages } = await this.waitFor(id);
-    if (completed) return name;
+    if (completed) {
+      if (candidate !== null) await this.chosen.choose(candidate);
+      return name;
+    }
     const [, problem] = messages.find(([type]) => type === 'execution_error') ?? [];
     throw new AppError(
       'host.failed',
