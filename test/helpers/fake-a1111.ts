@@ -70,11 +70,11 @@ export class FakeA1111 {
     return this.isBroken ? null : (this.loaded?.name ?? null);
   }
 
-  /** Somebody draws with it. */
-  draw(ms: number): Promise<void> {
+  /** Somebody draws with it until something has ended. */
+  draw(end: Promise<unknown>): Promise<void> {
     return this.queue.take(async () => {
       this.job = 'scripts_txt2img';
-      await sleep(ms);
+      await end;
       this.job = '';
     });
   }

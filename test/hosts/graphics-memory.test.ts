@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
@@ -35,7 +36,7 @@ describe('the graphics memory of a host', () => {
 
   it('is not taken while the host draws, and the wait is told once', async () => {
     const { fake, told, tell, memory } = await startHost();
-    const drawing = fake.draw(200);
+    const drawing = fake.draw(sleep(200));
     const borrowing = memory.borrow({ signal: never, tell });
     await drawing;
     expect(fake.server.count('POST', '/sdapi/v1/unload-checkpoint')).toBe(0);
@@ -46,7 +47,7 @@ describe('the graphics memory of a host', () => {
 
   it('is not waited for by a job that is cancelled', async () => {
     const { fake, tell, memory } = await startHost();
-    const drawing = fake.draw(500);
+    const drawing = fake.draw(sleep(500));
     const cancel = new AbortController();
     const borrowing = memory.borrow({ signal: cancel.signal, tell });
     setTimeout(() => {
@@ -59,7 +60,7 @@ describe('the graphics memory of a host', () => {
 
   it('is not waited for without end', async () => {
     const { fake, told, tell, memory } = await startHost({ ...quickPatience, trainingMs: 100 });
-    const drawing = fake.draw(500);
+    const drawing = fake.draw(sleep(500));
     const giveBack = await memory.borrow({ signal: never, tell });
     expect(told.at(-1)).toMatch(/still drawing pictures: training begins beside it/);
     await drawing;

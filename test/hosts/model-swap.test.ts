@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
@@ -68,11 +69,11 @@ describe('a swap', () => {
 
   it('waits for a picture that is drawn, but not for ever', async () => {
     const { swap, fake, file } = await startHost();
-    const short = fake.draw(100);
+    const short = fake.draw(sleep(100));
     await swap.toFile(file, old);
     await short;
     expect(fake.drawsWith).toBe(scrubbed);
-    const long = fake.draw(2000);
+    const long = fake.draw(sleep(2000));
     await expect(swap.toModel(old, scrubbed)).rejects.toMatchObject({ code: 'host.busy' });
     await long;
     expect(fake.drawsWith).toBe(scrubbed);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -152,7 +153,8 @@ describe('a sidecar with a web UI', () => {
     // There need be no GPU: the training process of these tests works on nothing.
     const job = path.join(jobFolderOf(sidecar, id), 'job.yaml');
     writeFileSync(job, readFileSync(job, 'utf8').replace('device: cpu', 'device: webgpu'));
-    const drawing = fake.draw(4000);
+    const end = new AbortController();
+    const drawing = fake.draw(once(end.signal, 'abort'));
     await sidecar.api('post', `/jobs/${id}/resume`);
     const isTold = async () => {
       const history = (await sidecar.api('get', `/jobs/${id}/metrics`)).body as JobHistory;
@@ -161,6 +163,7 @@ describe('a sidecar with a web UI', () => {
     while (!(await isTold())) await soon();
     expect((await view(id)).state).toBe('preparing');
     expect(fake.isInGraphicsMemory).toBe(true);
+    end.abort();
     await drawing;
     await sidecar.reaches(id, 'training');
     expect(fake.isInGraphicsMemory).toBe(false);
