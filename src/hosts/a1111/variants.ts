@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { z } from 'zod';
 
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { infoSchema, loadedSchema, type CheckpointEntry } from './api-schema.ts';
@@ -38,8 +39,11 @@ const sdNext: Variant = {
 /** Finds out which one answers; only SD.Next can be asked for what it has loaded. */
 export async function detectVariant(client: HostClient): Promise<Variant> {
   try {
-    await client.get('sdapi/v1/checkpoint', loadedSchema);
-    return sdNext;
+    // A null `type` where nothing is loaded; others may answer with a page.
+    const { success } = z
+      .object({ type: z.unknown() })
+      .safeParse(await client.get('sdapi/v1/checkpoint', z.unknown()));
+    return success ? sdNext : classic;
   } catch (error) {
     if (error instanceof HostRefusal && [404, 405].includes(error.status)) return classic;
     throw error;
