@@ -61,6 +61,13 @@ describe('a swap', () => {
     expect(overheadMs).toBeLessThan(1000);
   });
 
+  it('waits for a host that hangs for a while', async () => {
+    const { swap, fake, file } = await startHost();
+    fake.server.faults.set('POST /sdapi/v1/options', { delayMs: 500 });
+    await swap.toFile(file, old);
+    expect(fake.drawsWith).toBe(scrubbed);
+  });
+
   it('does one after another', async () => {
     const { swap, fake, file } = await startHost({ loadMs: 50 });
     await Promise.all([swap.toFile(file, old), swap.toModel('other.safetensors', old)]);
