@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { dataOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { withInterrupts } from '../interrupts.ts';
+import { parentGone } from '../parent-watch.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { printLine } from '../terminal.ts';
 
@@ -13,6 +14,7 @@ interface ServeCommandOptions {
   readonly data: string;
   readonly models?: readonly string[];
   readonly hostUrl?: URL;
+  readonly watchParent?: true;
 }
 
 const loopback = ['127.0.0.1', 'localhost', '::1'];
@@ -31,17 +33,22 @@ export function addServeCommand(program: Command, context: CliContext): void {
       'folders of checkpoints (default: models in the data folder, and the tiny model)',
     )
     .option('--host-url <url>', 'address of the web UI that shows the page in a frame', webAddress)
+    .option(
+      '--watch-parent',
+      'end, as on Ctrl-C, when the program that started this one and holds its standard input ends',
+    )
     .action((options: ServeCommandOptions) => serve(options, context));
 }
 
 async function serve(
-  { port, listen, data, models = [], hostUrl }: ServeCommandOptions,
+  { port, listen, data, models = [], hostUrl, watchParent }: ServeCommandOptions,
   { terminal, trainingWorker }: CliContext,
 ): Promise<void> {
   // Loaded here, not at the start: other commands need not wait for it.
   const { startSidecar } = await import('../../serve.ts');
   await withInterrupts(
     async ({ cancel, kill }) => {
+      const end = watchParent ? AbortSignal.any([cancel, parentGone(process.stdin)]) : cancel;
       const sidecar = await startSidecar({
         port,
         listen,
@@ -57,7 +64,7 @@ async function serve(
         );
       }
       printLine(terminal.stdout, `Erase Concept: ${sidecar.startLink}`);
-      await aborted(cancel);
+      await aborted(end);
       await sidecar.close(kill);
     },
     () => {
