@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+
+import { onTestFinished } from 'vitest';
+
+import { install } from '../../src/install/installation.ts';
+import { recognizeWebUi } from '../../src/install/web-ui.ts';
+import { isRunning } from '../../src/processes/process-identity.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { python } from './python.ts';
+
+const apps = path.join(import.meta.dirname, 'apps');
+
+const layouts = {
+  a1111: { files: ['webui.py'], folders: ['modules', 'extensions', 'models/Stable-diffusion'] },
+  comfyui: { files: ['main.py'], folders: ['comfy', 'custom_nodes', 'models/checkpoints'] },
+} as const;
+
+export type HostKind = keyof typeof layouts;
+
+/** How the bridge says the sidecar is. */
+export interface BridgeStatus {
+  readonly state: string;
+  readonly message: string;
+  readonly log: readonly string[];
+}
+
+interface HostOptions {
+  readonly flags?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where the host is to be reached; default `http://127.0.0.1:PORT/`. */
+  readonly folder?: string;
+}
+
+/** A small web UI that carries the bridge, in a process of its own. */
+export class TestHost {
+  readonly url: URL;
+  readonly process: ChildProcess;
+  /** Of the sidecar. */
+  readonly data: string;
+  private printed = '';
+
+  private constructor(process: ChildProcess, port: number, data: string) {
+    this.process = process;
+    this.url = new URL(`http://127.0.0.1:${port}/`);
+    this.data = data;
+    for (const output of [process.stdout, process.stderr]) {
+      output?.setEncoding('utf8').on('data', (text: string) => (this.printed += text));
+    }
+  }
+
+  /** Installs the bridge into a new folder of a host and starts that. */
+  static async start(kind: HostKind, { flags = [], env = {} }: HostOptions = {}) {
+    const folder = makeTemporaryFolder();
+    for (const file of layouts[kind].files) writeFileSync(path.join(folder, file), '');
+    for (const inner of layouts[kind].folders) {
+      mkdirSync(path.join(folder, inner), { recursive: true });
+    }
+    await install(await recognizeWebUi(folder));
+    const port = await freePort();
+    const data = path.join(folder, 'data');
+    const args = [path.join(apps, `${kind}_app.py`), '--port', String(port), ...flags];
+    const child = spawn(python, args, {
+      cwd: folder,
+      env: {
+        ...process.env,
+        ERASE_CONCEPT_DATA: data,
+        GRADIO_ANALYTICS_ENABLED: 'False',
+        PYTHONDONTWRITEBYTECODE: '1',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const host = new TestHost(child, port, data);
+    onTestFinished(() => host.end());
+    await host.prints(/^ready /m);
+    return host;
+  }
+
+  /** All that it wrote on its terminal. */
+  get output(): string {
+    return this.printed;
+  }
+
+  /** Waits for a line on its terminal. */
+  async prints(expected: RegExp, count = 1): Promise<void> {
+    const pattern = new RegExp(expected, `g${expected.flags.replace('g', '')}`);
+    while ((this.printed.match(pattern) ?? []).length < count) {
+      if (this.process.exitCode !== null) throw new Error(`the host ended: ${this.printed}`);
+      await pause();
+    }
+  }
+
+  /** Asks for something below the page's address, as a browser or not. */
+  fetch(address: string, options: RequestInit = {}): Promise<Response> {
+    return fetch(new URL(`erase-concept/${address}`, this.url), { redirect: 'manual', ...options });
+  }
+
+  /** Waits until the bridge says that the sidecar is in a state. */
+  async reaches(state: string, headers: Record<string, string> = {}): Promise<BridgeStatus> {
+    for (;;) {
+      const status = (await (await this.fetch('bridge/status', { headers })).json()) as BridgeStatus;
+      if (status.state === state) return status;
+      if (status.state === 'failed') throw new Error(JSON.stringify(status));
+      await pause();
+    }
+  }
+
+  /** The process of the sidecar, as its lock names it. */
+  sidecarId(): number {
+    const lock = readFileSync(path.join(this.data, 'lock'), 'utf8');
+    return (JSON.parse(lock) as { processId: number }).processId;
+  }
+
+  /** Kills the host as a crash does. */
+  async kill(): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const ended = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
+
+  private async end(): Promise<void> {
+    await this.kill();
+    // It ends by itself, and until then writes to a folder that is about to be removed.
+    await whenEnded(this.sidecarIdOrNull());
+  }
+
+  private sidecarIdOrNull(): number | null {
+    try {
+      return this.sidecarId();
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** Waits until a process is no more. */
+export async function whenEnded(processId: number | null): Promise<void> {
+  while (processId !== null && isRunning(processId)) await pause();
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
