@@ -58,7 +58,12 @@ async def _forward(
     request: web.Request, headers: dict[str, str], address: Address
 ) -> web.StreamResponse:
     # A session for each request: it costs little to reach a port of the same machine.
-    async with ClientSession(timeout=TIMEOUT, auto_decompress=False) as session:
+    async with ClientSession(
+        timeout=TIMEOUT,
+        auto_decompress=False,
+        # What the browser did not say is not said for it.
+        skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+    ) as session:
         try:
             answer = await session.request(
                 request.method,

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { onTestFinished } from 'vitest';
 
 import { install } from '../../src/install/installation.ts';
 import { recognizeWebUi } from '../../src/install/web-ui.ts';
 import { isRunning } from '../../src/processes/process-identity.ts';
-import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { python } from './python.ts';
 
 const apps = path.join(import.meta.dirname, 'apps');
@@ -31,22 +33,19 @@ export interface BridgeStatus {
 interface HostOptions {
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** Where the host is to be reached; default `http://127.0.0.1:PORT/`. */
-  readonly folder?: string;
 }
 
 /** A small web UI that carries the bridge, in a process of its own. */
 export class TestHost {
   readonly url: URL;
   readonly process: ChildProcess;
-  /** Of the sidecar. */
-  readonly data: string;
+  readonly folder: string;
   private printed = '';
 
-  private constructor(process: ChildProcess, port: number, data: string) {
+  private constructor(process: ChildProcess, port: number, folder: string) {
     this.process = process;
     this.url = new URL(`http://127.0.0.1:${port}/`);
-    this.data = data;
+    this.folder = folder;
     for (const output of [process.stdout, process.stderr]) {
       output?.setEncoding('utf8').on('data', (text: string) => (this.printed += text));
     }
@@ -54,28 +53,26 @@ export class TestHost {
 
   /** Installs the bridge into a new folder of a host and starts that. */
   static async start(kind: HostKind, { flags = [], env = {} }: HostOptions = {}) {
-    const folder = makeTemporaryFolder();
+    const folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-host-'));
     for (const file of layouts[kind].files) writeFileSync(path.join(folder, file), '');
     for (const inner of layouts[kind].folders) {
       mkdirSync(path.join(folder, inner), { recursive: true });
     }
     await install(await recognizeWebUi(folder));
     const port = await freePort();
-    const data = path.join(folder, 'data');
     const args = [path.join(apps, `${kind}_app.py`), '--port', String(port), ...flags];
     const child = spawn(python, args, {
       cwd: folder,
       env: {
         ...process.env,
-        ERASE_CONCEPT_DATA: data,
+        ERASE_CONCEPT_DATA: path.join(folder, 'data'),
         GRADIO_ANALYTICS_ENABLED: 'False',
         PYTHONDONTWRITEBYTECODE: '1',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const host = new TestHost(child, port, data);
-    onTestFinished(() => host.end());
+    const host = new TestHost(child, port, folder);
     await host.prints(/^ready /m);
     return host;
   }
@@ -102,7 +99,9 @@ export class TestHost {
   /** Waits until the bridge says that the sidecar is in a state. */
   async reaches(state: string, headers: Record<string, string> = {}): Promise<BridgeStatus> {
     for (;;) {
-      const status = (await (await this.fetch('bridge/status', { headers })).json()) as BridgeStatus;
+      const answer = await this.fetch('bridge/status', { headers });
+      if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+      const status = (await answer.json()) as BridgeStatus;
       if (status.state === state) return status;
       if (status.state === 'failed') throw new Error(JSON.stringify(status));
       await pause();
@@ -111,7 +110,7 @@ export class TestHost {
 
   /** The process of the sidecar, as its lock names it. */
   sidecarId(): number {
-    const lock = readFileSync(path.join(this.data, 'lock'), 'utf8');
+    const lock = readFileSync(path.join(this.folder, 'data', 'lock'), 'utf8');
     return (JSON.parse(lock) as { processId: number }).processId;
   }
 
@@ -123,10 +122,12 @@ export class TestHost {
     await ended;
   }
 
-  private async end(): Promise<void> {
+  /** Ends it and removes all that it wrote. */
+  async remove(): Promise<void> {
     await this.kill();
     // It ends by itself, and until then writes to a folder that is about to be removed.
     await whenEnded(this.sidecarIdOrNull());
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private sidecarIdOrNull(): number | null {
@@ -136,6 +137,30 @@ export class TestHost {
       return null;
     }
   }
+}
+
+/** A web UI that ends with the test. */
+export async function startHost(kind: HostKind, options: HostOptions = {}): Promise<TestHost> {
+  const host = await TestHost.start(kind, options);
+  onTestFinished(() => host.remove());
+  return host;
+}
+
+/** What a server answered. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Asks with the headers given and no others, also those that `fetch` does not let one set. */
+export async function ask(
+  url: URL,
+  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<RawAnswer> {
+  const sent = request(url, { method, headers }).end();
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body: await text(answer) };
 }
 
 /** Waits until a process is no more. */

@@ -6,13 +6,15 @@ import { describe } from 'vitest';
 
 const ownPython = path.join(import.meta.dirname, '.venv', 'bin', 'python');
 
-/** The Python that the small hosts run in: of `test/bridges/.venv`, else the system's. */
-export const python = existsSync(ownPython) ? ownPython : 'python3';
-
-const { status, stderr } = spawnSync(python, ['-c', 'import aiohttp, gradio, yaml'], {
-  encoding: 'utf8',
-});
+const { status, stdout, stderr } = spawnSync(
+  existsSync(ownPython) ? ownPython : 'python3',
+  ['-c', 'import aiohttp, gradio, yaml, sys; print(sys.executable)'],
+  { encoding: 'utf8' },
+);
 const isThere = status === 0;
+
+/** The Python that the small hosts run in: of `test/bridges/.venv`, else the system's. */
+export const python = isThere ? stdout.trim() : 'python3';
 
 if (!isThere) {
   const reason = stderr ? (stderr.trim().split('\n').at(-1) ?? '') : 'there is no python3';

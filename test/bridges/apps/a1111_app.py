@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import signal
 import sys
 import types
@@ -170,6 +171,8 @@ def run_api(flags: argparse.Namespace, callbacks: Callbacks) -> None:
 
 def main() -> None:
     """Runs the host until it is killed."""
+    # Ctrl-C ends the host at once: initialize_util.configure_sigint_handler.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     flags = parse_flags()
     callbacks = add_host_modules(flags)
     load_scripts()
