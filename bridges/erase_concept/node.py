@@ -60,7 +60,7 @@ def require_ready() -> Node:
     remedy = f'run\n  "{sys.executable}" "{ROOT / "install.py"}"\nand start the web UI again.'
     if node is None:
         raise NotReady(
-            f"{PLUGIN.title} needs Node {PLUGIN.node}, and this machine has none. "
+            f"{PLUGIN.title} needs Node {PLUGIN.node}, and this machine has no such Node. "
             f"Install it from nodejs.org, or {remedy}"
         )
     if not packages_are_there():

@@ -22,10 +22,10 @@ describeInBrowser('the tab', () => {
     afterAll(() => browser.close());
 
     async function expectPage(page: Page, theme: string): Promise<void> {
-      await frameOf(page).getByRole('heading', { name: 'Erase Concept' }).waitFor();
+      await frameOf(page).getByRole('heading', { name: 'What should the model forget?' }).waitFor();
       await expect.poll(() => frameOf(page).locator('html').getAttribute('data-theme')).toBe(theme);
       // The models come through the API, with events behind them.
-      await frameOf(page).getByText('tiny-sd').first().waitFor();
+      await frameOf(page).getByText('draws at 64').waitFor();
     }
 
     it('of stable-diffusion-webui shows the page in its theme', async () => {
@@ -33,7 +33,7 @@ describeInBrowser('the tab', () => {
       await host.reaches('running');
       const page = await openPage(browser);
       await page.goto(`${host.url.href}?__theme=dark`);
-      await page.getByRole('tab', { name: 'Erase Concept' }).click();
+      await page.getByRole('button', { name: 'Erase Concept' }).click();
       await expectPage(page, 'dark');
     });
 
@@ -41,7 +41,7 @@ describeInBrowser('the tab', () => {
       const host = await startHost('a1111');
       const page = await openPage(browser);
       await page.goto(`${host.url.href}?__theme=light`);
-      await page.getByRole('tab', { name: 'Erase Concept' }).click();
+      await page.getByRole('button', { name: 'Erase Concept' }).click();
       await expectPage(page, 'light');
     });
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import signal
 import sys
 import types
@@ -17,6 +16,18 @@ from typing import Any
 import gradio
 
 HOST_ROOT = Path.cwd()
+
+# script.js, as far as extensions use it.
+OWN_SCRIPT = """
+const gradioApp = () => document;
+const onUiLoaded = (work) => {
+  const timer = setInterval(() => {
+    if (!document.querySelector('#tab_txt2img')) return;
+    clearInterval(timer);
+    work();
+  }, 50);
+};
+"""
 
 
 def parse_flags() -> argparse.Namespace:
@@ -80,9 +91,8 @@ def load_scripts() -> None:
 
 def javascript() -> str:
     """The scripts of all extensions after what they use of the host's own."""
-    own = "const gradioApp = () => document; const onUiLoaded = (work) => setTimeout(work, 500);"
     scripts = sorted(HOST_ROOT.glob("extensions/*/javascript/*.js"))
-    return "\n".join([own, *(script.read_text() for script in scripts)])
+    return "\n".join([OWN_SCRIPT, *(script.read_text() for script in scripts)])
 
 
 def make_ui(callbacks: Callbacks) -> gradio.Blocks:
@@ -165,14 +175,17 @@ def run_api(flags: argparse.Namespace, callbacks: Callbacks) -> None:
     app = FastAPI()
     for callback in callbacks.app_started:
         callback(None, app)
-    print(f"ready {flags.port}", flush=True)
-    uvicorn.run(app, host="127.0.0.1", port=flags.port, log_level="warning")
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            print(f"ready {flags.port}", flush=True)
+
+    Server(uvicorn.Config(app, host="127.0.0.1", port=flags.port, log_level="warning")).run()
 
 
 def main() -> None:
     """Runs the host until it is killed."""
-    # Ctrl-C ends the host at once: initialize_util.configure_sigint_handler.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     flags = parse_flags()
     callbacks = add_host_modules(flags)
     load_scripts()

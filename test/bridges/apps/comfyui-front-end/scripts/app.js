@@ -14,7 +14,7 @@ export const app = {
       const button = document.createElement('button');
       button.textContent = title;
       button.onclick = () => {
-        render(document.getElementById('sidebar'));
+        render(document.querySelector('#sidebar > div'));
       };
       document.querySelector('nav').append(button);
     },
