@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,9 +16,15 @@ import { python } from './python.ts';
 
 const apps = path.join(import.meta.dirname, 'apps');
 
+const tinyModel = path.resolve(import.meta.dirname, '../../presets/tiny-sd');
+
 const layouts = {
-  a1111: { files: ['webui.py'], folders: ['modules', 'extensions', 'models/Stable-diffusion'] },
-  comfyui: { files: ['main.py'], folders: ['comfy', 'custom_nodes', 'models/checkpoints'] },
+  a1111: {
+    file: 'webui.py',
+    folders: ['modules', 'extensions'],
+    models: 'models/Stable-diffusion',
+  },
+  comfyui: { file: 'main.py', folders: ['comfy', 'custom_nodes'], models: 'models/checkpoints' },
 } as const;
 
 export type HostKind = keyof typeof layouts;
@@ -54,9 +60,13 @@ export class TestHost {
   /** Installs the bridge into a new folder of a host and starts that. */
   static async start(kind: HostKind, { flags = [], env = {} }: HostOptions = {}) {
     const folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-host-'));
-    for (const file of layouts[kind].files) writeFileSync(path.join(folder, file), '');
-    for (const inner of layouts[kind].folders) {
+    const { file, folders, models } = layouts[kind];
+    writeFileSync(path.join(folder, file), '');
+    for (const inner of [...folders, models]) {
       mkdirSync(path.join(folder, inner), { recursive: true });
+    }
+    for (const part of ['tiny-sd.safetensors', 'tiny-sd.yaml', 'tiny-clip']) {
+      cpSync(path.join(tinyModel, part), path.join(folder, models, part), { recursive: true });
     }
     await install(await recognizeWebUi(folder));
     const port = await freePort();

@@ -133,6 +133,29 @@ def add_javascript(app: Any) -> None:
         gradio.routes.templates.TemplateResponse = with_scripts
 
 
+def add_api(app: Any) -> None:
+    """The part of /sdapi/v1 that a sidecar asks before it changes anything."""
+    files = sorted((HOST_ROOT / "models" / "Stable-diffusion").glob("*.safetensors"))
+
+    @app.get("/sdapi/v1/sd-models")
+    def sd_models() -> list[dict[str, str]]:
+        return [
+            {"title": file.name, "model_name": file.stem, "filename": str(file)} for file in files
+        ]
+
+    @app.get("/sdapi/v1/options")
+    def options() -> dict[str, str]:
+        return {"sd_model_checkpoint": files[0].name}
+
+    @app.get("/sdapi/v1/progress")
+    def progress() -> dict[str, Any]:
+        return {"progress": 0.0, "state": {"job": ""}}
+
+    @app.get("/internal/ping")
+    def ping() -> dict[str, str]:
+        return {}
+
+
 def run_page(flags: argparse.Namespace, callbacks: Callbacks) -> None:
     """webui(): launches, tells the extensions, and does it again at every reload."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
@@ -158,6 +181,7 @@ def run_page(flags: argparse.Namespace, callbacks: Callbacks) -> None:
         app.add_middleware(GZipMiddleware, minimum_size=1000)
         app.middleware_stack = app.build_middleware_stack()
         add_javascript(app)
+        add_api(app)
         for callback in callbacks.app_started:
             callback(demo, app)
         print(f"ready {demo.server_port}", flush=True)
@@ -173,6 +197,7 @@ def run_api(flags: argparse.Namespace, callbacks: Callbacks) -> None:
     from fastapi import FastAPI
 
     app = FastAPI()
+    add_api(app)
     for callback in callbacks.app_started:
         callback(None, app)
 

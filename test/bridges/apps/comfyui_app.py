@@ -62,7 +62,24 @@ class PromptServer:
 
         @self.routes.get("/models/{folder}")
         async def get_models(_: web.Request) -> web.Response:
-            return web.json_response(sorted(file.name for file in CHECKPOINTS.iterdir()))
+            return web.json_response(checkpoint_names())
+
+        @self.routes.get("/experiment/models")
+        async def get_model_folders(_: web.Request) -> web.Response:
+            return web.json_response([{"name": "checkpoints", "folders": [str(CHECKPOINTS)]}])
+
+        @self.routes.get("/experiment/models/{folder}")
+        async def get_model_files(_: web.Request) -> web.Response:
+            names = checkpoint_names()
+            return web.json_response([{"name": name, "pathIndex": 0} for name in names])
+
+        @self.routes.get("/queue")
+        async def get_queue(_: web.Request) -> web.Response:
+            return web.json_response({"queue_running": [], "queue_pending": []})
+
+        @self.routes.get("/system_stats")
+        async def get_system_stats(_: web.Request) -> web.Response:
+            return web.json_response({"system": {}, "devices": []})
 
     def add_routes(self) -> None:
         """Each of RouteTableDef is served under /api too."""
@@ -75,6 +92,10 @@ class PromptServer:
         for name, folder in self.web_folders.items():
             self.app.add_routes([web.static(f"/extensions/{name}", folder)])
         self.app.add_routes([web.get("/", send_page), web.static("/", FRONT_END)])
+
+
+def checkpoint_names() -> list[str]:
+    return sorted(file.name for file in CHECKPOINTS.glob("*.safetensors"))
 
 
 async def send_page(_: web.Request) -> web.FileResponse:
@@ -124,12 +145,12 @@ def main() -> None:
     load_custom_nodes(prompt_server)
     prompt_server.add_routes()
 
-    async def say_ready(_: web.Application) -> None:
-        print(f"ready {flags.port}", flush=True)
-
-    prompt_server.app.on_startup.append(say_ready)
     web.run_app(
-        prompt_server.app, host=flags.listen, port=flags.port, print=None, handle_signals=True
+        prompt_server.app,
+        host=flags.listen,
+        port=flags.port,
+        # Called once it listens.
+        print=lambda _: print(f"ready {flags.port}", flush=True),
     )
 
 
