@@ -4,8 +4,8 @@ import { useRef } from 'preact/hooks';
 import type { JobView } from '../../routes/contract.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { api, jobUrl } from '../api.ts';
-import { tellHostPage } from '../host-page.ts';
+import { jobUrl } from '../api.ts';
+import { rollBackModel, useScrubbedModel } from '../host-page.ts';
 import { announcement, type WatchedJob } from '../state.ts';
 import { BeforeAfter } from './before-after.tsx';
 import { ActionButton, DeleteButton } from './job-actions.tsx';
@@ -36,14 +36,6 @@ export function Compare({ job, history }: WatchedJob) {
 
 function Result({ job, result }: { job: JobView; result: NonNullable<JobView['result']> }) {
   const { id, rollbackTo, hasReport, seconds } = job;
-  const apply = async () => {
-    const applied = await api.applyJob(id);
-    tellHostPage(result.model, applied.rollbackTo);
-  };
-  const rollBack = async () => {
-    await api.rollbackJob(id);
-    if (rollbackTo !== null) tellHostPage(rollbackTo, result.model);
-  };
   return (
     <section class="result" aria-label="The new model">
       <p class="facts">
@@ -56,9 +48,11 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
       </p>
       <PathField path={result.path} />
       <div class="actions">
-        {!result.isActive && <ActionButton isPrimary title="Use this model" work={apply} />}
+        {!result.isActive && (
+          <ActionButton isPrimary title="Use this model" work={() => useScrubbedModel(job)} />
+        )}
         {rollbackTo !== null && (
-          <ActionButton title={`Roll back to ${rollbackTo}`} work={rollBack} />
+          <ActionButton title={`Roll back to ${rollbackTo}`} work={() => rollBackModel(job)} />
         )}
         {hasReport && (
           <a class="button" href={jobUrl(id, 'report')} download={`erase-${id}.html`}>
