@@ -155,7 +155,7 @@ export interface JobView extends JobSummary {
   } | null;
   readonly hasReport: boolean;
   readonly canResume: boolean;
-  /** The model that `rollback` goes back to; null where nothing was applied. */
+  /** The model that `rollback` goes back to; null where the result is not in use. */
   readonly rollbackTo: string | null;
 }
 

@@ -13,10 +13,10 @@ const job = { type: 'application/json', description: 'JobView' } as const;
 
 /** What may be done with a job in one word. */
 const actions = [
-  ['cancel', 'Cancels a job; one that trains saves its state first.'],
-  ['resume', 'Goes on with a job that was cancelled, failed or was interrupted.'],
-  ['apply', "Makes the scrubbed model the host's active one."],
-  ['rollback', 'Goes back to the model that was active before.'],
+  ['cancel', 'Cancels a job; one that trains saves its state first.', []],
+  ['resume', 'Goes on with a job that was cancelled, failed or was interrupted.', []],
+  ['apply', "Makes the scrubbed model the host's active one.", [422, 502, 503]],
+  ['rollback', 'Goes back to the model that was active before.', [502, 503]],
 ] as const;
 
 export const jobRoutes: readonly Route[] = [
@@ -40,7 +40,7 @@ export const jobRoutes: readonly Route[] = [
       files: ['forgetImages', 'retainImages'],
     },
     answer: { status: 202, ...job },
-    errors: [404, 413, 415, 422],
+    errors: [404, 413, 415, 422, 502, 503],
     handle: async (services, request, response) => {
       const { json, files, remove } = await readUpload(request, response);
       let view;
@@ -68,19 +68,19 @@ export const jobRoutes: readonly Route[] = [
     summary: 'Deletes a job that does not run, and with ?model=true its scrubbed model.',
     query: deletionSchema,
     answer: { status: 204, type: null, description: 'It is gone.' },
-    errors: [404, 409],
+    errors: [404, 409, 502, 503],
     handle: async (services, request, response) => {
       const { model } = parse(deletionSchema, request.query);
       await services.jobs.delete(parameter(request, 'id'), { withModel: model === 'true' });
       response.status(204).end();
     },
   },
-  ...actions.map(([action, summary]): Route => ({
+  ...actions.map(([action, summary, hostErrors]): Route => ({
     method: 'post',
     path: `/jobs/:id/${action}`,
     summary,
     answer: { status: 200, ...job },
-    errors: [404, 409],
+    errors: [404, 409, ...hostErrors],
     handle: async (services, request, response) => {
       response.json(await services.jobs[action](parameter(request, 'id')));
     },

@@ -8,6 +8,8 @@ export interface Config {
   readonly dataFolder: string;
   /** Port of the sidecar. */
   readonly port: number;
+  /** `user:password` of the web UI's API; null where it asks for none. */
+  readonly hostCredentials: string | null;
 }
 
 /** What the bridges of the hosts expect. */
@@ -29,6 +31,8 @@ const environmentSchema = z.object({
   ERASE_CONCEPT_DATA: variable,
   /** Port of the sidecar; `--port` goes before it. */
   ERASE_CONCEPT_PORT: variable.transform(toPort),
+  /** Not an option: other users of the machine see command lines. */
+  ERASE_CONCEPT_HOST_AUTH: variable,
   /** Windows' folder for data that stays on this machine. */
   LOCALAPPDATA: variable,
   /** Freedesktop's folder for user data. */
@@ -43,6 +47,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       variables.ERASE_CONCEPT_DATA ?? path.join(userDataFolder(variables), 'erase-concept'),
     ),
     port: variables.ERASE_CONCEPT_PORT ?? DEFAULT_PORT,
+    hostCredentials: variables.ERASE_CONCEPT_HOST_AUTH ?? null,
   };
 }
 

@@ -2,6 +2,7 @@ import type { DeviceView, ModelView } from '../routes/contract.ts';
 import { AppError } from './errors.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
+import { defaultPatience, type Patience } from './hosts/patience.ts';
 import { eraseRequest, withPictures } from './jobs/draft-upload.ts';
 import { estimateJob } from './jobs/estimate.ts';
 import { JobService } from './jobs/job-service.ts';
@@ -18,6 +19,8 @@ const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);
 export interface ServiceEnvironment {
   readonly dataFolder: string;
   readonly host: Host;
+  /** With the host. */
+  readonly patience?: Patience;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
@@ -28,6 +31,7 @@ export interface ServiceEnvironment {
 export function createServices({
   dataFolder,
   host,
+  patience = defaultPatience,
   onTrouble,
   trainingWorker,
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
@@ -35,6 +39,7 @@ export function createServices({
   const jobs = new JobService({
     dataFolder,
     host,
+    patience,
     devices,
     onTrouble,
     ...(trainingWorker && { trainingWorker }),

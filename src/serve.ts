@@ -6,7 +6,8 @@ import { readAccessToken } from './access-token.ts';
 import { type App, createApp } from './app.ts';
 import { createServices } from './create-services.ts';
 import { AppError } from './errors.ts';
-import { StandaloneHost } from './hosts/standalone.ts';
+import type { HostKind } from './hosts/detect.ts';
+import { openHost } from './hosts/open-host.ts';
 import { uploadsFolderOf } from './jobs/draft-upload.ts';
 import { acquireJobLock, type JobLock } from './jobs/job-lock.ts';
 import { openServerLog } from './server-log.ts';
@@ -20,7 +21,11 @@ export interface ServeOptions {
   readonly listen: string;
   readonly dataFolder: string;
   readonly modelFolders: readonly string[];
+  /** Null: what answers at its address, or none where there is no address either. */
+  readonly hostKind: HostKind | null;
   readonly hostUrl: URL | null;
+  /** `user:password` of the host; null where it asks for none. */
+  readonly hostCredentials: string | null;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
 }
@@ -54,8 +59,13 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
     // Of requests that a killed server had not finished.
     await rm(uploadsFolder, { recursive: true, force: true });
     await mkdir(uploadsFolder);
-    const host = new StandaloneHost(options.modelFolders, dataFolder);
-    await host.open();
+    const host = await openHost({
+      kind: options.hostKind,
+      url: hostUrl,
+      credentials: options.hostCredentials,
+      modelFolders: options.modelFolders,
+      dataFolder,
+    });
     const log = openServerLog(dataFolder);
     const services = createServices({
       ...{ dataFolder, host },

@@ -169,7 +169,7 @@ class Sidecar:
         command = [node.executable, *arguments, "--watch-parent"]
         command += ["--port", str(_free_port(PLUGIN.port))]
         command += ["--data", str(settings.data_folder)]
-        command += ["--host-url", settings.url]
+        command += ["--host", settings.kind, "--host-url", settings.url]
         if settings.model_folders:
             command += ["--models", *settings.model_folders]
         return command

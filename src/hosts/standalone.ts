@@ -1,29 +1,26 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 
-import { replaceFile } from '../checkpoint/atomic-file.ts';
-import { AppError } from '../errors.ts';
+import { ChosenModel } from './chosen-model.ts';
 import type { Host, HostModel } from './host.ts';
+import { modelGone } from './model-gone.ts';
+import { modelsOnDisk } from './models-on-disk.ts';
+import { Remembered } from './remembered.ts';
 
 /** Where the model that comes with the program is; it is only read. */
 const shippedModels = fileURLToPath(new URL('../../presets/tiny-sd/', import.meta.url));
 
-/** A folder is looked through again after this time. */
-const LISTING_MS = 1000;
 /** Against folders of everything, a home say. */
 const MAX_ENTRIES = 20_000;
 
-const activeSchema = z.object({ name: z.string() });
-
-/** No web UI: folders of checkpoints, and a file that says which one is active. */
+/** No web UI: folders of checkpoints, named by their paths in there, and the choice of one. */
 export class StandaloneHost implements Host {
   readonly kind = 'standalone';
   private readonly folders: readonly string[];
   private readonly ownFolder: string;
-  private readonly activePath: string;
-  private listing: { readonly time: number; readonly models: Promise<HostModel[]> } | null = null;
+  private readonly chosen: ChosenModel;
+  private readonly listing = new Remembered(() => this.findModels());
 
   /**
    * @param folders of checkpoints; those within are looked through too
@@ -32,7 +29,7 @@ export class StandaloneHost implements Host {
   constructor(folders: readonly string[], dataFolder: string) {
     this.ownFolder = path.join(dataFolder, 'models');
     this.folders = folders.length > 0 ? folders : [this.ownFolder];
-    this.activePath = path.join(dataFolder, 'active-model.json');
+    this.chosen = new ChosenModel(dataFolder);
   }
 
   /** Makes the folder for the results of the shipped model. */
@@ -45,15 +42,11 @@ export class StandaloneHost implements Host {
   }
 
   listModels(): Promise<readonly HostModel[]> {
-    const now = performance.now();
-    if (!this.listing || now - this.listing.time > LISTING_MS) {
-      this.listing = { time: now, models: this.findModels() };
-    }
-    return this.listing.models;
+    return this.listing.get();
   }
 
   refresh(): Promise<void> {
-    this.listing = null;
+    this.listing.forget();
     return Promise.resolve();
   }
 
@@ -62,25 +55,31 @@ export class StandaloneHost implements Host {
     return `${folder}${path.sep}` === shippedModels ? this.ownFolder : folder;
   }
 
-  async activeModel(): Promise<string | null> {
-    const text = await readFile(this.activePath, 'utf8').catch(() => 'null');
-    try {
-      return activeSchema.parse(JSON.parse(text)).name;
-    } catch {
-      return null;
-    }
+  activeModel(): Promise<string | null> {
+    return this.chosen.read();
   }
 
   async activate(name: string): Promise<void> {
     await this.refresh();
     const models = await this.listModels();
-    if (!models.some((model) => model.name === name)) {
-      throw new AppError(
-        'model.not-found',
-        `there is no model "${name}" any more. Put it back into the models folder, or choose another one.`,
-      );
-    }
-    await replaceFile(this.activePath, JSON.stringify({ name }));
+    if (!models.some((model) => model.name === name)) throw modelGone(name);
+    await this.chosen.choose(name);
+  }
+
+  drawTrial(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  isBusy(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  freeMemory(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  reclaimMemory(): Promise<void> {
+    return Promise.resolve();
   }
 
   private async findModels(): Promise<HostModel[]> {
@@ -98,31 +97,24 @@ export class StandaloneHost implements Host {
 
 /** The checkpoints in a folder and those within, by name; links to files count, to folders not. */
 async function modelsIn(folder: string): Promise<HostModel[]> {
-  const models: HostModel[] = [];
+  const found: Pick<HostModel, 'name' | 'path'>[] = [];
   let entries = 0;
   const visit = async (inner: string): Promise<void> => {
-    const found = await readdir(path.join(folder, inner), { withFileTypes: true }).catch(() => []);
-    for (const entry of found.sort((a, b) => a.name.localeCompare(b.name, 'en'))) {
+    const inside = await readdir(path.join(folder, inner), { withFileTypes: true }).catch(() => []);
+    for (const entry of inside.sort((a, b) => a.name.localeCompare(b.name, 'en'))) {
       entries += 1;
       if (entries > MAX_ENTRIES) return;
       if (entry.name.startsWith('.')) continue;
       const relative = path.join(inner, entry.name);
       if (entry.isDirectory()) await visit(relative);
       else if (path.extname(entry.name).toLowerCase() === '.safetensors') {
-        const file = path.join(folder, relative);
-        const status = await stat(file).catch(() => null);
-        if (!status?.isFile()) continue;
-        models.push({
-          name: relative.split(path.sep).join('/'),
-          path: file,
-          bytes: status.size,
-          modifiedMs: status.mtimeMs,
-        });
+        const name = relative.split(path.sep).join('/');
+        found.push({ name, path: path.join(folder, relative) });
       }
     }
   };
   await visit('');
-  return models;
+  return modelsOnDisk(found);
 }
 
 function isWithin(file: string, folder: string): boolean {

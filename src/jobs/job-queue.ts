@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AppError } from '../errors.ts';
+import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
@@ -24,8 +25,10 @@ export interface QueueTools {
   readonly defaultDevice: () => Promise<Device>;
   /** Told whenever the state of a job changes, or what is known of it grows. */
   readonly onChange: (record: JobRecord, what: 'state' | 'growth') => void;
-  /** A scrubbed model was written; its job is done for all to see once this has ended. */
-  readonly onResult: () => Promise<void>;
+  /** Has the host free its graphics memory; what is returned gives it back. */
+  readonly borrowMemory: GraphicsMemory['borrow'];
+  /** A scrubbed model was written. */
+  readonly onResult: () => void;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
@@ -36,6 +39,8 @@ interface Run {
   readonly record: JobRecord;
   readonly cancel: AbortController;
   readonly kill: AbortController;
+  /** Gives back what was borrowed of the host. */
+  giveBack: () => Promise<void>;
   ended: Promise<void>;
 }
 
@@ -146,11 +151,14 @@ export class JobQueue {
         record,
         cancel: new AbortController(),
         kill: new AbortController(),
+        giveBack: () => Promise.resolve(),
         ended: Promise.resolve(),
       };
       this.lanes.set(lane, run);
       run.ended = this.run(run)
         // Of its own folder, taken away meanwhile say: it stands where its files say.
+        .catch(this.tools.onTrouble)
+        .then(() => run.giveBack())
         .catch(this.tools.onTrouble)
         .finally(() => {
           this.lanes.delete(lane);
@@ -165,6 +173,7 @@ export class JobQueue {
     let failure: unknown = null;
     try {
       await this.prepare(run);
+      await this.makeRoom(run);
       await this.train(run);
     } catch (error) {
       failure = error;
@@ -174,7 +183,7 @@ export class JobQueue {
     const isDone = record.progress.outcome?.kind === 'done';
     // Ended with the server: its place in the queue stays.
     if (this.isClosed && !isDone) return;
-    if (isDone) await this.tools.onResult();
+    if (isDone) this.tools.onResult();
     await this.settle(record, isDone ? null : failure);
   }
 
@@ -190,6 +199,18 @@ export class JobQueue {
     const options = { purpose: 'preparing the job', signal: cancel.signal };
     await askProcess(prepareWorker, question, options);
     await record.readPrepared();
+  }
+
+  /** A large model and a training do not fit into the same graphics memory. */
+  private async makeRoom(run: Run): Promise<void> {
+    const { record, cancel } = run;
+    if (record.device === 'cpu') return;
+    await record.events.mendEvents();
+    const tell = (message: string) => {
+      record.take(record.events.appendEvent({ event: 'notice', message }));
+      this.tools.onChange(record, 'growth');
+    };
+    run.giveBack = await this.tools.borrowMemory({ signal: cancel.signal, tell });
   }
 
   private async train({ record, cancel, kill }: Run): Promise<void> {

@@ -12,14 +12,18 @@ import type {
 import { configPathOf, pathExists } from '../checkpoint/output-path.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
+import { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
+import { type HostState, HostStates } from '../hosts/host-state.ts';
+import { ModelSwap } from '../hosts/model-swap.ts';
+import type { Patience } from '../hosts/patience.ts';
 import type { JobListener, JobServices, JobWatch, Uploads } from '../services.ts';
 import { draftUpload } from './draft-upload.ts';
 import { openJobFolder } from './job-folder.ts';
 import { JobQueue } from './job-queue.ts';
 import type { JobRecord } from './job-record.ts';
 import { JobStore } from './job-store.ts';
-import { modelNameOf, readHostState, reportPathOf, summarize, viewJob } from './job-views.ts';
+import { isInUse, modelNameOf, reportPathOf, summarize, viewJob } from './job-views.ts';
 import { requireUnfinished } from './run-job.ts';
 
 /** More than anyone waits for; each holds its pictures on the disk. */
@@ -29,6 +33,7 @@ const MAX_WAITING_JOBS = 100;
 export interface JobEnvironment {
   readonly dataFolder: string;
   readonly host: Host;
+  readonly patience: Patience;
   readonly devices: () => Promise<readonly DeviceView[]>;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
@@ -41,14 +46,20 @@ export class JobService implements JobServices {
   private readonly environment: JobEnvironment;
   private readonly store: JobStore;
   private readonly queue: JobQueue;
+  private readonly hostStates: HostStates;
+  private readonly memory: GraphicsMemory;
+  private readonly swap: ModelSwap;
   private readonly listeners = new Set<JobListener>();
   private readonly busy = new Map<string, Promise<unknown>>();
   private opened: Promise<void> = Promise.resolve();
 
   constructor(environment: JobEnvironment) {
     this.environment = environment;
-    const { dataFolder, host, devices, onTrouble, trainingWorker } = environment;
+    const { dataFolder, host, patience, devices, onTrouble, trainingWorker } = environment;
     this.store = new JobStore(dataFolder);
+    this.hostStates = new HostStates(host);
+    this.memory = new GraphicsMemory(host, patience);
+    this.swap = new ModelSwap(host, patience);
     this.queue = new JobQueue({
       dataFolder,
       defaultDevice: async () =>
@@ -56,7 +67,11 @@ export class JobService implements JobServices {
       onChange: (record, what) => {
         this.announce(record.id, what);
       },
-      onResult: () => host.refresh(),
+      borrowMemory: (borrower) => this.memory.borrow(borrower),
+      onResult: () => {
+        // Not waited for: a host that draws looks when it has finished.
+        void this.refreshHost();
+      },
       onTrouble,
       ...(trainingWorker && { trainingWorker }),
     });
@@ -76,10 +91,7 @@ export class JobService implements JobServices {
 
   async list(): Promise<JobSummary[]> {
     await this.opened;
-    const [records, host] = await Promise.all([
-      this.store.all(),
-      readHostState(this.environment.host),
-    ]);
+    const [records, host] = await Promise.all([this.store.all(), this.hostStates.glance()]);
     return records.map((record) => summarize(record, this.queue.positionOf(record), host));
   }
 
@@ -133,39 +145,32 @@ export class JobService implements JobServices {
 
   apply(id: string): Promise<JobView> {
     return this.exclusively(id, async (record) => {
-      const { host } = this.environment;
-      const result = await this.requireResult(record);
+      const state = await this.hostStates.read();
+      const result = await this.requireResult(record, state);
       if (result.isActive) {
         throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
       }
-      const state = await readHostState(host);
       // Where none was chosen yet, it is the original that pictures were drawn with.
       const rollbackTo = state.active ?? modelNameOf(record.modelPath, state);
-      const before = record.server.rollbackTo;
+      // Before the change: nobody knows how far a host comes that stops answering.
       await record.remember({ rollbackTo });
-      try {
-        await host.activate(result.model);
-      } catch (error) {
-        await record.remember({ rollbackTo: before });
-        throw error;
-      }
-      this.announceResults();
+      await this.changeModel(() => this.swap.toFile(result.path, rollbackTo));
     });
   }
 
   rollback(id: string): Promise<JobView> {
     return this.exclusively(id, async (record) => {
+      const state = await this.hostStates.read();
+      const { result } = await this.viewOf(record, state);
       const { rollbackTo } = record.server;
-      const result = await this.requireResult(record);
-      if (rollbackTo === null || !result.isActive) {
+      if (rollbackTo === null || !isInUse(record, result, state)) {
         throw new AppError(
           'job.wrong-state',
-          `"${result.model}" is not the active model, so there is nothing to go back from.`,
+          `the model of job ${record.id} is not the active one, so there is nothing to go back from.`,
         );
       }
-      await this.environment.host.activate(rollbackTo);
+      await this.changeModel(() => this.swap.toModel(rollbackTo, result ? state.active : null));
       await record.remember({ rollbackTo: null });
-      this.announceResults();
     });
   }
 
@@ -261,8 +266,32 @@ export class JobService implements JobServices {
     );
   }
 
-  private async requireResult(record: JobRecord): Promise<NonNullable<JobView['result']>> {
-    const { result, state } = await this.viewOf(record);
+  /** Tells the host of a file that came or went; one that does not answer finds it by itself. */
+  private async refreshHost(): Promise<void> {
+    try {
+      await this.environment.host.refresh();
+      this.announceResults();
+    } catch (error) {
+      if (!(error instanceof AppError)) this.environment.onTrouble(error);
+    }
+  }
+
+  private async changeModel(change: () => Promise<void>): Promise<void> {
+    // A host changes only a model that it has, though training has less memory then.
+    await this.memory.reclaim();
+    try {
+      await change();
+    } finally {
+      this.hostStates.forget();
+      this.announceResults();
+    }
+  }
+
+  private async requireResult(
+    record: JobRecord,
+    host: HostState,
+  ): Promise<NonNullable<JobView['result']>> {
+    const { result, state } = await this.viewOf(record, host);
     if (result) return result;
     throw state === 'done'
       ? new AppError(
@@ -274,9 +303,10 @@ export class JobService implements JobServices {
 
   private async deleteResult(record: JobRecord): Promise<void> {
     const { job } = record;
-    const { result } = await this.viewOf(record);
     // What lies there now may be another's.
-    if (!result || !job || !(await isResultOf(job))) return;
+    if (!job || !(await isResultOf(job))) return;
+    const { result } = await this.viewOf(record, await this.hostStates.read());
+    if (!result) return;
     if (result.isActive) {
       throw new AppError(
         'model.active',
@@ -286,12 +316,12 @@ export class JobService implements JobServices {
     await rm(result.path);
     // The config that was copied beside it belongs to it.
     await rm(configPathOf(result.path), { force: true });
-    await this.environment.host.refresh();
+    await this.refreshHost();
   }
 
-  private async viewOf(record: JobRecord): Promise<JobView> {
-    const host = await readHostState(this.environment.host);
-    return viewJob(record, this.queue.positionOf(record), host);
+  private async viewOf(record: JobRecord, host?: HostState): Promise<JobView> {
+    const position = this.queue.positionOf(record);
+    return viewJob(record, position, host ?? (await this.hostStates.glance()));
   }
 
   private async exclusively(

@@ -3,19 +3,8 @@ import path from 'node:path';
 
 import type { JobSummary, JobView } from '../../routes/contract.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
-import type { Host, HostModel } from '../hosts/host.ts';
+import type { HostState } from '../hosts/host-state.ts';
 import type { JobRecord } from './job-record.ts';
-
-/** What is known of the host while views are made. */
-export interface HostState {
-  readonly models: readonly HostModel[];
-  readonly active: string | null;
-}
-
-export async function readHostState(host: Host): Promise<HostState> {
-  const [models, active] = await Promise.all([host.listModels(), host.activeModel()]);
-  return { models, active };
-}
 
 /** The name that a host has for a model's path; the file's own where it does not know it. */
 export function modelNameOf(modelPath: string, { models }: HostState): string {
@@ -57,6 +46,7 @@ export async function viewJob(
   host: HostState,
 ): Promise<JobView> {
   const { request, progress, job } = record;
+  const result = await resultOf(record, host);
   return {
     ...summarize(record, queuePosition, host),
     ...viewProgress(record),
@@ -68,10 +58,10 @@ export async function viewJob(
     device: job ? job.device : null,
     samples: [...progress.samples],
     evaluation: progress.evaluation,
-    result: await resultOf(record, host),
+    result,
     hasReport: await pathExists(reportPathOf(record.folder)),
     canResume: canResume(record),
-    rollbackTo: record.server.rollbackTo,
+    rollbackTo: isInUse(record, result, host) ? record.server.rollbackTo : null,
   };
 }
 
@@ -99,6 +89,16 @@ async function resultOf(record: JobRecord, host: HostState): Promise<JobView['re
   if (!status) return null;
   const model = modelNameOf(output, host);
   return { model, path: output, bytes: status.size, isActive: model === host.active };
+}
+
+/** Whether a job's model is the active one, or was until somebody deleted its file. */
+export function isInUse(
+  { state }: JobRecord,
+  result: JobView['result'],
+  { models, active }: HostState,
+): boolean {
+  if (result) return result.isActive;
+  return state === 'done' && !models.some(({ name }) => name === active);
 }
 
 async function countImages(folder: string | null): Promise<number> {

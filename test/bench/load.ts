@@ -28,7 +28,8 @@ const seconds = Number(values.seconds);
 
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-load-'));
 const sidecar = await startSidecar({
-  ...{ port: 0, listen: '127.0.0.1', dataFolder, modelFolders: [], hostUrl: null },
+  ...{ port: 0, listen: '127.0.0.1', dataFolder, modelFolders: [] },
+  ...{ hostKind: null, hostUrl: null, hostCredentials: null },
 });
 const { origin, searchParams } = new URL(sidecar.startLink);
 const token = searchParams.get('token') ?? '';

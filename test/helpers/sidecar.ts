@@ -10,8 +10,10 @@ import type { JobRequest, JobState, JobView } from '../../routes/contract.ts';
 import type { PageFile } from '../../routes/page.ts';
 import { createApp } from '../../src/app.ts';
 import { createServices } from '../../src/create-services.ts';
-import { StandaloneHost } from '../../src/hosts/standalone.ts';
+import type { Host } from '../../src/hosts/host.ts';
+import { openHost } from '../../src/hosts/open-host.ts';
 import { uploadsFolderOf } from '../../src/jobs/draft-upload.ts';
+import { quickPatience } from './quick-patience.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
 export const token = 'a-token-that-only-tests-know';
@@ -49,6 +51,8 @@ export interface TestSidecar {
 
 interface SidecarOptions {
   readonly data?: string;
+  /** Default: none. */
+  readonly host?: Host;
   readonly hostUrl?: URL;
   readonly listen?: string;
   readonly requestLimit?: number;
@@ -61,11 +65,16 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
   const data = options.data ?? makeTemporaryFolder();
   const uploadsFolder = uploadsFolderOf(data);
   mkdirSync(uploadsFolder, { recursive: true });
-  const host = new StandaloneHost([], data);
-  await host.open();
+  const host =
+    options.host ??
+    (await openHost({
+      ...{ kind: null, url: null, credentials: null, modelFolders: [] },
+      dataFolder: data,
+    }));
   const services = createServices({
     dataFolder: data,
     host,
+    patience: quickPatience,
     onTrouble: (error) => {
       throw error;
     },

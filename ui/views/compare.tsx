@@ -21,7 +21,7 @@ export function Compare({ job, history }: WatchedJob) {
   return (
     <article class="compare">
       <JobHeader job={job} title={`Without ${job.concept}`} />
-      {job.result && <Result job={job} result={job.result} />}
+      {job.result ? <Result job={job} result={job.result} /> : <MissingResult job={job} />}
       {job.evaluation && <Numbers evaluation={job.evaluation} concept={job.concept} />}
       <BeforeAfter job={job} />
       <details class="how">
@@ -35,7 +35,7 @@ export function Compare({ job, history }: WatchedJob) {
 }
 
 function Result({ job, result }: { job: JobView; result: NonNullable<JobView['result']> }) {
-  const { id, rollbackTo, hasReport, seconds } = job;
+  const { id, hasReport, seconds } = job;
   return (
     <section class="result" aria-label="The new model">
       <p class="facts">
@@ -51,9 +51,7 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
         {!result.isActive && (
           <ActionButton isPrimary title="Use this model" work={() => useScrubbedModel(job)} />
         )}
-        {rollbackTo !== null && (
-          <ActionButton title={`Roll back to ${rollbackTo}`} work={() => rollBackModel(job)} />
-        )}
+        <RollbackButton job={job} />
         {hasReport && (
           <a class="button" href={jobUrl(id, 'report')} download={`erase-${id}.html`}>
             Download report
@@ -64,6 +62,24 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
       </div>
     </section>
   );
+}
+
+/** Somebody deleted the file, perhaps while the host had it in use. */
+function MissingResult({ job }: { job: JobView }) {
+  return (
+    <section class="result" aria-label="The new model">
+      <p>The file of the new model is not there any more.</p>
+      <div class="actions">
+        <RollbackButton job={job} />
+        <DeleteButton job={job} />
+      </div>
+    </section>
+  );
+}
+
+function RollbackButton({ job }: { job: JobView }) {
+  if (job.rollbackTo === null) return null;
+  return <ActionButton title={`Roll back to ${job.rollbackTo}`} work={() => rollBackModel(job)} />;
 }
 
 /** Where the file is, on the machine that the server runs on. */

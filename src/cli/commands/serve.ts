@@ -1,6 +1,7 @@
 import path from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
+import { type HostKind, hostKinds } from '../../hosts/detect.ts';
 import { dataOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { withInterrupts } from '../interrupts.ts';
@@ -13,6 +14,7 @@ interface ServeCommandOptions {
   readonly listen: string;
   readonly data: string;
   readonly models?: readonly string[];
+  readonly host?: HostKind;
   readonly hostUrl?: URL;
   readonly watchParent?: true;
 }
@@ -30,9 +32,19 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .addOption(dataOption(config.dataFolder))
     .option(
       '--models <folder...>',
-      'folders of checkpoints (default: models in the data folder, and the tiny model)',
+      'folders of checkpoints, where no web UI has its own (default: models in the data folder, and the tiny model)',
     )
-    .option('--host-url <url>', 'address of the web UI that shows the page in a frame', webAddress)
+    .addOption(
+      new Option(
+        '--host <kind>',
+        'web UI whose models these are; a1111 is also Forge, reForge and SD.Next (default: the one at --host-url, or none)',
+      ).choices(hostKinds),
+    )
+    .option(
+      '--host-url <url>',
+      'address of the web UI; the user:password of its API, if it has one, stand in ERASE_CONCEPT_HOST_AUTH',
+      webAddress,
+    )
     .option(
       '--watch-parent',
       'end, as on Ctrl-C, when the program that started this one and holds its standard input ends',
@@ -41,8 +53,8 @@ export function addServeCommand(program: Command, context: CliContext): void {
 }
 
 async function serve(
-  { port, listen, data, models = [], hostUrl, watchParent }: ServeCommandOptions,
-  { terminal, trainingWorker }: CliContext,
+  { port, listen, data, models = [], host, hostUrl, watchParent }: ServeCommandOptions,
+  { terminal, config, trainingWorker }: CliContext,
 ): Promise<void> {
   // Loaded here, not at the start: other commands need not wait for it.
   const { startSidecar } = await import('../../serve.ts');
@@ -54,7 +66,9 @@ async function serve(
         listen,
         dataFolder: data,
         modelFolders: models.map((folder) => path.resolve(folder)),
+        hostKind: host ?? null,
         hostUrl: hostUrl ?? null,
+        hostCredentials: config.hostCredentials,
         ...(trainingWorker && { trainingWorker }),
       });
       if (!loopback.includes(listen)) {
@@ -87,6 +101,11 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 function webAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
+  if (url && (url.username !== '' || url.password !== '')) {
+    throw new InvalidArgumentError(
+      'Credentials do not stand in it: put user:password into ERASE_CONCEPT_HOST_AUTH.',
+    );
+  }
   if (url && ['http:', 'https:'].includes(url.protocol)) return url;
   throw new InvalidArgumentError('It must be an address like http://127.0.0.1:7860.');
 }

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+// What is read of the answers of /sdapi/v1; all of them hold more.
+
+const entrySchema = z.object({
+  /** The name and, once the host has hashed the file, ` [first 10 hexadecimal digits]`. */
+  title: z.string(),
+  model_name: z.string(),
+  hash: z.string().nullish(),
+  sha256: z.string().nullish(),
+  filename: z.string(),
+});
+/** A line of `GET sd-models`. */
+export type CheckpointEntry = z.infer<typeof entrySchema>;
+
+export const entriesSchema = z.array(entrySchema);
+
+/** `GET options`. */
+export const optionsSchema = z.object({
+  /** What is wanted. */
+  sd_model_checkpoint: z.string().nullish(),
+  /** SHA-256 of what is loaded. */
+  sd_checkpoint_hash: z.string().nullish(),
+});
+export type Options = z.infer<typeof optionsSchema>;
+
+/** `GET progress`. */
+export const progressSchema = z.object({ state: z.object({ job: z.string() }) });
+
+/** `POST txt2img`. */
+export const pictureSchema = z.object({
+  images: z.array(z.string().min(1)).min(1),
+  info: z.string().transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  }),
+});
+
+/** The part of a picture's `info` that says which model drew it. */
+export const infoSchema = z.object({
+  /** Of the file, without folder and ending. */
+  sd_model_name: z.string().nullish(),
+  sd_model_hash: z.string().nullish(),
+});
+
+/** `GET checkpoint` of SD.Next: what is loaded. */
+export const loadedSchema = z.object({ filename: z.string().nullish() });

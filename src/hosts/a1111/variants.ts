@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { z } from 'zod';
+
+import { type HostClient, HostRefusal } from '../host-client.ts';
+import { infoSchema, loadedSchema, type CheckpointEntry } from './api-schema.ts';
+import { loadedEntry } from './entries.ts';
+
+/** What web UIs of the family do differently. */
+export interface Variant {
+  /** The entry whose file drew a picture that was just drawn; undefined if it cannot be told. */
+  drawnWith(
+    client: HostClient,
+    info: unknown,
+    entries: readonly CheckpointEntry[],
+  ): Promise<CheckpointEntry | undefined>;
+}
+
+/**
+ * AUTOMATIC1111, Forge and reForge: a picture's `info` names the model. Forge loads it no sooner
+ * than for the picture.
+ */
+const classic: Variant = {
+  drawnWith: (_, info, entries) => {
+    const { data } = infoSchema.safeParse(info);
+    const loaded = { hash: data?.sd_model_hash ?? null, stem: data?.sd_model_name ?? null };
+    return Promise.resolve(loadedEntry(entries, loaded));
+  },
+};
+
+/** SD.Next: `info` has a hash only where the user wants one; what is loaded can be asked. */
+const sdNext: Variant = {
+  drawnWith: async (client, _, entries) => {
+    const { filename: loaded } = await client.get('sdapi/v1/checkpoint', loadedSchema);
+    if (!loaded) return undefined;
+    return entries.find(({ filename }) => path.resolve(filename) === path.resolve(loaded));
+  },
+};
+
+/** Finds out which one answers; only SD.Next can be asked for what it has loaded. */
+export async function detectVariant(client: HostClient): Promise<Variant> {
+  try {
+    // A null `type` where nothing is loaded; others may answer with a page.
+    const { success } = z
+      .object({ type: z.unknown() })
+      .safeParse(await client.get('sdapi/v1/checkpoint', z.unknown()));
+    return success ? sdNext : classic;
+  } catch (error) {
+    if (error instanceof HostRefusal && [404, 405].includes(error.status)) return classic;
+    throw error;
+  }
+}

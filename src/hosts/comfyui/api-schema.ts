@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+// What is read of ComfyUI's answers; all of them hold more.
+
+/** `GET experiment/models`. */
+export const foldersSchema = z.array(z.object({ name: z.string(), folders: z.array(z.string()) }));
+
+/** `GET experiment/models/checkpoints`. */
+export const checkpointsSchema = z.array(
+  z.object({
+    /** Its path in the folder. */
+    name: z.string(),
+    /** Of the folder, among those of checkpoints. */
+    pathIndex: z.int(),
+  }),
+);
+
+/** `GET queue`. */
+export const queueSchema = z.object({
+  queue_running: z.array(z.unknown()),
+  queue_pending: z.array(z.unknown()),
+});
+
+/** `POST prompt`. */
+export const queuedSchema = z.object({ prompt_id: z.string() });
+
+/** What a prompt that was not taken is refused with. */
+export const refusalSchema = z.object({
+  node_errors: z.record(
+    z.string(),
+    z.object({ errors: z.array(z.object({ message: z.string(), details: z.string() })) }),
+  ),
+});
+
+/** `GET history/{prompt_id}`: empty until it has ended. */
+export const historySchema = z.record(
+  z.string(),
+  z.object({
+    status: z.object({
+      completed: z.boolean(),
+      messages: z.array(z.tuple([z.string(), z.record(z.string(), z.unknown())])),
+    }),
+  }),
+);

@@ -1,0 +1,156 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { z } from 'zod';
+
+import { AppError } from '../../errors.ts';
+import { ChosenModel } from '../chosen-model.ts';
+import type { Host, HostModel } from '../host.ts';
+import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
+import { modelGone } from '../model-gone.ts';
+import { webUiModelsOnDisk } from '../models-on-disk.ts';
+import { Remembered } from '../remembered.ts';
+import {
+  checkpointsSchema,
+  foldersSchema,
+  historySchema,
+  queuedSchema,
+  queueSchema,
+  refusalSchema,
+} from './api-schema.ts';
+import { trialGraph } from './trial-graph.ts';
+
+/**
+ * ComfyUI. Each workflow names its checkpoint, so there is no active model: it is the one that was
+ * chosen here, which the page puts into the workflow.
+ */
+export class ComfyUiHost implements Host {
+  readonly kind = 'comfyui';
+  private readonly client: HostClient;
+  private readonly chosen: ChosenModel;
+  private readonly listing = new Remembered(() => this.askModels());
+  /** Chosen, but not yet drawn with. */
+  private candidate: string | null = null;
+
+  /** @param dataFolder where the choice is kept */
+  constructor(client: HostClient, dataFolder: string) {
+    this.client = client;
+    this.chosen = new ChosenModel(dataFolder);
+  }
+
+  isReachable(): Promise<boolean> {
+    return this.client.isReachable('queue');
+  }
+
+  listModels(): Promise<readonly HostModel[]> {
+    return this.listing.get();
+  }
+
+  refresh(): Promise<void> {
+    // It looks at its folders whenever it is asked.
+    this.listing.forget();
+    return Promise.resolve();
+  }
+
+  resultFolder({ path: modelPath }: HostModel): string {
+    return path.dirname(modelPath);
+  }
+
+  activeModel(): Promise<string | null> {
+    return this.chosen.read();
+  }
+
+  async activate(name: string): Promise<void> {
+    this.listing.forget();
+    const model = (await this.listing.get()).find((known) => known.name === name);
+    if (!model) throw modelGone(name);
+    this.candidate = name;
+  }
+
+  async drawTrial(): Promise<string | null> {
+    const { candidate } = this;
+    this.candidate = null;
+    const name = candidate ?? (await this.chosen.read());
+    if (name === null) return null;
+    const id = await this.queue(trialGraph(name, Math.floor(Math.random() * 2 ** 31)));
+    const { completed, messages } = await this.waitFor(id);
+    if (completed) {
+      if (candidate !== null) await this.chosen.choose(candidate);
+      return name;
+    }
+    const [, problem] = messages.find(([type]) => type === 'execution_error') ?? [];
+    throw new AppError(
+      'host.failed',
+      problem
+        ? `${this.client.label} could not draw with "${name}": ${shorten(String(problem.exception_message))}`
+        : `${this.client.label} was interrupted while it drew a picture with "${name}" to try it.`,
+    );
+  }
+
+  async isBusy(): Promise<boolean> {
+    const { queue_running, queue_pending } = await this.client.get('queue', queueSchema);
+    return queue_running.length + queue_pending.length > 0;
+  }
+
+  async freeMemory(): Promise<void> {
+    await this.client.post('free', { unload_models: true, free_memory: true }, z.unknown());
+  }
+
+  reclaimMemory(): Promise<void> {
+    // The next prompt loads what it needs.
+    return Promise.resolve();
+  }
+
+  private async askModels(): Promise<HostModel[]> {
+    const [kinds, checkpoints] = await Promise.all([
+      this.client.get('experiment/models', foldersSchema),
+      this.client.get('experiment/models/checkpoints', checkpointsSchema),
+    ]);
+    const folders = kinds.find(({ name }) => name === 'checkpoints')?.folders ?? [];
+    const listed = new Map<string, string>();
+    for (const { name, pathIndex } of checkpoints) {
+      const folder = folders[pathIndex];
+      // Of files of the same name in several folders, loaders find the first.
+      if (folder !== undefined && !listed.has(name)) listed.set(name, path.resolve(folder, name));
+    }
+    const named = [...listed].map(([name, file]) => ({ name, path: file }));
+    return webUiModelsOnDisk(named, this.client.label);
+  }
+
+  private async queue(prompt: object): Promise<string> {
+    try {
+      return (await this.client.post('prompt', { prompt }, queuedSchema)).prompt_id;
+    } catch (error) {
+      throw error instanceof HostRefusal ? this.withNodeErrors(error) : error;
+    }
+  }
+
+  private async waitFor(id: string) {
+    const { workMs, pollMs } = this.client.patience;
+    const deadline = performance.now() + workMs;
+    do {
+      const history = await this.client.get(`history/${id}`, historySchema);
+      const ended = history[id];
+      if (ended) return ended.status;
+      await sleep(pollMs);
+    } while (performance.now() < deadline);
+    // Not interrupted: what runs may be another's.
+    await this.client.post('queue', { delete: [id] }, z.unknown());
+    throw new AppError(
+      'host.unreachable',
+      `${this.client.label} has not drawn a picture for ${workMs / 1000} s. Look whether it still works, restart it if it does not, then try again.`,
+    );
+  }
+
+  /** Says what of a prompt it did not like, as its answer to the prompt tells. */
+  private withNodeErrors(refusal: HostRefusal): AppError {
+    const { data } = refusalSchema.safeParse(refusal.body);
+    const [first] = Object.values(data?.node_errors ?? {}).flatMap(({ errors }) => errors);
+    if (!first) return refusal;
+    return new AppError(
+      'host.failed',
+      `${this.client.label} cannot draw: ${shorten(`${first.message}: ${first.details}`)}`,
+      { cause: refusal },
+    );
+  }
+}

@@ -1,0 +1,62 @@
+import type { Host, HostModel } from './host.ts';
+
+/** A web UI that may start later than the sidecar: what it is is found out once it answers. */
+export class DetectedHost implements Host {
+  private readonly detect: () => Promise<Host>;
+  private found: Host | null = null;
+
+  constructor(detect: () => Promise<Host>) {
+    this.detect = detect;
+  }
+
+  get kind(): string {
+    return this.found?.kind ?? 'unknown';
+  }
+
+  async isReachable(): Promise<boolean> {
+    const host = await this.host().catch(() => null);
+    return (await host?.isReachable()) ?? false;
+  }
+
+  async listModels(): Promise<readonly HostModel[]> {
+    return (await this.host()).listModels();
+  }
+
+  async refresh(): Promise<void> {
+    await (await this.host()).refresh();
+  }
+
+  resultFolder(model: HostModel): string {
+    if (!this.found) throw new Error('a model of a host that was not found');
+    return this.found.resultFolder(model);
+  }
+
+  async activeModel(): Promise<string | null> {
+    return (await this.host()).activeModel();
+  }
+
+  async activate(name: string): Promise<void> {
+    await (await this.host()).activate(name);
+  }
+
+  async drawTrial(): Promise<string | null> {
+    return (await this.host()).drawTrial();
+  }
+
+  async isBusy(): Promise<boolean> {
+    return (await this.host()).isBusy();
+  }
+
+  async freeMemory(): Promise<void> {
+    await (await this.host()).freeMemory();
+  }
+
+  async reclaimMemory(): Promise<void> {
+    await (await this.host()).reclaimMemory();
+  }
+
+  private async host(): Promise<Host> {
+    this.found ??= await this.detect();
+    return this.found;
+  }
+}

@@ -1,0 +1,40 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { pathExists } from '../checkpoint/output-path.ts';
+import { AppError } from '../errors.ts';
+import type { HostModel } from './host.ts';
+
+type ListedModel = Pick<HostModel, 'name' | 'path'>;
+
+/** The models that are files here: a host may list what was deleted, or folders. */
+export async function modelsOnDisk(listed: readonly ListedModel[]): Promise<HostModel[]> {
+  const models: HostModel[] = [];
+  for (const { name, path: file } of listed) {
+    const status = await stat(file).catch(() => null);
+    if (!status?.isFile()) continue;
+    models.push({ name, path: file, bytes: status.size, modifiedMs: status.mtimeMs });
+  }
+  return models;
+}
+
+/**
+ * The same of a web UI's models, which are nowhere here if it runs on another machine.
+ *
+ * @param label the web UI in messages
+ * @throws AppError `host.unreachable`
+ */
+export async function webUiModelsOnDisk(
+  listed: readonly ListedModel[],
+  label: string,
+): Promise<HostModel[]> {
+  const models = await modelsOnDisk(listed);
+  const [first] = listed;
+  if (models.length > 0 || !first) return models;
+  const folder = path.dirname(first.path);
+  if (await pathExists(folder)) return models;
+  throw new AppError(
+    'host.unreachable',
+    `${label} keeps its models in "${folder}", which is not on this machine. Start the sidecar where the web UI runs.`,
+  );
+}

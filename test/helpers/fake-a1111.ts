@@ -1,0 +1,208 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Turns } from '../../src/hosts/turns.ts';
+import { type Answer, type Asked, HostServer } from './host-server.ts';
+import { isLoadable, sha256Of } from './model-files.ts';
+
+interface FakeOptions {
+  /** Who it is. */
+  readonly variant?: 'a1111' | 'forge' | 'sdnext';
+  /** Whether it was started with --api. */
+  readonly hasApi?: boolean;
+  /** `user:password` of --api-auth. */
+  readonly credentials?: string;
+  /** How long it loads a model. */
+  readonly loadMs?: number;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly file: string;
+  /** Known once the file was loaded. */
+  sha256: string | null;
+}
+
+const ok = (body: unknown = null): Answer => ({ body });
+const failed = (errors: string): Answer => ({
+  status: 500,
+  body: { error: 'RuntimeError', detail: '', body: '', errors },
+});
+
+/** AUTOMATIC1111's web UI as far as its models go, with what is recorded of its ways to fail. */
+export class FakeA1111 {
+  readonly server: HostServer;
+  /** Whether the model is where pictures are drawn. */
+  isInGraphicsMemory = true;
+  /** A list that does not heed new files. */
+  isStale = false;
+  /** Files that it cannot load, though they are whole: too large, say. */
+  readonly unloadable = new Set<string>();
+  private readonly folder: string;
+  private readonly options: Required<Omit<FakeOptions, 'credentials'>> &
+    Pick<FakeOptions, 'credentials'>;
+  private entries: Entry[] = [];
+  private wanted: Entry | null = null;
+  private loaded: Entry | null = null;
+  /** A load that failed took the model before apart. */
+  private isBroken = false;
+  private job = '';
+  private readonly queue = new Turns();
+
+  constructor(folder: string, options: FakeOptions = {}) {
+    this.folder = folder;
+    this.options = { variant: 'a1111', hasApi: true, loadMs: 0, ...options };
+    this.server = new HostServer((asked) => this.answer(asked));
+  }
+
+  /** Starts it with one of its models. */
+  async start(model: string): Promise<this> {
+    this.look();
+    this.wanted = this.entries.find(({ name }) => name === model) ?? null;
+    if (this.wanted) await this.load(this.wanted);
+    await this.server.up();
+    return this;
+  }
+
+  /** Name of the model that a picture would be drawn with; null where none would be. */
+  get drawsWith(): string | null {
+    return this.isBroken ? null : (this.loaded?.name ?? null);
+  }
+
+  /** Somebody draws with it until something has ended. */
+  draw(end: Promise<unknown>): Promise<void> {
+    return this.queue.take(async () => {
+      this.job = 'scripts_txt2img';
+      await end;
+      this.job = '';
+    });
+  }
+
+  private readonly routes: Record<string, (body: Asked['body']) => Answer | Promise<Answer>> = {
+    'GET sd-models': () => ok(this.entries.map((entry) => this.view(entry))),
+    'GET options': () =>
+      ok({
+        sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : null,
+        sd_checkpoint_hash: this.loaded?.sha256 ?? '',
+      }),
+    'POST options': (body) => this.queue.take(() => this.setModel(body.sd_model_checkpoint)),
+    'POST refresh-checkpoints': () =>
+      this.queue.take(() => {
+        if (!this.isStale) this.look();
+        return Promise.resolve(this.empty());
+      }),
+    'GET progress': () => ok({ progress: 0, state: { job: this.job } }),
+    'POST unload-checkpoint': () => {
+      this.isInGraphicsMemory = false;
+      return this.empty();
+    },
+    'POST reload-checkpoint': () => {
+      this.isInGraphicsMemory = true;
+      return this.empty();
+    },
+    'POST txt2img': () => this.queue.take(() => this.txt2img()),
+    'GET checkpoint': () =>
+      this.options.variant === 'sdnext'
+        ? ok({ type: 'sd', filename: this.loaded?.file ?? null })
+        : { status: 404 },
+  };
+
+  private empty(): Answer {
+    return this.options.variant === 'sdnext' ? { status: 204 } : ok();
+  }
+
+  private look(): void {
+    const before = new Map(this.entries.map((entry) => [entry.file, entry]));
+    const names = readdirSync(this.folder).filter((name) => name.endsWith('.safetensors'));
+    this.entries = names.map((name) => {
+      const file = path.join(this.folder, name);
+      return before.get(file) ?? { name, file, sha256: null };
+    });
+  }
+
+  private async answer(asked: Asked): Promise<Answer> {
+    const route = asked.path.split('?')[0] ?? '';
+    if (route === '/internal/ping') return ok({});
+    if (!route.startsWith('/sdapi/v1/') || !this.options.hasApi) {
+      return { status: 404, body: { detail: 'Not Found' } };
+    }
+    const { credentials } = this.options;
+    const basic = `Basic ${Buffer.from(credentials ?? '').toString('base64')}`;
+    if (credentials !== undefined && asked.authorization !== basic) {
+      return { status: 401, body: { detail: 'Incorrect username or password' } };
+    }
+    const answer = this.routes[`${asked.method} ${route.slice('/sdapi/v1/'.length)}`];
+    return answer ? await answer(asked.body) : { status: 404, body: { detail: 'Not Found' } };
+  }
+
+  private async setModel(value: unknown): Promise<Answer> {
+    const entry = this.entries.find((known) => this.aliasesOf(known).includes(String(value)));
+    if (!entry) return failed(`model '${String(value)}' not found`);
+    // To ask for the model that it believes to have does nothing.
+    if (entry === this.wanted) return ok();
+    if (this.options.variant === 'forge') {
+      this.wanted = entry;
+      return ok();
+    }
+    // An error is printed to its console, the old value restored.
+    if (await this.load(entry)) this.wanted = entry;
+    return this.options.variant === 'sdnext'
+      ? ok({ updated: [{ sd_model_checkpoint: true }] })
+      : ok();
+  }
+
+  private async txt2img(): Promise<Answer> {
+    if (this.options.variant === 'forge' && this.wanted && this.wanted !== this.loaded) {
+      if (!(await this.load(this.wanted))) return failed('Failed to recognize model type!');
+    }
+    if (this.isBroken || !this.loaded || !this.isInGraphicsMemory) {
+      return failed('Torch not compiled with CUDA enabled');
+    }
+    const { sha256, file } = this.loaded;
+    const info = {
+      seed: 42,
+      sd_model_hash: sha256?.slice(0, 10),
+      ...(this.options.variant !== 'sdnext' && { sd_model_name: path.parse(file).name }),
+    };
+    return ok({ images: ['iVBORw0KGgo='], parameters: {}, info: JSON.stringify(info) });
+  }
+
+  private async load(entry: Entry): Promise<boolean> {
+    await sleep(this.options.loadMs);
+    if (!isLoadable(entry.file) || this.unloadable.has(entry.name)) {
+      this.isBroken = true;
+      return false;
+    }
+    entry.sha256 = sha256Of(entry.file);
+    this.loaded = entry;
+    this.isBroken = false;
+    return true;
+  }
+
+  private nameOf({ name }: Entry): string {
+    return this.options.variant === 'sdnext' ? path.parse(name).name : name;
+  }
+
+  private titleOf(entry: Entry): string {
+    const hash = entry.sha256 === null ? '' : ` [${entry.sha256.slice(0, 10)}]`;
+    return `${this.nameOf(entry)}${hash}`;
+  }
+
+  private aliasesOf(entry: Entry): (string | null)[] {
+    const { sha256 } = entry;
+    const names = [this.titleOf(entry), this.nameOf(entry), path.parse(entry.name).name];
+    return [...names, sha256, sha256?.slice(0, 10) ?? null];
+  }
+
+  private view(entry: Entry): object {
+    return {
+      title: this.titleOf(entry),
+      model_name: path.parse(entry.name).name,
+      hash: entry.sha256?.slice(0, 10) ?? null,
+      sha256: entry.sha256,
+      filename: entry.file,
+      config: null,
+    };
+  }
+}

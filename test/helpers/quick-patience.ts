@@ -1,0 +1,12 @@
+import type { Patience } from '../../src/hosts/patience.ts';
+
+/** As long as it takes on a busy machine, and no test waits for more than a second. */
+export const quickPatience: Patience = {
+  pingMs: 300,
+  quickMs: 700,
+  workMs: 1000,
+  listedMs: 300,
+  idleMs: 300,
+  trainingMs: 10_000,
+  pollMs: 20,
+};

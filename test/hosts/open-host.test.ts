@@ -1,0 +1,117 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { openHost } from '../../src/hosts/open-host.ts';
+import { FakeA1111 } from '../helpers/fake-a1111.ts';
+import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
+import { HostServer } from '../helpers/host-server.ts';
+import { writeModel } from '../helpers/model-files.ts';
+import { quickPatience } from '../helpers/quick-patience.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+const model = 'a.safetensors';
+
+function makeModels(): { models: string; dataFolder: string } {
+  const dataFolder = makeTemporaryFolder();
+  const models = path.join(dataFolder, 'web-ui');
+  mkdirSync(models);
+  writeModel(models, model);
+  return { models, dataFolder };
+}
+
+const open = (url: URL | null, dataFolder: string, credentials: string | null = null) =>
+  openHost({
+    ...{ kind: null, url, credentials, dataFolder, modelFolders: [] },
+    patience: quickPatience,
+  });
+
+describe('the host', () => {
+  it('is none where there is no address', async () => {
+    expect((await open(null, makeTemporaryFolder())).kind).toBe('standalone');
+  });
+
+  it.each(['a1111', 'forge', 'sdnext'] as const)('is found out to be %s', async (variant) => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models, { variant }).start(model);
+    const host = await open(server.url, dataFolder);
+    expect(await host.listModels()).toHaveLength(1);
+    expect(host.kind).toBe('a1111');
+    expect(await host.drawTrial()).toBe(variant === 'sdnext' ? 'a' : model);
+  });
+
+  it('is found out to be ComfyUI', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeComfyUi([models]).start();
+    const host = await open(server.url, dataFolder);
+    expect(await host.listModels()).toMatchObject([{ name: model }]);
+    expect(host.kind).toBe('comfyui');
+  });
+
+  it('may start after the sidecar', async () => {
+    const { models, dataFolder } = makeModels();
+    const fake = await new FakeA1111(models).start(model);
+    fake.server.down();
+    const host = await open(fake.server.url, dataFolder);
+    expect([host.kind, await host.isReachable()]).toEqual(['unknown', false]);
+    await expect(host.listModels()).rejects.toMatchObject({ code: 'host.unreachable' });
+    await fake.server.up();
+    expect([await host.isReachable(), host.kind]).toEqual([true, 'a1111']);
+    expect(await host.activeModel()).toBe(model);
+  });
+
+  it('was started without its API, and says so', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models, { hasApi: false }).start(model);
+    await expect((await open(server.url, dataFolder)).listModels()).rejects.toThrow(/Add --api/);
+  });
+
+  it('is let in with the credentials of its API', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models, { credentials: 'me:se:cret' }).start(model);
+    const host = await open(server.url, dataFolder, 'me:se:cret');
+    expect(await host.listModels()).toHaveLength(1);
+    const other = await open(server.url, dataFolder);
+    await expect(other.listModels()).rejects.toMatchObject({ code: 'host.credentials' });
+  });
+
+  it('is something else, and says so', async () => {
+    const { url } = await new HostServer(() => Promise.resolve({ body: '<html>' })).up();
+    await expect((await open(url, makeTemporaryFolder())).listModels()).rejects.toThrow(
+      /is neither ComfyUI nor AUTOMATIC1111's web UI/,
+    );
+  });
+
+  it('answers nonsense, and is not believed', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models).start(model);
+    const host = await open(server.url, dataFolder);
+    server.faults.set('GET /sdapi/v1/sd-models', { body: { models: [] } });
+    await expect(host.listModels()).rejects.toThrow(
+      /answers \/sdapi\/v1\/sd-models with something/,
+    );
+  });
+
+  it('runs on another machine, and says so', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models).start(model);
+    const filename = path.join(dataFolder, 'elsewhere', model);
+    server.faults.set('GET /sdapi/v1/sd-models', {
+      body: [{ title: model, model_name: 'a', hash: null, sha256: null, filename }],
+    });
+    await expect((await open(server.url, dataFolder)).listModels()).rejects.toThrow(
+      /elsewhere", which is not on this machine/,
+    );
+  });
+
+  it('is below a path of its own', async () => {
+    const { url } = await new HostServer(({ path: asked }) =>
+      Promise.resolve(asked === '/sub/sdapi/v1/sd-models' ? { body: [] } : { status: 404 }),
+    ).up();
+    const host = await openHost({
+      ...{ kind: 'a1111', url: new URL('sub', url), credentials: null, modelFolders: [] },
+      ...{ dataFolder: makeTemporaryFolder(), patience: quickPatience },
+    });
+    expect(await host.listModels()).toEqual([]);
+  });
+});
