@@ -3,6 +3,7 @@ import { addDoctorCommand } from './cli/commands/doctor.ts';
 import { addEraseCommand } from './cli/commands/erase.ts';
 import { addEvaluateCommand } from './cli/commands/evaluate.ts';
 import { addInspectCommand } from './cli/commands/inspect.ts';
+import { addInstallCommands } from './cli/commands/install.ts';
 import { addPresetsCommand } from './cli/commands/presets.ts';
 import { addResumeCommand } from './cli/commands/resume.ts';
 import { addSampleCommand } from './cli/commands/sample.ts';
@@ -34,6 +35,7 @@ addEvaluateCommand(program, context);
 addInspectCommand(program, context);
 addPresetsCommand(program, context);
 addDoctorCommand(program, context);
+addInstallCommands(program, context);
 
 process.exitCode = await runCli(program, arguments_, terminal);
 // Work that was given up on Ctrl-C may still be under way; what is printed must get out first.

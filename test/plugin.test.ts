@@ -34,6 +34,14 @@ describe('plugin.yaml', () => {
     });
   });
 
+  it("has the name and version of what ComfyUI's registry reads", () => {
+    const project = readFileSync(path.join(root, 'pyproject.toml'), 'utf8');
+    expect(project).toContain(`name = "${plugin.name}"\n`);
+    expect(project).toContain(`version = "${plugin.version}"\n`);
+    expect(project).toContain(`DisplayName = "${plugin.title}"\n`);
+    expect(project).toContain(`description = "${plugin.description}"\n`);
+  });
+
   it('starts the command that serves, on the port that the program has by default', () => {
     const [program, file = '', command] = plugin.start;
     expect(program).toBe('node');

@@ -50,6 +50,8 @@ export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(res
   path: resolve('socket.io').pathname,
   autoConnect: false,
   transports: ['websocket', 'polling'],
+  // Of what lies between, not all forwards websockets.
+  tryAllTransports: true,
 });
 
 export const api = {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -78,6 +79,31 @@ describe('erase-concept serve', () => {
     expect(log.filter(({ message }) => message.includes('has started'))).toHaveLength(2);
     expect(done.error).toBeNull();
   }, 200_000);
+
+  it('ends with the program that started it, if it is to watch it, and goes on at the next start', async () => {
+    const data = makeTemporaryFolder();
+    const sidecar = await serve(data, ['--watch-parent']);
+    const { id } = await sidecar.create({
+      ...request,
+      settings: { ...request.settings, saveEvery: 1000 },
+    });
+    await sidecar.reaches(id, (job) => job.step >= 5);
+    const ended = once(sidecar.process, 'exit');
+    // As the system does when that program is killed: nobody reads any more either.
+    for (const stream of sidecar.process.stdio) stream?.destroy();
+    expect(await ended).toEqual([0, null]);
+    const again = await serve(data);
+    await again.reaches(id, inState('done'));
+    const { log } = await again.get<JobHistory>(`/jobs/${id}/metrics`);
+    expect(log.filter(({ message }) => message.includes('has started'))).toHaveLength(2);
+  }, 200_000);
+
+  it('does not mind a standard input that is closed, if it is not to watch it', async () => {
+    const sidecar = await serve(makeTemporaryFolder());
+    sidecar.process.stdin?.end();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await fetch(new URL('/api/health', sidecar.startLink))).status).toBe(200);
+  });
 
   it('keeps its token for its owner, from one start to the next', async () => {
     const data = makeTemporaryFolder();

@@ -27,7 +27,7 @@ export async function serve(dataFolder: string, args: readonly string[] = []) {
   const child = spawn(
     process.execPath,
     [bin, 'serve', '--port', '0', '--data', dataFolder, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   onTestFinished(() => void child.kill('SIGKILL'));
   let stdout = '';

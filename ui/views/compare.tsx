@@ -4,7 +4,8 @@ import { useRef } from 'preact/hooks';
 import type { JobView } from '../../routes/contract.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { api, jobUrl } from '../api.ts';
+import { jobUrl } from '../api.ts';
+import { rollBackModel, useScrubbedModel } from '../host-page.ts';
 import { announcement, type WatchedJob } from '../state.ts';
 import { BeforeAfter } from './before-after.tsx';
 import { ActionButton, DeleteButton } from './job-actions.tsx';
@@ -48,7 +49,7 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
       <PathField path={result.path} />
       <div class="actions">
         {!result.isActive && (
-          <ActionButton isPrimary title="Use this model" work={() => api.applyJob(id)} />
+          <ActionButton isPrimary title="Use this model" work={() => useScrubbedModel(job)} />
         )}
         <RollbackButton job={job} />
         {hasReport && (
@@ -76,9 +77,9 @@ function MissingResult({ job }: { job: JobView }) {
   );
 }
 
-function RollbackButton({ job: { id, rollbackTo } }: { job: JobView }) {
-  if (rollbackTo === null) return null;
-  return <ActionButton title={`Roll back to ${rollbackTo}`} work={() => api.rollbackJob(id)} />;
+function RollbackButton({ job }: { job: JobView }) {
+  if (job.rollbackTo === null) return null;
+  return <ActionButton title={`Roll back to ${job.rollbackTo}`} work={() => rollBackModel(job)} />;
 }
 
 /** Where the file is, on the machine that the server runs on. */

@@ -5,6 +5,7 @@ import { type HostKind, hostKinds } from '../../hosts/detect.ts';
 import { dataOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { withInterrupts } from '../interrupts.ts';
+import { parentGone } from '../parent-watch.ts';
 import { wholeNumber } from '../parse-option.ts';
 import { printLine } from '../terminal.ts';
 
@@ -15,6 +16,7 @@ interface ServeCommandOptions {
   readonly models?: readonly string[];
   readonly host?: HostKind;
   readonly hostUrl?: URL;
+  readonly watchParent?: true;
 }
 
 const loopback = ['127.0.0.1', 'localhost', '::1'];
@@ -43,17 +45,22 @@ export function addServeCommand(program: Command, context: CliContext): void {
       'address of the web UI; the user:password of its API, if it has one, stand in ERASE_CONCEPT_HOST_AUTH',
       webAddress,
     )
+    .option(
+      '--watch-parent',
+      'end, as on Ctrl-C, when the program that started this one and holds its standard input ends',
+    )
     .action((options: ServeCommandOptions) => serve(options, context));
 }
 
 async function serve(
-  { port, listen, data, models = [], host, hostUrl }: ServeCommandOptions,
+  { port, listen, data, models = [], host, hostUrl, watchParent }: ServeCommandOptions,
   { terminal, config, trainingWorker }: CliContext,
 ): Promise<void> {
   // Loaded here, not at the start: other commands need not wait for it.
   const { startSidecar } = await import('../../serve.ts');
   await withInterrupts(
     async ({ cancel, kill }) => {
+      const end = watchParent ? AbortSignal.any([cancel, parentGone(process.stdin)]) : cancel;
       const sidecar = await startSidecar({
         port,
         listen,
@@ -71,7 +78,7 @@ async function serve(
         );
       }
       printLine(terminal.stdout, `Erase Concept: ${sidecar.startLink}`);
-      await aborted(cancel);
+      await aborted(end);
       await sidecar.close(kill);
     },
     () => {

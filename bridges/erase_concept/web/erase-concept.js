@@ -1,0 +1,130 @@
+// Loaded by ComfyUI's page: the sidebar tab, its command, and new models in the open workflow.
+import { app } from '../../scripts/app.js';
+
+const TAB_ID = 'erase-concept';
+const TITLE = 'Erase Concept';
+const CHECKPOINT_WIDGET = 'ckpt_name';
+const LIST_INTERVAL_MS = 10_000;
+
+// Relative to ComfyUI's page, which a reverse proxy may serve from a folder.
+const pageUrl = new URL('erase-concept/', document.baseURI);
+
+app.registerExtension({
+  name: 'EraseConcept',
+  commands: [
+    { id: 'EraseConcept.Open', label: `${TITLE}: open`, function: openTab },
+    {
+      id: 'EraseConcept.UseModel',
+      label: `${TITLE}: put the model in use into this workflow`,
+      function: useActiveModel,
+    },
+  ],
+  menuCommands: [
+    { path: ['Extensions', TITLE], commands: ['EraseConcept.Open', 'EraseConcept.UseModel'] },
+  ],
+  setup() {
+    // Old front ends have no sidebar; the page is a link away from them.
+    app.extensionManager?.registerSidebarTab?.({
+      id: TAB_ID,
+      icon: 'pi pi-eraser',
+      title: TITLE,
+      tooltip: TITLE,
+      type: 'custom',
+      render: showPage,
+    });
+    addEventListener('message', ({ origin, data }) => {
+      if (origin !== location.origin || data?.type !== 'erase-concept:model') return;
+      void useModel(data.model, data.replaces);
+    });
+    watchCheckpoints();
+  },
+});
+
+function openTab() {
+  const { sidebarTab } = app.extensionManager ?? {};
+  if (sidebarTab?.toggleSidebarTab) sidebarTab.toggleSidebarTab(TAB_ID);
+  else open(pageUrl);
+}
+
+let frame = null;
+
+/** Called each time the tab is shown; the page is loaded once. */
+function showPage(element) {
+  frame ??= makeFrame();
+  element.style.height = '100%';
+  if (frame.parentElement !== element) element.replaceChildren(frame);
+}
+
+function makeFrame() {
+  const made = document.createElement('iframe');
+  const isDark = document.body.classList.contains('dark-theme');
+  made.title = TITLE;
+  made.src = new URL(`?theme=${isDark ? 'dark' : 'light'}`, pageUrl);
+  made.style = 'width: 100%; height: 100%; border: 0';
+  return made;
+}
+
+/** Has new checkpoints offered in every loader: ComfyUI lists them at once, its page does not. */
+function watchCheckpoints() {
+  let known = null;
+  const look = async () => {
+    if (document.hidden) return;
+    const answer = await fetch(new URL('api/models/checkpoints', document.baseURI));
+    if (!answer.ok) return;
+    const names = await answer.json();
+    const hasNew = known !== null && names.some((name) => !known.has(name));
+    known = new Set(names);
+    if (hasNew) await app.refreshComboInNodes();
+  };
+  // ComfyUI may be starting again; the next look will tell.
+  setInterval(() => look().catch(() => undefined), LIST_INTERVAL_MS);
+  look().catch(() => undefined);
+}
+
+async function useActiveModel() {
+  const answer = await fetch(new URL('api/models', pageUrl));
+  const models = answer.ok ? await answer.json() : [];
+  const active = models.find(({ isActive }) => isActive);
+  if (active) await useModel(active.name, null);
+  else tell('warn', 'No model is in use yet. Press "Use this model" at a finished erasure first.');
+}
+
+/**
+ * Puts a model into the loaders of the open workflow: the selected ones, else those of the model
+ * that it replaces, else the only one there is.
+ */
+async function useModel(model, replaces) {
+  await app.refreshComboInNodes();
+  const loaders = allNodes(app.graph).filter(widgetOf);
+  const selected = loaders.filter(({ id }) => app.canvas?.selected_nodes?.[id]);
+  const replaced = loaders.filter((node) => widgetOf(node).value === replaces);
+  const chosen = [selected, replaced, loaders].find(({ length }) => length > 0) ?? [];
+  if (chosen === loaders && loaders.length > 1) {
+    tell('warn', `Several loaders could take ${model}. Select one and run the command again.`);
+    return;
+  }
+  for (const node of chosen) {
+    const widget = widgetOf(node);
+    widget.value = model;
+    widget.callback?.(model);
+    node.setDirtyCanvas?.(true, true);
+  }
+  if (chosen.length === 0) tell('warn', `There is no checkpoint loader to put ${model} into.`);
+  else tell('success', `${model} is in this workflow now.`);
+}
+
+/** The nodes of a graph and of its subgraphs. */
+function allNodes(graph) {
+  return (graph?.nodes ?? graph?._nodes ?? []).flatMap((node) => [
+    node,
+    ...(node.subgraph ? allNodes(node.subgraph) : []),
+  ]);
+}
+
+function widgetOf(node) {
+  return node.widgets?.find(({ name }) => name === CHECKPOINT_WIDGET);
+}
+
+function tell(severity, detail) {
+  app.extensionManager?.toast?.add({ severity, summary: TITLE, detail, life: 6000 });
+}

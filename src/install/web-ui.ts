@@ -1,0 +1,49 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { AppError } from '../errors.ts';
+
+/** A web UI on this machine, as its folder shows it. */
+export interface WebUi {
+  readonly name: string;
+  /** Where it looks for what is added to it. */
+  readonly extensionsFolder: string;
+}
+
+interface Layout {
+  readonly name: string;
+  /** What is in its folder; those of a name that ends with `/` are folders. */
+  readonly has: readonly string[];
+  readonly extensions: string;
+}
+
+const a1111Family = ['webui.py', 'modules/', 'extensions/'];
+
+/** The first that fits counts: forks have all that the original has. */
+const layouts: readonly Layout[] = [
+  { name: 'Forge', has: [...a1111Family, 'modules_forge/'], extensions: 'extensions' },
+  { name: 'SD.Next', has: [...a1111Family, 'installer.py'], extensions: 'extensions' },
+  { name: 'AUTOMATIC1111', has: a1111Family, extensions: 'extensions' },
+  { name: 'ComfyUI', has: ['main.py', 'custom_nodes/', 'comfy/'], extensions: 'custom_nodes' },
+];
+
+/**
+ * Finds out which web UI a folder is.
+ *
+ * @throws AppError `install.no-web-ui`
+ */
+export async function recognizeWebUi(folder: string): Promise<WebUi> {
+  for (const { name, has, extensions } of layouts) {
+    const found = await Promise.all(has.map((entry) => isThere(folder, entry)));
+    if (found.every(Boolean)) return { name, extensionsFolder: path.join(folder, extensions) };
+  }
+  throw new AppError(
+    'install.no-web-ui',
+    `"${folder}" is no folder of a web UI: there is neither webui.py with modules and extensions (AUTOMATIC1111, Forge, reForge, SD.Next) nor main.py with comfy and custom_nodes (ComfyUI). Give the folder that its start script is in.`,
+  );
+}
+
+async function isThere(folder: string, entry: string): Promise<boolean> {
+  const status = await stat(path.join(folder, entry)).catch(() => null);
+  return entry.endsWith('/') ? (status?.isDirectory() ?? false) : (status?.isFile() ?? false);
+}

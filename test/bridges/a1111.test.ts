@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { io } from 'socket.io-client';
+import { expect, it, onTestFinished } from 'vitest';
+
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { ask, startHost, type TestHost, whenEnded } from './host.ts';
+import { describeWithPython, python } from './python.ts';
+
+const jobsOf = ({ url }: TestHost) => new URL('/erase-concept/api/jobs', url);
+
+/** A folder of programs with Python alone among them. */
+function pathWithoutNode(): string {
+  const folder = makeTemporaryFolder();
+  symlinkSync(python, path.join(folder, 'python3'));
+  return folder;
+}
+
+describeWithPython('the bridge in stable-diffusion-webui', () => {
+  it('lets in who is logged in to the web UI, and nobody else', async () => {
+    const host = await startHost('a1111', { flags: ['--gradio-auth', 'me:secret'] });
+    for (const address of ['', 'api/health', 'bridge/status', 'bridge/restart', 'socket.io/']) {
+      const answer = await host.fetch(address, { headers: { Cookie: 'access-token=guessed' } });
+      expect([address, answer.status]).toEqual([address, 401]);
+    }
+    // A foreign page's name does not bring the login.
+    const foreign = { Host: 'pictures.example' };
+    expect((await ask(jobsOf(host), { headers: foreign })).status).toBe(401);
+    const refusal = await host.fetch('api/jobs');
+    expect(await refusal.json()).toMatchObject({
+      error: { code: 'access.no-login', message: expect.stringMatching(/log in/) as unknown },
+    });
+
+    const login = await fetch(new URL('/login', host.url), {
+      method: 'POST',
+      body: new URLSearchParams({ username: 'me', password: 'secret' }),
+    });
+    const headers = { Cookie: login.headers.getSetCookie().join('; ') };
+    await host.reaches('running', headers);
+    expect((await host.fetch('api/jobs', { headers })).status).toBe(200);
+
+    for (const [extraHeaders, event] of [
+      [{}, 'connect_error'],
+      [headers, 'connect'],
+    ] as const) {
+      const socket = io(host.url.origin, {
+        path: '/erase-concept/socket.io',
+        transports: ['websocket'],
+        reconnection: false,
+        extraHeaders,
+      });
+      await new Promise<unknown>((resolve) => socket.once(event, resolve));
+      socket.disconnect();
+    }
+  });
+
+  it('asks for the password of the API where there is no page to log in to', async () => {
+    const host = await startHost('a1111', {
+      flags: ['--nowebui', '--api-auth', 'other:word,me:secret'],
+    });
+    const authorization = (user: string) => ({
+      Authorization: `Basic ${Buffer.from(user).toString('base64')}`,
+    });
+    const status = async (headers: Record<string, string>) =>
+      (await ask(new URL('/erase-concept/bridge/status', host.url), { headers })).status;
+    expect(await status({})).toBe(401);
+    expect(await status(authorization('me:wrong'))).toBe(401);
+    expect(await status({ Authorization: 'Basic %' })).toBe(401);
+    expect(await status(authorization('me:secret'))).toBe(200);
+    await host.reaches('running', authorization('me:secret'));
+  });
+
+  it('starts no second sidecar when the interface is reloaded, and serves the page again', async () => {
+    const host = await startHost('a1111');
+    await host.reaches('running');
+    const sidecar = host.sidecarId();
+    host.process.kill('SIGUSR1');
+    await host.prints(/^ready /m, 2);
+    expect((await host.fetch('api/jobs')).status).toBe(200);
+    expect(host.sidecarId()).toBe(sidecar);
+    expect(host.output.match(/It is starting/g)).toHaveLength(1);
+  });
+
+  it('serves the page below a folder of a reverse proxy with https', async () => {
+    const host = await startHost('a1111', { flags: ['--subpath', 'pictures'] });
+    await host.reaches('running');
+    // As nginx does with its defaults: without the folder, under the name of the web UI's own.
+    const proxy = createServer((incoming, outgoing) => {
+      const target = new URL((incoming.url ?? '').replace(/^\/pictures/, ''), host.url);
+      const headers = { ...incoming.headers, host: host.url.host };
+      const forwarded = request(target, { method: incoming.method, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(outgoing);
+      });
+      incoming.pipe(forwarded);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    onTestFinished(() => void proxy.close());
+    const { port } = proxy.address() as AddressInfo;
+
+    const browser = { Origin: 'https://pictures.example', 'Sec-Fetch-Site': 'same-origin' };
+    const address = (inner: string) => new URL(`http://127.0.0.1:${port}/pictures/${inner}`);
+    const short = await ask(address('erase-concept'));
+    expect(new URL(short.headers.location ?? '', address('erase-concept')).pathname).toBe(
+      '/pictures/erase-concept/',
+    );
+    const page = await ask(address('erase-concept/'), { headers: browser });
+    expect(page.body).toContain('<title>Erase Concept</title>');
+    const jobs = await ask(address('erase-concept/api/jobs'), { headers: browser });
+    expect([jobs.status, jobs.body]).toEqual([200, '[]']);
+    const evil = { ...browser, 'Sec-Fetch-Site': 'cross-site' };
+    expect((await ask(address('erase-concept/api/jobs'), { headers: evil })).status).toBe(403);
+  });
+
+  it('says that Node is missing or too old and how to get it, and starts when it is there', async () => {
+    const programs = pathWithoutNode();
+    const host = await startHost('a1111', { flags: ['--skip-install'], env: { PATH: programs } });
+    await host.prints(/needs Node >=20\.19, and this machine has no such Node/);
+    const page = await host.fetch('');
+    expect(page.status).toBe(503);
+    const html = await page.text();
+    expect(html).toMatch(/Install it from nodejs\.org, or run[^]*install\.py/);
+    expect(html).not.toContain('http-equiv="refresh"');
+    expect(html).toContain('<button>Start again</button>');
+
+    const node = path.join(programs, 'node');
+    writeFileSync(node, '#!/bin/sh\necho v18.20.4\n', { mode: 0o755 });
+    await host.fetch('bridge/restart', { method: 'POST' });
+    await host.prints(/no such Node/, 2);
+
+    rmSync(node);
+    symlinkSync(process.execPath, node);
+    const again = await host.fetch('bridge/restart?theme=dark', { method: 'POST' });
+    expect([again.status, again.headers.get('location')]).toEqual([303, '../?theme=dark']);
+    await host.prints(/It runs on port/);
+  });
+
+  it("shows the sidecar's log where it does not stay alive", async () => {
+    const env = { ERASE_CONCEPT_DATA: '/dev/null/nowhere' };
+    const host = await startHost('a1111', { env });
+    await host.prints(/ended with exit status 3/);
+    const page = await host.fetch('');
+    expect(await page.text()).toMatch(/the data folder .* cannot be written to/);
+  });
+
+  it('takes another port where its own is taken', async () => {
+    const first = await startHost('a1111');
+    await first.reaches('running');
+    const second = await startHost('a1111');
+    await second.reaches('running');
+    const sidecar = first.sidecarId();
+    expect(second.sidecarId()).not.toBe(sidecar);
+    await first.kill();
+    await whenEnded(sidecar);
+    expect((await second.fetch('api/jobs')).status).toBe(200);
+  });
+});

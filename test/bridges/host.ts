@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { onTestFinished } from 'vitest';
+
+import { install } from '../../src/install/installation.ts';
+import { recognizeWebUi } from '../../src/install/web-ui.ts';
+import { isRunning } from '../../src/processes/process-identity.ts';
+import { python } from './python.ts';
+
+const apps = path.join(import.meta.dirname, 'apps');
+
+const tinyModel = path.resolve(import.meta.dirname, '../../presets/tiny-sd');
+
+const layouts = {
+  a1111: {
+    file: 'webui.py',
+    folders: ['modules', 'extensions'],
+    models: 'models/Stable-diffusion',
+  },
+  comfyui: { file: 'main.py', folders: ['comfy', 'custom_nodes'], models: 'models/checkpoints' },
+} as const;
+
+export type HostKind = keyof typeof layouts;
+
+/** How the bridge says the sidecar is. */
+export interface BridgeStatus {
+  readonly state: string;
+  readonly message: string;
+  readonly log: readonly string[];
+}
+
+interface HostOptions {
+  readonly flags?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A small web UI that carries the bridge, in a process of its own. */
+export class TestHost {
+  readonly url: URL;
+  readonly process: ChildProcess;
+  readonly folder: string;
+  private printed = '';
+
+  private constructor(process: ChildProcess, port: number, folder: string) {
+    this.process = process;
+    this.url = new URL(`http://127.0.0.1:${port}/`);
+    this.folder = folder;
+    for (const output of [process.stdout, process.stderr]) {
+      output?.setEncoding('utf8').on('data', (text: string) => (this.printed += text));
+    }
+  }
+
+  /** Installs the bridge into a new folder of a host and starts that. */
+  static async start(kind: HostKind, { flags = [], env = {} }: HostOptions = {}) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-host-'));
+    const { file, folders, models } = layouts[kind];
+    writeFileSync(path.join(folder, file), '');
+    for (const inner of [...folders, models]) {
+      mkdirSync(path.join(folder, inner), { recursive: true });
+    }
+    for (const part of ['tiny-sd.safetensors', 'tiny-sd.yaml', 'tiny-clip']) {
+      cpSync(path.join(tinyModel, part), path.join(folder, models, part), { recursive: true });
+    }
+    await install(await recognizeWebUi(folder));
+    const port = await freePort();
+    const args = [path.join(apps, `${kind}_app.py`), '--port', String(port), ...flags];
+    const child = spawn(python, args, {
+      cwd: folder,
+      env: {
+        ...process.env,
+        ERASE_CONCEPT_DATA: path.join(folder, 'data'),
+        GRADIO_ANALYTICS_ENABLED: 'False',
+        PYTHONDONTWRITEBYTECODE: '1',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const host = new TestHost(child, port, folder);
+    await host.prints(/^ready /m);
+    return host;
+  }
+
+  /** All that it wrote on its terminal. */
+  get output(): string {
+    return this.printed;
+  }
+
+  /** Waits for a line on its terminal. */
+  async prints(expected: RegExp, count = 1): Promise<void> {
+    const pattern = new RegExp(expected, `g${expected.flags.replace('g', '')}`);
+    while ((this.printed.match(pattern) ?? []).length < count) {
+      if (this.process.exitCode !== null) throw new Error(`the host ended: ${this.printed}`);
+      await pause();
+    }
+  }
+
+  /** Asks for something below the page's address, as a browser or not. */
+  fetch(address: string, options: RequestInit = {}): Promise<Response> {
+    return fetch(new URL(`erase-concept/${address}`, this.url), { redirect: 'manual', ...options });
+  }
+
+  /** Waits until the bridge says that the sidecar is in a state. */
+  async reaches(state: string, headers: Record<string, string> = {}): Promise<BridgeStatus> {
+    for (;;) {
+      const answer = await this.fetch('bridge/status', { headers });
+      if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+      const status = (await answer.json()) as BridgeStatus;
+      if (status.state === state) return status;
+      if (status.state === 'failed') throw new Error(JSON.stringify(status));
+      await pause();
+    }
+  }
+
+  /** The process of the sidecar, as its lock names it. */
+  sidecarId(): number {
+    const lock = readFileSync(path.join(this.folder, 'data', 'lock'), 'utf8');
+    return (JSON.parse(lock) as { processId: number }).processId;
+  }
+
+  /** Kills the host as a crash does. */
+  async kill(): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const ended = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Ends it and removes all that it wrote. */
+  async remove(): Promise<void> {
+    await this.kill();
+    // It ends by itself, and until then writes to a folder that is about to be removed.
+    await whenEnded(this.sidecarIdOrNull());
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private sidecarIdOrNull(): number | null {
+    try {
+      return this.sidecarId();
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** A web UI that ends with the test. */
+export async function startHost(kind: HostKind, options: HostOptions = {}): Promise<TestHost> {
+  const host = await TestHost.start(kind, options);
+  onTestFinished(() => host.remove());
+  return host;
+}
+
+/** What a server answered. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Asks with the headers given and no others, also those that `fetch` does not let one set. */
+export async function ask(
+  url: URL,
+  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<RawAnswer> {
+  const sent = request(url, { method, headers }).end();
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body: await text(answer) };
+}
+
+/** Waits until a process is no more. */
+export async function whenEnded(processId: number | null): Promise<void> {
+  while (processId !== null && isRunning(processId)) await pause();
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,29 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+import { describe } from 'vitest';
+
+const ownPython = path.join(import.meta.dirname, '.venv', 'bin', 'python');
+
+const { status, stdout, stderr } = spawnSync(
+  existsSync(ownPython) ? ownPython : 'python3',
+  ['-c', 'import aiohttp, gradio, yaml, sys; print(sys.executable)'],
+  { encoding: 'utf8' },
+);
+const isThere = status === 0;
+
+/** The Python that the small hosts run in: of `test/bridges/.venv`, else the system's. */
+export const python = isThere ? stdout.trim() : 'python3';
+
+if (!isThere) {
+  const reason = stderr ? (stderr.trim().split('\n').at(-1) ?? '') : 'there is no python3';
+  const remedy =
+    `${reason}: python3 -m venv test/bridges/.venv && ` +
+    'test/bridges/.venv/bin/pip install -r test/bridges/requirements.txt';
+  if (process.env.CI) throw new Error(`the bridges' tests may not be skipped in CI, but ${remedy}`);
+  console.warn(`The bridges' tests are skipped: ${remedy}.`);
+}
+
+/** A `describe` for tests that need Python and the hosts' packages; skipped aloud, never in CI. */
+export const describeWithPython = describe.skipIf(!isThere);

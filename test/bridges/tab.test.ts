@@ -1,0 +1,106 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { describeInBrowser, openPage } from '../browser/browser.ts';
+import { launchBrowser } from '../browser/launch-browser.ts';
+import { startHost } from './host.ts';
+import { describeWithPython } from './python.ts';
+
+/** The page within the host's. */
+const frameOf = (page: Page) => page.frameLocator('iframe[title="Erase Concept"]');
+
+/** What the stub of ComfyUI's front end keeps, for the test to look at. */
+const loaderValue = 'app.graph.nodes[0].widgets[0].value';
+
+describeInBrowser('the tab', () => {
+  describeWithPython('in the host', () => {
+    let browser: Browser;
+
+    beforeAll(async () => {
+      browser = await launchBrowser();
+    }, 60_000);
+    afterAll(() => browser.close());
+
+    async function expectPage(page: Page, theme: string): Promise<void> {
+      await frameOf(page).getByRole('heading', { name: 'What should the model forget?' }).waitFor();
+      await expect.poll(() => frameOf(page).locator('html').getAttribute('data-theme')).toBe(theme);
+      // The models come through the API, with events behind them.
+      await frameOf(page).getByText('draws at 64').waitFor();
+    }
+
+    it('of stable-diffusion-webui shows the page in its theme', async () => {
+      const host = await startHost('a1111');
+      await host.reaches('running');
+      const page = await openPage(browser);
+      await page.goto(`${host.url.href}?__theme=dark`);
+      await page.getByRole('button', { name: 'Erase Concept' }).click();
+      await expectPage(page, 'dark');
+    });
+
+    it('of stable-diffusion-webui shows the start, then the page', async () => {
+      const host = await startHost('a1111');
+      const page = await openPage(browser);
+      await page.goto(`${host.url.href}?__theme=light`);
+      await page.getByRole('button', { name: 'Erase Concept' }).click();
+      await expectPage(page, 'light');
+    });
+
+    describe('of ComfyUI', () => {
+      it('shows the page, and keeps it when it is shown again', async () => {
+        const host = await startHost('comfyui');
+        await host.reaches('running');
+        const page = await openPage(browser);
+        await page.goto(host.url.href);
+        const tab = page.getByRole('button', { name: 'Erase Concept' });
+        await tab.click();
+        await expectPage(page, 'dark');
+        await page.evaluate("document.querySelector('iframe').contentWindow.mark = 1");
+        await tab.click();
+        expect(await page.evaluate("document.querySelector('iframe').contentWindow.mark")).toBe(1);
+      });
+
+      it('puts a model into the loaders of the one that it replaces', async () => {
+        const host = await startHost('comfyui');
+        const page = await openPage(browser);
+        await page.goto(host.url.href);
+        await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+        const choose = (model: string, replaces: string, origin = 'location.origin') =>
+          page.evaluate(
+            `dispatchEvent(new MessageEvent('message', { origin: ${origin}, data: ${JSON.stringify({ type: 'erase-concept:model', model, replaces })} }))`,
+          );
+        await choose('evil.safetensors', 'original.safetensors', "'http://evil.example'");
+        await choose('without.safetensors', 'original.safetensors');
+        await page.getByText('without.safetensors is in this workflow now.').waitFor();
+        expect(await page.evaluate(loaderValue)).toBe('without.safetensors');
+        expect(await page.evaluate('app.refreshes')).toBe(1);
+        await choose('original.safetensors', 'without.safetensors');
+        await expect.poll(() => page.evaluate(loaderValue)).toBe('original.safetensors');
+      });
+
+      it('asks which loader is meant where several could be', async () => {
+        const host = await startHost('comfyui');
+        const page = await openPage(browser);
+        await page.goto(host.url.href);
+        await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+        await page.evaluate(
+          "app.graph.nodes.push({ id: 3, widgets: [{ name: 'ckpt_name', value: 'refiner' }] })",
+        );
+        await page.evaluate(
+          "dispatchEvent(new MessageEvent('message', { origin: location.origin, data: { type: 'erase-concept:model', model: 'new', replaces: 'none of these' } }))",
+        );
+        await page.getByText('Several loaders could take new.').waitFor();
+        expect(await page.evaluate(loaderValue)).toBe('original.safetensors');
+      });
+
+      it('offers the model in use by its command, and says so where there is none', async () => {
+        const host = await startHost('comfyui');
+        await host.reaches('running');
+        const page = await openPage(browser);
+        await page.goto(host.url.href);
+        await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+        await page.evaluate("app.commands['EraseConcept.UseModel']()");
+        await page.getByText('No model is in use yet.').waitFor();
+      });
+    });
+  });
+});
