@@ -11,7 +11,7 @@ const zone = (target, ...from) => ({
 const app = ['erase', 'jobs', 'hosts', 'cli'];
 
 export default defineConfig(
-  globalIgnores(['dist', 'src/onnx/proto', 'demo-output', 'data', '**/*.py']),
+  globalIgnores(['dist', 'src/onnx/proto', 'demo-output', 'data', '**/*.py', '**/.venv']),
   {
     files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
