@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     include: ['test/**/*.test.ts'],
     env: softwareVulkan(process.env),
   },

@@ -48,7 +48,7 @@ try {
     spans.push({ isLoaded, from, to: Date.now() });
     if (client) reports.push(await client.finish());
   }
-  report(id, spans, { reports, p99: delays.percentile(99) / 1e6, max: delays.max / 1e6 });
+  report(id, spans, { reports, p99: delays.percentile(99) / 1e6 });
 } finally {
   await sidecar.close(AbortSignal.timeout(5000));
   rmSync(dataFolder, { recursive: true, force: true });
@@ -121,7 +121,7 @@ async function startClient(id: string): Promise<{ finish: () => Promise<LoadRepo
 function report(
   id: string,
   spans: readonly { isLoaded: boolean; from: number; to: number }[],
-  { reports, p99, max }: { reports: readonly LoadReport[]; p99: number; max: number },
+  { reports, p99 }: { reports: readonly LoadReport[]; p99: number },
 ): void {
   const times = stepTimes(id);
   const secondsOf = (wanted: boolean) => {
@@ -141,7 +141,6 @@ function report(
     'seconds a step, under load': `${loaded.mean.toFixed(3)} (${loaded.count} steps)`,
     'slower by': `${(100 * (loaded.mean / alone.mean - 1)).toFixed(1)} %`,
     'event loop delay p99': `${p99.toFixed(1)} ms`,
-    'event loop delay max': `${max.toFixed(1)} ms`,
   });
   for (const { requests, failed, p50, p99: slow, sockets, gaps, processorSeconds } of reports) {
     console.table({
