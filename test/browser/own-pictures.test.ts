@@ -74,7 +74,7 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
       await page.keyboard.press('Enter');
       await page.waitForURL(/#\/jobs\/./);
       // The new view has the focus, so that the next key is its own.
-      expect(await page.evaluate<string>('document.activeElement.id')).toBe('main');
+      await page.locator('#main:focus').waitFor();
       await page.getByRole('heading', { name: /^Erasing heart/ }).waitFor();
       await waitForResult(page);
       await tabTo(page, 'Use this model');
