@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import secrets
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio
@@ -51,7 +50,6 @@ def _start(demo: Any) -> Sidecar:
             kind="a1111",
             url=_host_url(demo),
             data_folder=data_folder(_host_root()),
-            model_folders=_model_folders(),
             credentials=_credentials(),
             may_install=not _option("skip_install"),
         )
@@ -120,16 +118,6 @@ def _host_url(demo: Any) -> str:
     port = getattr(demo, "server_port", None) or _option("port") or default
     scheme = "https" if _option("tls_certfile") else "http"
     return f"{scheme}://127.0.0.1:{port}"
-
-
-def _model_folders() -> list[str]:
-    """As the host's flags and, in SD.Next, its settings have them."""
-    folders = [_option("ckpt_dir"), getattr(shared.opts, "ckpt_dir", None)]
-    models = getattr(shared, "models_path", None)
-    if models:
-        folders.append(str(Path(models) / "Stable-diffusion"))
-    existing = [folder for folder in folders if folder and Path(folder).is_dir()]
-    return list(dict.fromkeys(existing))
 
 
 def _host_root() -> str:

@@ -21,7 +21,6 @@ def register() -> None:
             kind="comfyui",
             url=_host_url(listens[0]),
             data_folder=data_folder(folder_paths.base_path),
-            model_folders=list(folder_paths.get_folder_paths("checkpoints")),
         )
     )
     is_open = any(address not in LOOPBACK for address in listens)

@@ -38,7 +38,6 @@ class HostSettings:
     kind: str
     url: str
     data_folder: Path
-    model_folders: list[str]
     # `user:password` of the host's own API.
     credentials: str | None = None
     # Whether missing packages may be installed when the host starts.
@@ -170,8 +169,6 @@ class Sidecar:
         command += ["--port", str(_free_port(PLUGIN.port))]
         command += ["--data", str(settings.data_folder)]
         command += ["--host", settings.kind, "--host-url", settings.url]
-        if settings.model_folders:
-            command += ["--models", *settings.model_folders]
         return command
 
     def _environment(self) -> dict[str, str]:

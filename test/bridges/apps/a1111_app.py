@@ -71,7 +71,6 @@ def add_host_modules(flags: argparse.Namespace) -> Callbacks:
     shared: Any = types.ModuleType("modules.shared")
     shared.cmd_opts = flags
     shared.opts = types.SimpleNamespace()
-    shared.models_path = str(HOST_ROOT / "models")
     paths: Any = types.ModuleType("modules.paths")
     paths.data_path = paths.script_path = str(HOST_ROOT)
     for name, module in {"script_callbacks": callbacks, "shared": shared, "paths": paths}.items():

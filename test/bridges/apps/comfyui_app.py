@@ -108,7 +108,6 @@ def add_host_modules(flags: argparse.Namespace) -> None:
     cli_args.args = flags
     folder_paths: Any = types.ModuleType("folder_paths")
     folder_paths.base_path = str(HOST_ROOT)
-    folder_paths.get_folder_paths = lambda kind: [str(HOST_ROOT / "models" / kind)]
     server: Any = types.ModuleType("server")
     server.PromptServer = PromptServer
     sys.modules.update(
