@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
 
 from .sidecar import Address
 
@@ -39,3 +40,14 @@ def response_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]
 def has_body(headers: Mapping[str, str]) -> bool:
     """Whether a request brings one."""
     return "content-length" in headers or "transfer-encoding" in headers
+
+
+async def until_one_ends(*directions: Awaitable[None]) -> None:
+    """Forwards both ways of a websocket until one side closes; the other way is given up."""
+    tasks = [asyncio.ensure_future(direction) for direction in directions]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

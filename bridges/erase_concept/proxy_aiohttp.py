@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType, web
@@ -10,7 +9,7 @@ from yarl import URL
 
 from .access import refusal
 from .answers import PREFIX, Answer, own_answer, refused, unavailable
-from .forwarding import has_body, request_headers, response_headers
+from .forwarding import has_body, request_headers, response_headers, until_one_ends
 from .sidecar import Address, Sidecar
 
 # Answers may take their time: polling waits for events, training for the host.
@@ -40,8 +39,9 @@ def add_proxy(
         try:
             if address is not None:
                 is_websocket = headers.get("upgrade", "").lower() == "websocket"
-                forward = _forward_websocket if is_websocket else _forward
-                return await forward(request, headers, address)
+                if is_websocket:
+                    return await _forward_websocket(request, address)
+                return await _forward(request, headers, address)
         except _NoAnswer:
             pass
         return _response(unavailable(sidecar, path, query))
@@ -85,9 +85,7 @@ async def _forward(
             return response
 
 
-async def _forward_websocket(
-    request: web.Request, _: dict[str, str], address: Address
-) -> web.StreamResponse:
+async def _forward_websocket(request: web.Request, address: Address) -> web.StreamResponse:
     headers = request_headers({}, address)
     async with ClientSession(timeout=TIMEOUT) as session:
         try:
@@ -98,16 +96,9 @@ async def _forward_websocket(
             raise _NoAnswer from error
         browser = web.WebSocketResponse(max_msg_size=0)
         await browser.prepare(request)
-        directions = [
-            asyncio.ensure_future(_pump(browser, upstream)),
-            asyncio.ensure_future(_pump(upstream, browser)),
-        ]
         try:
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+            await until_one_ends(_pump(browser, upstream), _pump(upstream, browser))
         finally:
-            for direction in directions:
-                direction.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
             await upstream.close()
             await browser.close()
         return browser

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from .access import refusal
 from .answers import PREFIX, Answer, own_answer, refused, unavailable
-from .forwarding import has_body, request_headers, response_headers
+from .forwarding import has_body, request_headers, response_headers, until_one_ends
 from .sidecar import Address, Sidecar
 
 Message = dict[str, Any]
@@ -161,13 +160,9 @@ async def _forward_websocket(
             await send({"type": "websocket.send", kind: data})
         await send({"type": "websocket.close", "code": GOING_AWAY})
 
-    directions = [asyncio.ensure_future(up()), asyncio.ensure_future(down())]
     try:
-        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        await until_one_ends(up(), down())
     finally:
-        for direction in directions:
-            direction.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
         await upstream.close()
 
 
