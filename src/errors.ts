@@ -32,6 +32,7 @@ const errorTable = {
   'preset.exists': { exit: 3, http: 409 },
   'preset.shipped': { exit: 3, http: 403 },
   'settings.invalid': { exit: 3, http: 422 },
+  'settings.too-large': { exit: 3, http: 422 },
   'output.exists': { exit: 3, http: 409 },
   'output.no-space': { exit: 3, http: 422 },
   'output.unwritable': { exit: 3, http: 422 },

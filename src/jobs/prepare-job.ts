@@ -21,6 +21,7 @@ import { appVersion } from '../version.ts';
 import type { JobDraft } from './job-draft.ts';
 import { prepareOutput } from './prepare-output.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
+import { requireMemory } from './require-memory.ts';
 
 /** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
 export interface EraseRequest extends PromptRequest {
@@ -103,7 +104,8 @@ export async function draftJob(
  * Makes sure that a drafted job can run, which reads all of the model, and settles what was open:
  * its device and where the result goes.
  *
- * @throws AppError `checkpoint.*`, `model.unsupported`, `output.*`, `device.unavailable`
+ * @throws AppError `checkpoint.*`, `model.unsupported`, `output.*`, `device.unavailable`,
+ *   `settings.too-large`
  */
 export async function completeJob(
   draft: JobDraft,
@@ -119,6 +121,7 @@ export async function completeJob(
     });
     await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
     const device = await chooseDevice(draft.device);
+    if (device === 'cpu') requireMemory(checkpoint, draft.settings);
     await requireFiniteWeights(
       file,
       [...modelShapes(architecture)].map(([name]) => name),

@@ -87,9 +87,16 @@ async function presetNames(folder: string): Promise<string[]> {
     .sort();
 }
 
+/** What each file held when it was read: a page asks for all of them, and YAML takes its time. */
+const parsed = new Map<string, { readonly version: string; readonly preset: Preset }>();
+
 async function loadPreset(folder: string, name: string): Promise<Preset> {
   const file = path.join(folder, `${name}.yaml`);
-  const { size } = await stat(file);
+  const { size, mtimeMs, ino } = await stat(file);
+  // A file is written under another name first, so that a changed one is another one.
+  const version = `${ino} ${mtimeMs} ${size}`;
+  const known = parsed.get(file);
+  if (known?.version === version) return known.preset;
   if (size > MAX_PRESET_BYTES) {
     throw new AppError(
       'preset.invalid',
@@ -103,5 +110,6 @@ async function loadPreset(folder: string, name: string): Promise<Preset> {
       `preset "${file}" is named "${preset.name}" inside: it must be "${name}", as its file.`,
     );
   }
+  parsed.set(file, { version, preset });
   return preset;
 }

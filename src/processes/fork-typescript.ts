@@ -18,7 +18,7 @@ export interface ProcessEnd {
 /** Starts a module of this program, TypeScript or not, in a process of its own. */
 export function forkTypescript(module: URL): WorkerProcess {
   const child = fork(module, {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+    execArgv: ['--import', import.meta.resolve('../load-typescript.mjs')],
     // Its output is ours to show: standard output may be promised to hold JSON only.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',

@@ -99,7 +99,7 @@ function stepTimes(id: string): number[] {
 
 async function startClient(id: string): Promise<{ finish: () => Promise<LoadReport> }> {
   const client = fork(new URL('./load-client.ts', import.meta.url), {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+    execArgv: ['--import', import.meta.resolve('../../src/load-typescript.mjs')],
   });
   const { sockets, requests } = values;
   const order: LoadOrder = {

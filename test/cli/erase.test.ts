@@ -142,7 +142,7 @@ it('prints plain lines where standard output is no terminal, and reads captions'
   expect(forget.map(({ prompt }) => prompt)).toEqual(['a heart on a beach', 'a red heart']);
 });
 
-const steps = 16;
+const steps = 8;
 
 /** Waits for the first step of a run. */
 async function startTraining(args: readonly string[]): Promise<RunningCli> {
@@ -192,7 +192,7 @@ it('Ctrl-C ends with status 5 once the state is saved; resume goes on from there
   const resumed = await goOn(String(error?.message), 'cancelled');
   expect(phasesOf(resumed)).toEqual(['train', 'save']);
   expect(stepsOf(resumed)).toEqual(fromTo(done + 1, steps));
-});
+}, 400_000);
 
 it('a training process that is killed ends with status 4 and a sentence; resume goes on', async () => {
   const run = await startTraining([...eraseHeart(steps, 'killed'), '--json', '--save-every', '1']);
@@ -212,4 +212,4 @@ it('a training process that is killed ends with status 4 and a sentence; resume 
   const resumed = await goOn(String(error?.message), 'killed');
   expect(stepsOf(resumed).at(-1)).toBe(steps);
   expect(phasesOf(resumed)).toEqual(['train', 'save']);
-}, 180_000);
+}, 400_000);

@@ -126,7 +126,9 @@ describe('a worker', () => {
   it('saves its state when whoever started it is gone', async () => {
     const folder = makeTemporaryFolder();
     writeFileSync(join(folder, 'wait'), '');
-    const child = fork(worker, { execArgv: ['--import', import.meta.resolve('tsx')] });
+    const child = fork(worker, {
+      execArgv: ['--import', import.meta.resolve('../../src/load-typescript.mjs')],
+    });
     child.send({ type: 'run', jobFolder: folder });
     await new Promise((resolve) => child.once('message', resolve));
     child.disconnect();
@@ -141,7 +143,9 @@ describe('a worker', () => {
   it('leaves Ctrl-C to whoever started it', async () => {
     const folder = makeTemporaryFolder();
     writeFileSync(join(folder, 'wait'), '');
-    const child = fork(worker, { execArgv: ['--import', import.meta.resolve('tsx')] });
+    const child = fork(worker, {
+      execArgv: ['--import', import.meta.resolve('../../src/load-typescript.mjs')],
+    });
     child.send({ type: 'run', jobFolder: folder });
     await new Promise((resolve) => child.once('message', resolve));
     child.kill('SIGINT');
