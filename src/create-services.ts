@@ -19,6 +19,8 @@ const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);
 export interface ServiceEnvironment {
   readonly dataFolder: string;
   readonly host: Host;
+  /** For training on the CPU. */
+  readonly threads: number;
   /** With the host. */
   readonly patience?: Patience;
   /** Told of what fails where nobody waits for it. */
@@ -31,6 +33,7 @@ export interface ServiceEnvironment {
 export function createServices({
   dataFolder,
   host,
+  threads,
   patience = defaultPatience,
   onTrouble,
   trainingWorker,
@@ -39,6 +42,7 @@ export function createServices({
   const jobs = new JobService({
     dataFolder,
     host,
+    threads,
     patience,
     devices,
     onTrouble,
@@ -61,7 +65,7 @@ export function createServices({
       return suggestPrompts({ model: path, forget, concept }, signal);
     }),
     estimate: limited(async (request, signal) => {
-      const asked = eraseRequest(request, await jobs.findModel(request.model));
+      const asked = eraseRequest(request, { model: await jobs.findModel(request.model), threads });
       return estimateJob(asked, {
         dataFolder,
         presetFolders: presetFolders(dataFolder),

@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly listen: string;
   readonly dataFolder: string;
   readonly modelFolders: readonly string[];
+  /** For training on the CPU. */
+  readonly threads: number;
   /** Null: what answers at its address, or none where there is no address either. */
   readonly hostKind: HostKind | null;
   readonly hostUrl: URL | null;
@@ -68,7 +70,7 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
     });
     const log = openServerLog(dataFolder);
     const services = createServices({
-      ...{ dataFolder, host },
+      ...{ dataFolder, host, threads: options.threads },
       onTrouble: (error) => {
         log.logger.error({ err: error }, 'a job could not be told how it ended');
       },

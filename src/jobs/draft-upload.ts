@@ -29,6 +29,15 @@ type Request = z.output<typeof jobRequestSchema>;
 /** Where uploads lie until they are a job's. */
 export const uploadsFolderOf = (dataFolder: string) => path.join(dataFolder, 'uploads');
 
+/** What a request to the server does not say. */
+interface DraftPlace {
+  readonly model: HostModel;
+  readonly host: Host;
+  readonly dataFolder: string;
+  /** For training on the CPU. */
+  readonly threads: number;
+}
+
 /**
  * Makes a job of a request to the server, with everything checked that can be told at once.
  *
@@ -38,7 +47,7 @@ export const uploadsFolderOf = (dataFolder: string) => path.join(dataFolder, 'up
 export async function draftUpload(
   request: Request,
   uploads: Uploads,
-  place: { readonly model: HostModel; readonly host: Host; readonly dataFolder: string },
+  place: DraftPlace,
 ): Promise<string> {
   const { dataFolder } = place;
   const staging = path.join(uploadsFolderOf(dataFolder), randomUUID());
@@ -81,10 +90,10 @@ async function draftStaged(
     readonly forgetImages: StagedImages | null;
     readonly retainImages: StagedImages | null;
   },
-  { model, host, dataFolder }: { model: HostModel; host: Host; dataFolder: string },
+  { model, host, dataFolder, threads }: DraftPlace,
 ): Promise<JobDraft> {
   const staged = [sets.forgetImages, sets.retainImages].filter((set) => set !== null);
-  const erase = eraseRequest(request, model);
+  const erase = eraseRequest(request, { model, threads });
   const question: DraftQuestion = {
     request: {
       ...erase,
@@ -115,7 +124,7 @@ async function draftStaged(
 /** A request to the server as the command line would make it, its pictures left out. */
 export function eraseRequest(
   request: Omit<Request, 'captions'>,
-  model: Pick<HostModel, 'path'>,
+  { model, threads }: { model: Pick<HostModel, 'path'>; threads: number },
 ): EraseRequest {
   return {
     model: model.path,
@@ -129,7 +138,7 @@ export function eraseRequest(
     concept: request.concept,
     settings: definedOnly(request.settings),
     device: request.device,
-    threads: undefined,
+    threads,
     output: undefined,
   };
 }

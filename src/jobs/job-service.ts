@@ -33,6 +33,8 @@ const MAX_WAITING_JOBS = 100;
 export interface JobEnvironment {
   readonly dataFolder: string;
   readonly host: Host;
+  /** For training on the CPU. */
+  readonly threads: number;
   readonly patience: Patience;
   readonly devices: () => Promise<readonly DeviceView[]>;
   /** Told of what fails where nobody waits for it. */
@@ -101,7 +103,7 @@ export class JobService implements JobServices {
 
   async create(request: z.output<typeof jobRequestSchema>, uploads: Uploads): Promise<JobView> {
     await this.opened;
-    const { host, dataFolder } = this.environment;
+    const { host, dataFolder, threads } = this.environment;
     if (this.queue.length >= MAX_WAITING_JOBS) {
       throw new AppError(
         'request.too-many',
@@ -110,7 +112,7 @@ export class JobService implements JobServices {
     }
     const model = await this.findModel(request.model);
     await this.requireDevice(request.device);
-    const folder = await draftUpload(request, uploads, { model, host, dataFolder });
+    const folder = await draftUpload(request, uploads, { model, host, dataFolder, threads });
     const record = await this.store.add(folder);
     await this.queue.enqueue(record);
     return this.viewOf(record);

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import type { RecordedEvent } from '../../src/erase/events.ts';
 import { startSidecar } from '../../src/serve.ts';
 import type { LoadOrder, LoadReport } from './load-client.ts';
 
-// npm run bench:load [-- --seconds 60] [--sockets 200] [--requests 50]
+// npm run bench:load [-- --seconds 60] [--sockets 200] [--requests 50] [--threads N]
 // What watchers cost while a job trains: the tiny model on the default settings, alone and under the
 // load by turns, twice each. The load comes from a process of its own on the same machine, so its own
 // work is part of what training loses. Prints seconds a step, the delay of the server's event loop
@@ -22,13 +22,20 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     sockets: { type: 'string', default: '200' },
     requests: { type: 'string', default: '50' },
+    threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
 const seconds = Number(values.seconds);
 
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-load-'));
 const sidecar = await startSidecar({
-  ...{ port: 0, listen: '127.0.0.1', dataFolder, modelFolders: [] },
+  ...{
+    port: 0,
+    listen: '127.0.0.1',
+    dataFolder,
+    modelFolders: [],
+    threads: Number(values.threads),
+  },
   ...{ hostKind: null, hostUrl: null, hostCredentials: null },
 });
 const { origin, searchParams } = new URL(sidecar.startLink);
@@ -39,16 +46,20 @@ try {
   const delays = monitorEventLoopDelay({ resolution: 1 });
   const spans: { isLoaded: boolean; from: number; to: number }[] = [];
   const reports: LoadReport[] = [];
+  let serverSeconds = 0;
   for (const isLoaded of [false, true, false, true]) {
     const client = isLoaded ? await startClient(id) : null;
     const from = Date.now();
     if (client) delays.enable();
+    const before = process.cpuUsage();
     await sleep(1000 * seconds);
     delays.disable();
+    const { user, system } = process.cpuUsage(before);
+    if (client) serverSeconds += (user + system) / 1e6;
     spans.push({ isLoaded, from, to: Date.now() });
     if (client) reports.push(await client.finish());
   }
-  report(id, spans, { reports, p99: delays.percentile(99) / 1e6 });
+  report(id, spans, { reports, serverSeconds, p99: delays.percentile(99) / 1e6 });
 } finally {
   await sidecar.close(AbortSignal.timeout(5000));
   rmSync(dataFolder, { recursive: true, force: true });
@@ -121,7 +132,11 @@ async function startClient(id: string): Promise<{ finish: () => Promise<LoadRepo
 function report(
   id: string,
   spans: readonly { isLoaded: boolean; from: number; to: number }[],
-  { reports, p99 }: { reports: readonly LoadReport[]; p99: number },
+  {
+    reports,
+    serverSeconds,
+    p99,
+  }: { reports: readonly LoadReport[]; serverSeconds: number; p99: number },
 ): void {
   const times = stepTimes(id);
   const secondsOf = (wanted: boolean) => {
@@ -141,6 +156,7 @@ function report(
     'seconds a step, under load': `${loaded.mean.toFixed(3)} (${loaded.count} steps)`,
     'slower by': `${(100 * (loaded.mean / alone.mean - 1)).toFixed(1)} %`,
     'event loop delay p99': `${p99.toFixed(1)} ms`,
+    'processor time of the server': `${(serverSeconds / reports.length).toFixed(1)} s`,
   });
   for (const { requests, failed, p50, p99: slow, sockets, gaps, processorSeconds } of reports) {
     console.table({

@@ -74,6 +74,7 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
   const services = createServices({
     dataFolder: data,
     host,
+    threads: 2,
     patience: quickPatience,
     onTrouble: (error) => {
       throw error;

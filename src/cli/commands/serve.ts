@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
@@ -14,6 +15,7 @@ interface ServeCommandOptions {
   readonly listen: string;
   readonly data: string;
   readonly models?: readonly string[];
+  readonly threads: number;
   readonly host?: HostKind;
   readonly hostUrl?: URL;
   readonly watchParent?: true;
@@ -34,6 +36,12 @@ export function addServeCommand(program: Command, context: CliContext): void {
       '--models <folder...>',
       'folders of checkpoints, where no web UI has its own (default: models in the data folder, and the tiny model)',
     )
+    .option(
+      '--threads <n>',
+      'threads for training on the CPU (default: one per core; of four cores and more, one is left to the page and the machine)',
+      wholeNumber(1),
+      threadsBesideThePage(),
+    )
     .addOption(
       new Option(
         '--host <kind>',
@@ -53,7 +61,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
 }
 
 async function serve(
-  { port, listen, data, models = [], host, hostUrl, watchParent }: ServeCommandOptions,
+  { port, listen, data, models = [], threads, host, hostUrl, watchParent }: ServeCommandOptions,
   { terminal, config, trainingWorker }: CliContext,
 ): Promise<void> {
   // Loaded here, not at the start: other commands need not wait for it.
@@ -66,6 +74,7 @@ async function serve(
         listen,
         dataFolder: data,
         modelFolders: models.map((folder) => path.resolve(folder)),
+        threads,
         hostKind: host ?? null,
         hostUrl: hostUrl ?? null,
         hostCredentials: config.hostCredentials,
@@ -88,6 +97,11 @@ async function serve(
       );
     },
   );
+}
+
+function threadsBesideThePage(): number {
+  const cores = availableParallelism();
+  return cores < 4 ? cores : cores - 1;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
