@@ -124,3 +124,21 @@ function cookieOf({ headers }: IncomingMessage, name: string): string | undefine
   }
   return undefined;
 }
+
+/**
+ * Refuses what would happen on a desktop that whoever asks does not sit at: a web UI's bridge and a
+ * reverse proxy say for whom they ask.
+ *
+ * @throws AppError `access.refused`
+ */
+export function requireSameMachine({ socket, headers }: IncomingMessage): void {
+  const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',');
+  const addresses = [socket.remoteAddress ?? '', ...forwarded.split(',')]
+    .map((address) => address.trim().replace(/^::ffff:/, ''))
+    .filter((address) => address !== '');
+  if (addresses.length > 0 && addresses.every(isLoopback)) return;
+  throw new AppError(
+    'access.refused',
+    'folders are opened only for who sits at the machine that the sidecar runs on. Copy the path instead.',
+  );
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { requireSameMachine } from './access.ts';
 import { jobRequestSchema } from './contract.ts';
 import { parameter, parse, type Route } from './route.ts';
 import { readUpload } from './upload.ts';
@@ -85,6 +86,18 @@ export const jobRoutes: readonly Route[] = [
       response.json(await services.jobs[action](parameter(request, 'id')));
     },
   })),
+  {
+    method: 'post',
+    path: '/jobs/:id/open-folder',
+    summary: "Shows the scrubbed model's folder on the desktop, for who sits at this machine.",
+    answer: { status: 204, type: null, description: 'It is shown.' },
+    errors: [404, 409],
+    handle: async (services, request, response) => {
+      requireSameMachine(request);
+      await services.jobs.openFolder(parameter(request, 'id'));
+      response.status(204).end();
+    },
+  },
   {
     method: 'get',
     path: '/jobs/:id/metrics',

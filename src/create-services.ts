@@ -8,6 +8,7 @@ import { estimateJob } from './jobs/estimate.ts';
 import { JobService } from './jobs/job-service.ts';
 import { presetServices } from './jobs/preset-services.ts';
 import { suggestPrompts } from './jobs/suggest-prompts.ts';
+import { openFolder } from './open-folder.ts';
 import { presetFolders } from './presets/load-presets.ts';
 import { askProcess } from './processes/ask-process.ts';
 import type { Services } from './services.ts';
@@ -23,6 +24,8 @@ export interface ServiceEnvironment {
   readonly threads: number;
   /** With the host. */
   readonly patience?: Patience;
+  /** Shows a folder on the desktop. Default: in its file manager. */
+  readonly openFolder?: (folder: string) => Promise<void>;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
@@ -35,6 +38,7 @@ export function createServices({
   host,
   threads,
   patience = defaultPatience,
+  openFolder: showFolder = openFolder,
   onTrouble,
   trainingWorker,
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
@@ -45,6 +49,7 @@ export function createServices({
     threads,
     patience,
     devices,
+    openFolder: showFolder,
     onTrouble,
     ...(trainingWorker && { trainingWorker }),
   });

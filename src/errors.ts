@@ -40,6 +40,7 @@ const errorTable = {
   'job.wrong-state': { exit: 3, http: 409 },
   'job.damaged': { exit: 3, http: 422 },
   'job.incomplete': { exit: 3, http: 404 },
+  'folder.not-shown': { exit: 4, http: 409 },
   'install.no-web-ui': { exit: 3, http: 422 },
   'install.exists': { exit: 3, http: 409 },
   'install.missing': { exit: 3, http: 404 },

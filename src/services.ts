@@ -55,6 +55,8 @@ export interface JobServices {
   apply(id: string): Promise<JobView>;
   rollback(id: string): Promise<JobView>;
   delete(id: string, options: { withModel: boolean }): Promise<void>;
+  /** Shows the scrubbed model's folder on the desktop of the sidecar's machine. */
+  openFolder(id: string): Promise<void>;
   history(id: string): Promise<JobHistory>;
   /** Path of a picture that the job drew. */
   samplePath(id: string, file: string): Promise<string>;

@@ -77,6 +77,8 @@ export const api = {
   resumeJob: (id: string) => jobAction(id, 'resume'),
   applyJob: (id: string) => jobAction(id, 'apply'),
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
+  openFolder: (id: string) =>
+    request<unknown>('POST', `jobs/${encodeURIComponent(id)}/open-folder`),
   deleteJob: (id: string, withModel: boolean) =>
     request<unknown>('DELETE', `jobs/${encodeURIComponent(id)}?model=${withModel}`),
   savePreset: (id: string, title: string) =>

@@ -20,13 +20,18 @@ REQUEST_HEADERS = (
 NOT_RETURNED = ("connection", "keep-alive", "transfer-encoding", "date", "server", "set-cookie")
 
 
-def request_headers(headers: Mapping[str, str], address: Address) -> dict[str, str]:
+def request_headers(
+    headers: Mapping[str, str], address: Address, client: str | None
+) -> dict[str, str]:
     """Headers of a request to the sidecar: under its own name, with its token.
 
-    `headers` by lower-case name; who asks must have been checked.
+    `headers` by lower-case name; who asks must have been checked. `client` is the address that the
+    request came from, None where the host cannot tell: the sidecar does more for its own machine.
     """
+    forwarded = (headers.get("x-forwarded-for"), client or "unknown")
     return {
         **{name: headers[name] for name in REQUEST_HEADERS if name in headers},
+        "x-forwarded-for": ", ".join(filter(None, forwarded)),
         "host": address.authority,
         "authorization": f"Bearer {address.token}",
     }

@@ -68,7 +68,7 @@ async def _forward(
             answer = await session.request(
                 request.method,
                 _url(request, address, "http"),
-                headers=request_headers(headers, address),
+                headers=request_headers(headers, address, request.remote),
                 data=request.content if has_body(headers) else None,
                 allow_redirects=False,
             )
@@ -86,7 +86,7 @@ async def _forward(
 
 
 async def _forward_websocket(request: web.Request, address: Address) -> web.StreamResponse:
-    headers = request_headers({}, address)
+    headers = request_headers({}, address, request.remote)
     async with ClientSession(timeout=TIMEOUT) as session:
         try:
             upstream = await session.ws_connect(

@@ -103,16 +103,17 @@ async def _forward(scope: Message, receive: Receive, send: Send, address: Addres
     """Has the sidecar answer; False if it does not, so that another answer can be sent."""
     headers = headers_of(scope)
     # Not compressed: some hosts compress again what is, under the same header.
-    outgoing = {**request_headers(headers, address), "accept-encoding": "identity"}
-    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as client:
-        request = client.build_request(
+    client, _ = scope.get("client") or (None, None)
+    outgoing = {**request_headers(headers, address, client), "accept-encoding": "identity"}
+    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as sidecar:
+        request = sidecar.build_request(
             scope["method"],
             _url(scope, address, "http"),
             headers=outgoing,
             content=_body(receive) if has_body(headers) else None,
         )
         try:
-            answer = await client.send(request, stream=True)
+            answer = await sidecar.send(request, stream=True)
         except httpx.TransportError:
             return False
         except _BrowserLeft:

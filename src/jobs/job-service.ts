@@ -37,6 +37,8 @@ export interface JobEnvironment {
   readonly threads: number;
   readonly patience: Patience;
   readonly devices: () => Promise<readonly DeviceView[]>;
+  /** Shows a folder on the desktop. */
+  readonly openFolder: (folder: string) => Promise<void>;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
@@ -217,6 +219,12 @@ export class JobService implements JobServices {
       'job.incomplete',
       `job ${record.id} has no report: it is written when the job is done.`,
     );
+  }
+
+  async openFolder(id: string): Promise<void> {
+    const record = await this.find(id);
+    const result = await this.requireResult(record, await this.hostStates.glance());
+    await this.environment.openFolder(path.dirname(result.path));
   }
 
   async watch(id: string): Promise<JobWatch> {

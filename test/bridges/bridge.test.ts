@@ -72,6 +72,14 @@ describeWithPython.each<HostKind>(['a1111', 'comfyui'])('the bridge in %s', (kin
       expect(host.output).not.toContain('token=');
     });
 
+    it('who asks: folders open only for who sits at the machine', async () => {
+      const ask = (headers = {}) =>
+        host.fetch('api/jobs/none/open-folder', { method: 'POST', headers });
+      expect((await ask({ 'X-Forwarded-For': '192.168.1.7' })).status).toBe(403);
+      // It gets as far as looking for the job.
+      expect((await ask()).status).toBe(404);
+    });
+
     it('errors as they are', async () => {
       const answer = await host.fetch('api/jobs/nowhere');
       expect([answer.status, await answer.json()]).toEqual([

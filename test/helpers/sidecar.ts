@@ -37,6 +37,8 @@ export interface TestSidecar {
   readonly data: string;
   readonly url: string;
   readonly log: () => string;
+  /** The folders that it showed on the desktop. */
+  readonly opened: readonly string[];
   /** Sends a request with the token. */
   readonly api: (
     method: 'get' | 'post' | 'delete',
@@ -71,11 +73,16 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
       ...{ kind: null, url: null, credentials: null, modelFolders: [] },
       dataFolder: data,
     }));
+  const opened: string[] = [];
   const services = createServices({
     dataFolder: data,
     host,
     threads: 2,
     patience: quickPatience,
+    openFolder: (folder) => {
+      opened.push(folder);
+      return Promise.resolve();
+    },
     onTrouble: (error) => {
       throw error;
     },
@@ -109,6 +116,7 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
     data,
     url,
     log: () => log,
+    opened,
     api,
     close,
     create: async (change = {}) => {

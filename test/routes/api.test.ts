@@ -176,12 +176,33 @@ describe('a job', () => {
       ['post', 'apply', 409],
       ['post', 'rollback', 409],
       ['post', 'resume', 409],
+      ['post', 'open-folder', 409],
       ['get', 'report', 404],
       ['get', 'samples/after.png', 404],
     ] as const) {
       expect((await sidecar.api(method, `/jobs/${id}/${path}`)).status).toBe(status);
     }
     expect((await sidecar.api('delete', `/jobs/${id}`)).status).toBe(409);
+  });
+
+  it('has its folder opened for who sits at the machine, and for nobody else', async () => {
+    const sidecar = await startTestSidecar();
+    const { id } = await sidecar.create();
+    await sidecar.reaches(id, 'done');
+    const ask = (forwardedFor?: string) => {
+      const request = sidecar.api('post', `/jobs/${id}/open-folder`);
+      return forwardedFor === undefined ? request : request.set('X-Forwarded-For', forwardedFor);
+    };
+    for (const elsewhere of ['192.168.1.7', '192.168.1.7, 127.0.0.1', '127.0.0.1, unknown']) {
+      const refused = await ask(elsewhere);
+      expect(refused.status).toBe(403);
+      expect(refused.body).toMatchObject({ error: { code: 'access.refused' } });
+    }
+    expect(sidecar.opened).toEqual([]);
+    expect((await ask()).status).toBe(204);
+    expect((await ask('127.0.0.1, ::1')).status).toBe(204);
+    const models = join(sidecar.data, 'models');
+    expect(sidecar.opened).toEqual([models, models]);
   });
 
   it('shows its report without letting anything in it run', async () => {
@@ -296,6 +317,7 @@ describe('every route of a job', () => {
       ['post', '/resume'],
       ['post', '/apply'],
       ['post', '/rollback'],
+      ['post', '/open-folder'],
       ['get', '/metrics'],
       ['get', '/report'],
       ['get', '/samples/a.png'],

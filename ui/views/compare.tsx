@@ -4,7 +4,7 @@ import { useRef } from 'preact/hooks';
 import type { JobView } from '../../routes/contract.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { jobUrl } from '../api.ts';
+import { api, jobUrl } from '../api.ts';
 import { rollBackModel, useScrubbedModel } from '../host-page.ts';
 import { announcement, type WatchedJob } from '../state.ts';
 import { BeforeAfter } from './before-after.tsx';
@@ -52,6 +52,7 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
           <ActionButton isPrimary title="Use this model" work={() => useScrubbedModel(job)} />
         )}
         <RollbackButton job={job} />
+        <ActionButton title="Open folder" work={() => api.openFolder(id)} />
         {hasReport && (
           <a class="button" href={jobUrl(id, 'report')} download={`erase-${id}.html`}>
             Download report
