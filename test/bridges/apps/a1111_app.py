@@ -20,7 +20,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 HOST_ROOT = Path.cwd()
 
-# script.js, as far as extensions use it.
+# script.js and javascript/ui.js, as far as extensions use them.
 OWN_SCRIPT = """
 const gradioApp = () => document;
 const onUiLoaded = (work) => {
@@ -29,6 +29,10 @@ const onUiLoaded = (work) => {
     clearInterval(timer);
     work();
   }, 50);
+};
+let desiredCheckpointName = '';
+const selectCheckpoint = (name) => {
+  desiredCheckpointName = name;
 };
 """
 
