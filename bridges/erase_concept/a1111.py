@@ -13,8 +13,9 @@ from modules import script_callbacks, shared
 
 from .answers import PREFIX
 from .plugin import PLUGIN
-from .proxy_asgi import Gate, Message, ProxyRoute, add_proxy, headers_of
-from .sidecar import HostSettings, Sidecar, data_folder, start_once
+from .private_api import CREDENTIALS, PRIVATE_PREFIX, PrivateApiRoute, make_private_api
+from .proxy_asgi import Gate, Message, ProxyRoute, add_route, headers_of
+from .sidecar import HostSettings, data_folder, own_url, start_once
 
 # Of the web UI, and of the API alone (--nowebui).
 DEFAULT_PORT = 7860
@@ -41,19 +42,33 @@ def _make_tab() -> list[tuple[gradio.Blocks, str, str]]:
 
 def _on_app_started(demo: Any, app: Any) -> None:
     """Called again after "Reload UI", with a new app."""
-    add_proxy(app, ProxyRoute(_start(demo), HostGate(demo, app)))
-
-
-def _start(demo: Any) -> Sidecar:
-    return start_once(
+    private_api = None if _has_api(app) else _private_api()
+    sidecar = start_once(
         HostSettings(
             kind="a1111",
-            url=_host_url(demo),
+            url=_host_url(demo) + (PRIVATE_PREFIX if private_api else ""),
             data_folder=data_folder(_host_root()),
-            credentials=_credentials(),
+            credentials=CREDENTIALS if private_api else _credentials(),
             may_install=not _option("skip_install"),
         )
     )
+    add_route(app, ProxyRoute(sidecar, HostGate(demo, app)))
+    if private_api:
+        add_route(app, private_api)
+
+
+def _has_api(app: Any) -> bool:
+    """Whether the host was started with its API, or always has it."""
+    return any(getattr(route, "path", None) == "/sdapi/v1/options" for route in app.routes)
+
+
+def _private_api() -> PrivateApiRoute | None:
+    try:
+        return PrivateApiRoute(make_private_api())
+    except Exception as error:  # Of a host that is made in another way: it can be asked for --api.
+        reason = f"{type(error).__name__}: {error}"
+        print(f"[{PLUGIN.title}] Without --api it cannot ask this web UI for its models. {reason}")
+        return None
 
 
 class HostGate(Gate):
@@ -116,8 +131,7 @@ def _credentials() -> str | None:
 def _host_url(demo: Any) -> str:
     default = DEFAULT_PORT if demo is not None else DEFAULT_API_PORT
     port = getattr(demo, "server_port", None) or _option("port") or default
-    scheme = "https" if _option("tls_certfile") else "http"
-    return f"{scheme}://127.0.0.1:{port}"
+    return own_url(_option("server_name") or "", port, bool(_option("tls_certfile")))
 
 
 def _host_root() -> str:

@@ -53,7 +53,7 @@ class ProxyRoute(BaseRoute):
         self._gate = gate
 
     def matches(self, scope: Message) -> tuple[Match, Message]:
-        is_ours = scope["type"] in ("http", "websocket") and _path_of(scope) is not None
+        is_ours = scope["type"] in ("http", "websocket") and path_of(scope) is not None
         return (Match.FULL if is_ours else Match.NONE), {}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
@@ -69,7 +69,7 @@ class ProxyRoute(BaseRoute):
             else:
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
-        path, query = _path_of(scope) or "", scope["query_string"].decode("latin-1")
+        path, query = path_of(scope) or "", scope["query_string"].decode("latin-1")
         if answer is None and path == PREFIX[:-1]:
             # Relative, so that a reverse proxy may have a folder before it.
             answer = Answer(307, "text/plain", "", {"location": PREFIX[1:]})
@@ -78,7 +78,7 @@ class ProxyRoute(BaseRoute):
         address = self._sidecar.address
         if answer is None and address is not None and await _forward(scope, receive, send, address):
             return
-        await _send_answer(send, answer or unavailable(self._sidecar, path, query))
+        await send_answer(send, answer or unavailable(self._sidecar, path, query))
 
     async def _check(self, scope: Message, headers: dict[str, str]) -> Answer | None:
         message = refusal(headers, self._gate.takes_any_name(), self._gate.names)
@@ -90,8 +90,8 @@ class ProxyRoute(BaseRoute):
         return None
 
 
-def add_proxy(app: Any, route: ProxyRoute) -> None:
-    """Adds the route before those of the host, some of which take every path."""
+def add_route(app: Any, route: BaseRoute) -> None:
+    """Adds a route before those of the host, some of which take every path."""
     app.router.routes.insert(0, route)
 
 
@@ -182,7 +182,8 @@ async def _connect(url: str, address: Address):
         return await connect_legacy(url, extra_headers=headers, **options)
 
 
-async def _send_answer(send: Send, answer: Answer) -> None:
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Sends an answer of the bridge's own."""
     body = answer.body.encode()
     headers = {**answer.all_headers(), "content-length": str(len(body))}
     await send(_response_start(answer.status, headers.items()))
@@ -200,7 +201,7 @@ def headers_of(scope: Message) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
 
 
-def _path_of(scope: Message) -> str | None:
+def path_of(scope: Message) -> str | None:
     """The path from PREFIX on as the browser sent it; None where it is none of ours."""
     # Some servers leave the folder that the app is mounted at on it, some do not.
     raw = scope.get("raw_path") or scope["path"].encode()
@@ -212,6 +213,6 @@ def _path_of(scope: Message) -> str | None:
 
 
 def _url(scope: Message, address: Address, scheme: str) -> str:
-    path = (_path_of(scope) or PREFIX)[len(PREFIX) - 1 :]
+    path = (path_of(scope) or PREFIX)[len(PREFIX) - 1 :]
     query = scope["query_string"].decode("latin-1")
     return f"{scheme}://{address.authority}{path}{'?' if query else ''}{query}"

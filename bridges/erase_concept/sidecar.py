@@ -29,6 +29,7 @@ START_SECONDS = 120.0
 HEALTH_SECONDS = 5.0
 LOG_LINES = 300
 USAGE_STATUS = 2
+ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,13 @@ def start_once(settings: HostSettings) -> Sidecar:
         _sidecar = Sidecar(settings)
     _sidecar.start()
     return _sidecar
+
+
+def own_url(listens: str, port: int, has_certificate: bool) -> str:
+    """Where a host that listens on an address, or on every one, is reached from this machine."""
+    name = "127.0.0.1" if listens in ANY_ADDRESS else listens
+    scheme = "https" if has_certificate else "http"
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def data_folder(host_root: str) -> Path:

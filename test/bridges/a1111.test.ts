@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { io } from 'socket.io-client';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
+import type { ModelView } from '../../routes/contract.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { ask, startHost, type TestHost, whenEnded } from './host.ts';
 import { describeWithPython, python } from './python.ts';
@@ -19,7 +20,67 @@ function pathWithoutNode(): string {
   return folder;
 }
 
+/** `Authorization` of HTTP Basic. */
+function basic(user: string) {
+  return { Authorization: `Basic ${Buffer.from(user).toString('base64')}` };
+}
+
+/** What the sidecar was given to ask the host with, as the system keeps it. */
+function credentialsOf(host: TestHost): string {
+  const environment = readFileSync(`/proc/${host.sidecarId()}/environ`, 'utf8').split('\0');
+  const name = 'ERASE_CONCEPT_HOST_AUTH=';
+  return environment.find((variable) => variable.startsWith(name))?.slice(name.length) ?? '';
+}
+
+/** Names of the models that the page is shown. */
+async function modelsOf(host: TestHost): Promise<string[]> {
+  const models = (await (await host.fetch('api/models')).json()) as ModelView[];
+  return models.map(({ name }) => name);
+}
+
 describeWithPython('the bridge in stable-diffusion-webui', () => {
+  describe.each([
+    ['without --api', {}],
+    ['with --api-auth alone', { flags: ['--api-auth', 'me:secret'] }],
+    ['in a folder', { flags: ['--subpath', 'pictures'] }],
+    ['on one address', { flags: ['--server-name', '127.0.0.2'], address: '127.0.0.2' }],
+  ])('started %s', (_, options) => {
+    it('has the sidecar ask for models where nobody else can', async () => {
+      const host = await startHost('a1111', options);
+      await host.reaches('running');
+      expect(await modelsOf(host)).toEqual(['tiny-sd.safetensors']);
+
+      const status = async (address: string, user: string) =>
+        (await ask(new URL(address, host.url), { headers: user ? basic(user) : {} })).status;
+      const inner = '/erase-concept/host/sdapi/v1';
+      for (const user of ['', 'me:secret', 'erase-concept:', 'erase-concept:guessed']) {
+        expect([user, await status(`${inner}/sd-models`, user)]).toEqual([user, 401]);
+      }
+      expect(await status('/sdapi/v1/sd-models', '')).toBe(404);
+      const own = credentialsOf(host);
+      expect(await status(`${inner}/sd-models`, own)).toBe(200);
+      // What it does not need is not there for it either.
+      expect(await status(`${inner}/cmd-flags`, own)).toBe(404);
+      expect(host.output).not.toContain(own);
+    });
+  });
+
+  it('goes on asking for models when the interface was reloaded', async () => {
+    const host = await startHost('a1111');
+    await host.reaches('running');
+    host.process.kill('SIGUSR1');
+    await host.prints(/^ready /m, 2);
+    expect(await modelsOf(host)).toEqual(['tiny-sd.safetensors']);
+  });
+
+  it("asks the host's own API where that is open", async () => {
+    const host = await startHost('a1111', { flags: ['--api', '--api-auth', 'me:secret'] });
+    await host.reaches('running');
+    expect(await modelsOf(host)).toEqual(['tiny-sd.safetensors']);
+    expect(credentialsOf(host)).toBe('me:secret');
+    expect((await host.fetch('host/sdapi/v1/sd-models')).status).toBe(404);
+  });
+
   it('lets in who is logged in to the web UI, and nobody else', async () => {
     const host = await startHost('a1111', { flags: ['--gradio-auth', 'me:secret'] });
     for (const address of ['', 'api/health', 'bridge/status', 'bridge/restart', 'socket.io/']) {
@@ -61,16 +122,13 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
     const host = await startHost('a1111', {
       flags: ['--nowebui', '--api-auth', 'other:word,me:secret'],
     });
-    const authorization = (user: string) => ({
-      Authorization: `Basic ${Buffer.from(user).toString('base64')}`,
-    });
     const status = async (headers: Record<string, string>) =>
       (await ask(new URL('/erase-concept/bridge/status', host.url), { headers })).status;
     expect(await status({})).toBe(401);
-    expect(await status(authorization('me:wrong'))).toBe(401);
+    expect(await status(basic('me:wrong'))).toBe(401);
     expect(await status({ Authorization: 'Basic %' })).toBe(401);
-    expect(await status(authorization('me:secret'))).toBe(200);
-    await host.reaches('running', authorization('me:secret'));
+    expect(await status(basic('me:secret'))).toBe(200);
+    await host.reaches('running', basic('me:secret'));
   });
 
   it('starts no second sidecar when the interface is reloaded, and serves the page again', async () => {

@@ -39,6 +39,8 @@ export interface BridgeStatus {
 interface HostOptions {
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Where it listens, if the flags say so. */
+  readonly address?: string;
 }
 
 /** A small web UI that carries the bridge, in a process of its own. */
@@ -48,9 +50,9 @@ export class TestHost {
   readonly folder: string;
   private printed = '';
 
-  private constructor(process: ChildProcess, port: number, folder: string) {
+  private constructor(process: ChildProcess, url: URL, folder: string) {
     this.process = process;
-    this.url = new URL(`http://127.0.0.1:${port}/`);
+    this.url = url;
     this.folder = folder;
     for (const output of [process.stdout, process.stderr]) {
       output?.setEncoding('utf8').on('data', (text: string) => (this.printed += text));
@@ -58,7 +60,10 @@ export class TestHost {
   }
 
   /** Installs the bridge into a new folder of a host and starts that. */
-  static async start(kind: HostKind, { flags = [], env = {} }: HostOptions = {}) {
+  static async start(
+    kind: HostKind,
+    { flags = [], env = {}, address = '127.0.0.1' }: HostOptions = {},
+  ) {
     const folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-host-'));
     const { file, folders, models } = layouts[kind];
     writeFileSync(path.join(folder, file), '');
@@ -82,7 +87,7 @@ export class TestHost {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const host = new TestHost(child, port, folder);
+    const host = new TestHost(child, new URL(`http://${address}:${port}/`), folder);
     await host.prints(/^ready /m);
     return host;
   }

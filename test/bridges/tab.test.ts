@@ -12,6 +12,14 @@ const frameOf = (page: Page) => page.frameLocator('iframe[title="Erase Concept"]
 /** What the stub of ComfyUI's front end keeps, for the test to look at. */
 const loaderValue = 'app.graph.nodes[0].widgets[0].value';
 
+/** What the page tells the host's when it has chosen a model. */
+async function choose(page: Page, model: string, replaces: string, origin = 'location.origin') {
+  const data = JSON.stringify({ type: 'erase-concept:model', model, replaces });
+  await page.evaluate(
+    `dispatchEvent(new MessageEvent('message', { origin: ${origin}, data: ${data} }))`,
+  );
+}
+
 describeInBrowser('the tab', () => {
   describeWithPython('in the host', () => {
     let browser: Browser;
@@ -45,6 +53,17 @@ describeInBrowser('the tab', () => {
       await expectPage(page, 'light');
     });
 
+    it('of stable-diffusion-webui has it show the model that was chosen', async () => {
+      const host = await startHost('a1111');
+      const page = await openPage(browser);
+      await page.goto(host.url.href);
+      await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+      await choose(page, 'evil.safetensors', 'original.safetensors', "'http://evil.example'");
+      expect(await page.evaluate('desiredCheckpointName')).toBe('');
+      await choose(page, 'without.safetensors', 'original.safetensors');
+      expect(await page.evaluate('desiredCheckpointName')).toBe('without.safetensors');
+    });
+
     describe('of ComfyUI', () => {
       it('shows the page, and keeps it when it is shown again', async () => {
         const host = await startHost('comfyui');
@@ -64,16 +83,12 @@ describeInBrowser('the tab', () => {
         const page = await openPage(browser);
         await page.goto(host.url.href);
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
-        const choose = (model: string, replaces: string, origin = 'location.origin') =>
-          page.evaluate(
-            `dispatchEvent(new MessageEvent('message', { origin: ${origin}, data: ${JSON.stringify({ type: 'erase-concept:model', model, replaces })} }))`,
-          );
-        await choose('evil.safetensors', 'original.safetensors', "'http://evil.example'");
-        await choose('without.safetensors', 'original.safetensors');
+        await choose(page, 'evil.safetensors', 'original.safetensors', "'http://evil.example'");
+        await choose(page, 'without.safetensors', 'original.safetensors');
         await page.getByText('without.safetensors is in this workflow now.').waitFor();
         expect(await page.evaluate(loaderValue)).toBe('without.safetensors');
         expect(await page.evaluate('app.refreshes')).toBe(1);
-        await choose('original.safetensors', 'without.safetensors');
+        await choose(page, 'original.safetensors', 'without.safetensors');
         await expect.poll(() => page.evaluate(loaderValue)).toBe('original.safetensors');
       });
 
@@ -85,9 +100,7 @@ describeInBrowser('the tab', () => {
         await page.evaluate(
           "app.graph.nodes.push({ id: 3, widgets: [{ name: 'ckpt_name', value: 'refiner' }] })",
         );
-        await page.evaluate(
-          "dispatchEvent(new MessageEvent('message', { origin: location.origin, data: { type: 'erase-concept:model', model: 'new', replaces: 'none of these' } }))",
-        );
+        await choose(page, 'new', 'none of these');
         await page.getByText('Several loaders could take new.').waitFor();
         expect(await page.evaluate(loaderValue)).toBe('original.safetensors');
       });

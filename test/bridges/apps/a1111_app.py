@@ -9,15 +9,18 @@ import argparse
 import importlib.util
 import signal
 import sys
+import threading
 import types
 from pathlib import Path
 from typing import Any
 
 import gradio
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 HOST_ROOT = Path.cwd()
 
-# script.js, as far as extensions use it.
+# script.js and javascript/ui.js, as far as extensions use them.
 OWN_SCRIPT = """
 const gradioApp = () => document;
 const onUiLoaded = (work) => {
@@ -26,6 +29,10 @@ const onUiLoaded = (work) => {
     clearInterval(timer);
     work();
   }, 50);
+};
+let desiredCheckpointName = '';
+const selectCheckpoint = (name) => {
+  desiredCheckpointName = name;
 };
 """
 
@@ -36,6 +43,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--subpath", default="")
     parser.add_argument("--gradio-auth", default=None)
+    parser.add_argument("--api", action="store_true")
     parser.add_argument("--api-auth", default=None)
     parser.add_argument("--listen", action="store_true")
     parser.add_argument("--server-name", default=None)
@@ -73,11 +81,56 @@ def add_host_modules(flags: argparse.Namespace) -> Callbacks:
     shared.opts = types.SimpleNamespace()
     paths: Any = types.ModuleType("modules.paths")
     paths.data_path = paths.script_path = str(HOST_ROOT)
-    for name, module in {"script_callbacks": callbacks, "shared": shared, "paths": paths}.items():
+    call_queue: Any = types.ModuleType("modules.call_queue")
+    call_queue.queue_lock = threading.Lock()
+    api: Any = types.ModuleType("modules.api.api")
+    api.Api = Api
+    for module in (callbacks, shared, paths, call_queue, api):
+        _, name, *_ = module.__name__.split(".")
         setattr(modules, name, module)
-        sys.modules[f"modules.{name}"] = module
+        sys.modules[module.__name__] = module
     sys.modules["modules"] = modules
+    sys.modules["modules.api"] = types.ModuleType("modules.api")
     return callbacks
+
+
+class Api:
+    """modules.api.api.Api: the part of it that a sidecar asks before it changes anything."""
+
+    def __init__(self, app: Any, queue_lock: Any) -> None:
+        self.app = app
+        self.queue_lock = queue_lock
+        auth = sys.modules["modules.shared"].cmd_opts.api_auth
+        self.credentials = dict(user.split(":") for user in auth.split(",")) if auth else {}
+        self.files = sorted((HOST_ROOT / "models" / "Stable-diffusion").glob("*.safetensors"))
+        self.add_api_route("/sdapi/v1/progress", self.progressapi, methods=["GET"])
+        self.add_api_route("/sdapi/v1/options", self.get_config, methods=["GET"])
+        self.add_api_route("/sdapi/v1/cmd-flags", self.get_cmd_flags, methods=["GET"])
+        self.add_api_route("/sdapi/v1/sd-models", self.get_sd_models, methods=["GET"])
+
+    def add_api_route(self, path: str, endpoint: Any, **kwargs: Any) -> None:
+        """As in the host: the password of --api-auth guards every route."""
+        dependencies = [Depends(self.auth)] if self.credentials else []
+        self.app.add_api_route(path, endpoint, dependencies=dependencies, **kwargs)
+
+    def auth(self, credentials: HTTPBasicCredentials = Depends(HTTPBasic())) -> None:
+        if self.credentials.get(credentials.username) != credentials.password:
+            raise HTTPException(status_code=401)
+
+    def progressapi(self) -> dict[str, Any]:
+        return {"progress": 0.0, "state": {"job": ""}}
+
+    def get_config(self) -> dict[str, str]:
+        return {"sd_model_checkpoint": self.files[0].name}
+
+    def get_cmd_flags(self) -> dict[str, Any]:
+        return vars(sys.modules["modules.shared"].cmd_opts)
+
+    def get_sd_models(self) -> list[dict[str, str]]:
+        return [
+            {"title": file.name, "model_name": file.stem, "filename": str(file)}
+            for file in self.files
+        ]
 
 
 def load_scripts() -> None:
@@ -132,23 +185,8 @@ def add_javascript(app: Any) -> None:
         gradio.routes.templates.TemplateResponse = with_scripts
 
 
-def add_api(app: Any) -> None:
-    """The part of /sdapi/v1 that a sidecar asks before it changes anything."""
-    files = sorted((HOST_ROOT / "models" / "Stable-diffusion").glob("*.safetensors"))
-
-    @app.get("/sdapi/v1/sd-models")
-    def sd_models() -> list[dict[str, str]]:
-        return [
-            {"title": file.name, "model_name": file.stem, "filename": str(file)} for file in files
-        ]
-
-    @app.get("/sdapi/v1/options")
-    def options() -> dict[str, str]:
-        return {"sd_model_checkpoint": files[0].name}
-
-    @app.get("/sdapi/v1/progress")
-    def progress() -> dict[str, Any]:
-        return {"progress": 0.0, "state": {"job": ""}}
+def add_internal(app: Any) -> None:
+    """What the page itself asks for, with the API or without."""
 
     @app.get("/internal/ping")
     def ping() -> dict[str, str]:
@@ -180,7 +218,9 @@ def run_page(flags: argparse.Namespace, callbacks: Callbacks) -> None:
         app.add_middleware(GZipMiddleware, minimum_size=1000)
         app.middleware_stack = app.build_middleware_stack()
         add_javascript(app)
-        add_api(app)
+        add_internal(app)
+        if flags.api:
+            Api(app, threading.Lock())
         for callback in callbacks.app_started:
             callback(demo, app)
         print(f"ready {demo.server_port}", flush=True)
@@ -193,10 +233,9 @@ def run_page(flags: argparse.Namespace, callbacks: Callbacks) -> None:
 def run_api(flags: argparse.Namespace, callbacks: Callbacks) -> None:
     """api_only()."""
     import uvicorn
-    from fastapi import FastAPI
 
     app = FastAPI()
-    add_api(app)
+    Api(app, threading.Lock())
     for callback in callbacks.app_started:
         callback(None, app)
 
