@@ -31,6 +31,7 @@ app.registerExtension({
       tooltip: TITLE,
       type: 'custom',
       render: showPage,
+      destroy: hidePage,
     });
     addEventListener('message', ({ origin, data }) => {
       if (origin !== location.origin || data?.type !== 'erase-concept:model') return;
@@ -42,26 +43,48 @@ app.registerExtension({
 
 function openTab() {
   const { sidebarTab } = app.extensionManager ?? {};
-  if (sidebarTab?.toggleSidebarTab) sidebarTab.toggleSidebarTab(TAB_ID);
-  else open(pageUrl);
+  if (!sidebarTab?.toggleSidebarTab) open(pageUrl);
+  else if (sidebarTab.activeSidebarTabId !== TAB_ID) sidebarTab.toggleSidebarTab(TAB_ID);
 }
 
 let frame = null;
 
-/** Called each time the tab is shown; the page is loaded once. */
+/** Called each time the tab is shown, and again while it is. */
 function showPage(element) {
   frame ??= makeFrame();
   element.style.height = '100%';
-  if (frame.parentElement !== element) element.replaceChildren(frame);
+  // Called before the element is in the document.
+  queueMicrotask(() => {
+    if (frame.parentElement === element) return;
+    moveFrame(element);
+    frame.hidden = false;
+  });
+}
+
+/** Called before the tab's element is taken away: the page would be lost, with what is filled in. */
+function hidePage() {
+  if (!frame?.isConnected) return;
+  frame.hidden = true;
+  moveFrame(document.body);
+}
+
+function moveFrame(parent) {
+  if (frame.isConnected && parent.isConnected && parent.moveBefore) parent.moveBefore(frame, null);
+  else parent.append(frame);
 }
 
 function makeFrame() {
   const made = document.createElement('iframe');
-  const isDark = document.body.classList.contains('dark-theme');
   made.title = TITLE;
-  made.src = new URL(`?theme=${isDark ? 'dark' : 'light'}`, pageUrl);
+  made.src = new URL(`?theme=${isDark() ? 'dark' : 'light'}`, pageUrl);
   made.style = 'width: 100%; height: 100%; border: 0';
   return made;
+}
+
+function isDark() {
+  // As old front ends say it, and as new ones do.
+  if (document.body.classList.contains('dark-theme')) return true;
+  return getComputedStyle(document.documentElement).colorScheme === 'dark';
 }
 
 /** Has new checkpoints offered in every loader: ComfyUI lists them at once, its page does not. */
