@@ -1,4 +1,7 @@
-import type { Page } from 'playwright-core';
+import type { Frame, Page } from 'playwright-core';
+
+/** The page by itself or in a web UI. */
+type View = Frame | Page;
 
 /** What a person changes under the advanced settings, by label. */
 export type Changes = Readonly<Record<string, string>>;
@@ -17,12 +20,12 @@ export const fewSteps: Changes = {
 export const manySteps: Changes = { ...fewSteps, Steps: '600' };
 
 /** The preset of the tiny model, with other settings. */
-export async function choosePontilla(page: Page, changes: Changes): Promise<void> {
+export async function choosePontilla(page: View, changes: Changes): Promise<void> {
   await page.getByRole('button', { name: /Pontilla/ }).click();
   await changeSettings(page, changes);
 }
 
-export async function changeSettings(page: Page, changes: Changes): Promise<void> {
+export async function changeSettings(page: View, changes: Changes): Promise<void> {
   await page.getByText('Advanced settings').click();
   for (const [label, value] of Object.entries(changes)) {
     await page.getByLabel(label, { exact: true }).fill(value);
@@ -33,19 +36,19 @@ export async function changeSettings(page: Page, changes: Changes): Promise<void
 export const jobLimitMs = 240_000;
 
 /** Starts what was chosen. @returns once the job is shown, its address */
-export async function erase(page: Page): Promise<string> {
+export async function erase(page: View): Promise<string> {
   await page.getByRole('button', { name: 'Erase', exact: true }).click();
   await page.waitForURL(/#\/jobs\/./);
   return page.url();
 }
 
 /** Waits until the open job is done. */
-export async function waitForResult(page: Page): Promise<void> {
+export async function waitForResult(page: View): Promise<void> {
   await page.getByRole('heading', { name: /^Without / }).waitFor({ timeout: jobLimitMs });
 }
 
 /** Waits until the open job has done so many steps. */
-export async function waitForStep(page: Page, least: number): Promise<void> {
+export async function waitForStep(page: View, least: number): Promise<void> {
   const steps = page.getByText(/^step \d+ of \d+$/);
   for (;;) {
     const text = (await steps.textContent({ timeout: jobLimitMs })) ?? '';
