@@ -8,7 +8,11 @@ export function applyTheme(): void {
 export function onThemeChange(changed: () => void): () => void {
   const query = matchMedia('(prefers-color-scheme: dark)');
   query.addEventListener('change', changed);
+  // Hosts change it in place.
+  const observer = new MutationObserver(changed);
+  observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
   return () => {
     query.removeEventListener('change', changed);
+    observer.disconnect();
   };
 }

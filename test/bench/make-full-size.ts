@@ -1,8 +1,9 @@
 /**
  * Writes a checkpoint of Stable Diffusion 1.5's size and layout with random weights (float16, about
- * 2 GB): what loading, training and writing cost does not depend on the values.
+ * 2 GB): what loading, training and writing cost does not depend on the values. Reduced, its UNet is
+ * the smallest that ComfyUI takes for one of Stable Diffusion 1 (0.5 GB).
  *
- *   tsx test/bench/make-full-size.ts FILE [--seed S]
+ *   tsx test/bench/make-full-size.ts FILE [--seed S] [--reduced]
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -26,7 +27,7 @@ import { dtypeBytes, encodeFloats } from '../../src/tensor/dtype.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 
 /** CompVis/stable-diffusion, configs/stable-diffusion/v1-inference.yaml. */
-const unet: UnetConfig = {
+const fullUnet: UnetConfig = {
   inChannels: 4,
   outChannels: 4,
   modelChannels: 320,
@@ -39,6 +40,15 @@ const unet: UnetConfig = {
   contextDim: 768,
   admInChannels: null,
   useLinearProjection: false,
+};
+
+/** ComfyUI knows the model by its widths: how deep it is, is free. */
+const reducedUnet: UnetConfig = {
+  ...fullUnet,
+  channelMult: [1, 1],
+  numResBlocks: [1, 1],
+  inputDepths: [0, 1, 0, 1],
+  outputDepths: [1, 1, 1, 1],
 };
 
 const vae: VaeConfig = {
@@ -146,15 +156,19 @@ async function writeTensors(handle: FileHandle, infos: TensorInfo[], pool: Float
 async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { seed: { type: 'string', default: '1' } },
+    options: {
+      seed: { type: 'string', default: '1' },
+      reduced: { type: 'boolean', default: false },
+    },
   });
   const [filePath] = positionals;
-  if (filePath === undefined) throw new Error('usage: make-full-size.ts FILE [--seed S]');
+  if (filePath === undefined)
+    throw new Error('usage: make-full-size.ts FILE [--seed S] [--reduced]');
   const infos = layOut([
     [`${TEXT_PREFIX}embeddings.position_ids`, [1, clip.maxPositions]],
     ...clipTextShapes(clip),
     ...vaeShapes(vae),
-    ...unetShapes(unet),
+    ...unetShapes(values.reduced ? reducedUnet : fullUnet),
   ]);
   const handle = await open(filePath, 'wx');
   try {

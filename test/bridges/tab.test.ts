@@ -65,7 +65,7 @@ describeInBrowser('the tab', () => {
     });
 
     describe('of ComfyUI', () => {
-      it('shows the page, and keeps it when it is shown again', async () => {
+      it('shows the page, and keeps it while the tab is hidden', async () => {
         const host = await startHost('comfyui');
         await host.reaches('running');
         const page = await openPage(browser);
@@ -73,9 +73,42 @@ describeInBrowser('the tab', () => {
         const tab = page.getByRole('button', { name: 'Erase Concept' });
         await tab.click();
         await expectPage(page, 'dark');
-        await page.evaluate("document.querySelector('iframe').contentWindow.mark = 1");
+        const prompts = frameOf(page).getByLabel(/^Prompts to forget/);
+        await prompts.fill('a heart');
         await tab.click();
-        expect(await page.evaluate("document.querySelector('iframe').contentWindow.mark")).toBe(1);
+        await prompts.waitFor({ state: 'hidden' });
+        await tab.click();
+        await prompts.waitFor();
+        expect(await prompts.inputValue()).toBe('a heart');
+      });
+
+      it('follows the theme, as old and new front ends tell it', async () => {
+        const host = await startHost('comfyui');
+        await host.reaches('running');
+        const page = await openPage(browser);
+        await page.goto(host.url.href);
+        await page.getByRole('button', { name: 'Erase Concept' }).click();
+        await expectPage(page, 'dark');
+        await page.evaluate("document.body.classList.remove('dark-theme')");
+        await expectPage(page, 'light');
+        await page.evaluate("document.documentElement.style.colorScheme = 'dark'");
+        await expectPage(page, 'dark');
+      });
+
+      it('lets the edge of the sidebar be dragged over the page', async () => {
+        const host = await startHost('comfyui');
+        const page = await openPage(browser);
+        await page.goto(host.url.href);
+        await page.getByRole('button', { name: 'Erase Concept' }).click();
+        await page.locator('iframe').waitFor();
+        await page.evaluate("addEventListener('mousemove', ({ x }) => (window.lastX = x))");
+        await page.mouse.move(1000, 300);
+        await page.mouse.down();
+        await page.mouse.move(300, 300);
+        expect(await page.evaluate('lastX')).toBe(300);
+        await page.mouse.up();
+        await page.mouse.move(200, 300);
+        expect(await page.evaluate('lastX')).toBe(300);
       });
 
       it('puts a model into the loaders of the one that it replaces', async () => {
@@ -88,6 +121,7 @@ describeInBrowser('the tab', () => {
         await page.getByText('without.safetensors is in this workflow now.').waitFor();
         expect(await page.evaluate(loaderValue)).toBe('without.safetensors');
         expect(await page.evaluate('app.refreshes')).toBe(1);
+        expect(await page.evaluate('app.captures')).toBe(1);
         await choose(page, 'original.safetensors', 'without.safetensors');
         await expect.poll(() => page.evaluate(loaderValue)).toBe('original.safetensors');
       });

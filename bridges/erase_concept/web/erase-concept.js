@@ -31,6 +31,7 @@ app.registerExtension({
       tooltip: TITLE,
       type: 'custom',
       render: showPage,
+      destroy: hidePage,
     });
     addEventListener('message', ({ origin, data }) => {
       if (origin !== location.origin || data?.type !== 'erase-concept:model') return;
@@ -42,26 +43,70 @@ app.registerExtension({
 
 function openTab() {
   const { sidebarTab } = app.extensionManager ?? {};
-  if (sidebarTab?.toggleSidebarTab) sidebarTab.toggleSidebarTab(TAB_ID);
-  else open(pageUrl);
+  if (!sidebarTab?.toggleSidebarTab) open(pageUrl);
+  else if (sidebarTab.activeSidebarTabId !== TAB_ID) sidebarTab.toggleSidebarTab(TAB_ID);
 }
 
 let frame = null;
 
-/** Called each time the tab is shown; the page is loaded once. */
+/** Called each time the tab is shown, and again while it is. */
 function showPage(element) {
   frame ??= makeFrame();
   element.style.height = '100%';
-  if (frame.parentElement !== element) element.replaceChildren(frame);
+  // Called before the element is in the document.
+  queueMicrotask(() => {
+    if (frame.parentElement === element) return;
+    moveFrame(element);
+    frame.hidden = false;
+  });
+}
+
+/** Called before the tab's element is taken away: the page would be lost, with what is filled in. */
+function hidePage() {
+  if (!frame?.isConnected) return;
+  frame.hidden = true;
+  moveFrame(document.body);
+}
+
+function moveFrame(parent) {
+  if (frame.isConnected && parent.isConnected && parent.moveBefore) parent.moveBefore(frame, null);
+  else parent.append(frame);
 }
 
 function makeFrame() {
   const made = document.createElement('iframe');
-  const isDark = document.body.classList.contains('dark-theme');
   made.title = TITLE;
-  made.src = new URL(`?theme=${isDark ? 'dark' : 'light'}`, pageUrl);
+  made.src = new URL(`?theme=${themeOfHost()}`, pageUrl);
   made.style = 'width: 100%; height: 100%; border: 0';
+  letDragsPass(made);
+  followTheme(made);
   return made;
+}
+
+/** What is dragged over a frame, such as the edge of the sidebar, is lost to the page around it. */
+function letDragsPass(over) {
+  const set = (pointerEvents) => () => (over.style.pointerEvents = pointerEvents);
+  addEventListener('pointerdown', set('none'), true);
+  for (const end of ['pointerup', 'pointercancel']) addEventListener(end, set('auto'), true);
+}
+
+function followTheme(inner) {
+  const follow = () => {
+    const root = inner.contentDocument?.documentElement;
+    if (root) root.dataset.theme = themeOfHost();
+  };
+  inner.addEventListener('load', follow);
+  const observer = new MutationObserver(follow);
+  observer.observe(document.body, { attributeFilter: ['class'] });
+  observer.observe(document.documentElement, { attributeFilter: ['style'] });
+}
+
+function themeOfHost() {
+  // As old front ends say it, and as new ones do.
+  const isDark =
+    document.body.classList.contains('dark-theme') ||
+    getComputedStyle(document.documentElement).colorScheme === 'dark';
+  return isDark ? 'dark' : 'light';
 }
 
 /** Has new checkpoints offered in every loader: ComfyUI lists them at once, its page does not. */
@@ -96,7 +141,8 @@ async function useActiveModel() {
 async function useModel(model, replaces) {
   await app.refreshComboInNodes();
   const loaders = allNodes(app.graph).filter(widgetOf);
-  const selected = loaders.filter(({ id }) => app.canvas?.selected_nodes?.[id]);
+  // Nodes of two subgraphs may have the same id.
+  const selected = loaders.filter((node) => app.canvas?.selected_nodes?.[node.id] === node);
   const replaced = loaders.filter((node) => widgetOf(node).value === replaces);
   const chosen = [selected, replaced, loaders].find(({ length }) => length > 0) ?? [];
   if (chosen === loaders && loaders.length > 1) {
@@ -109,8 +155,17 @@ async function useModel(model, replaces) {
     widget.callback?.(model);
     node.setDirtyCanvas?.(true, true);
   }
+  noteChange();
   if (chosen.length === 0) tell('warn', `There is no checkpoint loader to put ${model} into.`);
   else tell('success', `${model} is in this workflow now.`);
+}
+
+/** Else it is no change to be undone or saved until something else in the workflow changes. */
+function noteChange() {
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
+  // Its new name, and the old one.
+  if (tracker?.captureCanvasState) tracker.captureCanvasState();
+  else tracker?.checkState?.();
 }
 
 /** The nodes of a graph and of its subgraphs. */

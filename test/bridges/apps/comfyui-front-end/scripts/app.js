@@ -7,16 +7,29 @@ const checkpointLoader = (id, value) => ({
 export const app = {
   commands: {},
   refreshes: 0,
+  captures: 0,
   canvas: { selected_nodes: {} },
   graph: { nodes: [checkpointLoader(1, 'original.safetensors'), { id: 2 }] },
   extensionManager: {
-    registerSidebarTab({ title, render }) {
+    registerSidebarTab({ title, render, destroy }) {
       const button = document.createElement('button');
       button.textContent = title;
+      // Shown and hidden by turns, each time in an element that is not yet in the document.
       button.onclick = () => {
-        render(document.querySelector('#sidebar > div'));
+        const shown = document.querySelector('#sidebar > div');
+        if (shown) {
+          destroy();
+          shown.remove();
+          return;
+        }
+        const element = document.createElement('div');
+        render(element);
+        document.querySelector('#sidebar').append(element);
       };
       document.querySelector('nav').append(button);
+    },
+    workflow: {
+      activeWorkflow: { changeTracker: { captureCanvasState: () => (app.captures += 1) } },
     },
     toast: {
       add({ detail }) {
