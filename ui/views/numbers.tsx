@@ -76,7 +76,7 @@ function Measure({ role, title, before, after, children }: MeasureProps) {
           →
         </span>
         <span class="unseen">, after </span>
-        {formatShare(after)}
+        <span>{formatShare(after)}</span>
       </p>
       <progress aria-hidden="true" class="bar was" value={before} />
       <progress aria-hidden="true" class="bar" value={after} />
