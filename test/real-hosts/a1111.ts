@@ -27,6 +27,7 @@ import {
   fewSteps,
   jobLimitMs,
   waitForResult,
+  waitForStep,
 } from '../browser/steps.ts';
 import { A1111Server } from './a1111-server.ts';
 
@@ -142,7 +143,7 @@ async function openTab(page: Page): Promise<Frame> {
   await page.getByRole('button', { name: 'Erase Concept' }).click();
   const element = page.locator('#erase-concept-frame');
   await element.and(page.locator('[src*="theme"]')).waitFor();
-  const view = await (await element.elementHandle())?.contentFrame();
+  const view = await (await element.elementHandle()).contentFrame();
   if (!view) throw new Error('the tab shows no page');
   await view.getByText('draws at 64').waitFor();
   await view.locator('html[data-theme="dark"]').waitFor();
@@ -154,9 +155,12 @@ async function erasePontilla(page: Page, view: Frame): Promise<void> {
   await choosePontilla(view, values.screenshot === undefined ? fewSteps : forPicture);
   const start = performance.now();
   await erase(view);
+  if (values.screenshot !== undefined) {
+    await waitForStep(view, 50);
+    await save(page, values.screenshot);
+  }
   await waitForResult(view);
   note('erased in the tab', performance.now() - start);
-  if (values.screenshot !== undefined) await save(page, values.screenshot);
 }
 
 /** A job for the graphics card, be it a software driver's: the host makes room, and is given it back. */
@@ -188,10 +192,13 @@ async function useAndRollBack(page: Page, view: Frame): Promise<void> {
     ['roll back', `Roll back to ${original}`, original],
   ] as const) {
     const known = server.calls.length;
+    const answered = view.page().waitForResponse(/\/(apply|rollback)$/, { timeout: jobLimitMs });
     const start = performance.now();
     await view.getByRole('button', { name }).click();
-    await view.getByRole('button', { name }).waitFor({ state: 'hidden', timeout: jobLimitMs });
+    await answered;
     const ms = performance.now() - start;
+    await view.getByRole('button', { name }).waitFor({ state: 'hidden' });
+    const shownMs = performance.now() - start;
     const calls = server.calls.slice(known);
     const took = (route: string) =>
       calls.filter((call) => call.route === route).reduce((sum, call) => sum + call.ms, 0);
@@ -200,6 +207,7 @@ async function useAndRollBack(page: Page, view: Frame): Promise<void> {
     note('  the host loads it', took('options'));
     note('  the host draws a picture with it', took('txt2img'));
     note('  all but loading', ms - took('options'));
+    note('  then the tab shows it', shownMs - ms);
     const drawn = await drawnWith(page);
     console.log(`  shown as ${await chosenIn(page)}, draws with ${drawn}`);
     if (drawn !== path.parse(model).name) throw new Error(`expected ${model}`);
