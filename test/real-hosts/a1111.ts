@@ -84,15 +84,16 @@ try {
   await drawnWith(page);
   await useAndRollBack(page, view);
   await lendMemory(page);
-  await reload(page);
+  await keepSidecar(page);
   await surviveDeaths();
 } finally {
   await browser.close();
   const sidecar = sidecarId();
   await server.kill();
   await whenEnded(sidecar);
-  if (values['from-url']) rmSync(path.join(extensions, 'erase-concept'), { recursive: true });
-  else run('uninstall', webui);
+  if (values['from-url']) {
+    rmSync(path.join(extensions, 'erase-concept'), { recursive: true, force: true });
+  } else run('uninstall', webui);
   removeTinyModel();
   rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
 }
@@ -128,13 +129,12 @@ async function installFromUrl(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Extensions', exact: true }).click();
   await page.getByRole('button', { name: 'Install from URL' }).click();
   await page.getByLabel("URL for extension's git repository").fill(`file://${checkout}`);
+  await page.getByLabel('Local directory name').fill('erase-concept');
   const start = performance.now();
   await page.getByRole('button', { name: 'Install', exact: true }).click();
   await page.getByText(/^Installed into /).waitFor({ timeout: jobLimitMs });
   note('installed from its address', performance.now() - start);
-  await page.getByRole('button', { name: 'Installed', exact: true }).click();
-  await page.getByRole('button', { name: 'Apply and restart UI' }).click();
-  await server.waitFor(() => server.count(/^Startup time/gm) > 1);
+  await reloadInterface(page);
 }
 
 /** Opens the tab beside the web UI's own, in its theme. */
@@ -239,14 +239,19 @@ async function drawnWith(page: Page): Promise<string | undefined> {
   return model;
 }
 
-/** "Reload UI": a new page, the same sidecar. */
-async function reload(page: Page): Promise<void> {
-  const sidecar = server.sidecarId();
+/** Which also loads what was installed since. */
+async function reloadInterface(page: Page): Promise<void> {
   const known = server.count(/^Startup time/gm);
   const start = performance.now();
   await page.getByRole('link', { name: 'Reload UI' }).click();
   await server.waitFor(() => server.count(/^Startup time/gm) > known);
   note('the interface is reloaded', performance.now() - start);
+}
+
+/** A new page, the same sidecar. */
+async function keepSidecar(page: Page): Promise<void> {
+  const sidecar = server.sidecarId();
+  await reloadInterface(page);
   await openTab(page);
   if (server.sidecarId() !== sidecar) throw new Error('it started a second sidecar');
 }
