@@ -1,0 +1,228 @@
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+import type { Frame, Page } from 'playwright-core';
+
+import { trialGraph } from '../../src/hosts/comfyui/trial-graph.ts';
+import { isRunning } from '../../src/processes/process-identity.ts';
+import { launchBrowser } from '../browser/launch-browser.ts';
+import {
+  changeSettings,
+  erase,
+  fewSteps,
+  jobLimitMs,
+  waitForResult,
+  waitForStep,
+} from '../browser/steps.ts';
+import { ComfyUiServer } from './comfyui-server.ts';
+
+// A real ComfyUI with its own front end, from the installation of the tab to its removal. Prints how
+// long what took; the first thing that does not work ends it.
+//
+//   tsx test/real-hosts/comfyui.ts --comfyui FOLDER --model FILE [--python python3] [--port 8189]
+//     [--front-end FOLDER]
+//
+// FILE is a checkpoint that ComfyUI takes, such as `tsx test/bench/make-full-size.ts FILE --reduced`
+// writes. The folder of ComfyUI is left as it was found.
+
+const { values } = parseArgs({
+  options: {
+    comfyui: { type: 'string' },
+    model: { type: 'string' },
+    python: { type: 'string', default: 'python3' },
+    port: { type: 'string', default: '8189' },
+    'front-end': { type: 'string' },
+  },
+});
+if (values.comfyui === undefined || values.model === undefined) {
+  throw new Error('usage: comfyui.ts --comfyui FOLDER --model FILE');
+}
+const comfyui = path.resolve(values.comfyui);
+const modelFile = path.resolve(values.model);
+const frontEnd = values['front-end'];
+const checkpoints = path.join(comfyui, 'models', 'checkpoints');
+const original = 'erase-concept-drive.safetensors';
+const scrubbed = 'erase-concept-drive-without-red-heart.safetensors';
+
+const bin = path.resolve(import.meta.dirname, '../../src/bin.mjs');
+const customNodes = path.join(comfyui, 'custom_nodes');
+const nodesBefore = readdirSync(customNodes);
+const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-comfyui-'));
+
+/** What it learns does not matter, and a model of this width takes its time. */
+const least = {
+  Steps: '3',
+  'Size in pixels': '64',
+  'Pictures drawn to forget': '1',
+  'Pictures drawn to keep': '1',
+};
+
+/** What is in the open workflow's loader. */
+const loaderWidget = `comfyAPI.app.app.graph.nodes.find(({ type }) => type === 'CheckpointLoaderSimple').widgets[0]`;
+
+const browser = await launchBrowser();
+const server = install();
+try {
+  note('ComfyUI answers', await server.waitFor(() => server.answers()));
+  note('then the sidecar runs', await server.waitFor(() => server.hasSidecar()));
+  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  const view = await openTab(page);
+  await eraseHeart(view);
+  await useAndRollBack(page, view);
+  await useByCommand(page, view);
+  await listNewFile(page);
+  await surviveDeaths();
+} finally {
+  await browser.close();
+  await server.kill();
+  removeAll();
+}
+const left = readdirSync(customNodes).filter((name) => !nodesBefore.includes(name));
+if (left.length > 0) throw new Error(`left in custom_nodes: ${left.join(', ')}`);
+
+function install(): ComfyUiServer {
+  run('install', comfyui);
+  copyFileSync(modelFile, path.join(checkpoints, original));
+  return new ComfyUiServer({
+    ...{ folder: comfyui, dataFolder, python: values.python, port: Number(values.port) },
+    flags: [
+      ...['--user-directory', makeUserFolder()],
+      ...(frontEnd === undefined ? [] : ['--front-end-root', path.resolve(frontEnd)]),
+    ],
+  });
+}
+
+/** Settings of somebody who is no newcomer: those are shown templates first. */
+function makeUserFolder(): string {
+  const folder = path.join(dataFolder, 'comfyui-user');
+  mkdirSync(path.join(folder, 'default'), { recursive: true });
+  const settings = JSON.stringify({ 'Comfy.TutorialCompleted': true });
+  writeFileSync(path.join(folder, 'default', 'comfy.settings.json'), settings);
+  return folder;
+}
+
+function removeAll(): void {
+  run('uninstall', comfyui);
+  for (const name of readdirSync(checkpoints)) {
+    if (name.startsWith('erase-concept-drive')) rmSync(path.join(checkpoints, name));
+  }
+  rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function run(...args: string[]): void {
+  const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+}
+
+/** Opens a workflow that draws with the original, and the tab beside it. */
+async function openTab(page: Page): Promise<Frame> {
+  await page.goto(server.url.href);
+  const button = page.getByRole('button', { name: 'Erase Concept' });
+  await button.waitFor();
+  const graph = JSON.stringify(trialGraph(original, 1));
+  await page.evaluate(`comfyAPI.app.app.loadApiJson(${graph}, 'drive')`);
+  const start = performance.now();
+  await button.click();
+  const element = await page.waitForSelector('iframe[title="Erase Concept"]');
+  const view = await element.contentFrame();
+  if (!view) throw new Error('the frame has no page');
+  await view.getByRole('heading', { name: 'What should the model forget?' }).waitFor();
+  note('the tab shows its page', performance.now() - start);
+  return view;
+}
+
+async function eraseHeart(view: Frame): Promise<void> {
+  await view.getByLabel('Model', { exact: true }).selectOption(original);
+  await view.getByLabel(/^Prompts to forget/).fill('a red heart');
+  await view.getByLabel(/^Prompts to keep/).fill('a star');
+  await changeSettings(view, { ...fewSteps, ...least });
+  const start = performance.now();
+  await erase(view);
+  await waitForStep(view, 1);
+  note('the first step of the job is shown', performance.now() - start);
+  await waitForResult(view);
+  note('the job is done', performance.now() - start);
+}
+
+async function useAndRollBack(page: Page, view: Frame): Promise<void> {
+  const isUsed = view.getByText('In use', { exact: true });
+  await change('the new model is in use', async () => {
+    await view.getByRole('button', { name: 'Use this model' }).click();
+    await isUsed.waitFor({ timeout: jobLimitMs });
+  });
+  note('  then it is in the open workflow', await becomesLoaded(page, scrubbed));
+  await change('the model before is in use again', async () => {
+    await view.getByRole('button', { name: /^Roll back to / }).click();
+    await isUsed.waitFor({ state: 'detached', timeout: jobLimitMs });
+  });
+  note('  then it is in the open workflow', await becomesLoaded(page, original));
+}
+
+/** Times a change of the model, and what of it is not ComfyUI's loading and drawing. */
+async function change(what: string, work: () => Promise<void>): Promise<void> {
+  const start = performance.now();
+  await work();
+  const ms = performance.now() - start;
+  const ownMs = await server.lastPromptMs();
+  note(what, ms);
+  note('  of that ComfyUI loads and draws', ownMs);
+  note('  beyond that', ms - ownMs);
+}
+
+async function useByCommand(page: Page, view: Frame): Promise<void> {
+  await view.getByRole('button', { name: 'Use this model' }).click();
+  await view.getByText('In use', { exact: true }).waitFor({ timeout: jobLimitMs });
+  await becomesLoaded(page, scrubbed);
+  await page.evaluate(`${loaderWidget}.value = ${JSON.stringify(original)}`);
+  await page.evaluate(`comfyAPI.app.app.extensionManager.command.execute('EraseConcept.UseModel')`);
+  await becomesLoaded(page, scrubbed);
+}
+
+/** A file that comes from elsewhere while ComfyUI is open, as the command line writes it. */
+async function listNewFile(page: Page): Promise<void> {
+  const name = 'erase-concept-drive-new.safetensors';
+  const part = path.join(checkpoints, `${name}.part`);
+  copyFileSync(modelFile, part);
+  renameSync(part, path.join(checkpoints, name));
+  note('a new file is listed by ComfyUI', await server.waitFor(() => server.lists(name)));
+  const start = performance.now();
+  await page.waitForFunction(`${loaderWidget}.options.values.includes(${JSON.stringify(name)})`);
+  note('then offered by the loaders of its page', performance.now() - start);
+}
+
+/** Waits until the loader of the open workflow has a model. @returns after how many ms it had */
+async function becomesLoaded(page: Page, model: string): Promise<number> {
+  const start = performance.now();
+  const name = JSON.stringify(model);
+  await page.waitForFunction(
+    `${loaderWidget}.value === ${name} && ${loaderWidget}.options.values.includes(${name})`,
+  );
+  return performance.now() - start;
+}
+
+async function surviveDeaths(): Promise<void> {
+  const first = server.sidecarId();
+  process.kill(first, 'SIGKILL');
+  const isBack = async () => (await server.hasSidecar()) && server.sidecarId() !== first;
+  note('a sidecar that was killed runs again', await server.waitFor(isBack));
+  const second = server.sidecarId();
+  await server.kill();
+  const start = performance.now();
+  while (isRunning(second)) await new Promise((resolve) => setTimeout(resolve, 20));
+  note('the sidecar of a ComfyUI that was killed ends', performance.now() - start);
+}
+
+function note(what: string, ms: number): void {
+  console.log(`${what.padEnd(52)}${(ms / 1000).toFixed(2).padStart(8)} s`);
+}
