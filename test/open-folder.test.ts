@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 
 import { openFolder } from '../src/open-folder.ts';
 import { makeTemporaryFolder } from './helpers/temporary-folder.ts';
@@ -9,6 +9,7 @@ import { makeTemporaryFolder } from './helpers/temporary-folder.ts';
 it.runIf(process.platform === 'linux')(
   'asks the desktop, and tells where there is none',
   async () => {
+    onTestFinished(() => void vi.unstubAllEnvs());
     const folder = makeTemporaryFolder();
     vi.stubEnv('XDG_CURRENT_DESKTOP', 'GNOME');
     vi.stubEnv('DISPLAY', ':0');
@@ -28,6 +29,5 @@ it.runIf(process.platform === 'linux')(
       code: 'folder.not-shown',
       message: expect.stringContaining(folder) as string,
     });
-    vi.unstubAllEnvs();
   },
 );

@@ -1,4 +1,3 @@
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { JobView } from '../../routes/contract.ts';
 import type { RecordedEvent } from '../../src/erase/events.ts';
+import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { startSidecar } from '../../src/serve.ts';
 import type { LoadOrder, LoadReport } from './load-client.ts';
 
@@ -29,13 +29,8 @@ const seconds = Number(values.seconds);
 
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-load-'));
 const sidecar = await startSidecar({
-  ...{
-    port: 0,
-    listen: '127.0.0.1',
-    dataFolder,
-    modelFolders: [],
-    threads: Number(values.threads),
-  },
+  ...{ port: 0, listen: '127.0.0.1', dataFolder, modelFolders: [] },
+  threads: Number(values.threads),
   ...{ hostKind: null, hostUrl: null, hostCredentials: null },
 });
 const { origin, searchParams } = new URL(sidecar.startLink);
@@ -109,9 +104,7 @@ function stepTimes(id: string): number[] {
 }
 
 async function startClient(id: string): Promise<{ finish: () => Promise<LoadReport> }> {
-  const client = fork(new URL('./load-client.ts', import.meta.url), {
-    execArgv: ['--import', import.meta.resolve('../../src/load-typescript.mjs')],
-  });
+  const { process: client } = forkTypescript(new URL('./load-client.ts', import.meta.url));
   const { sockets, requests } = values;
   const order: LoadOrder = {
     ...{ origin, token, id },

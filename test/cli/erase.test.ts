@@ -142,11 +142,13 @@ it('prints plain lines where standard output is no terminal, and reads captions'
   expect(forget.map(({ prompt }) => prompt)).toEqual(['a heart on a beach', 'a red heart']);
 });
 
-const steps = 8;
+const steps = 16;
+/** A run of so many steps shares the machine with other tests. */
+const limitMs = 170_000;
 
 /** Waits for the first step of a run. */
 async function startTraining(args: readonly string[]): Promise<RunningCli> {
-  const run = startCli(args, { folder });
+  const run = startCli(args, { folder, limitMs });
   await run.printed('"event":"progress"');
   return run;
 }
@@ -155,7 +157,7 @@ async function startTraining(args: readonly string[]): Promise<RunningCli> {
 async function goOn(message: string, concept: string) {
   const [, job] = /erase-concept resume (\S+)$/.exec(message) ?? [];
   expect(job).toBe(jobOf(concept));
-  const { status, stdout, stderr } = await runCli(['resume', job!, '--json'], folder);
+  const { status, stdout, stderr } = await runCli(['resume', job!, '--json'], folder, limitMs);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(existsSync(resultOf(concept))).toBe(true);
   const events = parseEvents(stdout);

@@ -1,4 +1,3 @@
-import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { EventLog } from '../../src/jobs/event-log.ts';
 import { createJobFolder } from '../../src/jobs/job-folder.ts';
 import { runJobFolder } from '../../src/jobs/run-job.ts';
 import { runTraining } from '../../src/jobs/training-process.ts';
+import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';
 
@@ -126,9 +126,7 @@ describe('a worker', () => {
   it('saves its state when whoever started it is gone', async () => {
     const folder = makeTemporaryFolder();
     writeFileSync(join(folder, 'wait'), '');
-    const child = fork(worker, {
-      execArgv: ['--import', import.meta.resolve('../../src/load-typescript.mjs')],
-    });
+    const { process: child } = forkTypescript(worker);
     child.send({ type: 'run', jobFolder: folder });
     await new Promise((resolve) => child.once('message', resolve));
     child.disconnect();
@@ -143,9 +141,7 @@ describe('a worker', () => {
   it('leaves Ctrl-C to whoever started it', async () => {
     const folder = makeTemporaryFolder();
     writeFileSync(join(folder, 'wait'), '');
-    const child = fork(worker, {
-      execArgv: ['--import', import.meta.resolve('../../src/load-typescript.mjs')],
-    });
+    const { process: child } = forkTypescript(worker);
     child.send({ type: 'run', jobFolder: folder });
     await new Promise((resolve) => child.once('message', resolve));
     child.kill('SIGINT');

@@ -36,11 +36,13 @@ export function addServeCommand(program: Command, context: CliContext): void {
       '--models <folder...>',
       'folders of checkpoints, where no web UI has its own (default: models in the data folder, and the tiny model)',
     )
-    .option(
-      '--threads <n>',
-      'threads for training on the CPU (default: one per core; of four cores and more, one is left to the page and the machine)',
-      wholeNumber(1),
-      threadsBesideThePage(),
+    .addOption(
+      new Option('--threads <n>', 'threads for training on the CPU')
+        .argParser(wholeNumber(1))
+        .default(
+          threadsBesideThePage(),
+          'one per core; of four cores and more, one is left to the page and the machine',
+        ),
     )
     .addOption(
       new Option(
