@@ -4,7 +4,6 @@ import path from 'node:path';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { requireErasable } from '../checkpoint/architecture.ts';
-import { nativeSize } from '../checkpoint/image-size.ts';
 import type { EraseSettings } from '../erase/job.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
 import { trainedNames } from '../erase/train-sets.ts';
@@ -21,6 +20,7 @@ import {
   type EraseRequest,
   type PrepareEnvironment,
 } from './prepare-job.ts';
+import { type Advice, fittingAdvice, smallerVariants } from './smaller-settings.ts';
 
 /** What a job will need. */
 export interface Estimate {
@@ -38,11 +38,6 @@ export interface Estimate {
   readonly basis: 'measured' | 'scaled';
 }
 
-export interface Advice {
-  readonly message: string;
-  readonly settings: Partial<EraseSettings>;
-}
-
 /** Where an estimate is made, and what the job's settings do not say. */
 export interface EstimateEnvironment extends PrepareEnvironment {
   /** What whoever starts the job changes in its settings. Default: nothing. */
@@ -56,8 +51,6 @@ export interface EstimateEnvironment extends PrepareEnvironment {
 const TIMEOUT_MS = 120_000;
 /** What the result is written with, on an ordinary disk. */
 const WRITE_BYTES_PER_SECOND = 200e6;
-/** Pictures are of no use below this, in pixels, unless the model was made for less. */
-const SMALLEST_SIZE = 256;
 
 const worker = new URL('./estimate-worker.ts', import.meta.url);
 
@@ -82,7 +75,7 @@ export async function estimateJob(
     const settings = environment.complete?.(prepared, request) ?? prepared;
     const device = await environment.chooseDevice(request.device);
     const freeBytes = (environment.freeMemory ?? freeMemory)(device);
-    const smaller = smallerVariants(settings, Math.min(SMALLEST_SIZE, nativeSize(checkpoint)));
+    const smaller = smallerVariants(checkpoint, settings);
     const question: RunQuestion = {
       model: checkpoint.file.path,
       variants: [settings, ...smaller.map((change) => ({ ...settings, ...change }))],
@@ -114,16 +107,6 @@ export async function estimateJob(
 /** Free memory, also of a container that may use less than the machine has. */
 function freeMemory(device: Device): number | null {
   return device === 'cpu' ? Math.min(freemem(), process.availableMemory()) : null;
-}
-
-/** Changes that need less, the mildest first; each on its own, then all together. */
-function smallerVariants(settings: EraseSettings, smallestSize: number): Partial<EraseSettings>[] {
-  const single: Partial<EraseSettings>[] = [];
-  if (settings.batch > 1) single.push({ batch: 1 });
-  if (settings.train !== 'xattn') single.push({ train: 'xattn' });
-  if (settings.size > smallestSize) single.push({ size: smallestSize });
-  const all = Object.assign({}, ...single) as Partial<EraseSettings>;
-  return single.length > 1 ? [...single, all] : single;
 }
 
 function extentOf(
@@ -181,13 +164,11 @@ function judge({
   const fitsMemory = freeBytes === null || memoryBytes <= freeBytes;
   const advice: Advice[] = [];
   if (!fitsMemory) {
-    const fitting = smaller
-      .map((change, i) => ({ change, bytes: smallerBytes[i] ?? Number.NaN }))
-      .filter(({ bytes }) => bytes <= freeBytes)
-      .map(({ change, bytes }) => ({
-        message: describe(change, settings, bytes),
-        settings: change,
-      }));
+    const fitting = fittingAdvice(
+      settings,
+      smaller.map((change, i) => ({ change, bytes: smallerBytes[i] ?? Number.NaN })),
+      freeBytes,
+    );
     advice.push(...fitting);
     if (fitting.length === 0) {
       const least = Math.min(memoryBytes, ...smallerBytes);
@@ -205,14 +186,4 @@ function judge({
     });
   }
   return { memoryBytes, fits: fitsMemory && fitsDisk, advice };
-}
-
-function describe(change: Partial<EraseSettings>, { size }: EraseSettings, bytes: number): string {
-  const parts = [
-    change.size !== undefined && `train at ${change.size} instead of ${size} pixels`,
-    change.batch !== undefined && 'train with a batch of 1',
-    change.train !== undefined && 'train the cross-attention only',
-  ].filter((part) => part !== false);
-  const sentence = parts.join(', ');
-  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}: that needs ${formatBytes(bytes)} of memory.`;
 }

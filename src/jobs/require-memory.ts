@@ -5,6 +5,7 @@ import type { EraseSettings } from '../erase/job.ts';
 import { costOfRun } from '../erase/run-cost.ts';
 import { AppError } from '../errors.ts';
 import { formatBytes } from '../format-bytes.ts';
+import { fittingAdvice, smallerVariants } from './smaller-settings.ts';
 
 /** What does not change how much memory training takes. */
 const nothingDrawn = { prompts: { forget: 0, retain: 0 }, drawnPictures: 0 };
@@ -21,19 +22,22 @@ export function requireMemory(
   settings: EraseSettings,
   machineBytes = availableAtMost(),
 ): void {
-  const { memoryBytes } = costOfRun(checkpoint, settings, nothingDrawn);
-  if (memoryBytes <= machineBytes) return;
-  const remedies = [
-    settings.train !== 'xattn' && 'train the cross-attention only (--train xattn)',
-    settings.innerSteps > 0 &&
-      settings.innerOptimizer.kind !== 'sgd' &&
-      'take the inner steps without moments (--inner-optimizer sgd)',
-    settings.batch > 1 && 'train with smaller batches (--batch 1)',
-    'train on smaller pictures (--size)',
-  ].filter((remedy) => remedy !== false);
+  const bytesOf = (tried: EraseSettings) => costOfRun(checkpoint, tried, nothingDrawn).memoryBytes;
+  const bytes = bytesOf(settings);
+  if (bytes <= machineBytes) return;
+  const changes = smallerVariants(checkpoint, settings).map((change) => ({
+    change,
+    bytes: bytesOf({ ...settings, ...change }),
+  }));
+  const advice = fittingAdvice(settings, changes, machineBytes).map(({ message }) => message);
+  const least = Math.min(bytes, ...changes.map((change) => change.bytes));
+  const remedy =
+    advice.length > 0
+      ? advice.join(' ')
+      : `It takes a machine with ${formatBytes(least)} of memory or more.`;
   throw new AppError(
     'settings.too-large',
-    `training takes about ${formatBytes(memoryBytes)} of memory with these settings, and this machine has ${formatBytes(machineBytes)}: ${remedies.join(', or ')}.`,
+    `training needs ${formatBytes(bytes)} of memory with these settings, and this machine has ${formatBytes(machineBytes)}. ${remedy}`,
   );
 }
 
