@@ -29,6 +29,7 @@ START_SECONDS = 120.0
 HEALTH_SECONDS = 5.0
 LOG_LINES = 300
 USAGE_STATUS = 2
+STARTING = ("starting", "It is starting.")
 ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
@@ -73,10 +74,9 @@ class Sidecar:
     def __init__(self, settings: HostSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._is_attended = False
         self._log: deque[str] = deque(maxlen=LOG_LINES)
-        self._state = "starting"
-        self._message = "It is starting."
+        self._state, self._message = STARTING
         self._link: Address | None = None
         self._address: Address | None = None
 
@@ -92,18 +92,25 @@ class Sidecar:
     def start(self) -> None:
         """Starts it unless it is being attended already."""
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if self._is_attended:
                 return
-            self._thread = threading.Thread(target=self._attend, name=PLUGIN.name, daemon=True)
-            self._thread.start()
+            self._is_attended = True
+            self._state, self._message = STARTING
+        threading.Thread(target=self._attend, name=PLUGIN.name, daemon=True).start()
 
     def _attend(self) -> None:
         try:
             self._keep_running(self._prepare())
         except NotReady as error:
-            self._tell("failed", str(error))
+            self._give_up(str(error))
         except Exception as error:  # The thread's end: whatever it is, it must be said.
-            self._tell("failed", f"{type(error).__name__}: {error}")
+            self._give_up(f"{type(error).__name__}: {error}")
+
+    def _give_up(self, message: str) -> None:
+        # At once, lest who reads the one asks for a start that the other refuses.
+        with self._lock:
+            self._tell("failed", message)
+            self._is_attended = False
 
     def _prepare(self) -> Node:
         try:
@@ -125,7 +132,7 @@ class Sidecar:
     def _keep_running(self, node: Node) -> None:
         failures = 0
         while True:
-            self._tell("starting", "It is starting.")
+            self._tell(*STARTING)
             started = time.monotonic()
             status = self._run(node)
             self._address = None
@@ -194,7 +201,8 @@ class Sidecar:
     def _tell(self, state: str, message: str) -> None:
         self._state, self._message = state, message
         self._note(message)
-        print(f"[{PLUGIN.title}] {message}", flush=True)
+        # In one piece: other threads of the host print too.
+        print(f"[{PLUGIN.title}] {message}\n", end="", flush=True)
 
     def _note(self, text: str) -> None:
         self._log.append(f"{time.strftime('%H:%M:%S')} {text}")

@@ -223,7 +223,7 @@ def run_page(flags: argparse.Namespace, callbacks: Callbacks) -> None:
             Api(app, threading.Lock())
         for callback in callbacks.app_started:
             callback(demo, app)
-        print(f"ready {demo.server_port}", flush=True)
+        print(f"ready {demo.server_port}\n", end="", flush=True)
         signal.sigwait({signal.SIGUSR1})
         demo.close()
         callbacks.clear()
@@ -242,7 +242,7 @@ def run_api(flags: argparse.Namespace, callbacks: Callbacks) -> None:
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
-            print(f"ready {flags.port}", flush=True)
+            print(f"ready {flags.port}\n", end="", flush=True)
 
     Server(uvicorn.Config(app, host="127.0.0.1", port=flags.port, log_level="warning")).run()
 

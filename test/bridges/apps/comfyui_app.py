@@ -149,7 +149,7 @@ def main() -> None:
         host=flags.listen,
         port=flags.port,
         # Called once it listens.
-        print=lambda _: print(f"ready {flags.port}", flush=True),
+        print=lambda _: print(f"ready {flags.port}\n", end="", flush=True),
     )
 
 
