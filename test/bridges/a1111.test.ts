@@ -8,7 +8,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import type { ModelView } from '../../routes/contract.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
-import { ask, startHost, type TestHost, whenEnded } from './host.ts';
+import { whenEnded } from '../helpers/web-ui-process.ts';
+import { ask, startHost, type TestHost } from './host.ts';
 import { describeWithPython, python } from './python.ts';
 
 const jobsOf = ({ url }: TestHost) => new URL('/erase-concept/api/jobs', url);
@@ -69,7 +70,7 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
     const host = await startHost('a1111');
     await host.reaches('running');
     host.process.kill('SIGUSR1');
-    await host.prints(/^ready /m, 2);
+    await host.whenReady(2);
     expect(await modelsOf(host)).toEqual(['tiny-sd.safetensors']);
   });
 
@@ -136,7 +137,7 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
     await host.reaches('running');
     const sidecar = host.sidecarId();
     host.process.kill('SIGUSR1');
-    await host.prints(/^ready /m, 2);
+    await host.whenReady(2);
     expect((await host.fetch('api/jobs')).status).toBe(200);
     expect(host.sidecarId()).toBe(sidecar);
     expect(host.output.match(/It is starting/g)).toHaveLength(1);
@@ -193,6 +194,7 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
     symlinkSync(process.execPath, node);
     const again = await host.fetch('bridge/restart?theme=dark', { method: 'POST' });
     expect([again.status, again.headers.get('location')]).toEqual([303, '../?theme=dark']);
+    expect(await (await host.fetch('')).text()).not.toContain('<button>Start again</button>');
     await host.prints(/It runs on port/);
   });
 

@@ -2,7 +2,8 @@ import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { JobSummary, JobView } from '../../routes/contract.ts';
-import { ask, type HostKind, startHost, TestHost, whenEnded } from './host.ts';
+import { whenEnded } from '../helpers/web-ui-process.ts';
+import { ask, type HostKind, startHost, TestHost } from './host.ts';
 import { describeWithPython } from './python.ts';
 
 const PAGE = '/erase-concept/';
@@ -38,6 +39,7 @@ describeWithPython.each<HostKind>(['a1111', 'comfyui'])('the bridge in %s', (kin
 
     beforeAll(async () => {
       host = await TestHost.start(kind);
+      await host.whenReady();
       await host.reaches('running');
     }, 60_000);
     afterAll(() => host.remove());

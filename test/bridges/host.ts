@@ -1,17 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { onTestFinished } from 'vitest';
 
 import { install } from '../../src/install/installation.ts';
 import { recognizeWebUi } from '../../src/install/web-ui.ts';
-import { isRunning } from '../../src/processes/process-identity.ts';
+import { type BridgeStatus, WebUiProcess, whenEnded } from '../helpers/web-ui-process.ts';
 import { python } from './python.ts';
 
 const apps = path.join(import.meta.dirname, 'apps');
@@ -29,13 +30,6 @@ const layouts = {
 
 export type HostKind = keyof typeof layouts;
 
-/** How the bridge says the sidecar is. */
-export interface BridgeStatus {
-  readonly state: string;
-  readonly message: string;
-  readonly log: readonly string[];
-}
-
 interface HostOptions {
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -44,22 +38,15 @@ interface HostOptions {
 }
 
 /** A small web UI that carries the bridge, in a process of its own. */
-export class TestHost {
-  readonly url: URL;
-  readonly process: ChildProcess;
+export class TestHost extends WebUiProcess {
   readonly folder: string;
-  private printed = '';
 
   private constructor(process: ChildProcess, url: URL, folder: string) {
-    this.process = process;
-    this.url = url;
+    super(process, url, path.join(folder, 'data'));
     this.folder = folder;
-    for (const output of [process.stdout, process.stderr]) {
-      output?.setEncoding('utf8').on('data', (text: string) => (this.printed += text));
-    }
   }
 
-  /** Installs the bridge into a new folder of a host and starts that. */
+  /** Installs the bridge into a new folder of a host and starts that; `whenReady` waits for it. */
   static async start(
     kind: HostKind,
     { flags = [], env = {}, address = '127.0.0.1' }: HostOptions = {},
@@ -87,28 +74,18 @@ export class TestHost {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const host = new TestHost(child, new URL(`http://${address}:${port}/`), folder);
-    await host.prints(/^ready /m);
-    return host;
+    return new TestHost(child, new URL(`http://${address}:${port}/`), folder);
   }
 
-  /** All that it wrote on its terminal. */
-  get output(): string {
-    return this.printed;
+  /** Waits until it serves its page, as often as it was told to. */
+  async whenReady(count = 1): Promise<void> {
+    await this.prints(/\bready \d+/, count);
   }
 
   /** Waits for a line on its terminal. */
   async prints(expected: RegExp, count = 1): Promise<void> {
     const pattern = new RegExp(expected, `g${expected.flags.replace('g', '')}`);
-    while ((this.printed.match(pattern) ?? []).length < count) {
-      if (this.process.exitCode !== null) throw new Error(`the host ended: ${this.printed}`);
-      await pause();
-    }
-  }
-
-  /** Asks for something below the page's address, as a browser or not. */
-  fetch(address: string, options: RequestInit = {}): Promise<Response> {
-    return fetch(new URL(`erase-concept/${address}`, this.url), { redirect: 'manual', ...options });
+    await this.waitFor(() => this.count(pattern) >= count);
   }
 
   /** Waits until the bridge says that the sidecar is in a state. */
@@ -119,22 +96,8 @@ export class TestHost {
       const status = (await answer.json()) as BridgeStatus;
       if (status.state === state) return status;
       if (status.state === 'failed') throw new Error(JSON.stringify(status));
-      await pause();
+      await sleep(50);
     }
-  }
-
-  /** The process of the sidecar, as its lock names it. */
-  sidecarId(): number {
-    const lock = readFileSync(path.join(this.folder, 'data', 'lock'), 'utf8');
-    return (JSON.parse(lock) as { processId: number }).processId;
-  }
-
-  /** Kills the host as a crash does. */
-  async kill(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const ended = once(this.process, 'exit');
-    this.process.kill('SIGKILL');
-    await ended;
   }
 
   /** Ends it and removes all that it wrote. */
@@ -144,20 +107,13 @@ export class TestHost {
     await whenEnded(this.sidecarIdOrNull());
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
-
-  private sidecarIdOrNull(): number | null {
-    try {
-      return this.sidecarId();
-    } catch {
-      return null;
-    }
-  }
 }
 
-/** A web UI that ends with the test. */
+/** A web UI that is ready, and ends with the test. */
 export async function startHost(kind: HostKind, options: HostOptions = {}): Promise<TestHost> {
   const host = await TestHost.start(kind, options);
   onTestFinished(() => host.remove());
+  await host.whenReady();
   return host;
 }
 
@@ -176,15 +132,6 @@ export async function ask(
   const sent = request(url, { method, headers }).end();
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   return { status: answer.statusCode ?? 0, headers: answer.headers, body: await text(answer) };
-}
-
-/** Waits until a process is no more. */
-export async function whenEnded(processId: number | null): Promise<void> {
-  while (processId !== null && isRunning(processId)) await pause();
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 async function freePort(): Promise<number> {

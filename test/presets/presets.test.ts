@@ -78,6 +78,19 @@ describe('findPreset', () => {
     expect((await findPreset(presetFolders(data), 'nudity')).title).toBe('Mine');
   });
 
+  it('reads a file again that was changed by hand', async () => {
+    const data = makeTemporaryFolder();
+    const file = join(data, 'presets', 'mine.yaml');
+    mkdirSync(join(data, 'presets'));
+    for (const title of ['Mine', 'Mine too', 'Mine for ever']) {
+      writeFileSync(file, minimal.replace('title: Mine', `title: ${title}`));
+      const found = await findPreset(presetFolders(data), 'mine');
+      expect(found.title).toBe(title);
+      // Unchanged, it is the one that was read.
+      expect(await findPreset(presetFolders(data), 'mine')).toBe(found);
+    }
+  });
+
   it('lists the names there are', async () => {
     await expect(findPreset(presetFolders('/nowhere'), 'nud')).rejects.toMatchObject({
       code: 'preset.not-found',

@@ -1,23 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import type { Frame, Page } from 'playwright-core';
 import sharp from 'sharp';
 
 import type { JobView } from '../../routes/contract.ts';
-import { isRunning } from '../../src/processes/process-identity.ts';
 import { loadClipVocabulary } from '../../src/tokenizer/clip-vocabulary.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import {
@@ -29,7 +18,9 @@ import {
   waitForResult,
   waitForStep,
 } from '../browser/steps.ts';
+import { whenEnded } from '../helpers/web-ui-process.ts';
 import { A1111Server } from './a1111-server.ts';
+import { checkout, note, run, surviveDeaths } from './drive.ts';
 
 // A real AUTOMATIC1111 with its own page, from the installation of the tab to its removal, with the
 // tiny model. Prints how long what took; the first thing that does not work ends it.
@@ -53,7 +44,6 @@ const { values } = parseArgs({
 });
 if (values.webui === undefined) throw new Error('usage: a1111.ts --webui FOLDER --python FILE');
 const webui = path.resolve(values.webui);
-const checkout = path.resolve(import.meta.dirname, '../..');
 const models = path.join(webui, 'models', 'Stable-diffusion');
 const extensions = path.join(webui, 'extensions');
 const original = 'tiny-sd.safetensors';
@@ -85,10 +75,10 @@ try {
   await useAndRollBack(page, view);
   await lendMemory(page);
   await keepSidecar(page);
-  await surviveDeaths();
+  await surviveDeaths(server);
 } finally {
   await browser.close();
-  const sidecar = sidecarId();
+  const sidecar = server.sidecarIdOrNull();
   await server.kill();
   await whenEnded(sidecar);
   if (values['from-url']) {
@@ -256,38 +246,8 @@ async function keepSidecar(page: Page): Promise<void> {
   if (server.sidecarId() !== sidecar) throw new Error('it started a second sidecar');
 }
 
-async function surviveDeaths(): Promise<void> {
-  const first = server.sidecarId();
-  process.kill(first, 'SIGKILL');
-  await server.waitFor(async () => !(await server.hasSidecar()));
-  note('killed, the sidecar runs again', await server.waitFor(() => server.hasSidecar()));
-  const second = server.sidecarId();
-  await server.kill();
-  const start = performance.now();
-  await whenEnded(second);
-  note('the web UI killed, the sidecar is gone', performance.now() - start);
-}
-
-/** Null where it never started. */
-function sidecarId(): number | null {
-  return existsSync(path.join(dataFolder, 'lock')) ? server.sidecarId() : null;
-}
-
-async function whenEnded(processId: number | null): Promise<void> {
-  while (processId !== null && isRunning(processId)) await sleep(20);
-}
-
 function lastCall(route: string): number {
   return server.calls.findLast((call) => call.route === route)?.ms ?? NaN;
-}
-
-function run(...args: string[]): void {
-  const bin = path.join(checkout, 'src', 'bin.mjs');
-  process.stdout.write(execFileSync(process.execPath, [bin, ...args], { encoding: 'utf8' }));
-}
-
-function note(what: string, ms: number): void {
-  console.log(`${what.padEnd(50)} ${(ms / 1000).toFixed(2).padStart(7)} s`);
 }
 
 /** Writes what the window shows, in few colours: interfaces have few. */

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
@@ -15,7 +14,6 @@ import { parseArgs } from 'node:util';
 import type { Frame, Page } from 'playwright-core';
 
 import { trialGraph } from '../../src/hosts/comfyui/trial-graph.ts';
-import { isRunning } from '../../src/processes/process-identity.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import {
   changeSettings,
@@ -26,6 +24,7 @@ import {
   waitForStep,
 } from '../browser/steps.ts';
 import { ComfyUiServer } from './comfyui-server.ts';
+import { note, run, surviveDeaths } from './drive.ts';
 
 // A real ComfyUI with its own front end, from the installation of the tab to its removal. Prints how
 // long what took; the first thing that does not work ends it.
@@ -55,7 +54,6 @@ const checkpoints = path.join(comfyui, 'models', 'checkpoints');
 const original = 'erase-concept-drive.safetensors';
 const scrubbed = 'erase-concept-drive-without-red-heart.safetensors';
 
-const bin = path.resolve(import.meta.dirname, '../../src/bin.mjs');
 const customNodes = path.join(comfyui, 'custom_nodes');
 const nodesBefore = readdirSync(customNodes);
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-comfyui-'));
@@ -82,7 +80,7 @@ try {
   await useAndRollBack(page, view);
   await useByCommand(page, view);
   await listNewFile(page);
-  await surviveDeaths();
+  await surviveDeaths(server);
 } finally {
   await browser.close();
   await server.kill();
@@ -118,11 +116,6 @@ function removeAll(): void {
     if (name.startsWith('erase-concept-drive')) rmSync(path.join(checkpoints, name));
   }
   rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
-}
-
-function run(...args: string[]): void {
-  const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr);
 }
 
 /** Opens a workflow that draws with the original, and the tab beside it. */
@@ -209,20 +202,4 @@ async function becomesLoaded(page: Page, model: string): Promise<number> {
     `${loaderWidget}.value === ${name} && ${loaderWidget}.options.values.includes(${name})`,
   );
   return performance.now() - start;
-}
-
-async function surviveDeaths(): Promise<void> {
-  const first = server.sidecarId();
-  process.kill(first, 'SIGKILL');
-  const isBack = async () => (await server.hasSidecar()) && server.sidecarId() !== first;
-  note('a sidecar that was killed runs again', await server.waitFor(isBack));
-  const second = server.sidecarId();
-  await server.kill();
-  const start = performance.now();
-  while (isRunning(second)) await new Promise((resolve) => setTimeout(resolve, 20));
-  note('the sidecar of a ComfyUI that was killed ends', performance.now() - start);
-}
-
-function note(what: string, ms: number): void {
-  console.log(`${what.padEnd(52)}${(ms / 1000).toFixed(2).padStart(8)} s`);
 }
