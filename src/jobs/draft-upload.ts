@@ -13,7 +13,7 @@ import type { UploadedImage, Uploads } from '../services.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import { type JobDraft, writeDraft } from './job-draft.ts';
 import { claimJobFolder } from './job-folder.ts';
-import { draftJob, type EraseRequest } from './prepare-job.ts';
+import { draftJob, type EraseRequest } from './draft-job.ts';
 import { stageImages, withClientNames, type StagedImages } from './stage-images.ts';
 
 const draftWorker = new URL('./draft-worker.ts', import.meta.url);

@@ -1,7 +1,7 @@
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
 import { answerQuestion } from '../processes/ask-process.ts';
-import { draftJob, type EraseRequest } from './prepare-job.ts';
+import { draftJob, type EraseRequest } from './draft-job.ts';
 
 /** What the process that drafts a job with pictures is asked; it answers with the draft. */
 export interface DraftQuestion {

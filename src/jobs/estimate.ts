@@ -1,26 +1,20 @@
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 
-import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { requireErasable } from '../checkpoint/architecture.ts';
 import type { EraseSettings } from '../erase/job.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
-import { trainedNames } from '../erase/train-sets.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import type { Preset } from '../presets/preset.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
-import { elementCount } from '../tensor/shape.ts';
 import type { RunAnswer, RunQuestion } from './estimate-run.ts';
-import {
-  prepareSettings,
-  stateBytes,
-  type EraseRequest,
-  type PrepareEnvironment,
-} from './prepare-job.ts';
+import { type EraseRequest, type PrepareEnvironment, prepareSettings } from './draft-job.ts';
 import { type Advice, fittingAdvice, smallerVariants } from './smaller-settings.ts';
+import { stateBytes } from './state-bytes.ts';
 
 /** What a job will need. */
 export interface Estimate {
@@ -90,7 +84,7 @@ export async function estimateJob(
       purpose: 'estimating the job',
       ...(environment.signal && { signal: environment.signal }),
     })) as RunAnswer;
-    const diskBytes = neededDisk(checkpoint, settings);
+    const diskBytes = checkpoint.file.fileBytes + stateBytes(checkpoint, settings);
     const freeDisk = await freeDiskBytes(path.dirname(checkpoint.file.path));
     return {
       device,
@@ -126,13 +120,6 @@ function extentOf(
       (drawsForget ? settings.generatedForget : 0) +
       (retainImages === undefined ? settings.generatedRetain : 0),
   };
-}
-
-function neededDisk({ file }: Checkpoint, settings: EraseSettings): number {
-  const trained = trainedNames(file.tensors.keys(), settings.train)
-    .map((name) => elementCount(file.tensors.get(name)?.shape ?? []))
-    .reduce((sum, count) => sum + count, 0);
-  return file.fileBytes + stateBytes(trained, settings);
 }
 
 function timeOf(

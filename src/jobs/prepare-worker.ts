@@ -6,7 +6,7 @@ import { answerQuestion } from '../processes/ask-process.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import { readDraft } from './job-draft.ts';
 import { openJobFolder, writeJob } from './job-folder.ts';
-import { completeJob } from './prepare-job.ts';
+import { completeJob } from './complete-job.ts';
 import { requireResumable } from './run-job.ts';
 
 /** What the process that makes a job ready to run is asked. */

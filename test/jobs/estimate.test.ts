@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { EraseSettings } from '../../src/erase/job.ts';
 import { estimateJob, type EstimateEnvironment } from '../../src/jobs/estimate.ts';
-import type { EraseRequest } from '../../src/jobs/prepare-job.ts';
+import type { EraseRequest } from '../../src/jobs/draft-job.ts';
 import { presetFolders } from '../../src/presets/load-presets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import { createJobFolder } from '../../jobs/job-folder.ts';
-import type { EraseRequest } from '../../jobs/prepare-job.ts';
+import type { EraseRequest } from '../../jobs/draft-job.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import type { Device } from '../../runtime/device.ts';
 import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';

@@ -1,0 +1,59 @@
+import { modelShapes } from '../checkpoint/architecture.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { requireDiskSpace } from '../checkpoint/disk-space.ts';
+import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
+import { type EraseJob, type EraseSettings, jobSchema } from '../erase/job.ts';
+import { type PrepareEnvironment, requireValid, withErasable } from './draft-job.ts';
+import type { JobDraft } from './job-draft.ts';
+import { prepareOutput } from './prepare-output.ts';
+import { requireMemory } from './require-memory.ts';
+import { stateBytes } from './state-bytes.ts';
+
+/** Disk left to the system and to the job's small files. */
+const SPARE_DISK_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Makes sure that a drafted job can run, which reads all of the model, and settles what was open:
+ * its device and where the result goes.
+ *
+ * @throws AppError `checkpoint.*`, `model.unsupported`, `output.*`, `device.unavailable`,
+ *   `settings.too-large`
+ */
+export async function completeJob(
+  draft: JobDraft,
+  { dataFolder, chooseDevice }: Pick<PrepareEnvironment, 'dataFolder' | 'chooseDevice'>,
+): Promise<Omit<EraseJob, 'id'>> {
+  return withErasable(draft.model, async (checkpoint) => {
+    const { file, architecture } = checkpoint;
+    const { concept, outputFolder, ...rest } = draft;
+    const output = await prepareOutput(file.path, {
+      concept,
+      wanted: draft.output ?? undefined,
+      folder: outputFolder ?? undefined,
+    });
+    await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
+    const device = await chooseDevice(draft.device);
+    if (device === 'cpu') requireMemory(checkpoint, draft.settings);
+    await requireFiniteWeights(
+      file,
+      [...modelShapes(architecture)].map(([name]) => name),
+    );
+    const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
+    return requireValid(jobSchema.omit({ id: true }), { ...rest, model, output, device });
+  });
+}
+
+async function requireDisk(
+  checkpoint: Checkpoint,
+  { output, settings, dataFolder }: { output: string; settings: EraseSettings; dataFolder: string },
+): Promise<void> {
+  await requireDiskSpace(output, checkpoint.file.fileBytes + SPARE_DISK_BYTES, {
+    purpose: 'the scrubbed model',
+    option: '--out',
+  });
+  await requireDiskSpace(dataFolder, stateBytes(checkpoint, settings) + SPARE_DISK_BYTES, {
+    purpose: "the job's state",
+    option: '--data',
+  });
+}

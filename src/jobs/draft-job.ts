@@ -1,0 +1,141 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+import { requireErasable } from '../checkpoint/architecture.ts';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { conceptName, deriveConcept } from '../erase/anchors.ts';
+import { defaultSettings } from '../erase/default-settings.ts';
+import { type EraseSettings, settingsSchema } from '../erase/job.ts';
+import { AppError } from '../errors.ts';
+import { findPreset } from '../presets/load-presets.ts';
+import { fillPreset, type Preset } from '../presets/preset.ts';
+import type { Device } from '../runtime/device.ts';
+import { appVersion } from '../version.ts';
+import type { JobDraft } from './job-draft.ts';
+import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
+
+/** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
+export interface EraseRequest extends PromptRequest {
+  readonly model: string;
+  readonly preset: string | undefined;
+  /** Values of the preset's variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly settings: Partial<EraseSettings>;
+  readonly device: Device | 'auto';
+  /** Threads on the CPU; undefined for one per core. */
+  readonly threads: number | undefined;
+  readonly output: string | undefined;
+}
+
+/** Where a job is prepared. */
+export interface PrepareEnvironment {
+  readonly dataFolder: string;
+  readonly presetFolders: readonly string[];
+  readonly chooseDevice: (wanted: Device | 'auto') => Promise<Device>;
+}
+
+/**
+ * Turns a request into a job as far as words, pictures and the model's header tell.
+ *
+ * @throws AppError with exit status 3 for whatever is wrong with the request
+ */
+export async function draftJob(
+  request: EraseRequest,
+  presetFolders: readonly string[],
+): Promise<JobDraft> {
+  const preset = await loadPreset(request, presetFolders);
+  const prompts = await preparePrompts(request, preset);
+  return withErasable(path.resolve(request.model), (checkpoint) => ({
+    version: 1,
+    createdAt: new Date().toISOString(),
+    appVersion,
+    method: 'erasediff',
+    concept: conceptName(
+      prompts.concept ?? deriveConcept(prompts.forget.map(({ prompt }) => prompt)),
+    ),
+    model: checkpoint.file.path,
+    output: request.output ?? null,
+    outputFolder: null,
+    preset: preset?.name ?? null,
+    forget: prompts.forget,
+    forgetImages: absoluteOrNull(request.forgetImages),
+    retain: prompts.retain,
+    retainImages: absoluteOrNull(request.retainImages),
+    settings: prepareSettings(checkpoint, request, preset),
+    device: request.device,
+    threads: request.threads ?? availableParallelism(),
+  }));
+}
+
+/** Opens a checkpoint that something can be erased from, and closes it afterwards. */
+export async function withErasable<T>(
+  modelPath: string,
+  use: (checkpoint: Checkpoint) => T | Promise<T>,
+): Promise<T> {
+  const checkpoint = await openCheckpoint(modelPath);
+  try {
+    requireErasable(checkpoint.file, checkpoint.architecture);
+    return await use(checkpoint);
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+async function loadPreset(
+  { preset: name, variables, forgetImages }: EraseRequest,
+  presetFolders: readonly string[],
+): Promise<Preset | undefined> {
+  if (name !== undefined) {
+    const preset = await findPreset(presetFolders, name);
+    if (preset.images?.use === 'required' && forgetImages === undefined) {
+      const { label, reason } = preset.images;
+      throw new AppError(
+        'image.none',
+        `preset "${name}" needs pictures (${label}): ${reason} Give their folder with --forget-images.`,
+      );
+    }
+    return fillPreset(preset, variables);
+  }
+  const [variable] = Object.keys(variables);
+  if (variable === undefined) return undefined;
+  throw new AppError(
+    'usage.invalid',
+    `--set ${variable} fills in a preset's variable: name the preset with --preset.`,
+  );
+}
+
+/** What the person says goes before the preset's settings, those before the defaults. */
+export function prepareSettings(
+  checkpoint: Checkpoint,
+  request: EraseRequest,
+  preset: Preset | undefined,
+): EraseSettings {
+  const wanted = { ...preset?.settings, ...request.settings };
+  const defaults = defaultSettings({
+    train: wanted.train,
+    size: nativeSize(checkpoint),
+    modelChannels: checkpoint.architecture.unet.modelChannels,
+  });
+  // Before the schema: it knows no model, and so not the nearest size that fits.
+  requireSizeFits(checkpoint, wanted.size ?? defaults.size);
+  return requireValid(settingsSchema, { ...defaults, ...wanted });
+}
+
+/** @throws AppError `settings.invalid` */
+export function requireValid<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path: at, message }) => `${at.join('.')}: ${message}`,
+  );
+  throw new AppError(
+    'settings.invalid',
+    `the settings are not valid: ${problems.join('; ')}. See erase --help for what each may be.`,
+  );
+}
+
+function absoluteOrNull(folder: string | undefined): string | null {
+  return folder === undefined ? null : path.resolve(folder);
+}

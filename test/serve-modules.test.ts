@@ -1,0 +1,32 @@
+import { build } from 'esbuild';
+import { expect, it } from 'vitest';
+
+// Where Node needs a loader for TypeScript, each module costs a start some milliseconds: the engine
+// is for the processes that train, estimate and check.
+it('serve starts without the engine', async () => {
+  const loaded = await modulesOf('src/serve.ts');
+  expect(loaded).toContain('express');
+  expect(loaded).not.toContain('onnxruntime-node');
+  const engine = /^src\/(autodiff|models|onnx|pipeline)\//;
+  expect(loaded.filter((name) => engine.test(name))).toEqual([]);
+});
+
+/** What is loaded with a module, packages by their names; what it imports later is not. */
+async function modulesOf(entry: string): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+  });
+  const loaded = new Set([entry]);
+  for (const name of loaded) {
+    for (const { path, kind } of metafile.inputs[name]?.imports ?? []) {
+      if (kind === 'import-statement') loaded.add(path);
+    }
+  }
+  return [...loaded];
+}
