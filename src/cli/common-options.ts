@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Option } from 'commander';
 
 import { devices } from '../runtime/device.ts';
-import { wholeNumber } from './parse-option.ts';
+import { wholeNumber, webAddress } from './parse-option.ts';
 
 export const jsonOption = (): Option =>
   new Option('--json', 'print one JSON object a line on standard output, and nothing else there');
@@ -21,3 +21,9 @@ export const threadsOption = (): Option =>
   new Option('--threads <n>', 'threads on the CPU (default: one per core)').argParser(
     wholeNumber(1),
   );
+
+export const hostUrlOption = (): Option =>
+  new Option(
+    '--host-url <url>',
+    'address of the web UI; the user:password of its API, if it has one, stand in ERASE_CONCEPT_HOST_AUTH',
+  ).argParser(webAddress);

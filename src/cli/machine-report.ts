@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
+import { type FoundHost, findHosts, type HostSearch } from '../hosts/find-hosts.ts';
 import { bundledDevices, runtimeVersion, unbundledDevices } from '../runtime/backends.ts';
 import { probeDevice, type ProbeResult } from '../runtime/probe-device.ts';
 import { appVersion } from '../version.ts';
@@ -21,10 +22,13 @@ interface MachineReport {
   readonly devices: readonly (ProbeResult & { readonly name: string })[];
   /** Known to the runtime, but their libraries are not in its package. */
   readonly notInstalled: readonly string[];
+  /** Web UIs that run. */
+  readonly hosts: readonly FoundHost[];
 }
 
-/** Looks at this machine and tries every device of the runtime's package. */
-export async function examineMachine(dataFolder: string): Promise<MachineReport> {
+/** Looks at this machine and its web UIs, and tries every device of the runtime's package. */
+export async function examineMachine(search: HostSearch): Promise<MachineReport> {
+  const { dataFolder } = search;
   const devices: (ProbeResult & { name: string })[] = [];
   // One after another: they are compared by time.
   for (const name of bundledDevices()) devices.push({ name, ...(await probeDevice(name)) });
@@ -40,6 +44,7 @@ export async function examineMachine(dataFolder: string): Promise<MachineReport>
     data: { folder: dataFolder, freeBytes: await freeDiskBytes(dataFolder) },
     devices,
     notInstalled: unbundledDevices(),
+    hosts: await findHosts(search),
   };
 }
 
@@ -69,5 +74,11 @@ export function describeMachine({
       `device ${name}`,
       'not in the onnxruntime-node package; its libraries must be installed first',
     ]),
+    ...report.hosts.map((host) => [`web UI ${host.url}`, describeHost(host)]),
   ]);
+}
+
+function describeHost({ kind, models, activeModel, problem }: FoundHost): string {
+  if (problem) return problem.message;
+  return `${kind}, ${models} model${models === 1 ? '' : 's'}, in use: ${activeModel ?? 'none was chosen'}`;
 }

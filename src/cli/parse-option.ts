@@ -39,3 +39,15 @@ export function assignment(
   if (equals > 0) return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
   throw new InvalidArgumentError('It must be NAME=VALUE.');
 }
+
+/** The address of a web UI. */
+export function webAddress(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url && (url.username !== '' || url.password !== '')) {
+    throw new InvalidArgumentError(
+      'Credentials do not stand in it: put user:password into ERASE_CONCEPT_HOST_AUTH.',
+    );
+  }
+  if (url && ['http:', 'https:'].includes(url.protocol)) return url;
+  throw new InvalidArgumentError('It must be an address like http://127.0.0.1:7860.');
+}

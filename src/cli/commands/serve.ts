@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 
 import { type HostKind, hostKinds } from '../../hosts/detect.ts';
-import { dataOption } from '../common-options.ts';
+import { dataOption, hostUrlOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { parentGone } from '../parent-watch.ts';
@@ -50,11 +50,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
         'web UI whose models these are; a1111 is also Forge, reForge and SD.Next (default: the one at --host-url, or none)',
       ).choices(hostKinds),
     )
-    .option(
-      '--host-url <url>',
-      'address of the web UI; the user:password of its API, if it has one, stand in ERASE_CONCEPT_HOST_AUTH',
-      webAddress,
-    )
+    .addOption(hostUrlOption())
     .option(
       '--watch-parent',
       'end, as on Ctrl-C, when the program that started this one and holds its standard input ends',
@@ -113,15 +109,4 @@ function aborted(signal: AbortSignal): Promise<void> {
       resolve();
     });
   });
-}
-
-function webAddress(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url && (url.username !== '' || url.password !== '')) {
-    throw new InvalidArgumentError(
-      'Credentials do not stand in it: put user:password into ERASE_CONCEPT_HOST_AUTH.',
-    );
-  }
-  if (url && ['http:', 'https:'].includes(url.protocol)) return url;
-  throw new InvalidArgumentError('It must be an address like http://127.0.0.1:7860.');
 }

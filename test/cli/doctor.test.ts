@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { FakeA1111 } from '../helpers/fake-a1111.ts';
+import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
+import { writeModel } from '../helpers/model-files.ts';
+import { parseEvents, runCli } from '../helpers/run-cli.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+function makeModels() {
+  const folder = makeTemporaryFolder();
+  const models = path.join(folder, 'web-ui');
+  mkdirSync(models);
+  writeModel(models, 'a.safetensors');
+  return { folder, models };
+}
+
+async function hostsAt(url: URL, folder: string) {
+  const { status, stdout } = await runCli(['doctor', '--json', '--host-url', url.href], folder);
+  expect(status).toBe(0);
+  return parseEvents(stdout)[0]!.hosts;
+}
+
+// Without the software Vulkan driver, which takes many seconds to be tried.
+beforeEach(() => void vi.stubEnv('VK_ICD_FILENAMES', ''));
+afterEach(() => void vi.unstubAllEnvs());
+
+describe('erase-concept doctor', () => {
+  it('tells what the machine has and that training on the CPU works', async () => {
+    const folder = makeTemporaryFolder();
+    const { status, stdout, stderr } = await runCli(['doctor', '--json'], folder);
+    expect([status, stderr]).toEqual([0, '']);
+    const [report] = parseEvents(stdout);
+    expect(report).toMatchObject({
+      versions: { node: process.versions.node },
+      data: { folder: path.join(folder, 'data') },
+      hosts: expect.any(Array) as unknown,
+    });
+    const { devices, memory } = report as {
+      devices: { name: string; works: boolean }[];
+      memory: { totalBytes: number; freeBytes: number };
+    };
+    expect(devices.find(({ name }) => name === 'cpu')).toMatchObject({ works: true });
+    expect(memory.totalBytes).toBeGreaterThan(memory.freeBytes);
+    expect(memory.freeBytes).toBeGreaterThan(0);
+  });
+
+  it('tells people of a web UI and the model in use', async () => {
+    const { folder, models } = makeModels();
+    const { server } = await new FakeA1111(models).start('a.safetensors');
+    const { stdout } = await runCli(['doctor', '--host-url', server.url.href], folder);
+    expect(stdout).toContain(`web UI ${server.url.href}`);
+    expect(stdout).toMatch(/a1111, 1 model, in use: a\.safetensors/);
+    expect(stdout).toMatch(/device cpu +works/);
+  });
+
+  it('finds ComfyUI, where no model was chosen', async () => {
+    const { folder, models } = makeModels();
+    const { server } = await new FakeComfyUi([models]).start();
+    expect(await hostsAt(server.url, folder)).toEqual([
+      { url: server.url.href, kind: 'comfyui', models: 1, activeModel: null, problem: null },
+    ]);
+  });
+
+  it('says what is wrong where a web UI keeps its models to itself, or is none', async () => {
+    const { folder, models } = makeModels();
+    const fake = await new FakeA1111(models, { credentials: 'me:secret' }).start('a.safetensors');
+    const { url } = fake.server;
+    const problem = (code: string) => [
+      { problem: { code, message: expect.any(String) as unknown } },
+    ];
+    expect(await hostsAt(url, folder)).toMatchObject(problem('host.credentials'));
+    vi.stubEnv('ERASE_CONCEPT_HOST_AUTH', 'me:secret');
+    expect(await hostsAt(url, folder)).toMatchObject([{ kind: 'a1111', models: 1, problem: null }]);
+    fake.server.down();
+    expect(await hostsAt(url, folder)).toMatchObject(problem('host.unreachable'));
+  });
+});
