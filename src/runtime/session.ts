@@ -50,12 +50,7 @@ export class GraphSession {
       const session = await InferenceSession.create(serializeModel(graph), options);
       return new GraphSession(session, settings.device);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new AppError(
-        'device.unavailable',
-        `the graph "${graph.name}" could not be prepared for ${settings.device}: ${reason}`,
-        { cause },
-      );
+      throw unavailable(graph.name, settings.device, cause);
     }
   }
 
@@ -84,6 +79,19 @@ export class GraphSession {
   endProfiling(): void {
     this.session.endProfiling();
   }
+}
+
+function unavailable(graphName: string, device: Device, cause: unknown): AppError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  // As the runtime says it, between names of its own sources.
+  const hasNoAdapter = reason.includes('Failed to get a WebGPU adapter');
+  return new AppError(
+    'device.unavailable',
+    hasNoAdapter
+      ? 'WebGPU finds no graphics card here whose driver it can use (Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS). Install the driver of the card, or train with --device cpu.'
+      : `the graph "${graphName}" could not be prepared for ${device}: ${reason}`,
+    { cause },
+  );
 }
 
 const disabledOptimizers = [

@@ -46,6 +46,11 @@ describe('erase-concept doctor', () => {
     expect(memory.freeBytes).toBeGreaterThan(0);
   });
 
+  it('says what a GPU that cannot be used is in want of', async () => {
+    const { stdout } = await runCli(['doctor'], makeTemporaryFolder());
+    expect(stdout).toMatch(/device webgpu +(works|does not work: WebGPU finds no graphics card)/);
+  });
+
   it('tells people of a web UI and the model in use', async () => {
     const { folder, models } = makeModels();
     const { server } = await new FakeA1111(models).start('a.safetensors');
