@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
@@ -21,10 +21,6 @@ async function hostsAt(url: URL, folder: string) {
   expect(status).toBe(0);
   return parseEvents(stdout)[0]!.hosts;
 }
-
-// Without the software Vulkan driver, which takes many seconds to be tried.
-beforeEach(() => void vi.stubEnv('VK_ICD_FILENAMES', ''));
-afterEach(() => void vi.unstubAllEnvs());
 
 describe('erase-concept doctor', () => {
   it('tells what the machine has and that training on the CPU works', async () => {
@@ -77,6 +73,7 @@ describe('erase-concept doctor', () => {
     ];
     expect(await hostsAt(url, folder)).toMatchObject(problem('host.credentials'));
     vi.stubEnv('ERASE_CONCEPT_HOST_AUTH', 'me:secret');
+    onTestFinished(() => void vi.unstubAllEnvs());
     expect(await hostsAt(url, folder)).toMatchObject([{ kind: 'a1111', models: 1, problem: null }]);
     fake.server.down();
     expect(await hostsAt(url, folder)).toMatchObject(problem('host.unreachable'));
