@@ -59,10 +59,9 @@ async function makeResult(
   await writeScrubbedCheckpoint({
     source: checkpoint.file,
     outputPath: job.output,
-    replaced: async (name) => {
-      const tensor = parameters.find(name);
-      return tensor && readElements(tensor);
-    },
+    replaced: new Map(
+      [...parameters.entries()].map(([name, tensor]) => [name, () => readElements(tensor)]),
+    ),
     metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps)) },
     signal: io.signal,
   });

@@ -92,7 +92,7 @@ async function writeUnchanged(job: EraseJob): Promise<void> {
     await writeScrubbedCheckpoint({
       source,
       outputPath: job.output,
-      replaced: () => Promise.resolve(undefined),
+      replaced: new Map(),
       metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps)) },
     });
   } finally {
