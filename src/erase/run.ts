@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import { provenanceOf, stepsOfResult } from './result.ts';
-import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
+import { writeScrubbedModel } from '../checkpoint/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { latentScale } from '../checkpoint/image-size.ts';
@@ -56,7 +56,7 @@ async function makeResult(
   await mkdir(stateFolder, { recursive: true });
   const { parameters, steps } = await trainFromState(checkpoint, job, { stateFolder, folder, io });
   phase(io, 'save');
-  await writeScrubbedCheckpoint({
+  await writeScrubbedModel({
     source: checkpoint.file,
     outputPath: job.output,
     replaced: new Map(
