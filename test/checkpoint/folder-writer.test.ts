@@ -105,6 +105,25 @@ describe('a scrubbed model in a folder', () => {
     await result.close();
   });
 
+  it('tells of its last change only, though an earlier one was in another file', async () => {
+    const made = makeSource();
+    shardUnet(made.folder);
+    rmSync(path.join(made.folder, unetFile));
+    const selfAttention = trained.replace('attn2', 'attn1');
+    await write(made, { replaced: new Map([[selfAttention, () => Promise.resolve(values)]]) });
+    const second = path.join(made.parent, 'second');
+    await write(
+      { folder: made.outputPath, outputPath: second },
+      { metadata: { erase_concept: '2' } },
+    );
+    const result = await openDiffusersFolder(second);
+    for (const { name, file } of result.weightFiles) {
+      const told = name.startsWith('unet') ? '2' : undefined;
+      expect(file.metadata.get('erase_concept'), name).toBe(told);
+    }
+    await result.close();
+  });
+
   it('has no weights that would still draw the concept, nor hidden files', async () => {
     const made = makeSource();
     const others = [

@@ -70,12 +70,16 @@ export async function writeScrubbedFolder(model: ScrubbedFolder): Promise<number
   }
 }
 
-/** What becomes of the files that hold trained tensors, by their names. */
+/**
+ * What becomes of the files that hold trained tensors, by their names; and of those whose metadata
+ * tell of an earlier change, which would else be taken for the last one.
+ */
 function changesOf({ source, replaced, ...rest }: ScrubbedFolder): Map<string, FileChange> {
   const changes = new Map<string, FileChange>();
   for (const { name, file, names } of source.weightFiles) {
     const own = ownNames({ file, names }, replaced);
-    if (own.size > 0) changes.set(name, { ...rest, source: file, replaced: own });
+    const isOutdated = Object.keys(rest.metadata).some((key) => file.metadata.has(key));
+    if (own.size > 0 || isOutdated) changes.set(name, { ...rest, source: file, replaced: own });
   }
   return changes;
 }

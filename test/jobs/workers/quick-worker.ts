@@ -88,11 +88,12 @@ function progress(job: EraseJob, step: number): EraseEvent {
 
 async function writeUnchanged(job: EraseJob): Promise<void> {
   const source = await openModelFiles(job.model.path);
+  const trained = 'model.diffusion_model.out.2.bias';
   try {
     await writeScrubbedModel({
       source,
       outputPath: job.output,
-      replaced: new Map(),
+      replaced: new Map([[trained, () => source.readFloat32(trained)]]),
       metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps)) },
     });
   } finally {
