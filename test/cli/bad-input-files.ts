@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 
@@ -10,7 +10,6 @@ import {
 } from '../../src/checkpoint/safetensors-header.ts';
 import { sd2Shapes, sdxlShapes, unet, vae } from '../checkpoint/small-checkpoints.ts';
 import { fileBytes, layOut, writeZeros } from '../checkpoint/safetensors-fixtures.ts';
-import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 
 const tinySd = path.resolve(import.meta.dirname, '../../presets/tiny-sd');
 
@@ -54,8 +53,6 @@ export async function writeBadInput(folder: string): Promise<void> {
   await zeros('sd2', sd2Shapes());
   await zeros('sdxl', sdxlShapes());
 
-  writeBadFolders(at);
-
   const picture = png(8, 8);
   writeFolder(at('images-zero-byte'), { '1.png': picture, '2.png': '' });
   writeFolder(at('images-huge'), { '1.png': png(30_000, 30_000) });
@@ -64,24 +61,6 @@ export async function writeBadInput(folder: string): Promise<void> {
   writeFolder(at('images-no-caption'), { '1.png': picture });
   writeFolder(at('images-none'), {});
   writeFolder(at('data/presets'), { 'broken.yaml': 'name: broken\nforget: []\n' });
-}
-
-/** Diffusers folders that lack something or are something else. */
-function writeBadFolders(at: (name: string) => string): void {
-  const weights = 'unet/diffusion_pytorch_model';
-  for (const name of ['folder-pickles', 'folder-part', 'folder-xl', 'folder-index']) {
-    writeTinySdFolder(at(name));
-  }
-  renameSync(at(`folder-pickles/${weights}.safetensors`), at(`folder-pickles/${weights}.bin`));
-  rmSync(at('folder-part/vae'), { recursive: true });
-  const index = at('folder-xl/model_index.json');
-  const second = { text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'] };
-  const components = JSON.parse(readFileSync(index, 'utf8')) as object;
-  writeFileSync(index, JSON.stringify({ ...components, ...second }));
-  writeFileSync(
-    at(`folder-index/${weights}.safetensors.index.json`),
-    JSON.stringify({ weight_map: { 'conv_in.bias': '../../tiny-sd.safetensors' } }),
-  );
 }
 
 /**

@@ -67,42 +67,6 @@ const models: Row[] = [
     },
   ],
   [
-    'that is a diffusers folder with pickles only',
-    erase('--model', 'folder-pickles', '--forget', 'a heart'),
-    {
-      code: 'checkpoint.not-safetensors',
-      wrong: /has its weights only as "diffusion_pytorch_model\.bin"/,
-      remedy: /Download the model's \.safetensors files/,
-    },
-  ],
-  [
-    'that is a diffusers folder without VAE',
-    ['sample', '--model', 'folder-part', '--prompt', 'a heart', '--out', 'pictures'],
-    {
-      code: 'checkpoint.damaged',
-      wrong: /lacks ".*config\.json"/,
-      remedy: /Use a complete copy/,
-    },
-  ],
-  [
-    'that is a diffusers folder of SDXL',
-    ['inspect', 'folder-xl'],
-    {
-      code: 'model.unsupported',
-      wrong: /SDXL is not supported/,
-      remedy: /Use a Stable Diffusion 1\.x checkpoint/,
-    },
-  ],
-  [
-    'that is a diffusers folder whose index leads out of it',
-    erase('--model', 'folder-index', '--forget', 'a heart'),
-    {
-      code: 'checkpoint.damaged',
-      wrong: /lists "\.\.\/\.\.\/tiny-sd\.safetensors", which is no \.safetensors file beside it/,
-      remedy: /Copy or download the model's folder again/,
-    },
-  ],
-  [
     'that is a web page',
     eraseFrom('page'),
     {

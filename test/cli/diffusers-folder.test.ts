@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -72,6 +80,70 @@ it('a folder is erased from, resumed, inspected, drawn with and evaluated', asyn
   );
   expect(evaluated.at(-1)).toMatchObject({ event: 'done' });
 }, 400_000);
+
+const weights = 'unet/diffusion_pytorch_model';
+const setJson = (file: string, values: object) => {
+  const config = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+  writeFileSync(file, JSON.stringify({ ...config, ...values }));
+};
+
+it.each<[string, (model: string) => void, string, RegExp]>([
+  [
+    'with pickles only',
+    (model) => {
+      renameSync(path.join(model, `${weights}.safetensors`), path.join(model, `${weights}.bin`));
+    },
+    'checkpoint.not-safetensors',
+    /has its weights only as "diffusion_pytorch_model\.bin".*Download the model's \.safetensors/,
+  ],
+  [
+    'without VAE',
+    (model) => {
+      rmSync(path.join(model, 'vae'), { recursive: true });
+    },
+    'checkpoint.damaged',
+    /lacks ".*config\.json"\. Use a complete copy/,
+  ],
+  [
+    'of SDXL',
+    (model) => {
+      const second = { text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'] };
+      setJson(path.join(model, 'model_index.json'), second);
+    },
+    'model.unsupported',
+    /SDXL is not supported yet\. Use a Stable Diffusion 1\.x/,
+  ],
+  [
+    'with an index that lists a file that is not there',
+    (model) => {
+      const map = { 'conv_in.bias': 'diffusion_pytorch_model-00001-of-00002.safetensors' };
+      setJson(path.join(model, `${weights}.safetensors.index.json`), { weight_map: map });
+    },
+    'checkpoint.damaged',
+    /which is not there\. Copy or download the model's folder again/,
+  ],
+  [
+    'with an index that leads out of it',
+    (model) => {
+      const map = { 'conv_in.bias': '../../other.safetensors' };
+      setJson(path.join(model, `${weights}.safetensors.index.json`), { weight_map: map });
+    },
+    'checkpoint.damaged',
+    /lists "\.\.\/\.\.\/other\.safetensors", which is no .* beside it/,
+  ],
+])('refuses a folder %s with status 3', async (_, change, code, message) => {
+  const model = writeTinySdFolder(path.join(folder, 'bad'));
+  try {
+    change(model);
+    const args = ['erase', '--model', 'bad', '--forget', 'a heart', '--json'];
+    const { status, stdout } = await runCli(args, folder, LIMIT_MS);
+    expect(status).toBe(3);
+    expect(parseEvents(stdout)).toMatchObject([{ event: 'error', code }]);
+    expect(parseEvents(stdout)[0]?.message).toMatch(message);
+  } finally {
+    rmSync(model, { recursive: true });
+  }
+});
 
 it.each([
   ['a name of files', 'new.safetensors', /ends in \.safetensors/],
