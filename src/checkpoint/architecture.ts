@@ -203,7 +203,7 @@ function requireAgreement(
     if (inConfig === undefined || [inConfig].flat().every((value) => value === inFile)) continue;
     throw new AppError(
       'checkpoint.config',
-      `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile}: it is the config of another model. Replace it with the right one, or remove it.`,
+      `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile}: it is the config of another model. Replace it with the right one.`,
     );
   }
 }
@@ -216,7 +216,8 @@ function findRefusal(
   return familyRefusal(family) ?? unetRefusal(unet) ?? precisionRefusal(source, architecture);
 }
 
-function familyRefusal(family: CheckpointFamily): string | null {
+/** Why a concept cannot be erased from any model of a family and what to do; null if it can. */
+export function familyRefusal(family: CheckpointFamily): string | null {
   switch (family) {
     case 'sd1':
       return null;

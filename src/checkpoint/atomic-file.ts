@@ -14,6 +14,22 @@ export function temporaryPathOf(finalPath: string): string {
   return `${finalPath}.${process.pid}.part`;
 }
 
+/**
+ * The same of a folder: hidden too, as hosts look for the files in folders whatever their names.
+ */
+export function temporaryFolderOf(finalPath: string): string {
+  return temporaryPathOf(hiddenPathOf(finalPath));
+}
+
+function hiddenPathOf(finalPath: string): string {
+  return path.join(path.dirname(finalPath), `.${path.basename(finalPath)}`);
+}
+
+/** Removes what killed processes left of earlier attempts to write the same folder. */
+export function removeAbandonedFolders(finalPath: string): Promise<void> {
+  return removeAbandoned(hiddenPathOf(finalPath));
+}
+
 /** Removes what killed processes left of earlier attempts to write the same file. */
 export async function removeAbandoned(finalPath: string): Promise<void> {
   const { dir, base } = path.parse(finalPath);
@@ -22,7 +38,7 @@ export async function removeAbandoned(finalPath: string): Promise<void> {
     if (!name.startsWith(`${base}.`)) continue;
     const processId = /^\.(\d+)\.part$/.exec(name.slice(base.length))?.[1];
     if (processId !== undefined && !isOtherRunning(Number(processId))) {
-      await rm(path.join(dir, name), { force: true });
+      await rm(path.join(dir, name), { force: true, recursive: true });
     }
   }
 }
@@ -46,12 +62,31 @@ export async function publishFile(temporaryPath: string, finalPath: string): Pro
     await link(temporaryPath, finalPath);
   } catch (error) {
     if (!isWithoutHardLinks(error)) throw error;
-    if (await pathExists(finalPath)) {
-      throw Object.assign(new Error(`file exists: ${finalPath}`), { code: 'EEXIST' });
-    }
+    if (await pathExists(finalPath)) throw nameTaken(finalPath);
     await rename(temporaryPath, finalPath);
   }
   await rm(temporaryPath, { force: true });
+}
+
+/**
+ * Gives a finished folder its final name, without ever replacing anything of that name: `rename`
+ * replaces no more than an empty folder, and the name is looked up right before.
+ *
+ * @throws Error with code `EEXIST` if the name is taken; the temporary folder is then still there
+ */
+export async function publishFolder(temporaryPath: string, finalPath: string): Promise<void> {
+  if (await pathExists(finalPath)) throw nameTaken(finalPath);
+  try {
+    await rename(temporaryPath, finalPath);
+  } catch (error) {
+    if (['ENOTEMPTY', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw nameTaken(finalPath);
+    throw error;
+  }
+  await syncFolder(path.dirname(finalPath));
+}
+
+function nameTaken(finalPath: string): Error {
+  return Object.assign(new Error(`file exists: ${finalPath}`), { code: 'EEXIST' });
 }
 
 function isWithoutHardLinks(error: unknown): boolean {

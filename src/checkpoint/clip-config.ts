@@ -2,8 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { AppError } from '../errors.ts';
-import { schemaMessage } from '../schema-message.ts';
-import { readConfigText } from './read-text.ts';
+import { readJsonConfig } from './json-config.ts';
 
 /** What a transformers CLIP `config.json` says of the text encoder and its tensors do not. */
 export interface ClipTextSettings {
@@ -69,28 +68,15 @@ export async function readClipSettings(
   version: string,
 ): Promise<ClipTextSettings | undefined> {
   const configPath = clipConfigPath(checkpointPath, version);
-  const text = await readConfigText(configPath);
-  if (text === undefined) {
+  const config = await readJsonConfig(configPath, configSchema, 'a CLIP text config');
+  if (!config) {
     return version === 'openai/clip-vit-large-patch14' ? clipLargeSettings : undefined;
   }
-  const result = configSchema.safeParse(parseJson(text, configPath));
-  if (!result.success) {
-    const detail = schemaMessage(result.error);
-    throw new AppError('checkpoint.config', `"${configPath}" is not a CLIP text config: ${detail}`);
-  }
-  const { hidden_size, num_attention_heads, hidden_act, layer_norm_eps } = result.data;
+  const { hidden_size, num_attention_heads, hidden_act, layer_norm_eps } = config;
   return {
     hiddenSize: hidden_size,
     heads: num_attention_heads,
     activation: hidden_act,
     layerNormEps: layer_norm_eps,
   };
-}
-
-function parseJson(text: string, configPath: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AppError('checkpoint.config', `"${configPath}" is not JSON.`, { cause });
-  }
 }

@@ -9,7 +9,7 @@ import { clipTextShapes } from './layout/clip-text-layout.ts';
 import type { NamedShape } from './layout/named-shapes.ts';
 import { unetShapes } from './layout/unet-layout.ts';
 import { vaeShapes } from './layout/vae-layout.ts';
-import type { SafetensorsFile } from './safetensors-reader.ts';
+import type { TensorStore } from './tensor-store.ts';
 
 const advice = 'Give a model and the one that was made from it.';
 
@@ -58,7 +58,7 @@ function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
     if (isDeepStrictEqual(before.architecture[part], after.architecture[part])) continue;
     throw new AppError(
       'model.mismatch',
-      `${names} hold the same tensors, but their settings differ (${part}): the .yaml beside one must be beside the other too. ${advice}`,
+      `${names} hold the same tensors, but their settings differ (${part}): the config of one must be the other's too. ${advice}`,
     );
   }
 }
@@ -79,8 +79,8 @@ async function isSameModel(
 }
 
 async function isSameTensor(
-  before: SafetensorsFile,
-  after: SafetensorsFile,
+  before: TensorStore,
+  after: TensorStore,
   name: string,
 ): Promise<boolean> {
   const [first, second] = [before.tensors.get(name), after.tensors.get(name)];
@@ -89,8 +89,8 @@ async function isSameTensor(
     const values = await after.readFloat32(name);
     return (await before.readFloat32(name)).every((value, i) => value === values[i]);
   }
-  const others = after.chunks(second.fileOffset, second.byteLength);
-  for await (const chunk of before.chunks(first.fileOffset, first.byteLength)) {
+  const others = after.chunks(name);
+  for await (const chunk of before.chunks(name)) {
     const other = await others.next();
     if (other.done || Buffer.compare(chunk, other.value) !== 0) return false;
   }

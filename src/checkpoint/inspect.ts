@@ -2,14 +2,15 @@ import path from 'node:path';
 
 import { elementCount } from '../tensor/shape.ts';
 import { type Architecture, readArchitecture } from './architecture.ts';
-import { readLdmConfig } from './ldm-config.ts';
+import { configOf } from './checkpoint.ts';
 import { clipTextShapes } from './layout/clip-text-layout.ts';
 import { type NamedShape, type TensorSource } from './layout/named-shapes.ts';
 import { unetShapes } from './layout/unet-layout.ts';
 import { vaeShapes } from './layout/vae-layout.ts';
+import { type ModelFiles, openModelFiles } from './model-files.ts';
 import { readProvenance } from './provenance.ts';
 import { type CheckpointFamily, type OtherFamily, recognize } from './recognize.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts';
+import type { TensorStore } from './tensor-store.ts';
 
 /** One of the models in a checkpoint. */
 export interface PartDescription {
@@ -35,7 +36,7 @@ export interface CheckpointDescription {
     readonly vae: PartDescription;
   } | null;
   readonly architecture: Omit<Architecture, 'family' | 'refusal'> | null;
-  /** The LDM config beside it, if there is one. */
+  /** The LDM config beside it, if there is one; in a folder, the UNet's config. */
   readonly configFile: string | null;
   readonly hasEma: boolean;
   /** How it was made, if it is a scrubbed model. */
@@ -44,13 +45,14 @@ export interface CheckpointDescription {
 }
 
 /**
- * Describes a model file from its header and the config beside it; no weight is read.
+ * Describes a model file or a diffusers folder from headers and configs; no weight is read.
  *
  * @throws AppError `checkpoint.not-found`, `checkpoint.not-safetensors`, `checkpoint.damaged`,
- *   `checkpoint.config`; `model.unsupported` for a checkpoint whose layers have an unknown form
+ *   `checkpoint.config`; `model.unsupported` for a checkpoint whose layers have an unknown form and
+ *   for a folder of another family
  */
-export async function inspectCheckpoint(filePath: string): Promise<CheckpointDescription> {
-  const file = await openSafetensors(filePath);
+export async function inspectCheckpoint(modelPath: string): Promise<CheckpointDescription> {
+  const file = await openModelFiles(modelPath);
   try {
     const recognition = recognize(file.tensors);
     if (recognition.kind === 'checkpoint') return await describeCheckpoint(file);
@@ -67,8 +69,8 @@ export async function inspectCheckpoint(filePath: string): Promise<CheckpointDes
   }
 }
 
-async function describeCheckpoint(file: SafetensorsFile): Promise<CheckpointDescription> {
-  const ldmConfig = await readLdmConfig(file.path);
+async function describeCheckpoint(file: ModelFiles): Promise<CheckpointDescription> {
+  const ldmConfig = await configOf(file);
   const { family, refusal, ...architecture } = await readArchitecture(file, ldmConfig);
   return {
     ...describeFile(file),
@@ -81,12 +83,17 @@ async function describeCheckpoint(file: SafetensorsFile): Promise<CheckpointDesc
       vae: describePart(file, vaeShapes(architecture.vae)),
     },
     architecture,
-    configFile: ldmConfig ? path.basename(ldmConfig.path) : null,
+    configFile: ldmConfig ? path.relative(configFolder(file), ldmConfig.path) : null,
     erasing: { supported: refusal === null, reason: refusal },
   };
 }
 
-function describeFile(file: SafetensorsFile) {
+/** The folder that a model's config is looked for in. */
+function configFolder({ layout, path: modelPath }: ModelFiles): string {
+  return layout === 'diffusers' ? modelPath : path.dirname(modelPath);
+}
+
+function describeFile(file: TensorStore) {
   const infos = [...file.tensors.values()];
   return {
     file: path.basename(file.path),

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { AppError } from '../errors.ts';
 import { dtypeBytes, type FloatDtype, isFloatDtype } from '../tensor/dtype.ts';
-import type { SafetensorsFile } from './safetensors-reader.ts';
+import type { TensorStore } from './tensor-store.ts';
 
 /**
  * Refuses a model whose weights are not all finite: training would spread the NaN to every weight.
@@ -13,14 +13,14 @@ import type { SafetensorsFile } from './safetensors-reader.ts';
  * @throws AppError `checkpoint.nan` naming the first such tensor in the order of `names`
  */
 export async function requireFiniteWeights(
-  file: SafetensorsFile,
+  file: TensorStore,
   names: Iterable<string> = file.tensors.keys(),
 ): Promise<void> {
   for (const name of names) {
     const info = file.tensors.get(name);
     if (!info || !isFloatDtype(info.dtype)) continue;
     let scanned = 0;
-    for await (const chunk of file.chunks(info.fileOffset, info.byteLength)) {
+    for await (const chunk of file.chunks(name)) {
       const index = findNonFinite(info.dtype, chunk);
       if (index >= 0) throw notFinite(file, name, scanned + index);
       scanned += chunk.byteLength / dtypeBytes(info.dtype);
@@ -29,7 +29,7 @@ export async function requireFiniteWeights(
   }
 }
 
-function notFinite(file: SafetensorsFile, name: string, element: number): AppError {
+function notFinite(file: TensorStore, name: string, element: number): AppError {
   return new AppError(
     'checkpoint.nan',
     `checkpoint "${path.basename(file.path)}": tensor "${name}" holds NaN or infinity (element ${element}). The model is broken, often by a merge; use an undamaged copy.`,

@@ -1,21 +1,41 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Leaves room for the original's name within the 255 bytes that file systems allow. */
 const MAX_SLUG_BYTES = 80;
 
 /**
- * Where a scrubbed model goes by default: `<original>-without-<concept>[-N].safetensors` in the
- * original's folder, N being the first number from 2 whose name is free (its `.yaml` too).
+ * Where a scrubbed model goes by default: `<original>-without-<concept>[-N]` with the original's
+ * ending, N being the first number from 2 whose name is free (its `.yaml` too).
+ *
+ * @param folder the folder that it goes to
  */
-export async function chooseOutputPath(sourcePath: string, concept: string): Promise<string> {
-  const { dir, name } = path.parse(sourcePath);
-  const stem = `${name}-without-${slugify(concept)}`;
+export async function chooseOutputPath(
+  modelPath: string,
+  concept: string,
+  folder = resultFolderOf(modelPath),
+): Promise<string> {
+  const ending = (await isFolder(modelPath)) ? '' : '.safetensors';
+  const stem = `${modelTitle(modelPath)}-without-${slugify(concept)}`;
   for (let number = 1; ; number++) {
-    const candidate = path.join(dir, `${number === 1 ? stem : `${stem}-${number}`}.safetensors`);
+    const candidate = path.join(folder, `${number === 1 ? stem : `${stem}-${number}`}${ending}`);
     const isTaken = (await pathExists(candidate)) || (await pathExists(configPathOf(candidate)));
     if (!isTaken) return candidate;
   }
+}
+
+/** A model in the cache of Hugging Face's downloads, where hosts take one revision of each. */
+const cachedModel = /^(?<folder>.*)[/\\]models--(?<name>[^/\\]+)[/\\]snapshots[/\\][^/\\]+$/;
+
+/** The folder that hosts find a model's neighbours in. */
+export function resultFolderOf(modelPath: string): string {
+  return cachedModel.exec(modelPath)?.groups?.folder ?? path.dirname(modelPath);
+}
+
+/** What a model is called: its name without the ending of files. */
+export function modelTitle(modelPath: string): string {
+  const name = cachedModel.exec(modelPath)?.groups?.name ?? path.basename(modelPath);
+  return name.replace(/\.(safetensors|ckpt)$/i, '');
 }
 
 /** The LDM config that hosts look for beside a checkpoint: the same name, ending in `.yaml`. */
@@ -63,4 +83,10 @@ export async function pathExists(filePath: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Whether a path leads to a folder, of whatever kind. */
+export async function isFolder(modelPath: string): Promise<boolean> {
+  const status = await stat(modelPath).catch(() => null);
+  return status?.isDirectory() ?? false;
 }

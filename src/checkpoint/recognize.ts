@@ -37,7 +37,7 @@ interface OtherForm {
 }
 
 const needsWholeCheckpoint =
-  'Give the whole checkpoint (UNet, text encoder and VAE in one .safetensors file)';
+  'Give the whole checkpoint (UNet, text encoder and VAE in one .safetensors file, or in a diffusers folder)';
 
 /** Tried from top to bottom: the names of a part also occur within a whole. */
 const otherForms: readonly OtherForm[] = [
@@ -69,7 +69,7 @@ const otherForms: readonly OtherForm[] = [
   {
     family: 'diffusers-unet',
     pattern: /^(unet\.)?(down_blocks|up_blocks)\.\d+\.(attentions|resnets)\./,
-    explanation: `is the UNet of a diffusers model. Convert the diffusers folder to a single-file checkpoint first`,
+    explanation: `is the UNet of a diffusers model. Give the folder of the whole model, which has a model_index.json`,
   },
   {
     family: 'diffusers-vae',

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../errors.ts';
@@ -13,33 +13,11 @@ import {
   type TensorInfo,
   type TensorTable,
 } from './safetensors-header.ts';
+import type { TensorStore } from './tensor-store.ts';
 
 /** A safetensors file open for reading: its header in memory, its weights on disk. */
-export interface SafetensorsFile {
-  readonly path: string;
-  readonly fileBytes: number;
-  /** Every tensor by name, in the order of the header. */
-  readonly tensors: TensorTable;
-  readonly metadata: ReadonlyMap<string, string>;
-  /**
-   * The raw bytes of a tensor in a buffer of its own.
-   *
-   * @throws AppError `checkpoint.damaged` if there is no such tensor or the file was cut off meanwhile
-   */
-  readTensor(name: string): Promise<Uint8Array>;
-  /**
-   * A tensor of a floating type as float32, row-major.
-   *
-   * @param into takes the result; as many elements. Default: an array of its own
-   * @throws AppError as `readTensor`, and `model.unsupported` for other types
-   */
-  readFloat32(name: string, into?: Float32Array): Promise<Float32Array>;
-  /**
-   * The bytes from `offset` of the file on, in pieces of at most `chunkBytes`. The pieces share one
-   * buffer: each is valid until the next is asked for.
-   */
-  chunks(offset: number, byteLength: number, chunkBytes?: number): AsyncGenerator<Uint8Array>;
-  close(): Promise<void>;
+export interface SafetensorsFile extends TensorStore {
+  readonly layout: 'single-file';
 }
 
 /** Large enough for the disk's full speed, small beside any tensor that matters. */
@@ -61,7 +39,8 @@ export async function openSafetensors(filePath: string): Promise<SafetensorsFile
   try {
     const { size: fileBytes } = await handle.stat();
     const header = await readHeader(handle, fileBytes, fileName);
-    return new OpenSafetensors(handle, filePath, { ...header, fileBytes });
+    const place = { path: filePath, realPath: await realpath(filePath) };
+    return new OpenSafetensors(handle, place, { ...header, fileBytes });
   } catch (error) {
     await handle.close();
     throw error;
@@ -69,22 +48,30 @@ export async function openSafetensors(filePath: string): Promise<SafetensorsFile
 }
 
 class OpenSafetensors implements SafetensorsFile {
+  readonly layout = 'single-file';
   readonly path: string;
   readonly fileBytes: number;
   readonly tensors: TensorTable;
   readonly metadata: ReadonlyMap<string, string>;
   readonly #handle: FileHandle;
+  readonly #realPath: string;
 
   constructor(
     handle: FileHandle,
-    filePath: string,
+    place: { path: string; realPath: string },
     content: SafetensorsHeader & { fileBytes: number },
   ) {
     this.#handle = handle;
-    this.path = filePath;
+    this.path = place.path;
+    this.#realPath = place.realPath;
     this.fileBytes = content.fileBytes;
     this.tensors = content.tensors;
     this.metadata = content.metadata;
+  }
+
+  fileOf(name: string): string {
+    this.#info(name);
+    return this.#realPath;
   }
 
   async readTensor(name: string): Promise<Uint8Array> {
@@ -95,7 +82,7 @@ class OpenSafetensors implements SafetensorsFile {
   }
 
   async readFloat32(name: string, into?: Float32Array): Promise<Float32Array> {
-    const { dtype, fileOffset, byteLength } = this.#info(name);
+    const { dtype, byteLength } = this.#info(name);
     if (!isFloatDtype(dtype)) {
       throw new AppError(
         'model.unsupported',
@@ -104,7 +91,7 @@ class OpenSafetensors implements SafetensorsFile {
     }
     const elements = into ?? new Float32Array(byteLength / dtypeBytes(dtype));
     let done = 0;
-    for await (const chunk of this.chunks(fileOffset, byteLength)) {
+    for await (const chunk of this.chunks(name)) {
       const part = elements.subarray(done, done + chunk.byteLength / dtypeBytes(dtype));
       decodeFloats(dtype, chunk, part);
       done += part.length;
@@ -112,14 +99,11 @@ class OpenSafetensors implements SafetensorsFile {
     return elements;
   }
 
-  async *chunks(
-    offset: number,
-    byteLength: number,
-    chunkBytes = CHUNK_BYTES,
-  ): AsyncGenerator<Uint8Array> {
+  async *chunks(name: string, chunkBytes = CHUNK_BYTES): AsyncGenerator<Uint8Array> {
+    const { fileOffset, byteLength } = this.#info(name);
     const buffer = new Uint8Array(Math.min(chunkBytes, byteLength));
-    const end = offset + byteLength;
-    for (let position = offset; position < end; position += buffer.byteLength) {
+    const end = fileOffset + byteLength;
+    for (let position = fileOffset; position < end; position += buffer.byteLength) {
       const chunk = buffer.subarray(0, Math.min(buffer.byteLength, end - position));
       await this.#fill(chunk, position);
       yield chunk;
@@ -185,7 +169,7 @@ async function requireRegularFile(filePath: string): Promise<void> {
   if (stats.isDirectory()) {
     throw new AppError(
       'checkpoint.not-safetensors',
-      `"${filePath}" is a folder. Give one .safetensors file that holds the whole model; a diffusers folder must be converted to a single file first.`,
+      `"${filePath}" is a folder, not a single file. Give a .safetensors file.`,
     );
   }
   if (!stats.isFile()) {

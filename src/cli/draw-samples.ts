@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { modelTitle } from '../checkpoint/output-path.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { AppError } from '../errors.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
@@ -105,7 +106,7 @@ async function writePicture(
     steps,
     sampler,
     guidanceScale: cfg,
-    model: path.parse(model).name,
+    model: modelTitle(model),
   });
   await writeFile(file, png, { flag: 'wx' });
 }

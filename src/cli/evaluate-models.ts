@@ -7,6 +7,7 @@ import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
+import { modelTitle } from '../checkpoint/output-path.ts';
 import { evaluate } from '../erase/evaluate.ts';
 import {
   evaluationSampler,
@@ -176,7 +177,7 @@ class PictureFolder {
         sampler: evaluationSampler,
         guidanceScale: cfg,
         seed,
-        model: path.parse(this.options[which]).name,
+        model: modelTitle(this.options[which]),
       });
       await writeFile(file, png, { flag: 'wx' });
       this.reporter.sample({ file, prompt, which });

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { modelTitle } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { evaluate } from './evaluate.ts';
@@ -96,7 +96,7 @@ async function evaluateChosen(
       onPictures: async (picture, images) => {
         for (const which of ['before', 'after'] as const) {
           const { prompt, seed } = picture;
-          const model = path.parse(which === 'before' ? job.model.path : job.output).name;
+          const model = modelTitle(which === 'before' ? job.model.path : job.output);
           const drawing = { sampler: evaluationSampler, steps: samplingSteps, guidanceScale };
           const png = await encodeGeneratedPng(images[which], { prompt, seed, model, ...drawing });
           await publish(picture, which, png);

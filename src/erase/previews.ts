@@ -1,5 +1,5 @@
-import path from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { modelTitle } from '../checkpoint/output-path.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { decodePng } from '../images/png.ts';
 import { ImageDecoder } from '../pipeline/autoencoder.ts';
@@ -127,7 +127,7 @@ export class Previews {
       const pngs: Buffer[] = [];
       for (const [i, { prompt, seed }] of this.subjects.entries()) {
         const image = await decoder.decode(latents[i] ?? new Float32Array());
-        const model = path.parse(step === 0 ? job.model.path : job.output).name;
+        const model = modelTitle(step === 0 ? job.model.path : job.output);
         const parameters = { prompt, seed, steps, sampler, guidanceScale, model };
         pngs.push(await encodeGeneratedPng(image, parameters));
       }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { openModelFiles } from '../checkpoint/model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
 import { type EraseJob, trainingSettingsSchema } from './job.ts';
 
 /**
@@ -29,7 +29,7 @@ export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<stri
  */
 export async function stepsOfResult(job: EraseJob): Promise<number | null> {
   if (!(await pathExists(job.output))) return null;
-  const file = await openSafetensors(job.output).catch(() => null);
+  const file = await openModelFiles(job.output).catch(() => null);
   if (!file) return null;
   const found = readProvenance(file.metadata);
   await file.close();

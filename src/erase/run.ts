@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import { provenanceOf, stepsOfResult } from './result.ts';
-import { writeScrubbedCheckpoint } from '../checkpoint/safetensors-writer.ts';
+import { writeScrubbedModel } from '../checkpoint/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { latentScale } from '../checkpoint/image-size.ts';
@@ -56,13 +56,12 @@ async function makeResult(
   await mkdir(stateFolder, { recursive: true });
   const { parameters, steps } = await trainFromState(checkpoint, job, { stateFolder, folder, io });
   phase(io, 'save');
-  await writeScrubbedCheckpoint({
+  await writeScrubbedModel({
     source: checkpoint.file,
     outputPath: job.output,
-    replaced: async (name) => {
-      const tensor = parameters.find(name);
-      return tensor && readElements(tensor);
-    },
+    replaced: new Map(
+      [...parameters.entries()].map(([name, tensor]) => [name, () => readElements(tensor)]),
+    ),
     metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps)) },
     signal: io.signal,
   });

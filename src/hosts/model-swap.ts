@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
+import { openModelFiles } from '../checkpoint/model-files.ts';
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host } from './host.ts';
@@ -153,5 +153,5 @@ export class ModelSwap {
 }
 
 async function requireWhole(file: string): Promise<void> {
-  await (await openSafetensors(file)).close();
+  await (await openModelFiles(file)).close();
 }

@@ -1,19 +1,18 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
+import { measureModel } from '../checkpoint/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
 import type { HostModel } from './host.ts';
 
 type ListedModel = Pick<HostModel, 'name' | 'path'>;
 
-/** The models that are files here: a host may list what was deleted, or folders. */
+/** The models that are here: a host may list what was deleted, or other folders. */
 export async function modelsOnDisk(listed: readonly ListedModel[]): Promise<HostModel[]> {
   const models: HostModel[] = [];
-  for (const { name, path: file } of listed) {
-    const status = await stat(file).catch(() => null);
-    if (!status?.isFile()) continue;
-    models.push({ name, path: file, bytes: status.size, modifiedMs: status.mtimeMs });
+  for (const { name, path: modelPath } of listed) {
+    const size = await measureModel(modelPath);
+    if (size) models.push({ name, path: modelPath, ...size });
   }
   return models;
 }

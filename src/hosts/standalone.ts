@@ -2,6 +2,8 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { isDiffusersFolder } from '../checkpoint/diffusers/diffusers-folder.ts';
+import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { ChosenModel } from './chosen-model.ts';
 import type { Host, HostModel } from './host.ts';
 import { modelGone } from './model-gone.ts';
@@ -51,7 +53,7 @@ export class StandaloneHost implements Host {
   }
 
   resultFolder({ path: modelPath }: HostModel): string {
-    const folder = path.dirname(modelPath);
+    const folder = resultFolderOf(modelPath);
     return `${folder}${path.sep}` === shippedModels ? this.ownFolder : folder;
   }
 
@@ -95,7 +97,10 @@ export class StandaloneHost implements Host {
   }
 }
 
-/** The checkpoints in a folder and those within, by name; links to files count, to folders not. */
+/**
+ * The checkpoints in a folder and those within, by name: files, and folders as diffusers makes them.
+ * Links to files count, to folders not.
+ */
 async function modelsIn(folder: string): Promise<HostModel[]> {
   const found: Pick<HostModel, 'name' | 'path'>[] = [];
   let entries = 0;
@@ -106,11 +111,14 @@ async function modelsIn(folder: string): Promise<HostModel[]> {
       if (entries > MAX_ENTRIES) return;
       if (entry.name.startsWith('.')) continue;
       const relative = path.join(inner, entry.name);
-      if (entry.isDirectory()) await visit(relative);
-      else if (path.extname(entry.name).toLowerCase() === '.safetensors') {
+      const isFolder = entry.isDirectory();
+      const isModel = isFolder
+        ? await isDiffusersFolder(path.join(folder, relative))
+        : path.extname(entry.name).toLowerCase() === '.safetensors';
+      if (isModel) {
         const name = relative.split(path.sep).join('/');
         found.push({ name, path: path.join(folder, relative) });
-      }
+      } else if (isFolder) await visit(relative);
     }
   };
   await visit('');

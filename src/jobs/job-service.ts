@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 
@@ -9,7 +8,8 @@ import type {
   jobRequestSchema,
   JobView,
 } from '../../routes/contract.ts';
-import { configPathOf, pathExists } from '../checkpoint/output-path.ts';
+import { removeModel } from '../checkpoint/model-on-disk.ts';
+import { pathExists } from '../checkpoint/output-path.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
 import { GraphicsMemory } from '../hosts/graphics-memory.ts';
@@ -323,9 +323,7 @@ export class JobService implements JobServices {
         `"${result.model}" is the active model and is not deleted. Go back to another one first.`,
       );
     }
-    await rm(result.path);
-    // The config that was copied beside it belongs to it.
-    await rm(configPathOf(result.path), { force: true });
+    await removeModel(result.path);
     await this.refreshHost();
   }
 

@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { JobSummary, JobView } from '../../routes/contract.ts';
+import { measureModel } from '../checkpoint/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { HostState } from '../hosts/host-state.ts';
 import type { JobRecord } from './job-record.ts';
@@ -85,10 +86,10 @@ function canResume({ state, error }: JobRecord): boolean {
 async function resultOf(record: JobRecord, host: HostState): Promise<JobView['result']> {
   if (record.state !== 'done' || !record.job) return null;
   const { output } = record.job;
-  const status = await stat(output).catch(() => null);
-  if (!status) return null;
+  const size = await measureModel(output);
+  if (!size) return null;
   const model = modelNameOf(output, host);
-  return { model, path: output, bytes: status.size, isActive: model === host.active };
+  return { model, path: output, bytes: size.bytes, isActive: model === host.active };
 }
 
 /** Whether a job's model is the active one, or was until somebody deleted its file. */

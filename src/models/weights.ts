@@ -27,23 +27,24 @@ export interface WeightUse {
 }
 
 /**
- * Weights of a safetensors file as values of `g`. Trained ones are inputs, all others initializers
- * over the file's own bytes and a cast, which the runtime folds when it loads the graph. Each enters the graph when it is first asked for. Branches
- * of an `If` share them, so `g` is the outermost builder.
+ * Weights of safetensors files as values of `g`. Trained ones are inputs, all others initializers
+ * over the files' own bytes and a cast, which the runtime folds when it loads the graph. Each enters
+ * the graph when it is first asked for. Branches of an `If` share them, so `g` is the outermost
+ * builder.
  *
- * @param location the file's name, relative to the session's folder of weights
+ * @param locationOf the file of a tensor, relative to the session's folder of weights
  */
 export function externalWeights(
   g: GraphBuilder,
   tensors: TensorTable,
-  location: string,
+  locationOf: (name: string) => string,
   { trained, computeType }: WeightUse,
 ): WeightSource {
   const values = new Map<string, Value>();
   const infoOf = (name: string): TensorInfo => {
     const info = tensors.get(name);
     if (info) return info;
-    throw new AppError('model.unsupported', `"${location}" has no tensor "${name}"`);
+    throw new AppError('model.unsupported', `the model has no tensor "${name}"`);
   };
   const declare = (name: string): Value => {
     const { shape, dtype, fileOffset, byteLength } = infoOf(name);
@@ -52,10 +53,10 @@ export function externalWeights(
     if (!type) {
       throw new AppError(
         'model.unsupported',
-        `"${location}": tensor "${name}" is ${dtype}; weights must be F16, BF16, F32 or F64`,
+        `"${locationOf(name)}": tensor "${name}" is ${dtype}; weights must be F16, BF16, F32 or F64`,
       );
     }
-    const data = { location, offsetBytes: fileOffset, lengthBytes: byteLength };
+    const data = { location: locationOf(name), offsetBytes: fileOffset, lengthBytes: byteLength };
     const stored = g.external(name, type, shape, data);
     return g.shared(() => g.scope(name, () => g.cast(stored, computeType)));
   };

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { replaceFile } from '../checkpoint/atomic-file.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { measureModel } from '../checkpoint/model-on-disk.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { EraseEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -44,7 +44,8 @@ export async function writeReport(
 }
 
 async function describeModel(file: string, sha256: string): Promise<ReportedModel> {
-  return { name: path.basename(file), sha256, bytes: (await stat(file)).size };
+  const size = await measureModel(file);
+  return { name: path.basename(file), sha256, bytes: size?.bytes ?? 0 };
 }
 
 async function embedPictures(

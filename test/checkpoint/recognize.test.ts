@@ -42,7 +42,7 @@ describe('another file', () => {
     ['flux', 'double_blocks.0.img_attn.qkv.weight', /Flux/],
     ['flux', 'model.diffusion_model.double_blocks.0.img_attn.qkv.weight', /Flux/],
     ['sd3', 'model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight', /Diffusion 3/],
-    ['diffusers-unet', 'down_blocks.0.resnets.0.conv1.weight', /single-file/],
+    ['diffusers-unet', 'down_blocks.0.resnets.0.conv1.weight', /model_index\.json/],
     ['diffusers-vae', 'encoder.down_blocks.0.resnets.0.conv1.weight', /VAE/],
     ['text-encoder', 'text_model.encoder.layers.0.mlp.fc1.weight', /text encoder alone/],
     ['vae', 'encoder.down.0.block.0.conv1.weight', /VAE alone/],

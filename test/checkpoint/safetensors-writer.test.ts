@@ -47,7 +47,11 @@ async function makeSource() {
   return { folder, source, outputPath: path.join(folder, 'scrubbed.safetensors') };
 }
 
-const nothingReplaced = () => Promise.resolve(undefined);
+/** New values for one tensor. */
+const replacing = (name: string, elements: () => Promise<Float32Array>) =>
+  new Map([[name, elements]]);
+const withValues = (name: string, given: Float32Array) =>
+  replacing(name, () => Promise.resolve(given));
 
 /** Writes with nothing replaced unless told otherwise, then closes the source. */
 async function write(
@@ -56,7 +60,7 @@ async function write(
 ): Promise<number> {
   try {
     return await writeScrubbedCheckpoint({
-      replaced: nothingReplaced,
+      replaced: new Map(),
       metadata: { erase_concept: '{"method":"erasediff"}' },
       ...made,
       ...changes,
@@ -97,9 +101,7 @@ describe('a scrubbed checkpoint', () => {
     const made = await makeSource();
     const trainedName = `w.${dtype.toLowerCase()}`;
     const trained = values.map((value) => value * 0.3 + 1e-3);
-    await write(made, {
-      replaced: (name) => Promise.resolve(name === trainedName ? trained : undefined),
-    });
+    await write(made, { replaced: withValues(trainedName, trained) });
     const result = await openSafetensors(made.outputPath);
     expect(await result.readTensor(trainedName)).toEqual(
       new Uint8Array(encodeFloats(dtype, trained)),
@@ -111,7 +113,7 @@ describe('a scrubbed checkpoint', () => {
 
   it('leaves the original as it was', async () => {
     const made = await makeSource();
-    await write(made, { replaced: (name) => Promise.resolve(name === '7' ? undefined : values) });
+    await write(made, { replaced: withValues('w.f32', values) });
     const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
     expect(sha(await readFile(made.source.path))).toBe(sha(originalBytes()));
   });
@@ -119,13 +121,13 @@ describe('a scrubbed checkpoint', () => {
   it('asks for one tensor at a time, in the order of the file', async () => {
     const made = await makeSource();
     const asked: string[] = [];
-    await write(made, {
-      replaced: (name) => {
-        asked.push(name);
-        return nothingReplaced();
-      },
-    });
-    expect(asked).toEqual(['w.f32', 'w.bf16', 'w.f16', '7']);
+    const elements = (name: string) => () => {
+      asked.push(name);
+      return Promise.resolve(values);
+    };
+    const names = ['w.f16', 'w.f32', 'w.bf16'];
+    await write(made, { replaced: new Map(names.map((name) => [name, elements(name)])) });
+    expect(asked).toEqual(['w.f32', 'w.bf16', 'w.f16']);
   });
 });
 
@@ -170,8 +172,7 @@ describe('writing a checkpoint that fails', () => {
     const made = await makeSource();
     await writeFile(path.join(made.folder, 'base.yaml'), 'model: {params: {}}');
     const failure = new Error('the state file is gone');
-    const replaced = (name: string) =>
-      name === 'w.f16' ? Promise.reject(failure) : nothingReplaced();
+    const replaced = replacing('w.f16', () => Promise.reject(failure));
     await expect(write(made, { replaced })).rejects.toBe(failure);
     await expectNothingLeft(made.folder);
   });
@@ -180,17 +181,17 @@ describe('writing a checkpoint that fails', () => {
     const made = await makeSource();
     const controller = new AbortController();
     const reason = new Error('cancelled');
-    const replaced = () => {
+    const replaced = replacing('w.f32', () => {
       controller.abort(reason);
-      return nothingReplaced();
-    };
+      return Promise.resolve(values);
+    });
     await expect(write(made, { replaced, signal: controller.signal })).rejects.toBe(reason);
     await expectNothingLeft(made.folder);
   });
 
   it('for lack of disk space says so before anything is written', async () => {
     const made = await makeSource();
-    const replaced = () => Promise.reject(new Error('must not be asked'));
+    const replaced = replacing('w.f32', () => Promise.reject(new Error('must not be asked')));
     await expect(
       write(made, { replaced, freeBytes: () => Promise.resolve(1000) }),
     ).rejects.toMatchObject({
@@ -221,10 +222,10 @@ describe('writing a checkpoint that fails', () => {
   it('because the name was taken meanwhile keeps the file of that name', async () => {
     const made = await makeSource();
     await writeFile(path.join(made.folder, 'base.yaml'), 'model: {params: {}}');
-    const replaced = async () => {
+    const replaced = replacing('w.f32', async () => {
       await writeFile(made.outputPath, 'mine');
-      return undefined;
-    };
+      return values;
+    });
     await expect(write(made, { replaced })).rejects.toMatchObject({ code: 'output.exists' });
     expect(await readFile(made.outputPath, 'utf8')).toBe('mine');
     expect((await readdir(made.folder)).sort()).toEqual([
@@ -250,7 +251,7 @@ describe('writing a checkpoint that fails', () => {
     const made = await makeSource();
     const broken = Float32Array.from(values);
     broken[5] = bad;
-    const replaced = (name: string) => Promise.resolve(name === 'w.f16' ? broken : undefined);
+    const replaced = withValues('w.f16', broken);
     await expect(write(made, { replaced })).rejects.toMatchObject({
       code: 'checkpoint.nan',
       message: expect.stringMatching(/"w\.f16".*element 5/) as string,
@@ -263,7 +264,7 @@ describe('writing a checkpoint that fails', () => {
     ['values for ids', '7', new Float32Array(2)],
   ])('because it was given %s is an error of the program', async (_what, trainedName, given) => {
     const made = await makeSource();
-    const replaced = (name: string) => Promise.resolve(name === trainedName ? given : undefined);
+    const replaced = withValues(trainedName, given);
     await expect(write(made, { replaced })).rejects.toMatchObject({ code: 'internal.unexpected' });
   });
 

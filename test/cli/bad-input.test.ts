@@ -62,8 +62,8 @@ const models: Row[] = [
     erase('--model', 'tiny-clip', '--forget', 'a heart'),
     {
       code: 'checkpoint.not-safetensors',
-      wrong: /is a folder/,
-      remedy: /Give one \.safetensors file/,
+      wrong: /is a folder without model_index\.json/,
+      remedy: /Give one \.safetensors file, or the folder/,
     },
   ],
   [

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -114,11 +114,18 @@ export class FakeA1111 {
 
   private look(): void {
     const before = new Map(this.entries.map((entry) => [entry.file, entry]));
-    const names = readdirSync(this.folder).filter((name) => name.endsWith('.safetensors'));
+    const names = readdirSync(this.folder).filter((name) => this.isModel(name));
     this.entries = names.map((name) => {
       const file = path.join(this.folder, name);
       return before.get(file) ?? { name, file, sha256: null };
     });
+  }
+
+  /** SD.Next has diffusers folders too. */
+  private isModel(name: string): boolean {
+    if (name.endsWith('.safetensors')) return true;
+    const index = path.join(this.folder, name, 'model_index.json');
+    return this.options.variant === 'sdnext' && existsSync(index);
   }
 
   private async answer(asked: Asked): Promise<Answer> {
@@ -174,14 +181,16 @@ export class FakeA1111 {
       this.isBroken = true;
       return false;
     }
-    entry.sha256 = sha256Of(entry.file);
+    // Of folders it knows no hash.
+    entry.sha256 = statSync(entry.file).isFile() ? sha256Of(entry.file) : null;
     this.loaded = entry;
     this.isBroken = false;
     return true;
   }
 
   private nameOf({ name }: Entry): string {
-    return this.options.variant === 'sdnext' ? path.parse(name).name : name;
+    if (this.options.variant !== 'sdnext') return name;
+    return name.endsWith('.safetensors') ? path.parse(name).name : `Diffusers/${name}`;
   }
 
   private titleOf(entry: Entry): string {

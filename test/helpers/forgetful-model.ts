@@ -26,17 +26,17 @@ export async function writeForgetfulModel(
   const ids = tokenizer.encode(word);
   const otherIds = tokenizer.encode(takenFor);
   if (ids.length !== otherIds.length) throw new Error('words of as many tokens are needed');
+  const changedEmbedding = async () => {
+    const values = await file.readFloat32(embeddingName);
+    ids.forEach((id, i) => values.copyWithin(id * width, ...rowOf(otherIds[i] ?? 0)));
+    return values;
+  };
   try {
     await writeScrubbedCheckpoint({
       source: file,
       outputPath,
       metadata: {},
-      replaced: async (name) => {
-        if (name !== embeddingName) return undefined;
-        const values = await file.readFloat32(name);
-        ids.forEach((id, i) => values.copyWithin(id * width, ...rowOf(otherIds[i] ?? 0)));
-        return values;
-      },
+      replaced: new Map([[embeddingName, changedEmbedding]]),
     });
   } finally {
     await file.close();

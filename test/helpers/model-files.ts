@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { fileBytes } from '../checkpoint/safetensors-fixtures.ts';
@@ -18,9 +18,14 @@ export function truncateModel(file: string): void {
   writeFileSync(file, readFileSync(file).subarray(0, -8));
 }
 
-/** Whether a host could load it. */
-export function isLoadable(file: string): boolean {
+const unetFile = 'unet/diffusion_pytorch_model.safetensors';
+
+/** Whether a host could load it, a file or a diffusers folder. */
+export function isLoadable(model: string): boolean {
   try {
+    const isFolder = statSync(model).isDirectory();
+    const file = isFolder ? path.join(model, unetFile) : model;
+    if (isFolder && !existsSync(path.join(model, 'model_index.json'))) return false;
     const bytes = readFileSync(file);
     const headerBytes = Number(bytes.readBigUInt64LE());
     const header = JSON.parse(bytes.subarray(8, 8 + headerBytes).toString()) as Record<

@@ -62,7 +62,7 @@ export function tensorTable(shapes: Readonly<Record<string, Shape>>): Map<string
 }
 
 /** Normal numbers in the order of the names, scaled as make-model-references.py says. */
-function drawWeights(
+export function drawWeights(
   seed: number,
   shapes: Readonly<Record<string, Shape>>,
 ): Map<string, Float32Array> {

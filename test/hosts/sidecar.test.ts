@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -10,6 +10,7 @@ import { writeModel } from '../helpers/model-files.ts';
 import { quickPatience } from '../helpers/quick-patience.ts';
 import { jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 
 const scrubbed = 'tiny-sd-without-heart.safetensors';
 const shipped = path.resolve('presets/tiny-sd');
@@ -72,6 +73,37 @@ describe('a sidecar with a web UI', () => {
     expect(back.body).toMatchObject({ rollbackTo: null, result: { isActive: false } });
     expect(fake.drawsWith).toBe(tinyModel);
     expect((await sidecar.api('delete', `/jobs/${id}?model=true`)).status).toBe(204);
+  });
+
+  it('takes the diffusers folders of SD.Next as models, from erasing to deleting', async () => {
+    const models = path.join(makeTemporaryFolder(), 'Diffusers');
+    writeTinySdFolder(path.join(models, 'someone--tiny-1.5'));
+    const fake = await new FakeA1111(models, { variant: 'sdnext' }).start('someone--tiny-1.5');
+    const data = makeTemporaryFolder();
+    const host = await openHost({
+      ...{ kind: 'a1111', url: fake.server.url, credentials: null, modelFolders: [] },
+      ...{ dataFolder: data, patience: quickPatience },
+    });
+    const { api, create, reaches } = await startTestSidecar({ data, host });
+    const model = 'Diffusers/someone--tiny-1.5';
+    const listed = (await api('get', '/models')).body as ModelView[];
+    expect(listed).toMatchObject([{ name: model, isActive: true, architecture: 'SD 1.x' }]);
+    expect(listed[0]?.refusal).toBeNull();
+
+    const { id } = await create({ model });
+    const { result } = await reaches(id, 'done');
+    const output = path.join(models, 'someone--tiny-1.5-without-heart');
+    expect(result).toMatchObject({ path: output, isActive: false });
+    expect(result?.bytes).toBeGreaterThan(18e6);
+    expect((await api('post', `/jobs/${id}/apply`)).body).toMatchObject({
+      rollbackTo: model,
+      result: { model: `${model}-without-heart`, isActive: true },
+    });
+    expect(fake.drawsWith).toBe('someone--tiny-1.5-without-heart');
+    expect((await api('post', `/jobs/${id}/rollback`)).status).toBe(200);
+    expect(fake.drawsWith).toBe('someone--tiny-1.5');
+    expect((await api('delete', `/jobs/${id}?model=true`)).status).toBe(204);
+    expect(readdirSync(models)).toEqual(['someone--tiny-1.5']);
   });
 
   it('does its jobs and shows them while the web UI is down, and swaps when it is back', async () => {

@@ -90,7 +90,7 @@ async function encode(
   const ids = g.input('ids', 'int64', reference.shape(idsName));
   const shapes = Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape]));
   const use = { trained: new Set(tensors.keys()), computeType: 'float32' } as const;
-  const weights = externalWeights(g, tensorTable(shapes), 'clip.safetensors', use);
+  const weights = externalWeights(g, tensorTable(shapes), () => 'clip.safetensors', use);
   g.output('result', build(buildClipText(g, weights, encoder, ids)));
   const feeds = g.graph.inputs.map(({ name, shape }) => {
     const data = tensors.get(name)?.data;
@@ -159,7 +159,7 @@ describe('a CLIP text encoder', () => {
   it('emits no layer that was not asked for', () => {
     const g = new GraphBuilder('clip');
     const use = { trained: new Set<string>(), computeType: 'float32' } as const;
-    const weights = externalWeights(g, reference.source.tensors, 'clip.safetensors', use);
+    const weights = externalWeights(g, reference.source.tensors, () => 'clip.safetensors', use);
     const text = buildClipText(g, weights, config, g.input('ids', 'int64', [1, 77]));
     text.hidden(2, false);
     expect([...g.graph.initializers.keys()].some(({ name }) => name.includes('layers.2.'))).toBe(
@@ -173,7 +173,7 @@ describe('a CLIP text encoder', () => {
   it('refuses to skip more layers than it has, and prompts that are too long', () => {
     const g = new GraphBuilder('clip');
     const use = { trained: new Set<string>(), computeType: 'float32' } as const;
-    const weights = externalWeights(g, reference.source.tensors, 'clip.safetensors', use);
+    const weights = externalWeights(g, reference.source.tensors, () => 'clip.safetensors', use);
     const text = buildClipText(g, weights, config, g.input('ids', 'int64', [1, 77]));
     expect(() => text.hidden(5, true)).toThrow('clip skip 5: the text encoder has 3 layers');
     const long = buildClipText(g, weights, config, g.input('long', 'int64', [1, 154]));

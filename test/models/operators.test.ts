@@ -37,7 +37,7 @@ function emittedOperators(): Set<string> {
   const g = new GraphBuilder('models');
   const weightsOf = (source: TensorSource) => {
     const use = { trained: new Set<string>(), computeType: 'float32' } as const;
-    return externalWeights(g, source.tensors, source.path, use);
+    return externalWeights(g, source.tensors, () => source.path, use);
   };
   const input = (name: string, ...shape: number[]) => g.input(name, 'float32', shape);
 

@@ -23,7 +23,7 @@ function emitUnet(reference: ModelReference, heads: UnetHeads) {
   const g = new GraphBuilder(reference.name);
   const names = [...source.tensors.keys()];
   const use = { trained: new Set(names), computeType: 'float32' } as const;
-  const weights = externalWeights(g, source.tensors, source.path, use);
+  const weights = externalWeights(g, source.tensors, () => source.path, use);
   const input = (name: string) => g.input(name, 'float32', reference.shape(name));
   const config = deriveUnetConfig(source, heads);
   const [batch = 1] = reference.shape('in.timesteps');

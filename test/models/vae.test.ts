@@ -16,7 +16,7 @@ async function run(build: typeof buildVaeEncoder, data: Float32Array, shape: Sha
   const { source } = reference;
   const g = new GraphBuilder('vae');
   const use = { trained: new Set(source.tensors.keys()), computeType: 'float32' } as const;
-  const weights = externalWeights(g, source.tensors, source.path, use);
+  const weights = externalWeights(g, source.tensors, () => source.path, use);
   g.output('result', build(g, weights, config, g.input('x', 'float32', shape)));
   const feeds = g.graph.inputs.map((input) => {
     return [

@@ -35,7 +35,7 @@ function weightsOf(
   trained: readonly string[] = [],
 ) {
   const use = { trained: new Set(trained), computeType: 'float32' } as const;
-  return externalWeights(g, tensors, 'weights.bin', use);
+  return externalWeights(g, tensors, () => 'weights.bin', use);
 }
 
 describe('weights of a file', () => {
@@ -107,7 +107,7 @@ describe('weights of a file', () => {
     const weights = weightsOf(new GraphBuilder('weights'), tensors);
     expect(weights.has('F32')).toBe(true);
     expect(weights.shape('F32')).toEqual([4]);
-    expect(() => weights.get('absent')).toThrow('"weights.bin" has no tensor "absent"');
+    expect(() => weights.get('absent')).toThrow('has no tensor "absent"');
     expect(() => weights.get('ids')).toThrow('tensor "ids" is I64');
   });
 });

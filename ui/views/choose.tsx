@@ -62,9 +62,9 @@ function NoModels() {
     <section class="empty">
       <h1>No model to erase from</h1>
       <p>
-        Put a Stable Diffusion 1.x checkpoint (<code>.safetensors</code>) into one of the folders
-        that the server was started with, or start it with <code>--models FOLDER</code>, then reload
-        this page.
+        Put a Stable Diffusion 1.x checkpoint (<code>.safetensors</code>, or a diffusers folder)
+        into one of the folders that the server was started with, or start it with{' '}
+        <code>--models FOLDER</code>, then reload this page.
       </p>
       {refused.length > 0 && (
         <>
@@ -116,7 +116,7 @@ function Words() {
           onInput={({ currentTarget }) => (form.concept.value = currentTarget.value)}
         />
         <p id="concept-help" class="help">
-          Names the result: <code>model-without-name.safetensors</code>.
+          Names the result: <code>model-without-name</code>.
         </p>
       </div>
     </section>

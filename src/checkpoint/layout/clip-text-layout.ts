@@ -81,7 +81,7 @@ function requireFittingSettings(
   if (hiddenSize === settings.hiddenSize && isDivisible) return;
   throw new AppError(
     'checkpoint.config',
-    `checkpoint "${path.basename(source.path)}": its text encoder is ${hiddenSize} wide, but its settings are for a width of ${settings.hiddenSize} with ${heads} heads. Put the model's LDM config (same name, .yaml) beside it, and the folder with the text encoder's config.json that it names.`,
+    `checkpoint "${path.basename(source.path)}": its text encoder is ${hiddenSize} wide, but its settings are for a width of ${settings.hiddenSize} with ${heads} heads. Put the model's LDM config (same name, .yaml) beside it, and the folder with the text encoder's config.json that it names; in a diffusers folder, put the right config.json into text_encoder.`,
   );
 }
 

@@ -32,8 +32,11 @@ interface EraseOptions extends SettingsOptions {
 export function addEraseCommand(program: Command, context: CliContext): void {
   const command = program
     .command('erase')
-    .description('Erase a concept from a checkpoint. The original file is never changed.')
-    .requiredOption('--model <file>', 'the checkpoint: one .safetensors file of SD 1.x')
+    .description('Erase a concept from a checkpoint. The original is never changed.')
+    .requiredOption(
+      '--model <file>',
+      'the checkpoint: one .safetensors file of SD 1.x, or a diffusers folder',
+    )
     .optionsGroup('What to forget and what to keep:')
     .option('--forget <prompt...>', 'prompts that draw the concept, in several wordings')
     .option('--forget-images <folder>', 'pictures of it, with captions in NAME.txt')
@@ -52,7 +55,10 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .optionsGroup('Where:')
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .option('--out <file>', 'the result (default: MODEL-without-CONCEPT.safetensors beside it)')
+    .option(
+      '--out <file>',
+      'the result, a file or a folder as the model is (default: MODEL-without-CONCEPT beside it)',
+    )
     .addOption(dataOption(context.config.dataFolder))
     .addOption(jsonOption())
     .action((options: EraseOptions) => erase(options, context));

@@ -13,7 +13,7 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .description(
       'Measure how much was erased and how much was kept: both models draw the same pictures, the original judges them.',
     )
-    .requiredOption('--before <file>', 'the original checkpoint')
+    .requiredOption('--before <file>', 'the original checkpoint, a file or a diffusers folder')
     .requiredOption('--after <file>', 'the scrubbed one')
     .requiredOption('--forget <prompt...>', 'prompts that draw the concept')
     .option(

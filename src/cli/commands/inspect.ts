@@ -15,8 +15,8 @@ import { formatBytes } from '../../format-bytes.ts';
 export function addInspectCommand(program: Command, { terminal }: CliContext): void {
   program
     .command('inspect')
-    .description("Tell a model file's architecture, precision, size and how it was scrubbed.")
-    .argument('<file>', 'a .safetensors file')
+    .description("Tell a model's architecture, precision, size and how it was scrubbed.")
+    .argument('<file>', 'a .safetensors file, or a diffusers folder')
     .addOption(jsonOption())
     .action(async (file: string, { json }: { json?: true }) => {
       const description = await inspectCheckpoint(file);

@@ -12,7 +12,10 @@ export function addSampleCommand(program: Command, context: CliContext): void {
   program
     .command('sample')
     .description('Draw pictures with a checkpoint, as PNGs named PROMPT_NUMBER-SEED.png.')
-    .requiredOption('--model <file>', 'the checkpoint: one .safetensors file')
+    .requiredOption(
+      '--model <file>',
+      'the checkpoint: one .safetensors file, or a diffusers folder',
+    )
     .requiredOption('--prompt <prompt...>', 'what to draw; numbered from 0')
     .option('--negative <prompt>', 'what guidance leads away from', '')
     .option('--seed <n>', 'the first seed', wholeNumber(0), 0)

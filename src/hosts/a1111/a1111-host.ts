@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 
-import { pathExists } from '../../checkpoint/output-path.ts';
+import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import type { Host, HostModel } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
@@ -57,7 +57,7 @@ export class A1111Host implements Host {
   }
 
   resultFolder({ path: modelPath }: HostModel): string {
-    return path.dirname(modelPath);
+    return resultFolderOf(modelPath);
   }
 
   async activeModel(): Promise<string | null> {

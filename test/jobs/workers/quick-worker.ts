@@ -3,9 +3,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
+import { openModelFiles } from '../../../src/checkpoint/model-files.ts';
 import { PROVENANCE_KEY } from '../../../src/checkpoint/provenance.ts';
-import { openSafetensors } from '../../../src/checkpoint/safetensors-reader.ts';
-import { writeScrubbedCheckpoint } from '../../../src/checkpoint/safetensors-writer.ts';
+import { writeScrubbedModel } from '../../../src/checkpoint/scrubbed-model.ts';
 import type { EraseEvent } from '../../../src/erase/events.ts';
 import type { EraseJob } from '../../../src/erase/job.ts';
 import { provenanceOf } from '../../../src/erase/result.ts';
@@ -87,12 +87,13 @@ function progress(job: EraseJob, step: number): EraseEvent {
 }
 
 async function writeUnchanged(job: EraseJob): Promise<void> {
-  const source = await openSafetensors(job.model.path);
+  const source = await openModelFiles(job.model.path);
+  const trained = 'model.diffusion_model.out.2.bias';
   try {
-    await writeScrubbedCheckpoint({
+    await writeScrubbedModel({
       source,
       outputPath: job.output,
-      replaced: () => Promise.resolve(undefined),
+      replaced: new Map([[trained, () => source.readFloat32(trained)]]),
       metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps)) },
     });
   } finally {

@@ -1,0 +1,130 @@
+import { chmod, constants, copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import {
+  publishFolder,
+  removeAbandonedFolders,
+  syncFolder,
+  temporaryFolderOf,
+} from '../atomic-file.ts';
+import {
+  changedFileBytes,
+  type FileChange,
+  type ReplacedTensors,
+  writeChangedFile,
+} from '../changed-file.ts';
+import { requireDiskSpace } from '../disk-space.ts';
+import { asOutputErrors, outputExists, SPARE_DISK_BYTES } from '../output-errors.ts';
+import { pathExists } from '../output-path.ts';
+import type { DiffusersFolder, WeightFile } from './diffusers-folder.ts';
+import { MODEL_INDEX } from './model-config.ts';
+
+/** What a scrubbed model in a folder is made of. */
+export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'> {
+  /** The original. Only read. */
+  readonly source: DiffusersFolder;
+  /** By the names that a single-file checkpoint has. */
+  readonly replaced: ReplacedTensors;
+  /** The folder that the result becomes; nothing may be there yet. */
+  readonly outputPath: string;
+  /** Free bytes of the file system that holds a folder. Default: asks the system. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+}
+
+/**
+ * Writes a scrubbed model in the layout of the original: files with trained tensors anew, with the
+ * same names, order and types; all others are copies. Weights of the UNet that the original has
+ * besides those in use are left out (see `filesOfModel`).
+ *
+ * The folder is made under a temporary name that no host lists, all of it flushed to the disk, then
+ * given its name: a scrubbed model that exists is whole. On any failure nothing is left behind.
+ *
+ * @returns bytes of all its files
+ * @throws AppError as `writeScrubbedCheckpoint`
+ */
+export async function writeScrubbedFolder(model: ScrubbedFolder): Promise<number> {
+  const { source, outputPath, freeBytes } = model;
+  const changes = changesOf(model);
+  const totalBytes = source.files.reduce((sum, { name, bytes }) => {
+    const change = changes.get(name);
+    return sum + (change ? changedFileBytes(change) : bytes);
+  }, 0);
+  if (await pathExists(outputPath)) throw outputExists(outputPath);
+  await removeAbandonedFolders(outputPath);
+  await asOutputErrors(outputPath, () =>
+    requireDiskSpace(outputPath, totalBytes + SPARE_DISK_BYTES, {
+      purpose: 'the scrubbed model',
+      option: '--out',
+      ...(freeBytes && { freeBytes }),
+    }),
+  );
+
+  const temporaryPath = temporaryFolderOf(outputPath);
+  try {
+    await asOutputErrors(outputPath, () => mkdir(temporaryPath));
+    await fill(temporaryPath, model, changes);
+    await asOutputErrors(outputPath, () => publishFolder(temporaryPath, outputPath));
+    return totalBytes;
+  } finally {
+    await rm(temporaryPath, { force: true, recursive: true });
+  }
+}
+
+/**
+ * What becomes of the files that hold trained tensors, by their names; and of those whose metadata
+ * tell of an earlier change, which would else be taken for the last one.
+ */
+function changesOf({ source, replaced, ...rest }: ScrubbedFolder): Map<string, FileChange> {
+  const changes = new Map<string, FileChange>();
+  for (const { name, file, names } of source.weightFiles) {
+    const own = ownNames({ file, names }, replaced);
+    const isOutdated = Object.keys(rest.metadata).some((key) => file.metadata.has(key));
+    if (own.size > 0 || isOutdated) changes.set(name, { ...rest, source: file, replaced: own });
+  }
+  return changes;
+}
+
+function ownNames(
+  { file, names }: Pick<WeightFile, 'file' | 'names'>,
+  replaced: ReplacedTensors,
+): ReplacedTensors {
+  const own = new Map<string, () => Promise<Float32Array>>();
+  for (const key of file.tensors.keys()) {
+    const elements = replaced.get(names.get(key) ?? '');
+    if (elements) own.set(key, elements);
+  }
+  return own;
+}
+
+async function fill(
+  temporaryPath: string,
+  { source, outputPath, signal }: ScrubbedFolder,
+  changes: ReadonlyMap<string, FileChange>,
+): Promise<void> {
+  const names = source.files.map(({ name }) => name).filter((name) => name !== MODEL_INDEX);
+  const folders = new Set([temporaryPath]);
+  // The index last: it is what makes a folder a model.
+  for (const name of [...names, MODEL_INDEX]) {
+    signal?.throwIfAborted();
+    const to = path.join(temporaryPath, name);
+    await asOutputErrors(outputPath, () => mkdir(path.dirname(to), { recursive: true }));
+    folders.add(path.dirname(to));
+    const change = changes.get(name);
+    if (change) await writeChangedFile(to, change, outputPath);
+    else await asOutputErrors(outputPath, () => copyFlushed(path.join(source.path, name), to));
+  }
+  for (const folder of folders) await syncFolder(folder);
+}
+
+/** Copies a file; where the file system can, without copying its bytes until one of them changes. */
+async function copyFlushed(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  // Caches of downloads are read-only.
+  await chmod(to, (await stat(to)).mode | 0o200);
+  const handle = await open(to, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,15 @@
+import { type DiffusersFolder, openDiffusersFolder } from './diffusers/diffusers-folder.ts';
+import { isFolder } from './output-path.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts';
+
+/** A model in either of the layouts that hosts take, open for reading. */
+export type ModelFiles = SafetensorsFile | DiffusersFolder;
+
+/**
+ * Opens a .safetensors file, or the folder of a diffusers model.
+ *
+ * @throws AppError as `openSafetensors` and `openDiffusersFolder`
+ */
+export async function openModelFiles(modelPath: string): Promise<ModelFiles> {
+  return (await isFolder(modelPath)) ? openDiffusersFolder(modelPath) : openSafetensors(modelPath);
+}

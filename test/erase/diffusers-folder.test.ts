@@ -1,0 +1,41 @@
+import path from 'node:path';
+
+import { expect, it } from 'vitest';
+
+import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import { openModelFiles } from '../../src/checkpoint/model-files.ts';
+import { stepsOfResult } from '../../src/erase/result.ts';
+import { trainedNames } from '../../src/erase/train-sets.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
+import { makeTinyJob, runTinyJob } from './tiny-job.ts';
+
+it('a concept is erased from a folder as from the single file, to the byte', async () => {
+  const folder = makeTemporaryFolder();
+  const settings = { steps: 2, generationSteps: 2, train: 'full' } as const;
+  const fromFile = await makeTinyJob(path.join(folder, 'file'), settings);
+  await runTinyJob(fromFile, path.join(folder, 'file'));
+
+  const model = writeTinySdFolder(path.join(folder, 'tiny'));
+  const fromFolder = {
+    ...fromFile,
+    model: { path: model, sha256: await hashCheckpoint(model) },
+    output: path.join(folder, 'tiny-without-pontilla'),
+  };
+  await runTinyJob(fromFolder, path.join(folder, 'folder'));
+  expect(await stepsOfResult(fromFolder)).toBe(2);
+
+  const [file, parts] = [
+    await openModelFiles(fromFile.output),
+    await openModelFiles(fromFolder.output),
+  ];
+  const original = await openModelFiles(model);
+  let changed = 0;
+  for (const name of trainedNames(file.tensors.keys(), 'full')) {
+    const bytes = await file.readTensor(name);
+    expect(Buffer.compare(await parts.readTensor(name), bytes), name).toBe(0);
+    changed += Math.abs(Buffer.compare(await original.readTensor(name), bytes));
+  }
+  expect(changed).toBeGreaterThan(100);
+  await Promise.all([file.close(), parts.close(), original.close()]);
+}, 120_000);
