@@ -17,6 +17,13 @@ export type EraseEvent =
   | { readonly event: 'phase'; readonly phase: Phase }
   | ProgressEvent
   | SampleEvent
+  /** How far a web UI is that draws the pictures of the sets. */
+  | {
+      readonly event: 'drawing';
+      readonly done: number;
+      readonly total: number;
+      readonly etaSeconds: number;
+    }
   /** How far an evaluation is: pictures drawn or judged, of all there are. */
   | {
       readonly event: 'evaluating';
@@ -25,6 +32,8 @@ export type EraseEvent =
       readonly etaSeconds: number;
     }
   | { readonly event: 'evaluation'; readonly evaluation: Evaluation }
+  /** Something that a person finds in the log who looks for it. */
+  | { readonly event: 'note'; readonly message: string }
   /** Something a person should know: an early stop, a changed setting. */
   | { readonly event: 'notice'; readonly message: string }
   | {

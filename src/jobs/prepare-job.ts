@@ -97,6 +97,7 @@ export async function draftJob(
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
+    pictures: 'sidecar',
   }));
 }
 
@@ -113,7 +114,7 @@ export async function completeJob(
 ): Promise<Omit<EraseJob, 'id'>> {
   return withErasable(draft.model, async (checkpoint) => {
     const { file, architecture } = checkpoint;
-    const { concept, outputFolder, ...rest } = draft;
+    const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
     const output = await prepareOutput(file.path, {
       concept,
       wanted: draft.output ?? undefined,

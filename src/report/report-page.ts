@@ -31,6 +31,8 @@ export interface ReportContent {
   readonly steps: number;
   readonly finishedAt: Date;
   readonly pictures: ReportPictures;
+  /** Whether a web UI drew the pictures of the sets that none were given for. */
+  readonly isDrawnByHost: boolean;
   /** Each shown picture as an address that holds it, by file. */
   readonly embedded: ReadonlyMap<string, string>;
 }
@@ -56,7 +58,7 @@ export function renderReport(content: ReportContent): string {
         ${renderHead(content)} ${renderFigures(content)}
         ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
         ${renderPairs(content)} ${renderStrips(content)} ${renderTraining(content)}
-        ${renderPrompts(job)} ${renderSettings(content)} ${renderFiles(content)}
+        ${renderPrompts(content)} ${renderSettings(content)} ${renderFiles(content)}
         <footer>
           Made by Erase Concept ${job.appVersion} on ${formatDate(content.finishedAt)}. Everything
           in this file is in it: it loads nothing and sends nothing.
@@ -210,13 +212,15 @@ function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
     })}`;
 }
 
-function renderPrompts({ forget, retain, forgetImages, retainImages }: EraseJob): Markup {
+function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
+  const { forget, retain, forgetImages, retainImages } = job;
+  const drawn = `drawn by the model itself${isDrawnByHost ? ', in the web UI' : ''}`;
   const rest = (all: readonly unknown[]) =>
     all.length > maxListed ? html`<p class="note">and ${all.length - maxListed} more</p>` : null;
   return html`<h2>What was forgotten and what was kept</h2>
     <p class="note">
-      ${forgetImages === null ? 'The pictures to forget were drawn by the model itself.' : 'The pictures to forget were given.'}
-      ${retainImages === null ? 'Those to keep were drawn by the model itself.' : 'Those to keep were given.'}
+      ${forgetImages === null ? `The pictures to forget were ${drawn}.` : 'The pictures to forget were given.'}
+      ${retainImages === null ? `Those to keep were ${drawn}.` : 'Those to keep were given.'}
     </p>
     <table class="rows">
       <thead>
