@@ -6,7 +6,7 @@ import { Graph } from '../onnx/graph.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
 import { elementCount } from '../tensor/shape.ts';
-import { evaluatedPictures } from './evaluate-result.ts';
+import { evaluatedPictures } from './compared-pictures.ts';
 import type { EraseSettings } from './job.ts';
 import { needsGap } from './lambda-rule.ts';
 import { previewPictures } from './previews.ts';

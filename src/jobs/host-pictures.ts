@@ -1,10 +1,9 @@
 import type { EraseEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
-import { becomesIdle } from '../hosts/becomes-idle.ts';
+import { drawSeries, modelNameAt } from '../hosts/drawing-series.ts';
 import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import type { Host } from '../hosts/host.ts';
-import { modelGone } from '../hosts/model-gone.ts';
 import type { Patience } from '../hosts/patience.ts';
 import { type MissingPicture, PictureStore } from './picture-store.ts';
 import type { PicturesBy, PicturesWish } from './pictures-wish.ts';
@@ -71,52 +70,42 @@ export class HostPictures {
   }
 
   /** Where somebody else needs the host, a job that can do without it does. */
-  private async requireReady({ wish }: Drawing): Promise<void> {
+  private async requireReady({ wish, decided }: Drawing): Promise<void> {
     const { host, memory } = this.tools;
     requireDrawing(host);
     if (wish === 'host') return;
     if (memory.isLent) throw new AppError('host.busy', 'another erasure trains in its memory.');
+    // It may be at a picture that the job asked for before it was cancelled.
+    if (decided === 'host') return;
     if (await host.isBusy()) throw new AppError('host.busy', 'it is drawing other pictures.');
   }
 
-  private async drawMissing(drawing: Drawing, store: PictureStore): Promise<PicturesBy> {
-    const { host } = this.tools;
-    const missing = await store.missing();
-    drawing.onEvent({ event: 'phase', phase: 'generate' });
-    try {
-      return await this.drawEach(drawing, store, missing);
-    } finally {
-      await host.restoreActive().catch((error: unknown) => {
-        if (!(error instanceof AppError)) throw error;
-        tell(drawing, `The web UI may still have the model loaded that drew: ${error.message}`);
-      });
-    }
-  }
-
-  private async drawEach(
-    drawing: Drawing,
-    store: PictureStore,
-    missing: readonly MissingPicture[],
-  ): Promise<PicturesBy> {
-    const { onDecided, onEvent } = drawing;
-    let by = drawing.wish === 'host' ? 'host' : drawing.decided;
-    const model = await this.modelName(drawing.job);
-    const seconds: number[] = [];
-    for (const [i, picture] of missing.entries()) {
-      await this.waitUntilIdle(drawing);
-      const started = performance.now();
-      await this.drawOne(drawing, store, { model, picture });
-      seconds.push((performance.now() - started) / 1000);
-      const left = missing.length - i - 1;
-      const etaSeconds = left * Math.min(...seconds.slice(-MEASURED_PICTURES));
-      onEvent({ event: 'drawing', done: store.total - left, total: store.total, etaSeconds });
-      if (by === null && left > 0) {
-        by = await this.decide(drawing, seconds);
+  private drawMissing(drawing: Drawing, store: PictureStore): Promise<PicturesBy> {
+    const { host, patience } = this.tools;
+    const { job, signal, onDecided, onEvent } = drawing;
+    const tellAll = (message: string) => {
+      tell(drawing, message);
+    };
+    return drawSeries({ host, patience, signal, tell: tellAll }, async (draw) => {
+      const missing = await store.missing();
+      onEvent({ event: 'phase', phase: 'generate' });
+      const model = await modelNameAt(host, job.model.path);
+      let by = drawing.wish === 'host' ? 'host' : drawing.decided;
+      const times: number[] = [];
+      for (const [i, picture] of missing.entries()) {
+        const { picture: drawn, seconds } = await draw({ model, ...requestOf(job, picture) });
+        await store.add(picture, drawn);
+        times.push(seconds);
+        const left = missing.length - i - 1;
+        const etaSeconds = left * Math.min(...times.slice(-MEASURED_PICTURES));
+        onEvent({ event: 'drawing', done: store.total - left, total: store.total, etaSeconds });
+        if (by !== null || left === 0) continue;
+        by = await this.decide(drawing, times);
         if (by !== null) await onDecided(by);
         if (by === 'sidecar') return by;
       }
-    }
-    return 'host';
+      return 'host';
+    });
   }
 
   /** Who is the faster one; null where one more picture is to be measured. */
@@ -133,40 +122,11 @@ export class HostPictures {
     note(drawing, `The model draws the pictures here: about ${b} each, the web UI takes ${a}.`);
     return 'sidecar';
   }
+}
 
-  private async drawOne(
-    { job: { settings }, signal }: Drawing,
-    store: PictureStore,
-    { model, picture }: { model: string; picture: MissingPicture },
-  ): Promise<void> {
-    const { prompt, seed } = picture;
-    const { generationSteps: steps, guidanceScale, size } = settings;
-    const request = { model, prompt, negativePrompt: '', seed, steps, guidanceScale, size };
-    const drawn = await this.tools.host.draw(request, signal);
-    if (drawn === null) throw new Error('a host that draws has drawn nothing');
-    await store.add(picture, drawn);
-  }
-
-  private async modelName({ model }: EraseJob): Promise<string> {
-    const models = await this.tools.host.listModels();
-    const known = models.find(({ path }) => path === model.path);
-    if (!known) throw modelGone(model.path);
-    return known.name;
-  }
-
-  private async waitUntilIdle(drawing: Drawing): Promise<void> {
-    const { host, patience } = this.tools;
-    const { trainingMs: timeoutMs, pollMs } = patience;
-    const onBusy = () => {
-      tell(drawing, 'The web UI is drawing pictures: those of this job come when it has finished.');
-    };
-    const { signal } = drawing;
-    if (await becomesIdle(host, { timeoutMs, pollMs, signal, onBusy })) return;
-    throw new AppError(
-      'host.busy',
-      'the web UI has been drawing other pictures for too long. Resume the job when it has finished.',
-    );
-  }
+function requestOf({ settings }: EraseJob, { prompt, seed }: MissingPicture) {
+  const { generationSteps: steps, guidanceScale, size } = settings;
+  return { prompt, seed, negativePrompt: '', steps, guidanceScale, size };
 }
 
 /** @throws AppError `host.unreachable` where there is no host that draws */
