@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Evaluation } from '../src/erase/evaluation-summary.ts';
 import type { Phase, ProgressEvent } from '../src/erase/events.ts';
 import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
-import { picturesWishes, type PicturesWish } from '../src/jobs/pictures-wish.ts';
+import { type PicturesBy, picturesWishes, type PicturesWish } from '../src/jobs/pictures-wish.ts';
 import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 
 // What the page and the sidecar say to each other: bodies as schemas that validate them, answers and
@@ -124,6 +124,8 @@ export interface SampleView {
   /** Outer steps done when it was drawn. */
   readonly step: number;
   readonly seed: number;
+  /** The web UI, or the training process, whose pictures are PNGs. */
+  readonly drawnBy: PicturesBy;
 }
 
 export interface JobSummary {

@@ -59,7 +59,7 @@ export const phaseTitles: Readonly<Record<Phase, string>> = {
 /** A picture of the job's folder, drawn by the model as it was after a number of steps. */
 export interface SampleEvent {
   readonly event: 'sample';
-  /** Path of the PNG: see `SamplePicture`. */
+  /** Path of the picture, a PNG unless a web UI drew it. */
   readonly file: string;
   readonly prompt: string;
   readonly which: 'before' | 'during' | 'after';
@@ -67,6 +67,8 @@ export interface SampleEvent {
   readonly step: number;
   readonly role: Role;
   readonly seed: number;
+  /** Of a picture that a web UI drew with the model; left out where the training process did. */
+  readonly drawnBy?: 'host';
 }
 
 /** One outer step was done. */

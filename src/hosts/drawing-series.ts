@@ -7,6 +7,8 @@ import type { Patience } from './patience.ts';
 interface Series {
   readonly host: Host;
   readonly patience: Patience;
+  /** How long to wait for what the host draws for others, in ms. */
+  readonly waitMs: number;
   readonly signal: AbortSignal;
   /** Told what a person should know. */
   readonly tell: (message: string) => void;
@@ -55,14 +57,14 @@ export async function modelNameAt(host: Host, file: string): Promise<string> {
   return known.name;
 }
 
-async function waitUntilIdle({ host, patience, signal, tell }: Series): Promise<void> {
-  const { trainingMs: timeoutMs, pollMs } = patience;
+async function waitUntilIdle({ host, patience, waitMs, signal, tell }: Series): Promise<void> {
+  const { pollMs } = patience;
   const onBusy = () => {
     tell('The web UI is drawing pictures: those of this job come when it has finished.');
   };
-  if (await becomesIdle(host, { timeoutMs, pollMs, signal, onBusy })) return;
+  if (await becomesIdle(host, { timeoutMs: waitMs, pollMs, signal, onBusy })) return;
   throw new AppError(
     'host.busy',
-    'the web UI has been drawing other pictures for too long. Resume the job when it has finished.',
+    'the web UI has been drawing other pictures for too long. Try again when it has finished.',
   );
 }

@@ -86,7 +86,8 @@ export class HostPictures {
     const tellAll = (message: string) => {
       tell(drawing, message);
     };
-    return drawSeries({ host, patience, signal, tell: tellAll }, async (draw) => {
+    const { trainingMs: waitMs } = patience;
+    return drawSeries({ host, patience, waitMs, signal, tell: tellAll }, async (draw) => {
       const missing = await store.missing();
       onEvent({ event: 'phase', phase: 'generate' });
       const model = await modelNameAt(host, job.model.path);

@@ -98,7 +98,8 @@ export class JobProgress {
     const file = path.basename(event.file);
     // Drawn again after a resume.
     if (this.samples.some((sample) => sample.file === file)) return null;
-    const sample = { file, prompt, role, which, step, seed };
+    const drawnBy = event.drawnBy ?? ('sidecar' as const);
+    const sample = { file, prompt, role, which, step, seed, drawnBy };
     this.samples.push(sample);
     return sample;
   }

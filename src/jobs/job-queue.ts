@@ -6,6 +6,7 @@ import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
+import type { compareInHost } from './host-comparison.ts';
 import type { HostPictures } from './host-pictures.ts';
 import { openJobFolder } from './job-folder.ts';
 import { findJobRunner, requireUnlocked } from './job-lock.ts';
@@ -13,6 +14,7 @@ import type { JobRecord } from './job-record.ts';
 import type { PrepareQuestion } from './prepare-worker.ts';
 import { runJobFolder } from './run-job.ts';
 
+const reportWorker = new URL('./report-worker.ts', import.meta.url);
 const prepareWorker = new URL('./prepare-worker.ts', import.meta.url);
 
 /** How often a job whose training process outlived its server is looked at. */
@@ -29,6 +31,8 @@ export interface QueueTools {
   readonly onChange: (record: JobRecord, what: 'state' | 'growth') => void;
   /** Has the host draw the pictures of a job's sets, if it is to. */
   readonly drawPictures: HostPictures['draw'];
+  /** Has the host draw for the comparison; @returns how many pictures it drew. */
+  readonly compare: (comparing: Parameters<typeof compareInHost>[1]) => Promise<number>;
   /** Has the host free its graphics memory; what is returned gives it back. */
   readonly borrowMemory: GraphicsMemory['borrow'];
   /** A scrubbed model was written. */
@@ -176,10 +180,14 @@ export class JobQueue {
     const { record } = run;
     let failure: unknown = null;
     try {
-      await this.prepare(run);
-      await this.drawPictures(run);
-      await this.makeRoom(run);
-      await this.train(run);
+      // One that is done lacks at most what the host draws of it.
+      if (record.progress.outcome?.kind !== 'done') {
+        await this.prepare(run);
+        await this.drawPictures(run);
+        await this.makeRoom(run);
+        await this.train(run);
+      }
+      await this.compare(run);
     } catch (error) {
       failure = error;
     }
@@ -187,7 +195,7 @@ export class JobQueue {
     await record.catchUp();
     const isDone = record.progress.outcome?.kind === 'done';
     // Ended with the server: its place in the queue stays.
-    if (this.isClosed && !isDone) return;
+    if (this.isClosed && !(isDone && failure === null)) return;
     if (isDone) this.tools.onResult();
     await this.settle(record, isDone ? null : failure);
   }
@@ -245,6 +253,30 @@ export class JobQueue {
       cancel: cancel.signal,
       kill: kill.signal,
       ...(this.tools.trainingWorker && { worker: this.tools.trainingWorker }),
+    });
+  }
+
+  /** Has a host that drew the pictures of the sets draw with the result too. */
+  private async compare(run: Run): Promise<void> {
+    const { record, cancel } = run;
+    const { job, draft, server, folder } = record;
+    const isOfHost = draft?.pictures === 'host' || server.picturesBy === 'host';
+    if (!job || !isOfHost || job.settings.evaluationPictures === 0) return;
+    record.activity = 'running';
+    this.tools.onChange(record, 'state');
+    await run.giveBack();
+    run.giveBack = () => Promise.resolve();
+    const drawn = await this.tools.compare({
+      ...{ job, folder, past: await record.events.readEvents() },
+      onEvent: (event) => {
+        this.note(record, event);
+      },
+      signal: cancel.signal,
+    });
+    if (drawn === 0) return;
+    await askProcess(reportWorker, folder, {
+      purpose: 'writing the report',
+      signal: cancel.signal,
     });
   }
 

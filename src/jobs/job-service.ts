@@ -19,6 +19,7 @@ import { ModelSwap } from '../hosts/model-swap.ts';
 import type { Patience } from '../hosts/patience.ts';
 import type { JobListener, JobServices, JobWatch, Uploads } from '../services.ts';
 import { draftUpload } from './draft-upload.ts';
+import { compareInHost } from './host-comparison.ts';
 import { HostPictures, requireDrawing } from './host-pictures.ts';
 import { openJobFolder } from './job-folder.ts';
 import { JobQueue } from './job-queue.ts';
@@ -78,6 +79,7 @@ export class JobService implements JobServices {
         this.announce(record.id, what);
       },
       drawPictures: (drawing) => pictures.draw(drawing),
+      compare: (comparing) => compareInHost({ host, patience, memory: this.memory }, comparing),
       borrowMemory: (borrower) => this.memory.borrow(borrower),
       onResult: () => {
         // Not waited for: a host that draws looks when it has finished.

@@ -129,13 +129,19 @@ function renderPairs({ pictures: { pairs }, embedded }: ReportContent): Markup {
   if (pairs.forget.length + pairs.retain.length === 0) return html``;
   const picture = ({ file, prompt, which }: SampleEvent) =>
     html`<div>${image(embedded.get(file), `${which}: ${prompt}`)}<span>${which}</span></div>`;
+  const isOfHost = [...pairs.forget, ...pairs.retain].some(
+    ({ before }) => before.drawnBy === 'host',
+  );
   const pair = ({ before, after }: Pair) =>
     html`<figure class="pair">
       <div>${picture(before)}${picture(after)}</div>
       <figcaption><bdi>${before.prompt}</bdi></figcaption>
     </figure>`;
   return html`<h2>Before and after</h2>
-    <p class="note">The same prompt and the same noise, drawn by both models.</p>
+    <p class="note">
+      The same prompt and the same noise, drawn by both
+      models${isOfHost ? ' in the web UI; the figures are of pictures that this program drew' : ''}.
+    </p>
     ${(['forget', 'retain'] as const).map((role) =>
       pairs[role].length === 0
         ? null

@@ -37,10 +37,10 @@ async function start(options: ConstructorParameters<typeof FakeA1111>[1] = {}) {
     const { log: lines } = (await sidecar.api('get', `/jobs/${id}/metrics`)).body as JobHistory;
     return lines.map(({ message }) => message);
   };
-  return { ...webUi, sidecar, view, log };
+  return { ...webUi, host, sidecar, view, log };
 }
 
-const few = { steps: 10, generatedForget: 3, generatedRetain: 2 };
+const few = { steps: 10, generatedForget: 3, generatedRetain: 2, evaluationPictures: 0 };
 
 describe('a job whose pictures the web UI draws', () => {
   it('has them before it trains, and shows how far they are', async () => {
@@ -127,6 +127,62 @@ describe('a job that leaves it open who draws', () => {
   });
 });
 
+describe('a comparison that the web UI draws', () => {
+  // Two prompts to forget and one to keep, with both models.
+  const compared = { ...few, evaluationPictures: 1 };
+  const scrubbed = 'tiny-sd-without-heart.safetensors';
+  const samplesOf = ({ samples }: JobView) =>
+    samples
+      .filter(({ drawnBy }) => drawnBy === 'host')
+      .map(({ which, prompt, seed }) => [which, prompt, seed]);
+  const pairs = ['before', 'after'].flatMap((which) =>
+    ['a red heart', 'a photo of a heart', 'a star'].map((prompt) => [which, prompt, 1]),
+  );
+
+  it('shows the same prompts and noise before and after, and leaves its own model in use', async () => {
+    const { sidecar, fake, drawn } = await start({ format: 'jpeg' });
+    const { id } = await sidecar.create({ pictures: 'host', settings: compared });
+    const done = await sidecar.reaches(id, 'done');
+    expect(samplesOf(done)).toEqual(pairs);
+    expect(fake.loads).toEqual([tinyModel, scrubbed, tinyModel]);
+    // And one for the model of the user.
+    expect([drawn(), fake.drawsWith]).toEqual([5 + 6 + 1, tinyModel]);
+    const requests = fake.server.asked.filter(({ path: asked }) => asked.endsWith('txt2img'));
+    expect(requests[5]?.body).toMatchObject({ prompt: 'a red heart', seed: 1, steps: 20 });
+    const file = done.samples.find(({ drawnBy }) => drawnBy === 'host')?.file ?? '';
+    const picture = await sidecar.api('get', `/jobs/${id}/samples/${file}`);
+    expect([picture.status, picture.type]).toEqual([200, 'image/jpeg']);
+    const report = (await sidecar.api('get', `/jobs/${id}/report`)).text;
+    // Not the page itself, which holds pictures, in a message.
+    expect(/drawn by\s+both\s+models\s+in the web UI/.test(report)).toBe(true);
+    expect(report.match(/ alt="(before|after): /g)).toHaveLength(6);
+  });
+
+  it('is gone on with by the next server', async () => {
+    const { sidecar, drawn, host, view } = await start({ drawMs: 150 });
+    const { id } = await sidecar.create({ pictures: 'host', settings: compared });
+    while (samplesOf(await view(id)).length < 2) await sleep(20);
+    expect((await view(id)).state).toBe('training');
+    await sidecar.close();
+    const next = await startTestSidecar({ data: sidecar.data, host });
+    expect(samplesOf(await next.reaches(id, 'done'))).toEqual(pairs);
+    expect(drawn()).toBeLessThanOrEqual(5 + 6 + 1 + 2);
+  });
+
+  it('is done without where the web UI fails, with a word about it', async () => {
+    const { sidecar, fake, view, log } = await start({ drawMs: 100 });
+    const { id } = await sidecar.create({ pictures: 'host', settings: compared });
+    while ((await view(id)).state === 'preparing') await sleep(20);
+    fake.unloadable.add(scrubbed);
+    const done = await sidecar.reaches(id, 'done');
+    expect(done).toMatchObject({ error: null, result: { model: scrubbed } });
+    expect(samplesOf(done)).toEqual(pairs.slice(0, 3));
+    expect(await log(id)).toContainEqual(
+      expect.stringMatching(/^The web UI did not draw all pictures for the comparison: .* 500/),
+    );
+  });
+});
+
 /** The real engine on the tiny model. */
 const request: JobRequest = {
   model: tinyModel,
@@ -158,7 +214,7 @@ describe('erase-concept serve, whose web UI draws', () => {
     // One may have been under way.
     expect(drawn()).toBeLessThanOrEqual(9);
     const report = readFileSync(path.join(data, 'jobs', first.id, 'report.html'), 'utf8');
-    expect(report).toContain('were drawn by the model itself, in the web UI.');
+    expect(report.includes('were drawn by the model itself, in the web UI.')).toBe(true);
 
     const second = await sidecar.create(request);
     const undisturbed = await sidecar.reaches(second.id, inState('done'));
