@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Evaluation } from '../src/erase/evaluation-summary.ts';
 import type { Phase, ProgressEvent } from '../src/erase/events.ts';
 import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
+import { type PicturesBy, picturesWishes, type PicturesWish } from '../src/jobs/pictures-wish.ts';
 import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 
 // What the page and the sidecar say to each other: bodies as schemas that validate them, answers and
@@ -31,6 +32,11 @@ export const jobRequestSchema = z.strictObject({
     .default({ forget: {}, retain: {} }),
   settings: settingsSchema.partial().default({}),
   device: z.enum(devices).default('auto'),
+  /**
+   * Who draws the pictures of a set that has none: the host, with its own samplers, VAE and LoRAs, or
+   * the sidecar; `auto` is the faster one.
+   */
+  pictures: z.enum(picturesWishes).default('auto'),
 });
 export type JobRequest = z.input<typeof jobRequestSchema>;
 
@@ -58,7 +64,12 @@ export interface Health {
   readonly name: string;
   readonly version: string;
   readonly uptimeSeconds: number;
-  readonly host: { readonly kind: string; readonly reachable: boolean };
+  readonly host: {
+    readonly kind: string;
+    readonly reachable: boolean;
+    /** Whether pictures can be left to it. */
+    readonly canDraw: boolean;
+  };
 }
 
 export interface DeviceView {
@@ -113,6 +124,8 @@ export interface SampleView {
   /** Outer steps done when it was drawn. */
   readonly step: number;
   readonly seed: number;
+  /** The web UI, or the training process, whose pictures are PNGs. */
+  readonly drawnBy: PicturesBy;
 }
 
 export interface JobSummary {
@@ -137,6 +150,10 @@ export interface JobView extends JobSummary {
   /** Null until the job is prepared. */
   readonly settings: EraseSettings | null;
   readonly device: Device | null;
+  /** Who is to draw the pictures of its sets. */
+  readonly pictures: PicturesWish;
+  /** How far the host is that draws them; null where it does not. */
+  readonly drawing: { readonly done: number; readonly total: number } | null;
   readonly phase: Phase | null;
   readonly secondsPerStep: number | null;
   readonly etaSeconds: number | null;

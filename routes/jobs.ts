@@ -111,7 +111,7 @@ export const jobRoutes: readonly Route[] = [
   {
     method: 'get',
     path: '/jobs/:id/samples/:file',
-    summary: 'A picture that the job drew.',
+    summary: 'A picture that the job drew; one of the host may be another format than PNG.',
     answer: { status: 200, type: 'image/png', description: 'The picture' },
     errors: [404],
     handle: async (services, request, response) => {
@@ -119,7 +119,7 @@ export const jobRoutes: readonly Route[] = [
         parameter(request, 'id'),
         parameter(request, 'file'),
       );
-      response.type('png').sendFile(file, { dotfiles: 'allow' });
+      response.sendFile(file, { dotfiles: 'allow' });
     },
   },
   {

@@ -61,7 +61,11 @@ export function createServices({
       name: 'erase-concept',
       version: appVersion,
       uptimeSeconds: process.uptime(),
-      host: { kind: host.kind, reachable: await host.isReachable() },
+      host: {
+        kind: host.kind,
+        reachable: await host.isReachable(),
+        canDraw: host.canDraw,
+      },
     }),
     models: () => listModels(host, jobs),
     presets: presetServices(dataFolder, jobs),

@@ -6,6 +6,7 @@ import type {
   ErrorBody,
   Estimate,
   EstimateRequest,
+  Health,
   JobRequest,
   JobView,
   ModelView,
@@ -58,6 +59,7 @@ export const api = {
   models: () => request<ModelView[]>('GET', 'models'),
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),
+  health: () => request<Health>('GET', 'health'),
   estimate: (body: EstimateRequest, signal: AbortSignal) =>
     request<Estimate>('POST', 'estimate', { body, signal }),
   suggestions: (body: SuggestionRequest, signal: AbortSignal) =>

@@ -12,7 +12,7 @@ import type {
 import { defaultSettings, usualDefaults } from '../src/erase/default-settings.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { api, type NamedFile } from './api.ts';
-import { messageOf, models, presets } from './state.ts';
+import { canHostDraw, messageOf, models, presets } from './state.ts';
 
 export type Settings = ReturnType<typeof defaultSettings>;
 
@@ -39,6 +39,7 @@ export const form = {
   retainPictures: signal<readonly Picture[]>([]),
   settings: signal<Partial<Settings>>({}),
   device: signal<NonNullable<JobRequest['device']>>('auto'),
+  pictures: signal<NonNullable<JobRequest['pictures']>>('auto'),
 };
 
 export const suggestions = signal<Suggestions | null>(null);
@@ -144,6 +145,8 @@ const estimateRequest = computed<EstimateRequest | null>(() => {
     ...(concept !== '' && { concept }),
     settings: form.settings.value,
     device: form.device.value,
+    // What was chosen where there was a web UI means nothing without one.
+    ...(canHostDraw.value && { pictures: form.pictures.value }),
   };
 });
 
@@ -195,6 +198,7 @@ export function fillFromJob(job: JobView): void {
     form.anchor.value = anchors.size === 1 ? anchor : null;
     form.concept.value = job.concept;
     form.settings.value = job.settings ? changesOf(job.settings) : {};
+    form.pictures.value = job.pictures;
   });
 }
 
@@ -216,6 +220,7 @@ export function clearForm(): void {
       pictures.value = [];
     }
     form.device.value = 'auto';
+    form.pictures.value = 'auto';
   });
 }
 

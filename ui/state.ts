@@ -19,6 +19,8 @@ export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthor
 export const models = signal<readonly ModelView[] | null>(null);
 export const presets = signal<readonly PresetView[] | null>(null);
 export const devices = signal<readonly DeviceView[] | null>(null);
+/** Whether there is a web UI that draws pictures. */
+export const canHostDraw = signal(false);
 export const jobs = signal<readonly JobSummary[] | null>(null);
 
 /** What went wrong while reading the lists above; null where nothing did. */
@@ -63,7 +65,7 @@ function readRoute(): Route {
 /** Reads all that can be chosen from; what comes first is shown first. */
 export async function loadChoices(): Promise<void> {
   try {
-    await Promise.all([loadModels(), loadPresets(), loadDevices()]);
+    await Promise.all([loadModels(), loadPresets(), loadDevices(), loadHost()]);
     loadError.value = null;
   } catch (error) {
     noteError(error);
@@ -81,6 +83,10 @@ export async function loadPresets(): Promise<void> {
 
 async function loadDevices(): Promise<void> {
   devices.value = await api.devices();
+}
+
+async function loadHost(): Promise<void> {
+  canHostDraw.value = (await api.health()).host.canDraw;
 }
 
 /** Takes from an error what it says of the connection. */

@@ -85,6 +85,9 @@ class LineReporter implements EraseReporter {
       case 'evaluation':
         this.print(describeEvaluation(event.evaluation));
         break;
+      case 'note':
+        this.print(event.message);
+        break;
       case 'notice':
         this.print(`Note: ${event.message}`);
         break;
@@ -92,6 +95,9 @@ class LineReporter implements EraseReporter {
         this.print(
           `Done in ${formatDuration(event.seconds)}: ${event.output} (job ${path.basename(event.job)})`,
         );
+        break;
+      case 'drawing':
+        // By a web UI, which a sidecar alone has.
         break;
       case 'error':
         // Told by whoever started the job, as any other error.

@@ -4,26 +4,10 @@ import { AppError } from '../errors.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluationSampler, type EvaluationPicture } from './evaluation-pictures.ts';
-import type { EraseJob, EraseSettings } from './job.ts';
+import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
+import type { EraseJob } from './job.ts';
 import type { RunIo } from './run-io.ts';
 import { SampleFolder } from './sample-folder.ts';
-import { type PromptCounts, spread, spreadCount } from './spread.ts';
-
-/**
- * Prompts of each role that are drawn and judged: an evaluation of one picture each then costs as
- * much as drawing 16 pictures with each model and half as much again for judging them.
- */
-const evaluatedPrompts = 8;
-/** As many as the command `evaluate` takes. */
-const samplingSteps = 20;
-
-/** What an evaluation draws with each of the two models, and in how many steps each. */
-export function evaluatedPictures(
-  { evaluationPictures }: EraseSettings,
-  prompts: PromptCounts,
-): { readonly pictures: number; readonly samplingSteps: number } {
-  return { pictures: evaluationPictures * spreadCount(prompts, evaluatedPrompts), samplingSteps };
-}
 
 /**
  * Draws the same pictures with the original and with the job's result, keeps them and tells what
@@ -60,10 +44,7 @@ async function evaluateChosen(
   { folder, steps, io }: { folder: string; steps: number; io: RunIo },
 ) {
   const { settings, device, threads } = job;
-  const chosen = {
-    forget: spread(job.forget, evaluatedPrompts),
-    retain: spread(job.retain, evaluatedPrompts),
-  };
+  const chosen = comparedPromptsOf(job);
   const samples = new SampleFolder(folder, io);
   const { guidanceScale, size } = settings;
   const publish = async (picture: EvaluationPicture, which: 'before' | 'after', png: Buffer) => {
@@ -79,9 +60,8 @@ async function evaluateChosen(
       forget: chosen.forget.map(({ item }) => item),
       retain: chosen.retain.map(({ item }) => item),
       count: settings.evaluationPictures,
-      // Other noise than that of the previews: a picture of the same name would be another one.
-      seed: (settings.seed + 1) % 2 ** 32,
-      steps: samplingSteps,
+      seed: comparisonSeed(settings),
+      steps: comparisonSteps,
       guidanceScale,
       size,
       device,
@@ -97,7 +77,7 @@ async function evaluateChosen(
         for (const which of ['before', 'after'] as const) {
           const { prompt, seed } = picture;
           const model = modelTitle(which === 'before' ? job.model.path : job.output);
-          const drawing = { sampler: evaluationSampler, steps: samplingSteps, guidanceScale };
+          const drawing = { sampler: evaluationSampler, steps: comparisonSteps, guidanceScale };
           const png = await encodeGeneratedPng(images[which], { prompt, seed, model, ...drawing });
           await publish(picture, which, png);
         }

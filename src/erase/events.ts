@@ -17,6 +17,13 @@ export type EraseEvent =
   | { readonly event: 'phase'; readonly phase: Phase }
   | ProgressEvent
   | SampleEvent
+  /** How far a web UI is that draws the pictures of the sets. */
+  | {
+      readonly event: 'drawing';
+      readonly done: number;
+      readonly total: number;
+      readonly etaSeconds: number;
+    }
   /** How far an evaluation is: pictures drawn or judged, of all there are. */
   | {
       readonly event: 'evaluating';
@@ -25,6 +32,8 @@ export type EraseEvent =
       readonly etaSeconds: number;
     }
   | { readonly event: 'evaluation'; readonly evaluation: Evaluation }
+  /** Something that a person finds in the log who looks for it. */
+  | { readonly event: 'note'; readonly message: string }
   /** Something a person should know: an early stop, a changed setting. */
   | { readonly event: 'notice'; readonly message: string }
   | {
@@ -50,7 +59,7 @@ export const phaseTitles: Readonly<Record<Phase, string>> = {
 /** A picture of the job's folder, drawn by the model as it was after a number of steps. */
 export interface SampleEvent {
   readonly event: 'sample';
-  /** Path of the PNG: see `SamplePicture`. */
+  /** Path of the picture, a PNG unless a web UI drew it. */
   readonly file: string;
   readonly prompt: string;
   readonly which: 'before' | 'during' | 'after';
@@ -58,6 +67,8 @@ export interface SampleEvent {
   readonly step: number;
   readonly role: Role;
   readonly seed: number;
+  /** Of a picture that a web UI drew with the model; left out where the training process did. */
+  readonly drawnBy?: 'host';
 }
 
 /** One outer step was done. */

@@ -1,3 +1,6 @@
+import path from 'node:path';
+
+import { pathExists } from '../checkpoint/output-path.ts';
 import { createNoiseSchedule, type NoiseSchedule } from '../diffusion/noise-schedule.ts';
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
@@ -10,7 +13,9 @@ import type { TensorSet } from '../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
 import { deriveAnchors } from './anchors.ts';
 import type { DatasetItem } from './dataset.ts';
+import type { Role } from './evaluation-summary.ts';
 import type { EraseJob } from './job.ts';
+import { drawnFolderOf, picturesOfSet } from './set-pictures.ts';
 
 /** An image file and the prompt it is trained with. */
 export interface CaptionedFile {
@@ -26,11 +31,17 @@ export interface JobImages {
   readonly anchors: ReadonlyMap<string, string>;
 }
 
-/** Reads the job's folders. Pictures without a caption take the job's prompts in turn. */
-export async function readJobImages(job: EraseJob): Promise<JobImages> {
+/**
+ * Reads the job's folders, those that a web UI drew for it where it names none. Pictures without a
+ * caption take the job's prompts in turn.
+ *
+ * @param folder the job's
+ */
+export async function readJobImages(job: EraseJob, folder: string): Promise<JobImages> {
   const forgetPrompts = job.forget.map(({ prompt }) => prompt);
-  const forget = await captionedFiles(job.forgetImages, forgetPrompts);
-  const retain = await captionedFiles(job.retainImages, job.retain);
+  const drawn = (role: Role) => drawnSet(folder, role);
+  const forget = await captionedFiles(job.forgetImages ?? (await drawn('forget')), forgetPrompts);
+  const retain = await captionedFiles(job.retainImages ?? (await drawn('retain')), job.retain);
   const anchors = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
   const captions = [...new Set(forget?.map(({ prompt }) => prompt))].filter(
     (prompt) => !anchors.has(prompt),
@@ -39,6 +50,11 @@ export async function readJobImages(job: EraseJob): Promise<JobImages> {
   const derived = deriveAnchors([...forgetPrompts, ...captions]).slice(forgetPrompts.length);
   captions.forEach((caption, i) => anchors.set(caption, fixed ?? derived[i] ?? ''));
   return { forget, retain, anchors };
+}
+
+async function drawnSet(jobFolder: string, role: Role): Promise<string | null> {
+  const folder = path.join(drawnFolderOf(jobFolder), role);
+  return (await pathExists(folder)) ? folder : null;
 }
 
 async function captionedFiles(folder: string | null, prompts: readonly string[]) {
@@ -96,21 +112,18 @@ export interface DrawingTools {
   readonly encoded: EncodedPrompts;
 }
 
-/** Has the model draw `count` pictures, the prompts in turn. */
+/** Has the model draw the pictures of a set. */
 export async function drawImages(
   { checkpoint, unet, parameters, encoded }: DrawingTools,
   job: EraseJob,
-  { role, prompts, count }: { role: string; prompts: readonly string[]; count: number },
+  role: Role,
   signal: AbortSignal,
 ): Promise<DatasetItem[]> {
-  const { seed, generationSteps: steps, guidanceScale } = job.settings;
+  const { generationSteps: steps, guidanceScale } = job.settings;
   const schedule = scheduleOf(checkpoint);
   const { predictionType } = checkpoint.architecture.diffusion;
   const contextOf = (prompt: string) => encoded.contexts.get(prompt) ?? new Float32Array();
-  const images = Array.from({ length: count }, (_, i) => ({
-    prompt: prompts[i % prompts.length] ?? '',
-    seed: seedFor(seed, 'generate', role, i),
-  }));
+  const images = picturesOfSet(job, role);
   const drawn = await drawLatents(
     { unet, parameters },
     images.map((image) => ({

@@ -6,7 +6,7 @@ import { Graph } from '../onnx/graph.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
 import { elementCount } from '../tensor/shape.ts';
-import { evaluatedPictures } from './evaluate-result.ts';
+import { evaluatedPictures } from './compared-pictures.ts';
 import type { EraseSettings } from './job.ts';
 import { needsGap } from './lambda-rule.ts';
 import { previewPictures } from './previews.ts';
@@ -30,6 +30,8 @@ export interface RunCost {
   readonly step: number;
   /** All but the steps. */
   readonly rest: number;
+  /** One picture that the model draws for its own sets. */
+  readonly picture: number;
   /** Of one call of each kind, at the run's batch. */
   readonly gradient: number;
   readonly prediction: number;
@@ -83,6 +85,7 @@ export function costOfRun(
 
   const row = prediction / batch;
   const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
+  const picture = drawing(settings.generationSteps);
   const evaluated = evaluatedPictures(settings, extent.prompts);
   const previewed = previewPictures(settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
@@ -90,7 +93,7 @@ export function costOfRun(
   const rest =
     encodedPrompts * promptMultiplyAdds(checkpoint) +
     // A session of one row is called twice for a picture, one of more rows once for several.
-    extent.drawnPictures * drawing(settings.generationSteps) +
+    extent.drawnPictures * picture +
     healthCheckPredictions(steps) * prediction +
     previewed.pictures * drawing(previewed.samplingSteps) +
     evaluated.pictures * 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(evaluated.samplingSteps);
@@ -99,7 +102,7 @@ export function costOfRun(
   const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
   const memoryBytes =
     PROGRAM_BYTES + parameterBytes(checkpoint, trained, settings) + factor * results;
-  return { step, rest, gradient, prediction, memoryBytes };
+  return { step, rest, picture, gradient, prediction, memoryBytes };
 }
 
 /** The sizes that a run's UNet is compiled for, with prompts of usual length. */

@@ -89,7 +89,7 @@ async function trainFromState(
   const known = await readDataset(place.stateFolder);
   const saved =
     known && (await readRunState(place.stateFolder, momentNames(job.settings.optimizer)));
-  const images = known ? null : await readJobImages(job);
+  const images = known ? null : await readJobImages(job, place.folder);
   const encoded = known
     ? encodedPrompts(known, checkpoint.architecture.unet.contextDim)
     : await encodeJobPrompts(checkpoint, job, { images, io: place.io });
@@ -122,12 +122,9 @@ async function trainFromState(
     const tools = { checkpoint, unet, parameters: original, encoded };
     const { signal } = place.io;
     if (!files?.forget || !files.retain) phase(place.io, 'generate');
-    const forgetPrompts = job.forget.map(({ prompt }) => prompt);
-    const draw = (role: string, prompts: readonly string[], count: number) =>
-      drawImages(tools, job, { role, prompts, count }, signal);
     const made: Dataset = {
-      forget: files?.forget ?? (await draw('forget', forgetPrompts, job.settings.generatedForget)),
-      retain: files?.retain ?? (await draw('retain', job.retain, job.settings.generatedRetain)),
+      forget: files?.forget ?? (await drawImages(tools, job, 'forget', signal)),
+      retain: files?.retain ?? (await drawImages(tools, job, 'retain', signal)),
       anchors: images?.anchors ?? new Map<string, string>(),
       contexts: encoded.contexts,
     };

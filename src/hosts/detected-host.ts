@@ -1,7 +1,9 @@
-import type { Host, HostModel } from './host.ts';
+import type { Host, HostModel, HostPicture, PictureRequest } from './host.ts';
 
 /** A web UI that may start later than the sidecar: what it is is found out once it answers. */
 export class DetectedHost implements Host {
+  /** As all web UIs. */
+  readonly canDraw = true;
   private readonly detect: () => Promise<Host>;
   private found: Host | null = null;
 
@@ -39,8 +41,12 @@ export class DetectedHost implements Host {
     await (await this.host()).activate(name);
   }
 
-  async drawTrial(): Promise<string | null> {
-    return (await this.host()).drawTrial();
+  async draw(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture | null> {
+    return (await this.host()).draw(request, signal);
+  }
+
+  async restoreActive(): Promise<void> {
+    await (await this.host()).restoreActive();
   }
 
   async isBusy(): Promise<boolean> {

@@ -35,7 +35,7 @@ export class GraphicsMemory {
     await this.turns.take(async () => {
       if (!this.isFree) this.isFree = await this.free({ signal, tell });
       this.borrowers += 1;
-    });
+    }, signal);
     return () =>
       this.turns.take(async () => {
         this.borrowers -= 1;
@@ -43,15 +43,35 @@ export class GraphicsMemory {
       });
   }
 
+  /** Whether trainings have it, and the host does without. */
+  get isLent(): boolean {
+    return this.isFree;
+  }
+
   /** Has the host take its model back now, since somebody wants it. */
   async reclaim(): Promise<void> {
     // A turn may be one that waits for the host.
     if (!this.isFree) return;
-    await this.turns.take(async () => {
-      if (!this.isFree) return;
-      await this.host.reclaimMemory();
-      this.isFree = false;
-    });
+    await this.turns.take(() => this.takeBackNow());
+  }
+
+  /**
+   * Does something that the host needs its model for; who wants to borrow the memory waits meanwhile.
+   *
+   * @param signal gives up waiting for who came before
+   * @throws the signal's reason; AppError `host.*`; what the work throws
+   */
+  keep<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.turns.take(async () => {
+      await this.takeBackNow();
+      return work();
+    }, signal);
+  }
+
+  private async takeBackNow(): Promise<void> {
+    if (!this.isFree) return;
+    await this.host.reclaimMemory();
+    this.isFree = false;
   }
 
   private async free({ signal, tell }: Borrower): Promise<boolean> {

@@ -25,6 +25,14 @@ export interface HostAddress {
   readonly credentials: string | null;
 }
 
+/** How long an answer is waited for. */
+interface Waiting {
+  /** Default: as long as for what needs no work. */
+  readonly timeoutMs?: number;
+  /** Aborted where nobody waits any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Longer ones are logs. */
 const MAX_REASON_CHARACTERS = 300;
 
@@ -63,8 +71,13 @@ export class HostClient {
    * @throws AppError `host.unreachable`, `host.credentials`, `host.failed`; of the latter,
    *   `HostRefusal` where it answers with an error
    */
-  async get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-    return this.parse(path, await this.ask('GET', path), schema);
+  async get<T>(path: string, schema: z.ZodType<T>, waiting: Waiting = {}): Promise<T> {
+    return this.parse(path, await this.ask('GET', path, waiting), schema);
+  }
+
+  /** As `get`; what it answers is no text. */
+  async getBytes(path: string, waiting: Waiting = {}): Promise<Buffer> {
+    return this.fetchBytes(path, { method: 'GET', ...waiting });
   }
 
   /** As `get`; a body is sent as JSON. */
@@ -72,9 +85,9 @@ export class HostClient {
     path: string,
     body: object,
     schema: z.ZodType<T>,
-    timeoutMs = this.patience.quickMs,
+    waiting: Waiting = {},
   ): Promise<T> {
-    return this.parse(path, await this.ask('POST', path, { body, timeoutMs }), schema);
+    return this.parse(path, await this.ask('POST', path, { body, ...waiting }), schema);
   }
 
   private parse<T>(path: string, answer: unknown, schema: z.ZodType<T>): T {
@@ -90,34 +103,50 @@ export class HostClient {
   private async ask(
     method: string,
     path: string,
-    { body, timeoutMs = this.patience.quickMs }: { body?: object; timeoutMs?: number } = {},
+    { body, ...waiting }: Waiting & { readonly body?: object } = {},
   ): Promise<unknown> {
-    const { status, text } = await this.fetchText(path, {
+    const bytes = await this.fetchBytes(path, {
       method,
-      headers: { ...this.headers, ...(body && { 'Content-Type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
-      timeoutMs,
+      ...waiting,
     });
-    const answer = parseJson(text);
+    return parseJson(bytes.toString('utf8'));
+  }
+
+  private async fetchBytes(
+    path: string,
+    { method, body, ...waiting }: Waiting & { readonly method: string; readonly body?: string },
+  ): Promise<Buffer> {
+    const headers = { ...this.headers, ...(body && { 'Content-Type': 'application/json' }) };
+    const { status, bytes } = await this.fetch(path, {
+      ...{ method, headers, ...waiting },
+      ...(body !== undefined && { body }),
+    });
     if (status === 401) throw this.wrongCredentials();
-    if (status < 400) return answer;
+    if (status < 400) return bytes;
+    const answer = parseJson(bytes.toString('utf8'));
     throw new HostRefusal(
       `${this.label} answers ${method} /${path} with ${status}: ${reasonIn(answer)}`,
       { status, body: answer },
     );
   }
 
-  private async fetchText(
+  private async fetch(
     path: string,
-    { timeoutMs, ...request }: RequestInit & { readonly timeoutMs: number },
-  ): Promise<{ status: number; text: string }> {
+    {
+      timeoutMs = this.patience.quickMs,
+      signal,
+      ...request
+    }: Omit<RequestInit, 'signal'> & Waiting,
+  ): Promise<{ status: number; bytes: Buffer }> {
     try {
       const answer = await fetch(new URL(path, this.base), {
         ...request,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
       });
-      return { status: answer.status, text: await answer.text() };
+      return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()) };
     } catch (cause) {
+      signal?.throwIfAborted();
       throw this.unreachable(cause, timeoutMs);
     }
   }

@@ -1,3 +1,5 @@
+import type { ImageFormat } from '../images/image-format.ts';
+
 /** A checkpoint that a host knows. */
 export interface HostModel {
   /** Unique among the host's models, and the same from one start to the next. */
@@ -6,6 +8,29 @@ export interface HostModel {
   readonly bytes: number;
   /** When it was last written, in ms since 1970. */
   readonly modifiedMs: number;
+}
+
+/** A picture that a host shall draw; of what is not said, it does as it does for its user. */
+export interface PictureRequest {
+  /** Name of the model; null for the active one. */
+  readonly model: string | null;
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly seed: number;
+  /** Sampling steps. */
+  readonly steps: number;
+  readonly guidanceScale: number;
+  /** Width and height, in pixels. */
+  readonly size: number;
+}
+
+/** A picture that a host drew. */
+export interface HostPicture {
+  /** Name of the model that drew it. */
+  readonly model: string;
+  /** By its bytes: hosts have it as their user wants it. */
+  readonly format: ImageFormat;
+  readonly bytes: Buffer;
 }
 
 /**
@@ -25,17 +50,28 @@ export interface Host {
   activeModel(): Promise<string | null>;
   /**
    * Has pictures drawn with another model from now on. A host may take a model that it cannot load:
-   * it is certain once `drawTrial` has drawn with it.
+   * it is certain once `draw` has drawn with it.
    *
    * @throws AppError `model.not-found`
    */
   activate(name: string): Promise<void>;
+  /** Whether it draws pictures at all. */
+  readonly canDraw: boolean;
   /**
-   * Draws a small picture with the active model and throws it away.
+   * Draws a picture and keeps it nowhere. The active model stays what it is, though the host may have
+   * to load it again: see `restoreActive`.
    *
-   * @returns the name of the model that drew it; null where the host draws none
+   * @param signal aborted where nobody waits for it any more; a host that draws it already goes on
+   * @returns null where it draws none, or is to draw with the active model and none was chosen yet
+   * @throws the signal's reason; AppError `model.not-found`, and `host.failed` for a picture that
+   *   another model drew than was asked for, or that somebody interrupted
    */
-  drawTrial(): Promise<string | null>;
+  draw(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture | null>;
+  /**
+   * Has the active model loaded again after pictures that others drew: once after many, as loading
+   * takes long.
+   */
+  restoreActive(): Promise<void>;
   /** Whether it draws pictures. */
   isBusy(): Promise<boolean>;
   /** Takes its model out of the graphics memory; not while it draws. */

@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host } from './host.ts';
 import type { Patience } from './patience.ts';
+import { trialPicture } from './trial-picture.ts';
 import { Turns } from './turns.ts';
 
 /** Other models that a host is led through when it has lost its own. */
@@ -90,9 +91,9 @@ export class ModelSwap {
 
   /** Makes sure that pictures are drawn, and with this model. */
   private async requireDrawing(name: string): Promise<void> {
-    const drawn = await this.host.drawTrial();
-    if (drawn === null || drawn === name) return;
-    throw new AppError('host.failed', `it draws with "${drawn}" and not with "${name}".`);
+    const picture = await this.host.draw(trialPicture());
+    if (picture === null || picture.model === name) return;
+    throw new AppError('host.failed', `it draws with "${picture.model}" and not with "${name}".`);
   }
 
   /** Brings the model before back, and says what came of it. */

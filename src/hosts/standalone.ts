@@ -19,6 +19,7 @@ const MAX_ENTRIES = 20_000;
 /** No web UI: folders of checkpoints, named by their paths in there, and the choice of one. */
 export class StandaloneHost implements Host {
   readonly kind = 'standalone';
+  readonly canDraw = false;
   private readonly folders: readonly string[];
   private readonly ownFolder: string;
   private readonly chosen: ChosenModel;
@@ -68,8 +69,12 @@ export class StandaloneHost implements Host {
     await this.chosen.choose(name);
   }
 
-  drawTrial(): Promise<null> {
+  draw(): Promise<null> {
     return Promise.resolve(null);
+  }
+
+  restoreActive(): Promise<void> {
+    return Promise.resolve();
   }
 
   isBusy(): Promise<boolean> {

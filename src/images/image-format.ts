@@ -6,8 +6,11 @@ export const MAX_IMAGE_PIXELS = 100_000_000;
 /** Enough bytes of a file's beginning to tell the formats apart. */
 export const SIGNATURE_BYTES = 12;
 
-/** The format of a picture by its first bytes, as the usual ending of a name; null for others. */
-export function imageFormat(signature: Buffer): 'png' | 'jpg' | 'webp' | null {
+/** A format of pictures that is read, as the usual ending of a name. */
+export type ImageFormat = 'png' | 'jpg' | 'webp';
+
+/** The format of a picture by its first bytes; null for others. */
+export function imageFormat(signature: Buffer): ImageFormat | null {
   const text = signature.subarray(0, SIGNATURE_BYTES).toString('latin1');
   if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
   if (text.startsWith('\xff\xd8\xff')) return 'jpg';

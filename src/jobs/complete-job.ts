@@ -26,7 +26,7 @@ export async function completeJob(
 ): Promise<Omit<EraseJob, 'id'>> {
   return withErasable(draft.model, async (checkpoint) => {
     const { file, architecture } = checkpoint;
-    const { concept, outputFolder, ...rest } = draft;
+    const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
     const output = await prepareOutput(file.path, {
       concept,
       wanted: draft.output ?? undefined,

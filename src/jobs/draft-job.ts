@@ -66,6 +66,7 @@ export async function draftJob(
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
+    pictures: 'sidecar',
   }));
 }
 

@@ -115,6 +115,7 @@ async function draftStaged(
       ...draft,
       settings: withPictures(draft.settings, erase.settings),
       outputFolder: host.resultFolder(model),
+      pictures: request.pictures,
     };
   } catch (error) {
     throw withClientNames(error, staged);

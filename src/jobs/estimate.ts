@@ -42,11 +42,11 @@ export interface EstimateEnvironment extends PrepareEnvironment {
 }
 
 /** A busy machine builds the graphs of a few variants and tries a short step. */
-const TIMEOUT_MS = 120_000;
+export const ESTIMATE_TIMEOUT_MS = 120_000;
 /** What the result is written with, on an ordinary disk. */
 const WRITE_BYTES_PER_SECOND = 200e6;
 
-const worker = new URL('./estimate-worker.ts', import.meta.url);
+export const estimateWorker = new URL('./estimate-worker.ts', import.meta.url);
 
 /**
  * Time, memory and disk of a job before it is one, in a process of its own. A request that cannot
@@ -79,8 +79,8 @@ export async function estimateJob(
       dataFolder: environment.dataFolder,
       freeBytes,
     };
-    const answer = (await askProcess(worker, question, {
-      timeoutMs: TIMEOUT_MS,
+    const answer = (await askProcess(estimateWorker, question, {
+      timeoutMs: ESTIMATE_TIMEOUT_MS,
       purpose: 'estimating the job',
       ...(environment.signal && { signal: environment.signal }),
     })) as RunAnswer;
@@ -99,7 +99,7 @@ export async function estimateJob(
 }
 
 /** Free memory, also of a container that may use less than the machine has. */
-function freeMemory(device: Device): number | null {
+export function freeMemory(device: Device): number | null {
   return device === 'cpu' ? Math.min(freemem(), process.availableMemory()) : null;
 }
 

@@ -7,6 +7,7 @@ import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import { jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { isMissingFile } from '../system-error.ts';
+import { picturesWishes } from './pictures-wish.ts';
 
 const draftSchema = jobSchema.omit({ id: true, model: true, output: true, device: true }).extend({
   /** What is erased, in few words. */
@@ -18,6 +19,8 @@ const draftSchema = jobSchema.omit({ id: true, model: true, output: true, device
   /** For a result that is named so, its folder; null: the original's. */
   outputFolder: z.string().nullable(),
   device: z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml']),
+  /** Drafts of earlier versions leave them to the training process. */
+  pictures: z.enum(picturesWishes).default('sidecar'),
 });
 /** A job of which all is known that can be told at once: the contents of `request.yaml`. */
 export type JobDraft = z.infer<typeof draftSchema>;

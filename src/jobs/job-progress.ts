@@ -23,6 +23,8 @@ export class JobProgress {
   last: ProgressPoint | null = null;
   /** Of what it is busy with; null until it is known. */
   etaSeconds: number | null = null;
+  /** How far a web UI is that draws pictures; null where none does. */
+  drawing: { readonly done: number; readonly total: number } | null = null;
   evaluation: Evaluation | null = null;
   /** Null while a run has neither ended well nor told why it did not. */
   outcome: Outcome | null = null;
@@ -46,6 +48,11 @@ export class JobProgress {
       case 'phase':
         this.phase = event.phase;
         this.etaSeconds = null;
+        this.drawing = null;
+        break;
+      case 'drawing':
+        this.drawing = { done: event.done, total: event.total };
+        this.etaSeconds = event.etaSeconds;
         break;
       case 'progress':
         this.last = progressPoint(event);
@@ -64,6 +71,7 @@ export class JobProgress {
         this.outcome = { kind: 'error', code: event.code, message: event.message };
         break;
       case 'job':
+      case 'note':
       case 'notice':
         break;
     }
@@ -82,6 +90,7 @@ export class JobProgress {
     this.runBegan = time;
     this.outcome = null;
     this.phase = null;
+    this.drawing = null;
   }
 
   private addSample(event: Extract<RecordedEvent, { event: 'sample' }>): SampleView | null {
@@ -89,7 +98,8 @@ export class JobProgress {
     const file = path.basename(event.file);
     // Drawn again after a resume.
     if (this.samples.some((sample) => sample.file === file)) return null;
-    const sample = { file, prompt, role, which, step, seed };
+    const drawnBy = event.drawnBy ?? ('sidecar' as const);
+    const sample = { file, prompt, role, which, step, seed, drawnBy };
     this.samples.push(sample);
     return sample;
   }
@@ -123,19 +133,23 @@ function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
       return { level: 'info', message: 'The training process has started' };
     case 'phase':
       return { level: 'info', message: phaseTitles[event.phase] };
+    case 'note':
+      return { level: 'info', message: event.message };
     case 'notice':
       return { level: 'warning', message: event.message };
     case 'done':
       return { level: 'info', message: `Done: ${event.output}` };
     case 'error':
-      return {
-        level: event.code === 'job.cancelled' ? 'info' : 'error',
-        message: event.message,
-      };
+      return { level: levelOf(event.code), message: event.message };
     case 'progress':
     case 'sample':
+    case 'drawing':
     case 'evaluating':
     case 'evaluation':
       return null;
   }
+}
+
+function levelOf(errorCode: string): LogLine['level'] {
+  return errorCode === 'job.cancelled' ? 'info' : 'error';
 }

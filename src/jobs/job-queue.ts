@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { EraseEvent, RecordedEvent } from '../erase/events.ts';
 import { AppError } from '../errors.ts';
 import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
+import type { compareInHost } from './host-comparison.ts';
+import type { HostPictures } from './host-pictures.ts';
 import { openJobFolder } from './job-folder.ts';
 import { findJobRunner, requireUnlocked } from './job-lock.ts';
 import type { JobRecord } from './job-record.ts';
 import type { PrepareQuestion } from './prepare-worker.ts';
 import { runJobFolder } from './run-job.ts';
 
+const reportWorker = new URL('./report-worker.ts', import.meta.url);
 const prepareWorker = new URL('./prepare-worker.ts', import.meta.url);
 
 /** How often a job whose training process outlived its server is looked at. */
@@ -25,6 +29,10 @@ export interface QueueTools {
   readonly defaultDevice: () => Promise<Device>;
   /** Told whenever the state of a job changes, or what is known of it grows. */
   readonly onChange: (record: JobRecord, what: 'state' | 'growth') => void;
+  /** Has the host draw the pictures of a job's sets, if it is to. */
+  readonly drawPictures: HostPictures['draw'];
+  /** Has the host draw for the comparison; @returns how many pictures it drew. */
+  readonly compare: (comparing: Parameters<typeof compareInHost>[1]) => Promise<number>;
   /** Has the host free its graphics memory; what is returned gives it back. */
   readonly borrowMemory: GraphicsMemory['borrow'];
   /** A scrubbed model was written. */
@@ -172,9 +180,14 @@ export class JobQueue {
     const { record } = run;
     let failure: unknown = null;
     try {
-      await this.prepare(run);
-      await this.makeRoom(run);
-      await this.train(run);
+      // One that is done lacks at most what the host draws of it.
+      if (record.progress.outcome?.kind !== 'done') {
+        await this.prepare(run);
+        await this.drawPictures(run);
+        await this.makeRoom(run);
+        await this.train(run);
+      }
+      await this.compare(run);
     } catch (error) {
       failure = error;
     }
@@ -182,7 +195,7 @@ export class JobQueue {
     await record.catchUp();
     const isDone = record.progress.outcome?.kind === 'done';
     // Ended with the server: its place in the queue stays.
-    if (this.isClosed && !isDone) return;
+    if (this.isClosed && !(isDone && failure === null)) return;
     if (isDone) this.tools.onResult();
     await this.settle(record, isDone ? null : failure);
   }
@@ -201,14 +214,29 @@ export class JobQueue {
     await record.readPrepared();
   }
 
+  /** Before the host gives its memory away: it needs its model for it. */
+  private async drawPictures({ record, cancel }: Run): Promise<void> {
+    const { job, draft, folder, server } = record;
+    // One of the command line knows no host.
+    if (!job || !draft) return;
+    await record.events.mendEvents();
+    await this.tools.drawPictures({
+      ...{ job, folder, wish: draft.pictures, decided: server.picturesBy },
+      onDecided: (picturesBy) => record.remember({ picturesBy }),
+      onEvent: (event) => {
+        this.note(record, event);
+      },
+      signal: cancel.signal,
+    });
+  }
+
   /** A large model and a training do not fit into the same graphics memory. */
   private async makeRoom(run: Run): Promise<void> {
     const { record, cancel } = run;
     if (record.device === 'cpu') return;
     await record.events.mendEvents();
     const tell = (message: string) => {
-      record.take(record.events.appendEvent({ event: 'notice', message }));
-      this.tools.onChange(record, 'growth');
+      this.note(record, { event: 'notice', message });
     };
     run.giveBack = await this.tools.borrowMemory({ signal: cancel.signal, tell });
   }
@@ -220,14 +248,47 @@ export class JobQueue {
     this.tools.onChange(record, 'state');
     await runJobFolder(folder, {
       onEvent: (event) => {
-        record.take(event);
-        const isGrowth = ['progress', 'notice', 'sample'].includes(event.event);
-        this.tools.onChange(record, isGrowth ? 'growth' : 'state');
+        this.take(record, event);
       },
       cancel: cancel.signal,
       kill: kill.signal,
       ...(this.tools.trainingWorker && { worker: this.tools.trainingWorker }),
     });
+  }
+
+  /** Has a host that drew the pictures of the sets draw with the result too. */
+  private async compare(run: Run): Promise<void> {
+    const { record, cancel } = run;
+    const { job, draft, server, folder } = record;
+    const isOfHost = draft?.pictures === 'host' || server.picturesBy === 'host';
+    if (!job || !isOfHost || job.settings.evaluationPictures === 0) return;
+    record.activity = 'running';
+    this.tools.onChange(record, 'state');
+    await run.giveBack();
+    run.giveBack = () => Promise.resolve();
+    const drawn = await this.tools.compare({
+      ...{ job, folder, past: await record.events.readEvents() },
+      onEvent: (event) => {
+        this.note(record, event);
+      },
+      signal: cancel.signal,
+    });
+    if (drawn === 0) return;
+    await askProcess(reportWorker, folder, {
+      purpose: 'writing the report',
+      signal: cancel.signal,
+    });
+  }
+
+  /** Adds to a job's events what this server has to tell. */
+  private note(record: JobRecord, event: EraseEvent): void {
+    this.take(record, record.events.appendEvent(event));
+  }
+
+  private take(record: JobRecord, event: RecordedEvent): void {
+    record.take(event);
+    const isGrowth = ['progress', 'note', 'notice', 'sample'].includes(event.event);
+    this.tools.onChange(record, isGrowth ? 'growth' : 'state');
   }
 
   /** Ends a job's time in the queue; an error that its events do not tell yet is added to them. */

@@ -19,11 +19,14 @@ import { ModelSwap } from '../hosts/model-swap.ts';
 import type { Patience } from '../hosts/patience.ts';
 import type { JobListener, JobServices, JobWatch, Uploads } from '../services.ts';
 import { draftUpload } from './draft-upload.ts';
+import { compareInHost } from './host-comparison.ts';
+import { HostPictures, requireDrawing } from './host-pictures.ts';
 import { openJobFolder } from './job-folder.ts';
 import { JobQueue } from './job-queue.ts';
 import type { JobRecord } from './job-record.ts';
 import { JobStore } from './job-store.ts';
 import { isInUse, modelNameOf, reportPathOf, summarize, viewJob } from './job-views.ts';
+import { pictureSeconds } from './picture-seconds.ts';
 import { requireUnfinished } from './run-job.ts';
 
 /** More than anyone waits for; each holds its pictures on the disk. */
@@ -64,6 +67,10 @@ export class JobService implements JobServices {
     this.hostStates = new HostStates(host);
     this.memory = new GraphicsMemory(host, patience);
     this.swap = new ModelSwap(host, patience);
+    const pictures = new HostPictures({
+      ...{ host, patience, memory: this.memory },
+      secondsHere: (job, signal) => pictureSeconds(job, { dataFolder, signal }),
+    });
     this.queue = new JobQueue({
       dataFolder,
       defaultDevice: async () =>
@@ -71,6 +78,8 @@ export class JobService implements JobServices {
       onChange: (record, what) => {
         this.announce(record.id, what);
       },
+      drawPictures: (drawing) => pictures.draw(drawing),
+      compare: (comparing) => compareInHost({ host, patience, memory: this.memory }, comparing),
       borrowMemory: (borrower) => this.memory.borrow(borrower),
       onResult: () => {
         // Not waited for: a host that draws looks when it has finished.
@@ -114,6 +123,7 @@ export class JobService implements JobServices {
     }
     const model = await this.findModel(request.model);
     await this.requireDevice(request.device);
+    if (request.pictures === 'host') requireDrawing(host);
     const folder = await draftUpload(request, uploads, { model, host, dataFolder, threads });
     const record = await this.store.add(folder);
     await this.queue.enqueue(record);

@@ -57,6 +57,8 @@ export async function viewJob(
     retainImages: await countImages(request.retainImages),
     settings: job ? job.settings : null,
     device: job ? job.device : null,
+    // Of a job of the command line, which has no host.
+    pictures: record.draft?.pictures ?? 'sidecar',
     samples: [...progress.samples],
     evaluation: progress.evaluation,
     result,
@@ -68,11 +70,13 @@ export async function viewJob(
 
 function viewProgress({ progress, state }: JobRecord) {
   const isRunning = state === 'training' || state === 'evaluating';
+  const isDrawing = state === 'preparing' && progress.drawing !== null;
   const { last } = progress;
   return {
     phase: progress.phase,
     secondsPerStep: last ? last.secondsPerStep : null,
-    etaSeconds: isRunning ? progress.etaSeconds : null,
+    etaSeconds: isRunning || isDrawing ? progress.etaSeconds : null,
+    drawing: isDrawing ? progress.drawing : null,
     seconds: progress.seconds(isRunning ? Date.now() : null),
     memoryBytes: last?.memoryBytes ?? null,
   };

@@ -11,6 +11,8 @@ const serverStateSchema = z.object({
   recoveries: z.object({ count: z.int(), step: z.int() }).default({ count: 0, step: 0 }),
   /** Why it could not go on by itself. */
   interruption: z.object({ code: z.string(), message: z.string() }).nullable().default(null),
+  /** Who draws the pictures of its sets; null where it was not found out yet. */
+  picturesBy: z.enum(['host', 'sidecar']).nullable().default(null),
   /** Name of the model that was active before this job's was. */
   rollbackTo: z.string().nullable().default(null),
 });

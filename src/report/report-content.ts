@@ -26,11 +26,13 @@ export interface ReportPictures {
 /** Chooses among a job's pictures: pairs of its evaluation, or else of its previews. */
 export function choosePictures({ settings }: EraseJob, { samples }: JobStory): ReportPictures {
   const groups = [...groupBySubject(samples).values()];
+  // What is shown is how the person draws, where that is known.
+  const ofHost = groups.filter(isOfHost);
   // Previews have the job's own seed, the evaluation later ones.
   const isPreview = ([first]: Strip) => first?.seed === settings.seed;
   const previews = groups.filter(isPreview);
-  const evaluated = groups.filter((group) => !isPreview(group));
-  const shown = evaluated.length > 0 ? evaluated : previews;
+  const evaluated = groups.filter((group) => !isPreview(group) && !isOfHost(group));
+  const shown = [ofHost, evaluated, previews].find((some) => some.some(isPair)) ?? [];
   const pairsOf = (role: Role) =>
     spread(shown.filter(([first]) => first?.role === role).flatMap(pairOf), maxPairs).map(
       ({ item }) => item,
@@ -44,10 +46,19 @@ export function choosePictures({ settings }: EraseJob, { samples }: JobStory): R
 function groupBySubject(samples: readonly SampleEvent[]): Map<string, SampleEvent[]> {
   const groups = new Map<string, SampleEvent[]>();
   for (const sample of samples) {
-    const subject = JSON.stringify([sample.role, sample.prompt, sample.seed]);
+    const { role, prompt, seed, drawnBy } = sample;
+    const subject = JSON.stringify([role, prompt, seed, drawnBy]);
     groups.set(subject, [...(groups.get(subject) ?? []), sample]);
   }
   return groups;
+}
+
+function isOfHost([first]: Strip): boolean {
+  return first?.drawnBy === 'host';
+}
+
+function isPair(group: Strip): boolean {
+  return pairOf(group).length > 0;
 }
 
 function pairOf(group: Strip): Pair[] {

@@ -31,6 +31,8 @@ export interface ReportContent {
   readonly steps: number;
   readonly finishedAt: Date;
   readonly pictures: ReportPictures;
+  /** Whether a web UI drew the pictures of the sets that none were given for. */
+  readonly isDrawnByHost: boolean;
   /** Each shown picture as an address that holds it, by file. */
   readonly embedded: ReadonlyMap<string, string>;
 }
@@ -56,7 +58,7 @@ export function renderReport(content: ReportContent): string {
         ${renderHead(content)} ${renderFigures(content)}
         ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
         ${renderPairs(content)} ${renderStrips(content)} ${renderTraining(content)}
-        ${renderPrompts(job)} ${renderSettings(content)} ${renderFiles(content)}
+        ${renderPrompts(content)} ${renderSettings(content)} ${renderFiles(content)}
         <footer>
           Made by Erase Concept ${job.appVersion} on ${formatDate(content.finishedAt)}. Everything
           in this file is in it: it loads nothing and sends nothing.
@@ -127,13 +129,19 @@ function renderPairs({ pictures: { pairs }, embedded }: ReportContent): Markup {
   if (pairs.forget.length + pairs.retain.length === 0) return html``;
   const picture = ({ file, prompt, which }: SampleEvent) =>
     html`<div>${image(embedded.get(file), `${which}: ${prompt}`)}<span>${which}</span></div>`;
+  const isOfHost = [...pairs.forget, ...pairs.retain].some(
+    ({ before }) => before.drawnBy === 'host',
+  );
   const pair = ({ before, after }: Pair) =>
     html`<figure class="pair">
       <div>${picture(before)}${picture(after)}</div>
       <figcaption><bdi>${before.prompt}</bdi></figcaption>
     </figure>`;
   return html`<h2>Before and after</h2>
-    <p class="note">The same prompt and the same noise, drawn by both models.</p>
+    <p class="note">
+      The same prompt and the same noise, drawn by both
+      models${isOfHost ? ' in the web UI; the figures are of pictures that this program drew' : ''}.
+    </p>
     ${(['forget', 'retain'] as const).map((role) =>
       pairs[role].length === 0
         ? null
@@ -210,13 +218,15 @@ function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
     })}`;
 }
 
-function renderPrompts({ forget, retain, forgetImages, retainImages }: EraseJob): Markup {
+function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
+  const { forget, retain, forgetImages, retainImages } = job;
+  const drawn = `drawn by the model itself${isDrawnByHost ? ', in the web UI' : ''}`;
   const rest = (all: readonly unknown[]) =>
     all.length > maxListed ? html`<p class="note">and ${all.length - maxListed} more</p>` : null;
   return html`<h2>What was forgotten and what was kept</h2>
     <p class="note">
-      ${forgetImages === null ? 'The pictures to forget were drawn by the model itself.' : 'The pictures to forget were given.'}
-      ${retainImages === null ? 'Those to keep were drawn by the model itself.' : 'Those to keep were given.'}
+      ${forgetImages === null ? `The pictures to forget were ${drawn}.` : 'The pictures to forget were given.'}
+      ${retainImages === null ? `Those to keep were ${drawn}.` : 'Those to keep were given.'}
     </p>
     <table class="rows">
       <thead>

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { replaceFile } from '../checkpoint/atomic-file.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { measureModel } from '../checkpoint/model-on-disk.ts';
+import { pathExists } from '../checkpoint/output-path.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { EraseEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { stepsOfResult } from '../erase/result.ts';
+import { drawnFolderOf } from '../erase/set-pictures.ts';
 import { embedPicture } from './embed-picture.ts';
 import { tellStory } from './job-story.ts';
 import { choosePictures, type ReportPictures } from './report-content.ts';
@@ -38,6 +40,7 @@ export async function writeReport(
     steps: (await stepsOfResult(job)) ?? job.settings.steps,
     finishedAt: new Date(),
     pictures,
+    isDrawnByHost: await pathExists(drawnFolderOf(folder)),
     embedded: await embedPictures(path.join(folder, 'samples'), pictures),
   });
   await replaceFile(path.join(folder, 'report.html'), page);

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Turns } from '../../src/hosts/turns.ts';
 import { type Answer, type Asked, HostServer } from './host-server.ts';
 import { isLoadable, sha256Of } from './model-files.ts';
+import { paintPicture } from './paint-picture.ts';
 
 interface FakeOptions {
   /** Who it is. */
@@ -15,6 +16,12 @@ interface FakeOptions {
   readonly credentials?: string;
   /** How long it loads a model. */
   readonly loadMs?: number;
+  /** How long it draws a picture. */
+  readonly drawMs?: number;
+  /** What its user has chosen for pictures. */
+  readonly format?: 'png' | 'jpeg' | 'webp';
+  /** Whether its user wants a grid of all pictures before them. */
+  readonly hasGrid?: boolean;
 }
 
 interface Entry {
@@ -39,6 +46,10 @@ export class FakeA1111 {
   isStale = false;
   /** Files that it cannot load, though they are whole: too large, say. */
   readonly unloadable = new Set<string>();
+  /** Its user presses Interrupt during each picture. */
+  isInterrupted = false;
+  /** Models in the order in which they were loaded. */
+  readonly loads: string[] = [];
   private readonly folder: string;
   private readonly options: Required<Omit<FakeOptions, 'credentials'>> &
     Pick<FakeOptions, 'credentials'>;
@@ -52,7 +63,11 @@ export class FakeA1111 {
 
   constructor(folder: string, options: FakeOptions = {}) {
     this.folder = folder;
-    this.options = { variant: 'a1111', hasApi: true, loadMs: 0, ...options };
+    this.options = {
+      ...{ variant: 'a1111', hasApi: true, loadMs: 0 },
+      ...{ drawMs: 0, format: 'png', hasGrid: false },
+      ...options,
+    };
     this.server = new HostServer((asked) => this.answer(asked));
   }
 
@@ -92,7 +107,8 @@ export class FakeA1111 {
         if (!this.isStale) this.look();
         return Promise.resolve(this.empty());
       }),
-    'GET progress': () => ok({ progress: 0, state: { job: this.job } }),
+    'GET progress': () =>
+      ok({ progress: 0, state: { job: this.job, interrupted: this.isInterrupted } }),
     'POST unload-checkpoint': () => {
       this.isInGraphicsMemory = false;
       return this.empty();
@@ -101,7 +117,15 @@ export class FakeA1111 {
       this.isInGraphicsMemory = true;
       return this.empty();
     },
-    'POST txt2img': () => this.queue.take(() => this.txt2img()),
+    'POST txt2img': (body) =>
+      this.queue.take(async () => {
+        this.job = 'scripts_txt2img';
+        try {
+          return await this.txt2img(body);
+        } finally {
+          this.job = '';
+        }
+      }),
     'GET checkpoint': () =>
       this.options.variant === 'sdnext'
         ? ok({ type: 'sd', filename: this.loaded?.file ?? null })
@@ -159,20 +183,49 @@ export class FakeA1111 {
       : ok();
   }
 
-  private async txt2img(): Promise<Answer> {
-    if (this.options.variant === 'forge' && this.wanted && this.wanted !== this.loaded) {
-      if (!(await this.load(this.wanted))) return failed('Failed to recognize model type!');
+  private async txt2img(body: Asked['body']): Promise<Answer> {
+    const active = this.wanted;
+    // A name that is not known is passed over.
+    const model = this.overrideOf(body) ?? active;
+    if (model && model !== this.loaded && !(await this.load(model))) {
+      return failed('Failed to recognize model type!');
     }
     if (this.isBroken || !this.loaded || !this.isInGraphicsMemory) {
       return failed('Torch not compiled with CUDA enabled');
     }
-    const { sha256, file } = this.loaded;
-    const info = {
-      seed: 42,
-      sd_model_hash: sha256?.slice(0, 10),
-      ...(this.options.variant !== 'sdnext' && { sd_model_name: path.parse(file).name }),
+    await sleep(this.options.drawMs);
+    const answer = await this.paint(body, this.loaded);
+    const { variant } = this.options;
+    if (body.override_settings_restore_afterwards === false) this.wanted = model;
+    else if (variant === 'sdnext' && active && active !== this.loaded) await this.load(active);
+    return answer;
+  }
+
+  private overrideOf({ override_settings: override }: Asked['body']): Entry | undefined {
+    const { sd_model_checkpoint: name } = (override ?? {}) as { sd_model_checkpoint?: string };
+    if (name === undefined) return undefined;
+    return this.entries.find((known) => this.aliasesOf(known).includes(name));
+  }
+
+  private async paint(body: Asked['body'], { sha256, file }: Entry): Promise<Answer> {
+    const { hasGrid, variant, format } = this.options;
+    const grid = { prompt: 'a grid', seed: 0, size: 64 };
+    const wanted = {
+      ...{ prompt: String(body.prompt), seed: Number(body.seed), size: Number(body.width) },
+      format,
     };
-    return ok({ images: ['iVBORw0KGgo='], parameters: {}, info: JSON.stringify(info) });
+    const images = await Promise.all((hasGrid ? [grid, wanted] : [wanted]).map(paintPicture));
+    const info = {
+      seed: body.seed,
+      index_of_first_image: hasGrid ? 1 : 0,
+      sd_model_hash: sha256?.slice(0, 10),
+      ...(variant !== 'sdnext' && { sd_model_name: path.parse(file).name }),
+    };
+    return ok({
+      images: images.map((image) => image.toString('base64')),
+      parameters: {},
+      info: JSON.stringify(info),
+    });
   }
 
   private async load(entry: Entry): Promise<boolean> {
@@ -183,6 +236,7 @@ export class FakeA1111 {
     }
     // Of folders it knows no hash.
     entry.sha256 = statSync(entry.file).isFile() ? sha256Of(entry.file) : null;
+    this.loads.push(entry.name);
     this.loaded = entry;
     this.isBroken = false;
     return true;

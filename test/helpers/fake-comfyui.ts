@@ -6,20 +6,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Turns } from '../../src/hosts/turns.ts';
 import { type Answer, type Asked, HostServer } from './host-server.ts';
 import { isLoadable } from './model-files.ts';
+import { paintPicture } from './paint-picture.ts';
 
 interface Ended {
   readonly outputs: object;
   readonly status: object;
 }
 
+type Graph = Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
+
 /** ComfyUI as far as its checkpoints go. */
 export class FakeComfyUi {
   readonly server: HostServer;
   /** Checkpoints that pictures were drawn with. */
   readonly drawnWith: string[] = [];
+  /** Its user interrupts each prompt. */
+  isInterrupted = false;
+  /** How long it draws a picture. */
+  drawMs = 0;
   private readonly folders: readonly string[];
   private readonly waiting = new Set<string>();
-  private readonly history = new Map<string, Ended>();
+  /** What has ended, by the prompt: its user looks through it. */
+  readonly history = new Map<string, Ended>();
+  /** Of the temporary folder. */
+  private readonly files = new Map<string, Buffer>();
   private readonly queue = new Turns();
 
   /** @param folders of checkpoints, as extra_model_paths.yaml may name several */
@@ -38,35 +48,45 @@ export class FakeComfyUi {
     this.enqueue(() => sleep(ms).then(() => this.succeed()));
   }
 
+  private readonly routes: Record<string, (body: Asked['body'], asked: URL) => Answer> = {
+    'GET /system_stats': () => ({
+      body: { system: { comfyui_version: '0.3.64' }, devices: [] },
+    }),
+    'GET /experiment/models': () => ({
+      body: [
+        { name: 'loras', folders: [] },
+        { name: 'checkpoints', folders: this.folders },
+      ],
+    }),
+    'GET /experiment/models/checkpoints': () => ({ body: this.list() }),
+    'GET /queue': () => {
+      const [running, ...pending] = this.waiting;
+      return { body: { queue_running: running ? [running] : [], queue_pending: pending } };
+    },
+    'GET /view': (_, { searchParams }) => {
+      const file = this.files.get(searchParams.get('filename') ?? '');
+      return file && searchParams.get('type') === 'temp' ? { file } : { status: 404 };
+    },
+    'POST /free': () => ({}),
+    'POST /queue': (body) => {
+      for (const id of body.delete as string[]) this.waiting.delete(id);
+      return {};
+    },
+    'POST /history': (body) => {
+      for (const id of body.delete as string[]) this.history.delete(id);
+      return {};
+    },
+    'POST /prompt': (body) => this.takePrompt(body.prompt as Graph),
+  };
+
   private answer({ method, path: asked, body }: Asked): Answer {
-    const [, id] = /^\/history\/(.+)/.exec(asked) ?? [];
+    const url = new URL(asked, this.server.url);
+    const [, id] = /^\/history\/(.+)/.exec(url.pathname) ?? [];
     if (id !== undefined) {
       const ended = this.history.get(id);
       return { body: ended ? { [id]: ended } : {} };
     }
-    switch (`${method} ${asked}`) {
-      case 'GET /system_stats':
-        return { body: { system: { comfyui_version: '0.3.64' }, devices: [] } };
-      case 'GET /experiment/models':
-        return {
-          body: [
-            { name: 'loras', folders: [] },
-            { name: 'checkpoints', folders: this.folders },
-          ],
-        };
-      case 'GET /experiment/models/checkpoints':
-        return { body: this.list() };
-      case 'GET /queue': {
-        const [running, ...pending] = this.waiting;
-        return { body: { queue_running: running ? [running] : [], queue_pending: pending } };
-      }
-      case 'POST /free':
-      case 'POST /queue':
-        return {};
-      case 'POST /prompt':
-        return this.takePrompt(body.prompt as Record<string, { inputs: Record<string, unknown> }>);
-    }
-    return { status: 404 };
+    return this.routes[`${method} ${url.pathname}`]?.(body, url) ?? { status: 404 };
   }
 
   private list() {
@@ -77,7 +97,7 @@ export class FakeComfyUi {
     );
   }
 
-  private takePrompt(prompt: Record<string, { inputs: Record<string, unknown> }>): Answer {
+  private takePrompt(prompt: Graph): Answer {
     const name = String(prompt['1']?.inputs.ckpt_name);
     const file = this.folders.map((folder) => path.join(folder, name)).find(existsSync);
     if (file === undefined) {
@@ -91,7 +111,7 @@ export class FakeComfyUi {
         },
       };
     }
-    const id = this.enqueue(() => Promise.resolve(this.run(name, file)));
+    const id = this.enqueue(() => this.run(name, file, prompt));
     return { body: { prompt_id: id, number: 0, node_errors: {} } };
   }
 
@@ -99,27 +119,41 @@ export class FakeComfyUi {
     const id = randomUUID();
     this.waiting.add(id);
     void this.queue.take(async () => {
+      if (!this.waiting.has(id)) return;
       this.history.set(id, await work());
       this.waiting.delete(id);
     });
     return id;
   }
 
-  private run(name: string, file: string): Ended {
+  private async run(name: string, file: string, graph: Graph): Promise<Ended> {
     if (!isLoadable(file)) {
       const problem = { exception_message: 'Could not detect model type of it\n\n' };
-      const messages = [
-        ['execution_start', {}],
-        ['execution_error', problem],
-      ];
-      return { outputs: {}, status: { status_str: 'error', completed: false, messages } };
+      return this.fail('execution_error', problem);
     }
+    await sleep(this.drawMs);
+    if (this.isInterrupted) return this.fail('execution_interrupted', {});
     this.drawnWith.push(name);
-    return this.succeed();
+    const filename = `ComfyUI_temp_${String(this.files.size + 1).padStart(5, '0')}_.png`;
+    const picture = await paintPicture({
+      prompt: String(graph['2']?.inputs.text),
+      seed: Number(graph['5']?.inputs.seed),
+      size: Number(graph['4']?.inputs.width),
+    });
+    this.files.set(filename, picture);
+    return this.succeed({ '7': { images: [{ filename, subfolder: '', type: 'temp' }] } });
   }
 
-  private succeed(): Ended {
+  private fail(event: string, problem: object): Ended {
+    const messages = [
+      ['execution_start', {}],
+      [event, problem],
+    ];
+    return { outputs: {}, status: { status_str: 'error', completed: false, messages } };
+  }
+
+  private succeed(outputs: object = {}): Ended {
     const messages = [['execution_success', {}]];
-    return { outputs: {}, status: { status_str: 'success', completed: true, messages } };
+    return { outputs, status: { status_str: 'success', completed: true, messages } };
   }
 }

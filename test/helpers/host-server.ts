@@ -10,6 +10,8 @@ export interface Answer {
   readonly status?: number;
   /** Sent as JSON; nothing for undefined. */
   readonly body?: unknown;
+  /** Sent in place of JSON. */
+  readonly file?: Buffer;
 }
 
 export interface Asked {
@@ -76,6 +78,11 @@ export class HostServer {
     if (isLate) await sleep(fault.delayMs);
     const answer = fault === undefined || isLate ? await this.handle(asked) : fault;
     response.statusCode = answer.status ?? 200;
+    if (answer.file) {
+      response.setHeader('Content-Type', 'application/octet-stream');
+      response.end(answer.file);
+      return;
+    }
     response.setHeader('Content-Type', 'application/json');
     response.end(answer.body === undefined ? '' : JSON.stringify(answer.body));
   }

@@ -12,6 +12,8 @@ interface Recording {
   readonly path: string;
   readonly status: number;
   readonly body: unknown;
+  /** Of a picture sent as such: its first bytes, in hexadecimal digits. */
+  readonly head?: string;
   /** How long it took. */
   readonly seconds: number;
 }
@@ -43,7 +45,11 @@ export async function replay(
     if (!next) return question in others ? { body: others[question] } : { status: 404 };
     if (matching.length > 1) recordings.splice(recordings.indexOf(next), 1);
     await sleep(next.seconds * 1000);
-    return { status: next.status, body: next.body === '' ? undefined : next.body };
+    return {
+      status: next.status,
+      body: next.body === '' ? undefined : next.body,
+      ...(next.head !== undefined && { file: Buffer.from(next.head, 'hex') }),
+    };
   });
   return server.up();
 }

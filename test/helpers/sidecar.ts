@@ -31,6 +31,8 @@ const request: JobRequest = {
   retain: ['a star'],
   device: 'cpu',
   settings: { steps: 10 },
+  // Where there is a web UI, it would be measured.
+  pictures: 'sidecar',
 };
 
 export interface TestSidecar {

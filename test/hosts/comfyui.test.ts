@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { ModelSwap } from '../../src/hosts/model-swap.ts';
+import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { truncateModel, writeModel } from '../helpers/model-files.ts';
 import { quickPatience } from '../helpers/quick-patience.ts';
@@ -83,7 +84,7 @@ describe('ComfyUI', () => {
     const { fake, host, swap } = await startHost();
     await swap.toModel(old, null);
     fake.draw(quickPatience.workMs + 500);
-    await expect(host.drawTrial()).rejects.toThrow(/has not drawn a picture for 1 s/);
+    await expect(host.draw(trialPicture())).rejects.toThrow(/has not drawn a picture for 1 s/);
     expect(fake.server.count('POST', '/queue')).toBe(1);
   });
 

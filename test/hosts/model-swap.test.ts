@@ -220,7 +220,7 @@ describe('a swap that fails', () => {
   it('because another model draws than was chosen, goes back', async () => {
     const { swap, fake, file } = await startHost();
     const info = JSON.stringify({ sd_model_name: 'other', sd_model_hash: null });
-    fake.server.faults.set('POST /sdapi/v1/txt2img', { body: { images: ['x'], info } });
+    fake.server.faults.set('POST /sdapi/v1/txt2img', { body: { images: ['iVBORw0KGgo='], info } });
     await expect(swap.toFile(file, old)).rejects.toThrow(/draws with "other.safetensors" and not/);
   });
 });

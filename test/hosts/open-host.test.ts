@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { openHost } from '../../src/hosts/open-host.ts';
+import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { HostServer } from '../helpers/host-server.ts';
@@ -37,7 +38,9 @@ describe('the host', () => {
     const host = await open(server.url, dataFolder);
     expect(await host.listModels()).toHaveLength(1);
     expect(host.kind).toBe('a1111');
-    expect(await host.drawTrial()).toBe(variant === 'sdnext' ? 'a' : model);
+    expect(await host.draw(trialPicture())).toMatchObject({
+      model: variant === 'sdnext' ? 'a' : model,
+    });
   });
 
   it('is found out to be ComfyUI', async () => {

@@ -6,6 +6,7 @@ import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { ModelSwap } from '../../src/hosts/model-swap.ts';
 import { defaultPatience } from '../../src/hosts/patience.ts';
+import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { replay } from '../helpers/replay.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
@@ -64,8 +65,35 @@ describe("AUTOMATIC1111's web UI, as it was recorded", () => {
 
   it('cannot draw after that, and says why', async () => {
     const { host } = await start('txt2img_after_truncated');
-    await expect(host.drawTrial()).rejects.toThrow(
+    await expect(host.draw(trialPicture())).rejects.toThrow(
       /answers POST \/sdapi\/v1\/txt2img with 500: Torch not compiled with CUDA enabled/,
+    );
+  });
+
+  it('draws with another model than the active one, which is loaded again by one picture', async () => {
+    const { host, server } = await start(
+      ...['options_get', 'sd_models_after_load', 'progress_idle'],
+      ...['txt2img_override', 'txt2img'],
+    );
+    const request = { ...trialPicture(), model: scrubbed };
+    expect(await host.draw(request)).toMatchObject({ model: scrubbed, format: 'png' });
+    await host.restoreActive();
+    await host.restoreActive();
+    const drawn = server.asked.filter(({ path: asked }) => asked === '/sdapi/v1/txt2img');
+    const title = 'tiny32-erased.safetensors [16a02cf53d]';
+    expect(drawn.map(({ body }) => body.override_settings)).toEqual([
+      { sd_model_checkpoint: title },
+      undefined,
+    ]);
+    expect(drawn[0]?.body).toMatchObject({ save_images: false, batch_size: 1, n_iter: 1 });
+  });
+
+  it('passes over a model that it does not know, and is found out', async () => {
+    const { host } = await start(
+      ...['options_get', 'sd_models_after_load', 'progress_idle', 'txt2img_override_unknown'],
+    );
+    await expect(host.draw({ ...trialPicture(), model: old })).rejects.toThrow(
+      /draws with "tiny32-erased.safetensors" and not with "tiny32.safetensors"/,
     );
   });
 
@@ -102,7 +130,10 @@ describe('ComfyUI, as it was recorded', () => {
         (name) => `comfyui/${name}`,
       ),
       models,
-      { 'GET /experiment/models': [{ name: 'checkpoints', folders: [models] }] },
+      {
+        'GET /experiment/models': [{ name: 'checkpoints', folders: [models] }],
+        'POST /history': null,
+      },
     );
     const client = new HostClient({ url: server.url, credentials: null }, defaultPatience);
     return { models, server, host: new ComfyUiHost(client, makeTemporaryFolder()) };
@@ -118,22 +149,29 @@ describe('ComfyUI, as it was recorded', () => {
     await host.freeMemory();
   });
 
-  it('draws with a model', async () => {
-    const { host } = await start('txt2img_new_ckpt.prompt', 'txt2img_new_ckpt.history');
-    await host.activate('tiny320.safetensors');
-    expect(await host.drawTrial()).toBe('tiny320.safetensors');
+  it('draws a picture with a model, which is then gone from the history', async () => {
+    const { host, server } = await start(
+      ...['txt2img_tiny320.prompt', 'txt2img_tiny320.history', 'view_image'],
+    );
+    const picture = await host.draw({ ...trialPicture(), model: 'tiny320.safetensors' });
+    expect(picture).toMatchObject({ model: 'tiny320.safetensors', format: 'png' });
+    expect(picture?.bytes.subarray(1, 4).toString()).toBe('PNG');
+    const id = 'a709898c-d780-4607-862d-01c1f1ab1eab';
+    expect(server.asked.at(-1)).toMatchObject({ path: '/history', body: { delete: [id] } });
   });
 
   it('does not know the type of a model, and says so', async () => {
     const { host } = await start('unsupported_tiny32.prompt', 'unsupported_tiny32.history');
     await host.activate('tiny32.safetensors');
-    await expect(host.drawTrial()).rejects.toThrow(/ERROR: Could not detect model type of/);
+    await expect(host.draw(trialPicture())).rejects.toThrow(
+      /ERROR: Could not detect model type of/,
+    );
   });
 
   it('refuses a prompt with a checkpoint that it does not have', async () => {
     const { host } = await start('prompt_missing_ckpt');
     await host.activate('tiny32.safetensors');
-    await expect(host.drawTrial()).rejects.toThrow(
+    await expect(host.draw(trialPicture())).rejects.toThrow(
       /cannot draw: Value not in list: ckpt_name: 'does-not-exist.safetensors' not in/,
     );
   });

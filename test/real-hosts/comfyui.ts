@@ -13,7 +13,8 @@ import { parseArgs } from 'node:util';
 
 import type { Frame, Page } from 'playwright-core';
 
-import { trialGraph } from '../../src/hosts/comfyui/trial-graph.ts';
+import { pictureGraph } from '../../src/hosts/comfyui/picture-graph.ts';
+import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import {
   changeSettings,
@@ -123,7 +124,7 @@ async function openTab(page: Page): Promise<Frame> {
   await page.goto(server.url.href);
   const button = page.getByRole('button', { name: 'Erase Concept' });
   await button.waitFor();
-  const graph = JSON.stringify(trialGraph(original, 1));
+  const graph = JSON.stringify(pictureGraph(original, trialPicture()));
   await page.evaluate(`comfyAPI.app.app.loadApiJson(${graph}, 'drive')`);
   const start = performance.now();
   await button.click();

@@ -75,6 +75,7 @@ function render(events: readonly EraseEvent[]): string {
     steps: 39,
     finishedAt: new Date('2026-11-24T05:00:00Z'),
     pictures,
+    isDrawnByHost: false,
     embedded: new Map(files.map((file) => [file, 'data:image/webp;base64,AAAA'])),
   });
 }

@@ -11,7 +11,7 @@ import {
   form,
   type Settings,
 } from '../form.ts';
-import { devices } from '../state.ts';
+import { canHostDraw, devices } from '../state.ts';
 
 type NumberKey = {
   [K in keyof Settings]: Settings[K] extends number ? K : never;
@@ -135,6 +135,7 @@ export function AdvancedSettings() {
         {pictures.map((setting) => (
           <NumberField key={setting.key} setting={setting} />
         ))}
+        {canHostDraw.value && <PicturesField />}
         <DeviceField />
       </div>
     </details>
@@ -205,6 +206,28 @@ function RuleField() {
           // The other two rules measure the gap that inner steps open.
           innerSteps: kind === undefined || kind === 'constant' ? undefined : 1,
         });
+      }}
+    />
+  );
+}
+
+const pictureDrawers: Readonly<Record<NonNullable<JobRequest['pictures']>, string>> = {
+  auto: 'Whichever is faster',
+  host: 'The web UI',
+  sidecar: 'This program',
+};
+
+function PicturesField() {
+  return (
+    <SelectField
+      label="Pictures are drawn by"
+      help="Those to forget and to keep, where you gave none. The web UI draws as it does for you, with its own sampler, VAE and LoRAs in the prompts."
+      names={pictureDrawers}
+      value={form.pictures.value}
+      base="auto"
+      isPreset={false}
+      onValue={(chosen) => {
+        form.pictures.value = chosen ?? 'auto';
       }}
     />
   );

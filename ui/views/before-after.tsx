@@ -15,6 +15,7 @@ interface Pair {
 /** What both models draw from the same noise, one over the other. */
 export function BeforeAfter({ job }: { job: JobView }) {
   const pairs = pairsOf(job);
+  const isOfHost = pairs.some(({ before }) => before.drawnBy === 'host');
   const groups = [
     { role: 'forget', title: 'Forgotten' },
     { role: 'retain', title: 'Kept' },
@@ -25,6 +26,12 @@ export function BeforeAfter({ job }: { job: JobView }) {
     return (
       <section key={role} class={`pairs ${role}`} aria-labelledby={`pairs-${role}`}>
         <h2 id={`pairs-${role}`}>{title}</h2>
+        {isOfHost && (
+          <p class="help">
+            Drawn by the web UI with both models; the figures are of pictures that this program
+            drew.
+          </p>
+        )}
         <ul>
           {ofRole.map((pair) => (
             <li key={pair.before.file}>
@@ -107,11 +114,21 @@ function Slider({ prompt, before, after }: { prompt: string; before: string; aft
 const sampleUrl = (id: string, { file }: SampleView) =>
   jobUrl(id, `samples/${encodeURIComponent(file)}`);
 
-/** Of the pictures that were judged, where there are any: previews are drawn in fewer steps. */
+/**
+ * Of the pictures of the web UI, or else of those that were judged, where there are any: previews are
+ * drawn in fewer steps.
+ */
 function pairsOf({ samples, evaluation, settings }: JobView): Pair[] {
+  const ofHost = pairsAmong(samples.filter(({ drawnBy }) => drawnBy === 'host'));
+  if (ofHost.length > 0) return ofHost;
   const isPreview = ({ seed }: SampleView) => seed === settings?.seed;
+  const ofSidecar = samples.filter(({ drawnBy }) => drawnBy === 'sidecar');
+  return pairsAmong(ofSidecar.filter((sample) => !(evaluation && isPreview(sample))));
+}
+
+function pairsAmong(samples: readonly SampleView[]): Pair[] {
   return samples
-    .filter((sample) => sample.which === 'before' && !(evaluation && isPreview(sample)))
+    .filter(({ which }) => which === 'before')
     .flatMap((before) => {
       const after = samples.find(
         ({ which, role, prompt, seed }) =>

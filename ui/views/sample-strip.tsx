@@ -72,8 +72,8 @@ interface Row {
 function rowsOf(samples: readonly SampleView[]): Row[] {
   const rows = new Map<string, Row>();
   for (const sample of samples) {
-    const { role, seed, prompt } = sample;
-    const key = `${role} ${seed} ${prompt}`;
+    const { role, seed, prompt, drawnBy } = sample;
+    const key = `${role} ${seed} ${drawnBy} ${prompt}`;
     const others = rows.get(key)?.samples ?? [];
     rows.set(key, { key, prompt, role, samples: [...others, sample] });
   }

@@ -65,7 +65,8 @@ const phases = [
 ] as const;
 
 function Progress({ job }: { job: JobView }) {
-  const { state, step, steps, etaSeconds, secondsPerStep, memoryBytes, queuePosition } = job;
+  const { state, step, steps, drawing, etaSeconds, secondsPerStep, memoryBytes, queuePosition } =
+    job;
   const share = steps > 0 ? step / steps : 0;
   const quarter = Math.floor(4 * share);
   useEffect(() => {
@@ -88,13 +89,23 @@ function Progress({ job }: { job: JobView }) {
   return (
     <section class="progress" aria-label="Progress">
       <PhaseSteps job={job} />
-      <progress value={share} aria-label="Training steps" />
+      {drawing === null ? (
+        <progress value={share} aria-label="Training steps" />
+      ) : (
+        <progress value={drawing.done / drawing.total} aria-label="Pictures" />
+      )}
       <div class="beside">
         <p class="facts">
-          <span>
-            step <b>{step}</b> of {steps}
-          </span>
-          {etaSeconds !== null && state === 'training' && (
+          {drawing === null ? (
+            <span>
+              step <b>{step}</b> of {steps}
+            </span>
+          ) : (
+            <span>
+              picture <b>{drawing.done}</b> of {drawing.total}
+            </span>
+          )}
+          {etaSeconds !== null && state !== 'evaluating' && (
             <span>
               <b>{formatDuration(etaSeconds)}</b> left
             </span>

@@ -3,38 +3,34 @@ import { z } from 'zod';
 
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
-import type { Host, HostModel } from '../host.ts';
+import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
+import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
 import { Remembered } from '../remembered.ts';
-import { entriesSchema, optionsSchema, pictureSchema, progressSchema } from './api-schema.ts';
+import { trialPicture } from '../trial-picture.ts';
+import {
+  type CheckpointEntry,
+  entriesSchema,
+  optionsSchema,
+  pictureSchema,
+  placeSchema,
+  progressSchema,
+} from './api-schema.ts';
 import { chosenEntry, nameOf } from './entries.ts';
 import { detectVariant, type Variant } from './variants.ts';
-
-/** A picture that costs a host nearly nothing: SD models go down to 64 pixels. */
-const trial = {
-  prompt: 'a photo of a cat',
-  steps: 2,
-  width: 64,
-  height: 64,
-  cfg_scale: 7,
-  sampler_name: 'Euler',
-  batch_size: 1,
-  n_iter: 1,
-  send_images: true,
-  save_images: false,
-  do_not_save_samples: true,
-  do_not_save_grid: true,
-};
 
 /** AUTOMATIC1111's web UI and its relatives Forge, reForge and SD.Next, over `/sdapi/v1`. */
 export class A1111Host implements Host {
   readonly kind = 'a1111';
+  readonly canDraw = true;
   private readonly client: HostClient;
   private readonly entries = new Remembered(() => this.read('sd-models', entriesSchema));
   private readonly options = new Remembered(() => this.read('options', optionsSchema));
   private variant: Variant | null = null;
+  /** The active model, while another one is loaded for its pictures. */
+  private setAside: string | null = null;
 
   constructor(client: HostClient) {
     this.client = client;
@@ -52,7 +48,7 @@ export class A1111Host implements Host {
   }
 
   async refresh(): Promise<void> {
-    await this.work('refresh-checkpoints', {}, z.unknown());
+    await this.work('refresh-checkpoints', {}, { schema: z.unknown() });
     this.entries.forget();
   }
 
@@ -70,12 +66,9 @@ export class A1111Host implements Host {
   }
 
   async activate(name: string): Promise<void> {
-    this.entries.forget();
-    const entry = (await this.entries.get()).find((known) => nameOf(known) === name);
-    // A listed file that was deleted would leave the host without a model that works.
-    if (!entry || !(await pathExists(entry.filename))) throw modelGone(name);
+    const entry = await this.entryOf(name);
     try {
-      await this.work('options', { sd_model_checkpoint: entry.title }, z.unknown());
+      await this.work('options', { sd_model_checkpoint: entry.title }, { schema: z.unknown() });
     } finally {
       this.entries.forget();
       this.options.forget();
@@ -89,18 +82,44 @@ export class A1111Host implements Host {
     );
   }
 
-  async drawTrial(): Promise<string | null> {
-    const seed = Math.floor(Math.random() * 2 ** 31);
-    const { info } = await this.work('txt2img', { ...trial, seed }, pictureSchema);
+  async draw(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture> {
+    this.variant ??= await detectVariant(this.client);
+    const override = request.model === null ? {} : await this.overrideWith(request.model);
+    const { info, images } = await this.work(
+      'txt2img',
+      { ...bodyOf(request), ...override },
+      {
+        schema: pictureSchema,
+        signal,
+      },
+    );
     // Only now does it know the hash of a file that it just loaded.
     this.entries.forget();
-    this.variant ??= await detectVariant(this.client);
     const entry = await this.variant.drawnWith(this.client, info, await this.entries.get());
-    if (entry) return nameOf(entry);
-    throw new AppError(
-      'host.failed',
-      `${this.client.label} does not say which model it draws with.`,
-    );
+    const drawn = entry && nameOf(entry);
+    if (drawn === undefined) {
+      throw this.failed('does not say which model it draws with.');
+    }
+    // It passes over the name of a model that it does not know.
+    if (request.model !== null && drawn !== request.model) {
+      throw this.failed(`draws with "${drawn}" and not with "${request.model}".`);
+    }
+    const { state } = await this.read('progress?skip_current_image=true', progressSchema);
+    if (state.interrupted) {
+      // What was drawn until then is sent as if it were the picture.
+      throw this.failed(`was interrupted while it drew a picture with "${drawn}".`);
+    }
+    const place = placeSchema.safeParse(info).data?.index_of_first_image ?? 0;
+    return hostPicture(Buffer.from(images[place] ?? '', 'base64'), drawn, this.client.label);
+  }
+
+  async restoreActive(): Promise<void> {
+    const name = this.setAside;
+    if (name === null) return;
+    this.setAside = null;
+    // Its option names the active model already; the next picture loads it.
+    if (this.variant?.reloadsAtOnce) await this.activate(name);
+    else await this.draw(trialPicture());
   }
 
   async isBusy(): Promise<boolean> {
@@ -109,12 +128,37 @@ export class A1111Host implements Host {
   }
 
   async freeMemory(): Promise<void> {
-    await this.work('unload-checkpoint', {}, z.unknown());
+    await this.work('unload-checkpoint', {}, { schema: z.unknown() });
   }
 
   async reclaimMemory(): Promise<void> {
     // Without it AUTOMATIC1111 draws with a model that is half here and half there.
-    await this.work('reload-checkpoint', {}, z.unknown());
+    await this.work('reload-checkpoint', {}, { schema: z.unknown() });
+  }
+
+  /** What has a picture drawn with a model that need not be the active one. */
+  private async overrideWith(name: string): Promise<object> {
+    const active = await this.activeModel();
+    if (active !== name) this.setAside ??= active;
+    const { title } = await this.entryOf(name);
+    return {
+      override_settings: { sd_model_checkpoint: title },
+      // Of the option, not of what is loaded.
+      override_settings_restore_afterwards: !this.variant?.reloadsAtOnce,
+    };
+  }
+
+  /** @throws AppError `model.not-found` */
+  private async entryOf(name: string): Promise<CheckpointEntry> {
+    this.entries.forget();
+    const entry = (await this.entries.get()).find((known) => nameOf(known) === name);
+    // A listed file that was deleted would leave the host without a model that works.
+    if (!entry || !(await pathExists(entry.filename))) throw modelGone(name);
+    return entry;
+  }
+
+  private failed(what: string): AppError {
+    return new AppError('host.failed', `${this.client.label} ${what}`);
   }
 
   private read<T>(route: string, schema: z.ZodType<T>): Promise<T> {
@@ -122,9 +166,16 @@ export class A1111Host implements Host {
   }
 
   /** Something that takes its time, or waits until what is drawn has ended. */
-  private work<T>(route: string, body: object, schema: z.ZodType<T>): Promise<T> {
-    const { workMs } = this.client.patience;
-    return this.withApi(this.client.post(`sdapi/v1/${route}`, body, schema, workMs));
+  private work<T>(
+    route: string,
+    body: object,
+    {
+      schema,
+      signal,
+    }: { readonly schema: z.ZodType<T>; readonly signal?: AbortSignal | undefined },
+  ): Promise<T> {
+    const { workMs: timeoutMs } = this.client.patience;
+    return this.withApi(this.client.post(`sdapi/v1/${route}`, body, schema, { timeoutMs, signal }));
   }
 
   private async withApi<T>(answer: Promise<T>): Promise<T> {
@@ -139,4 +190,25 @@ export class A1111Host implements Host {
       );
     }
   }
+}
+
+function bodyOf(request: PictureRequest): object {
+  const { prompt, negativePrompt, seed, steps, guidanceScale, size } = request;
+  return {
+    prompt,
+    negative_prompt: negativePrompt,
+    seed,
+    steps,
+    cfg_scale: guidanceScale,
+    width: size,
+    height: size,
+    // As the models of this program draw.
+    sampler_name: 'DPM++ 2M',
+    batch_size: 1,
+    n_iter: 1,
+    send_images: true,
+    save_images: false,
+    do_not_save_samples: true,
+    do_not_save_grid: true,
+  };
 }

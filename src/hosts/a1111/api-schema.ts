@@ -25,7 +25,13 @@ export const optionsSchema = z.object({
 export type Options = z.infer<typeof optionsSchema>;
 
 /** `GET progress`. */
-export const progressSchema = z.object({ state: z.object({ job: z.string() }) });
+export const progressSchema = z.object({
+  state: z.object({
+    job: z.string(),
+    /** Whether somebody ended the last picture before it was done. */
+    interrupted: z.boolean().optional(),
+  }),
+});
 
 /** `POST txt2img`. */
 export const pictureSchema = z.object({
@@ -39,6 +45,9 @@ export const pictureSchema = z.object({
     }
   }),
 });
+
+/** Where the picture is among `images`: a grid of all may come before it. */
+export const placeSchema = z.object({ index_of_first_image: z.int().min(0).nullish() });
 
 /** The part of a picture's `info` that says which model drew it. */
 export const infoSchema = z.object({

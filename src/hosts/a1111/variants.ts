@@ -7,6 +7,11 @@ import { loadedEntry } from './entries.ts';
 
 /** What web UIs of the family do differently. */
 export interface Variant {
+  /**
+   * Whether it loads the active model again after each picture that another one drew, and so knows no
+   * more which one that was.
+   */
+  readonly reloadsAtOnce: boolean;
   /** The entry whose file drew a picture that was just drawn; undefined if it cannot be told. */
   drawnWith(
     client: HostClient,
@@ -20,6 +25,7 @@ export interface Variant {
  * than for the picture.
  */
 const classic: Variant = {
+  reloadsAtOnce: false,
   drawnWith: (_, info, entries) => {
     const { data } = infoSchema.safeParse(info);
     const loaded = { hash: data?.sd_model_hash ?? null, stem: data?.sd_model_name ?? null };
@@ -29,6 +35,7 @@ const classic: Variant = {
 
 /** SD.Next: `info` has a hash only where the user wants one; what is loaded can be asked. */
 const sdNext: Variant = {
+  reloadsAtOnce: true,
   drawnWith: async (client, _, entries) => {
     const { filename: loaded } = await client.get('sdapi/v1/checkpoint', loadedSchema);
     if (!loaded) return undefined;

@@ -32,13 +32,23 @@ export const refusalSchema = z.object({
   ),
 });
 
-/** `GET history/{prompt_id}`: empty until it has ended. */
-export const historySchema = z.record(
-  z.string(),
-  z.object({
-    status: z.object({
-      completed: z.boolean(),
-      messages: z.array(z.tuple([z.string(), z.record(z.string(), z.unknown())])),
+const messageSchema = z.tuple([z.string(), z.record(z.string(), z.unknown())]);
+export type HistoryMessage = z.infer<typeof messageSchema>;
+
+/** A prompt that has ended, well or not. */
+const endedSchema = z.object({
+  /** By the node; nodes that have other outputs have no images. */
+  outputs: z.record(
+    z.string(),
+    z.object({
+      images: z
+        .array(z.object({ filename: z.string(), subfolder: z.string(), type: z.string() }))
+        .optional(),
     }),
-  }),
-);
+  ),
+  status: z.object({ completed: z.boolean(), messages: z.array(messageSchema) }),
+});
+export type Ended = z.infer<typeof endedSchema>;
+
+/** `GET history/{prompt_id}`: empty until it has ended. */
+export const historySchema = z.record(z.string(), endedSchema);

@@ -5,20 +5,23 @@ import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
 import { ChosenModel } from '../chosen-model.ts';
-import type { Host, HostModel } from '../host.ts';
+import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
+import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
 import { Remembered } from '../remembered.ts';
 import {
   checkpointsSchema,
+  type Ended,
   foldersSchema,
+  type HistoryMessage,
   historySchema,
   queuedSchema,
   queueSchema,
   refusalSchema,
 } from './api-schema.ts';
-import { trialGraph } from './trial-graph.ts';
+import { PICTURE_NODE, pictureGraph } from './picture-graph.ts';
 
 /**
  * ComfyUI. Each workflow names its checkpoint, so there is no active model: it is the one that was
@@ -26,6 +29,7 @@ import { trialGraph } from './trial-graph.ts';
  */
 export class ComfyUiHost implements Host {
   readonly kind = 'comfyui';
+  readonly canDraw = true;
   private readonly client: HostClient;
   private readonly chosen: ChosenModel;
   private readonly listing = new Remembered(() => this.askModels());
@@ -67,24 +71,20 @@ export class ComfyUiHost implements Host {
     this.candidate = name;
   }
 
-  async drawTrial(): Promise<string | null> {
+  async draw(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture | null> {
+    if (request.model !== null) return this.drawWith(request.model, request, signal);
     const { candidate } = this;
     this.candidate = null;
     const name = candidate ?? (await this.chosen.read());
     if (name === null) return null;
-    const id = await this.queue(trialGraph(name, Math.floor(Math.random() * 2 ** 31)));
-    const { completed, messages } = await this.waitFor(id);
-    if (completed) {
-      if (candidate !== null) await this.chosen.choose(candidate);
-      return name;
-    }
-    const [, problem] = messages.find(([type]) => type === 'execution_error') ?? [];
-    throw new AppError(
-      'host.failed',
-      problem
-        ? `${this.client.label} could not draw with "${name}": ${shorten(String(problem.exception_message))}`
-        : `${this.client.label} was interrupted while it drew a picture with "${name}" to try it.`,
-    );
+    const picture = await this.drawWith(name, request, signal);
+    if (candidate !== null) await this.chosen.choose(candidate);
+    return picture;
+  }
+
+  restoreActive(): Promise<void> {
+    // Each prompt names its checkpoint.
+    return Promise.resolve();
   }
 
   async isBusy(): Promise<boolean> {
@@ -117,29 +117,76 @@ export class ComfyUiHost implements Host {
     return webUiModelsOnDisk(named, this.client.label);
   }
 
-  private async queue(prompt: object): Promise<string> {
+  private async drawWith(
+    name: string,
+    request: PictureRequest,
+    signal?: AbortSignal,
+  ): Promise<HostPicture> {
+    const id = await this.queue(pictureGraph(name, request), signal);
+    const { status, outputs } = await this.waitFor(id, signal);
     try {
-      return (await this.client.post('prompt', { prompt }, queuedSchema)).prompt_id;
+      if (!status.completed) throw this.failed(name, status.messages);
+      const [image] = outputs[PICTURE_NODE]?.images ?? [];
+      if (!image) {
+        throw new AppError(
+          'host.failed',
+          `${this.client.label} says that it drew a picture with "${name}", and has none.`,
+        );
+      }
+      const bytes = await this.client.getBytes(`view?${new URLSearchParams(image).toString()}`, {
+        signal,
+      });
+      return hostPicture(bytes, name, this.client.label);
+    } finally {
+      await this.forgetPrompt(id);
+    }
+  }
+
+  private failed(name: string, messages: readonly HistoryMessage[]): AppError {
+    const [, problem] = messages.find(([type]) => type === 'execution_error') ?? [];
+    return new AppError(
+      'host.failed',
+      problem
+        ? `${this.client.label} could not draw with "${name}": ${shorten(String(problem.exception_message))}`
+        : `${this.client.label} was interrupted while it drew a picture with "${name}".`,
+    );
+  }
+
+  private async queue(prompt: object, signal?: AbortSignal): Promise<string> {
+    try {
+      return (await this.client.post('prompt', { prompt }, queuedSchema, { signal })).prompt_id;
     } catch (error) {
       throw error instanceof HostRefusal ? this.withNodeErrors(error) : error;
     }
   }
 
-  private async waitFor(id: string) {
+  /** What came of a prompt; one that is given up is taken out of the queue. */
+  private async waitFor(id: string, signal?: AbortSignal): Promise<Ended> {
     const { workMs, pollMs } = this.client.patience;
     const deadline = performance.now() + workMs;
     do {
       const history = await this.client.get(`history/${id}`, historySchema);
       const ended = history[id];
-      if (ended) return ended.status;
-      await sleep(pollMs);
-    } while (performance.now() < deadline);
+      if (ended) return ended;
+      await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+    } while (performance.now() < deadline && !signal?.aborted);
     // Not interrupted: what runs may be another's.
     await this.client.post('queue', { delete: [id] }, z.unknown());
+    signal?.throwIfAborted();
     throw new AppError(
       'host.unreachable',
       `${this.client.label} has not drawn a picture for ${workMs / 1000} s. Look whether it still works, restart it if it does not, then try again.`,
     );
+  }
+
+  /** Takes a prompt out of the history that the user looks through. */
+  private async forgetPrompt(id: string): Promise<void> {
+    try {
+      await this.client.post('history', { delete: [id] }, z.unknown());
+    } catch (error) {
+      // The picture is there all the same.
+      if (!(error instanceof AppError)) throw error;
+    }
   }
 
   /** Says what of a prompt it did not like, as its answer to the prompt tells. */

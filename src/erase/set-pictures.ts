@@ -1,0 +1,30 @@
+import path from 'node:path';
+
+import { seedFor } from '../tensor/random.ts';
+import type { Role } from './evaluation-summary.ts';
+import type { EraseJob } from './job.ts';
+
+/** A picture that stands for what a set says in words. */
+export interface SetPicture {
+  readonly prompt: string;
+  readonly seed: number;
+}
+
+/** The pictures of a set that none were given for: its prompts in turn, each with its own noise. */
+export function picturesOfSet(
+  { forget, retain, settings }: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,
+  role: Role,
+): SetPicture[] {
+  const prompts = role === 'forget' ? forget.map(({ prompt }) => prompt) : retain;
+  const count = role === 'forget' ? settings.generatedForget : settings.generatedRetain;
+  return Array.from({ length: count }, (_, i) => ({
+    prompt: prompts[i % prompts.length] ?? '',
+    seed: seedFor(settings.seed, 'generate', role, i),
+  }));
+}
+
+/**
+ * Where a job has the pictures of its sets that a web UI drew, those of each set in a folder of its
+ * name. The folder is there when all of them are.
+ */
+export const drawnFolderOf = (jobFolder: string) => path.join(jobFolder, 'drawn');

@@ -1,0 +1,35 @@
+import type { PictureRequest } from '../host.ts';
+
+/** The node whose output is the picture. */
+export const PICTURE_NODE = '7';
+
+/** A prompt that draws a picture with a checkpoint and leaves nothing in the output folder. */
+export function pictureGraph(
+  checkpoint: string,
+  { prompt, negativePrompt, seed, steps, guidanceScale, size }: PictureRequest,
+): object {
+  return {
+    '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
+    '2': { class_type: 'CLIPTextEncode', inputs: { text: prompt, clip: ['1', 1] } },
+    '3': { class_type: 'CLIPTextEncode', inputs: { text: negativePrompt, clip: ['1', 1] } },
+    '4': { class_type: 'EmptyLatentImage', inputs: { width: size, height: size, batch_size: 1 } },
+    '5': {
+      class_type: 'KSampler',
+      inputs: {
+        model: ['1', 0],
+        positive: ['2', 0],
+        negative: ['3', 0],
+        latent_image: ['4', 0],
+        seed,
+        steps,
+        cfg: guidanceScale,
+        // As the models of this program draw.
+        sampler_name: 'dpmpp_2m',
+        scheduler: 'normal',
+        denoise: 1,
+      },
+    },
+    '6': { class_type: 'VAEDecode', inputs: { samples: ['5', 0], vae: ['1', 2] } },
+    [PICTURE_NODE]: { class_type: 'PreviewImage', inputs: { images: ['6', 0] } },
+  };
+}

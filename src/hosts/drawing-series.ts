@@ -1,0 +1,70 @@
+import { AppError } from '../errors.ts';
+import { becomesIdle } from './becomes-idle.ts';
+import type { Host, HostPicture, PictureRequest } from './host.ts';
+import { modelGone } from './model-gone.ts';
+import type { Patience } from './patience.ts';
+
+interface Series {
+  readonly host: Host;
+  readonly patience: Patience;
+  /** How long to wait for what the host draws for others, in ms. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** Told what a person should know. */
+  readonly tell: (message: string) => void;
+}
+
+/** Draws a picture with a model of the host; with it comes how long that took. */
+type DrawTimed = (
+  request: PictureRequest & { readonly model: string },
+) => Promise<{ readonly picture: HostPicture; readonly seconds: number }>;
+
+/**
+ * Has a host draw one picture after another, each once it has nothing else to draw. Afterwards it has
+ * its active model again.
+ *
+ * @throws the signal's reason; AppError `host.*`, `model.not-found`
+ */
+export async function drawSeries<T>(
+  series: Series,
+  work: (draw: DrawTimed) => Promise<T>,
+): Promise<T> {
+  const { host, signal, tell } = series;
+  try {
+    return await work(async (request) => {
+      await waitUntilIdle(series);
+      const started = performance.now();
+      const picture = await host.draw(request, signal);
+      if (picture === null) throw new Error('a host that draws has drawn nothing');
+      return { picture, seconds: (performance.now() - started) / 1000 };
+    });
+  } finally {
+    await host.restoreActive().catch((error: unknown) => {
+      if (!(error instanceof AppError)) throw error;
+      tell(`The web UI may still have the model loaded that drew: ${error.message}`);
+    });
+  }
+}
+
+/**
+ * The host's name of a model.
+ *
+ * @throws AppError `model.not-found`
+ */
+export async function modelNameAt(host: Host, file: string): Promise<string> {
+  const known = (await host.listModels()).find(({ path }) => path === file);
+  if (!known) throw modelGone(file);
+  return known.name;
+}
+
+async function waitUntilIdle({ host, patience, waitMs, signal, tell }: Series): Promise<void> {
+  const { pollMs } = patience;
+  const onBusy = () => {
+    tell('The web UI is drawing pictures: those of this job come when it has finished.');
+  };
+  if (await becomesIdle(host, { timeoutMs: waitMs, pollMs, signal, onBusy })) return;
+  throw new AppError(
+    'host.busy',
+    'the web UI has been drawing other pictures for too long. Try again when it has finished.',
+  );
+}
