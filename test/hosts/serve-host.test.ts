@@ -26,7 +26,11 @@ describe('erase-concept serve --host-url', () => {
     const sidecar = await serve(data, ['--host-url', fake.server.url.href]);
     const models = await sidecar.get<ModelView[]>('/models');
     expect(models).toMatchObject([{ name: 'a.safetensors', isActive: true }]);
-    expect((await sidecar.get<Health>('/health')).host).toEqual({ kind: 'a1111', reachable: true });
+    expect((await sidecar.get<Health>('/health')).host).toEqual({
+      kind: 'a1111',
+      reachable: true,
+      canDraw: true,
+    });
     fake.server.faults.set('GET /sdapi/v1/sd-models', { status: 401, body: {} });
     await new Promise((resolve) => setTimeout(resolve, 1100));
     await expect(sidecar.get('/models')).rejects.toThrow(/503 .*host\.credentials/);

@@ -25,6 +25,8 @@ import { exampleJob } from './example-job.ts';
 const original = 'original.safetensors';
 const another = 'another.safetensors';
 const TOTAL = 5;
+/** A busy machine takes its time for a picture, be it a painted one. */
+const patience = { ...quickPatience, workMs: 5000 };
 
 function makeModels(): string {
   const models = path.join(makeTemporaryFolder(), 'models');
@@ -50,11 +52,11 @@ function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number
   const folder = makeTemporaryFolder();
   const events: EraseEvent[] = [];
   const estimates: EraseJob[] = [];
-  const memory = new GraphicsMemory(host, quickPatience);
+  const memory = new GraphicsMemory(host, patience);
   let decided: PicturesBy | null = null;
   const draw = (wish: PicturesWish, signal = new AbortController().signal) =>
     new HostPictures({
-      ...{ host, memory, patience: quickPatience },
+      ...{ host, memory, patience },
       secondsHere: (asked) => {
         estimates.push(asked);
         return Promise.resolve(here);
@@ -89,9 +91,7 @@ async function start(
   const { active = original, here, change, ...fakeOptions } = options;
   const models = makeModels();
   const fake = await new FakeA1111(models, fakeOptions).start(active);
-  const host = new A1111Host(
-    new HostClient({ url: fake.server.url, credentials: null }, quickPatience),
-  );
+  const host = new A1111Host(new HostClient({ url: fake.server.url, credentials: null }, patience));
   const job = jobOf(models, change);
   const drawn = () => fake.server.count('POST', '/sdapi/v1/txt2img');
   return { ...drawingWith(host, job, here === undefined ? {} : { here }), fake, job, host, drawn };
@@ -146,7 +146,7 @@ describe('the pictures that a web UI draws for a job', () => {
   it('come from ComfyUI too, and leave its history as it was', async () => {
     const models = makeModels();
     const fake = await new FakeComfyUi([models]).start();
-    const client = new HostClient({ url: fake.server.url, credentials: null }, quickPatience);
+    const client = new HostClient({ url: fake.server.url, credentials: null }, patience);
     const host = new ComfyUiHost(client, makeTemporaryFolder());
     const { draw, list } = drawingWith(host, jobOf(models));
     await draw('host');
@@ -281,7 +281,7 @@ describe('who draws, where it is left open', () => {
   });
 
   it('is the host, if only its first picture took longer, for which it loads the model', async () => {
-    const { draw, list, decided } = await start({ active: another, loadMs: 800, here: 0.6 });
+    const { draw, list, decided } = await start({ active: another, loadMs: 1500, here: 1 });
     await draw('auto');
     expect([list(), decided()]).toEqual([whole, 'host']);
   });
