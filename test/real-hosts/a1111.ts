@@ -20,7 +20,7 @@ import {
 } from '../browser/steps.ts';
 import { whenEnded } from '../helpers/web-ui-process.ts';
 import { A1111Server } from './a1111-server.ts';
-import { checkout, note, run, surviveDeaths } from './drive.ts';
+import { checkout, eraseWithItsPictures, note, run, surviveDeaths } from './drive.ts';
 
 // A real AUTOMATIC1111 with its own page, from the installation of the tab to its removal, with the
 // tiny model. Prints how long what took; the first thing that does not work ends it.
@@ -73,6 +73,11 @@ try {
   // Its first picture takes a web UI longer than those that follow.
   await drawnWith(page);
   await useAndRollBack(page, view);
+  await eraseWithItsPictures(server, {
+    model: original,
+    settings: { steps: 4, batch: 1, generatedForget: 2, generatedRetain: 2, evaluationPictures: 1 },
+  });
+  console.log(`  then it draws with ${await drawnWith(page)}`);
   await lendMemory(page);
   await keepSidecar(page);
   await surviveDeaths(server);

@@ -25,7 +25,7 @@ import {
   waitForStep,
 } from '../browser/steps.ts';
 import { ComfyUiServer } from './comfyui-server.ts';
-import { note, run, surviveDeaths } from './drive.ts';
+import { eraseWithItsPictures, note, run, surviveDeaths } from './drive.ts';
 
 // A real ComfyUI with its own front end, from the installation of the tab to its removal. Prints how
 // long what took; the first thing that does not work ends it.
@@ -81,6 +81,10 @@ try {
   await useAndRollBack(page, view);
   await useByCommand(page, view);
   await listNewFile(page);
+  await eraseWithItsPictures(server, {
+    model: original,
+    settings: { steps: 2, size: 64, generatedForget: 1, generatedRetain: 1, evaluationPictures: 1 },
+  });
   await surviveDeaths(server);
 } finally {
   await browser.close();

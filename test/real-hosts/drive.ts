@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { JobHistory, JobView } from '../../routes/contract.ts';
 import { type WebUiProcess, whenEnded } from '../helpers/web-ui-process.ts';
 
 // What drives of real web UIs have in common.
@@ -16,6 +18,37 @@ export function note(what: string, ms: number): void {
 export function run(...args: string[]): void {
   const bin = path.join(checkout, 'src', 'bin.mjs');
   process.stdout.write(execFileSync(process.execPath, [bin, ...args], { encoding: 'utf8' }));
+}
+
+/** An erasure whose pictures the web UI draws, those of the comparison too; the result is removed. */
+export async function eraseWithItsPictures(
+  webUi: WebUiProcess,
+  job: { readonly model: string; readonly settings: Readonly<Record<string, unknown>> },
+): Promise<void> {
+  const ask = async <T>(address: string, options: RequestInit = {}): Promise<T> => {
+    const answer = await webUi.fetch(`api/jobs${address}`, options);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text);
+    return (text === '' ? null : JSON.parse(text)) as T;
+  };
+  const body = new FormData();
+  const prompts = { forget: ['a heart'], retain: ['a star'] };
+  body.append('job', JSON.stringify({ ...job, ...prompts, pictures: 'host', device: 'cpu' }));
+  const { id } = await ask<JobView>('', { method: 'POST', body });
+  const view = () => ask<JobView>(`/${id}`);
+  const isOver = async () => {
+    // Each question takes the web UI, whose bridge forwards it, from its drawing.
+    await sleep(1000);
+    return ['done', 'failed'].includes((await view()).state);
+  };
+  note('erased with pictures of the web UI', await webUi.waitFor(isOver));
+  const { state, error, samples } = await view();
+  if (state !== 'done') throw new Error(`${state}: ${error?.message}`);
+  const { log } = await ask<JobHistory>(`/${id}/metrics`);
+  for (const { message } of log) console.log(`  ${message}`);
+  const sources = new Set(samples.map(({ which, drawnBy }) => `${which} by the ${drawnBy}`));
+  console.log(`  ${samples.length} pictures: ${[...sources].join(', ')}`);
+  await ask(`/${id}`, { method: 'DELETE' });
 }
 
 /** A sidecar that is killed comes back; one whose web UI is killed ends. */
