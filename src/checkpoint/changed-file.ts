@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import { encodeFloats, isFloatDtype } from '../tensor/dtype.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { findNonFinite } from './nan-scan.ts';
-import { asOutputErrors } from './output-errors.ts';
+import { asOutputErrors } from './output-place.ts';
 import { byFileOffset, serializeSafetensorsHeader, type TensorInfo } from './safetensors-header.ts';
 import type { SafetensorsFile } from './safetensors-reader.ts';
 

@@ -3,18 +3,11 @@ import path from 'node:path';
 
 import { publishFile, removeAbandoned, syncFolder, temporaryPathOf } from './atomic-file.ts';
 import { changedFileBytes, type FileChange, writeChangedFile } from './changed-file.ts';
-import { requireDiskSpace } from './disk-space.ts';
-import { asOutputErrors, outputExists, SPARE_DISK_BYTES } from './output-errors.ts';
-import { pathExists } from './output-path.ts';
+import { asOutputErrors, type OutputPlace, requirePlace } from './output-place.ts';
 import { copySidecars, findSidecars, removeSidecars, type SidecarFile } from './sidecar-files.ts';
 
 /** What a scrubbed model is made of. */
-export interface ScrubbedCheckpoint extends FileChange {
-  /** Where the result goes; nothing may be there yet. */
-  readonly outputPath: string;
-  /** Free bytes of the file system that holds a folder. Default: asks the system. */
-  readonly freeBytes?: (folder: string) => Promise<number>;
-}
+export interface ScrubbedCheckpoint extends FileChange, OutputPlace {}
 
 /**
  * Writes a scrubbed model: the original's tensors with the same names, order and types, the trained
@@ -28,18 +21,10 @@ export interface ScrubbedCheckpoint extends FileChange {
  *   trained value is not finite in the file's type, `checkpoint.damaged` if the original is cut off
  */
 export async function writeScrubbedCheckpoint(checkpoint: ScrubbedCheckpoint): Promise<number> {
-  const { source, outputPath, freeBytes } = checkpoint;
+  const { source, outputPath } = checkpoint;
   const totalBytes = changedFileBytes(checkpoint);
   const sidecars = await findSidecars(source.path, outputPath);
-  if (await pathExists(outputPath)) throw outputExists(outputPath);
-  await removeAbandoned(outputPath);
-  await asOutputErrors(outputPath, () =>
-    requireDiskSpace(outputPath, totalBytes + SPARE_DISK_BYTES, {
-      purpose: 'the scrubbed model',
-      option: '--out',
-      ...(freeBytes && { freeBytes }),
-    }),
-  );
+  await requirePlace(checkpoint, totalBytes, removeAbandoned);
 
   const temporaryPath = temporaryPathOf(outputPath);
   try {

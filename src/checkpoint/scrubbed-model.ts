@@ -1,19 +1,11 @@
-import type { ReplacedTensors } from './changed-file.ts';
-import { writeScrubbedFolder } from './diffusers/folder-writer.ts';
+import { type ScrubbedFolder, writeScrubbedFolder } from './diffusers/folder-writer.ts';
 import type { ModelFiles } from './model-files.ts';
 import { writeScrubbedCheckpoint } from './safetensors-writer.ts';
 
-/** What a scrubbed model is made of. */
-export interface ScrubbedModel {
+/** What a scrubbed model is made of; it has the original's layout. */
+export interface ScrubbedModel extends Omit<ScrubbedFolder, 'source'> {
   /** The original. Only read. */
   readonly source: ModelFiles;
-  /** Where the result goes, in the original's layout; nothing may be there yet. */
-  readonly outputPath: string;
-  /** New values of the trained tensors, by their names in a single-file checkpoint. */
-  readonly replaced: ReplacedTensors;
-  /** Entries that join the original's metadata, replacing those of the same key. */
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
 }
 
 /**

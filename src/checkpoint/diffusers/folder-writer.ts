@@ -13,22 +13,16 @@ import {
   type ReplacedTensors,
   writeChangedFile,
 } from '../changed-file.ts';
-import { requireDiskSpace } from '../disk-space.ts';
-import { asOutputErrors, outputExists, SPARE_DISK_BYTES } from '../output-errors.ts';
-import { pathExists } from '../output-path.ts';
+import { asOutputErrors, type OutputPlace, requirePlace } from '../output-place.ts';
 import type { DiffusersFolder, WeightFile } from './diffusers-folder.ts';
 import { MODEL_INDEX } from './model-config.ts';
 
 /** What a scrubbed model in a folder is made of. */
-export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'> {
+export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'>, OutputPlace {
   /** The original. Only read. */
   readonly source: DiffusersFolder;
   /** By the names that a single-file checkpoint has. */
   readonly replaced: ReplacedTensors;
-  /** The folder that the result becomes; nothing may be there yet. */
-  readonly outputPath: string;
-  /** Free bytes of the file system that holds a folder. Default: asks the system. */
-  readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
 /**
@@ -43,21 +37,13 @@ export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'> 
  * @throws AppError as `writeScrubbedCheckpoint`
  */
 export async function writeScrubbedFolder(model: ScrubbedFolder): Promise<number> {
-  const { source, outputPath, freeBytes } = model;
+  const { source, outputPath } = model;
   const changes = changesOf(model);
   const totalBytes = source.files.reduce((sum, { name, bytes }) => {
     const change = changes.get(name);
     return sum + (change ? changedFileBytes(change) : bytes);
   }, 0);
-  if (await pathExists(outputPath)) throw outputExists(outputPath);
-  await removeAbandonedFolders(outputPath);
-  await asOutputErrors(outputPath, () =>
-    requireDiskSpace(outputPath, totalBytes + SPARE_DISK_BYTES, {
-      purpose: 'the scrubbed model',
-      option: '--out',
-      ...(freeBytes && { freeBytes }),
-    }),
-  );
+  await requirePlace(model, totalBytes, removeAbandonedFolders);
 
   const temporaryPath = temporaryFolderOf(outputPath);
   try {

@@ -1,11 +1,42 @@
 import { AppError } from '../errors.ts';
 import { systemErrorCode } from '../system-error.ts';
+import { requireDiskSpace } from './disk-space.ts';
+import { pathExists } from './output-path.ts';
 
 /** Free disk that writing must leave to the system and to the job's own files. */
-export const SPARE_DISK_BYTES = 64 * 1024 * 1024;
+const SPARE_DISK_BYTES = 64 * 1024 * 1024;
 
-/** The error of a place that is taken. */
-export function outputExists(outputPath: string): AppError {
+/** Where a scrubbed model goes. */
+export interface OutputPlace {
+  /** A file, or a folder; nothing may be there yet. */
+  readonly outputPath: string;
+  /** Free bytes of the file system that holds a folder. Default: asks the system. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+}
+
+/**
+ * Makes sure that something of a size can be written to a place.
+ *
+ * @param removeAbandoned frees what earlier attempts have left there
+ * @throws AppError `output.exists`, `output.no-space`, `output.unwritable`
+ */
+export async function requirePlace(
+  { outputPath, freeBytes }: OutputPlace,
+  bytes: number,
+  removeAbandoned: (outputPath: string) => Promise<void>,
+): Promise<void> {
+  if (await pathExists(outputPath)) throw outputExists(outputPath);
+  await removeAbandoned(outputPath);
+  await asOutputErrors(outputPath, () =>
+    requireDiskSpace(outputPath, bytes + SPARE_DISK_BYTES, {
+      purpose: 'the scrubbed model',
+      option: '--out',
+      ...(freeBytes && { freeBytes }),
+    }),
+  );
+}
+
+function outputExists(outputPath: string): AppError {
   return new AppError(
     'output.exists',
     `"${outputPath}" exists already and is not overwritten. Choose another name with --out, or move it away.`,
