@@ -1,7 +1,13 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
-import { type FoundHost, findHosts, type HostSearch } from '../hosts/find-hosts.ts';
+import {
+  findHosts,
+  type FoundHost,
+  type HostAccess,
+  lookAtHost,
+  usualAddresses,
+} from '../hosts/find-hosts.ts';
 import { bundledDevices, runtimeVersion, unbundledDevices } from '../runtime/backends.ts';
 import { probeDevice, type ProbeResult } from '../runtime/probe-device.ts';
 import { appVersion } from '../version.ts';
@@ -26,9 +32,13 @@ interface MachineReport {
   readonly hosts: readonly FoundHost[];
 }
 
-/** Looks at this machine and its web UIs, and tries every device of the runtime's package. */
-export async function examineMachine(search: HostSearch): Promise<MachineReport> {
-  const { dataFolder } = search;
+/**
+ * Looks at this machine and its web UIs, and tries every device of the runtime's package.
+ *
+ * @param url of the web UI to look at; null for those at the usual addresses
+ */
+export async function examineMachine(url: URL | null, access: HostAccess): Promise<MachineReport> {
+  const { dataFolder } = access;
   const devices: (ProbeResult & { name: string })[] = [];
   // One after another: they are compared by time.
   for (const name of bundledDevices()) devices.push({ name, ...(await probeDevice(name)) });
@@ -44,7 +54,7 @@ export async function examineMachine(search: HostSearch): Promise<MachineReport>
     data: { folder: dataFolder, freeBytes: await freeDiskBytes(dataFolder) },
     devices,
     notInstalled: unbundledDevices(),
-    hosts: await findHosts(search),
+    hosts: url ? [await lookAtHost(url, access)] : await findHosts(usualAddresses, access),
   };
 }
 

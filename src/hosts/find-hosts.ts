@@ -15,31 +15,35 @@ export interface FoundHost {
 }
 
 /** Where web UIs listen by default: AUTOMATIC1111 and its relatives with a page and without, ComfyUI. */
-const usualAddresses = [7860, 7861, 8188].map((port) => new URL(`http://127.0.0.1:${port}/`));
+export const usualAddresses = [7860, 7861, 8188].map(
+  (port) => new URL(`http://127.0.0.1:${port}/`),
+);
 
 /** Somebody waits for the answer. */
 const patience = { ...defaultPatience, quickMs: 3000 };
 
-/** Where a web UI is looked for, and what is kept of it. */
-export interface HostSearch {
-  /** Null for the usual addresses, where what is no web UI is left out. */
-  readonly url: URL | null;
-  /** `user:password` of the web UI's API; null for none. */
+/** How web UIs are asked. */
+export interface HostAccess {
+  /** `user:password` of their API; null for none. */
   readonly credentials: string | null;
+  /** Where the choice of a model is kept that a web UI does not keep. */
   readonly dataFolder: string;
 }
 
-/** Looks which web UIs run on this machine, or what is at one address. */
-export async function findHosts({ url, ...search }: HostSearch): Promise<FoundHost[]> {
-  if (url !== null) return [await lookAt(url, search)];
-  const looks = await Promise.all(usualAddresses.map((usual) => lookAt(usual, search)));
+/** Looks at which of the addresses there is a web UI; what else may be there is left out. */
+export async function findHosts(
+  addresses: readonly URL[],
+  access: HostAccess,
+): Promise<FoundHost[]> {
+  const looks = await Promise.all(addresses.map((url) => lookAtHost(url, access)));
   return looks.filter(
     ({ kind, problem }) => kind !== 'unknown' || problem?.code === 'host.credentials',
   );
 }
 
-async function lookAt(url: URL, search: Omit<HostSearch, 'url'>): Promise<FoundHost> {
-  const host = await openHost({ ...search, kind: null, url, modelFolders: [], patience });
+/** Looks at what is at an address, be it no web UI. */
+export async function lookAtHost(url: URL, access: HostAccess): Promise<FoundHost> {
+  const host = await openHost({ ...access, kind: null, url, modelFolders: [], patience });
   const found = { url: url.href, models: 0, activeModel: null, problem: null };
   try {
     const models = await host.listModels();

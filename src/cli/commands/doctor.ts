@@ -21,9 +21,8 @@ export function addDoctorCommand(program: Command, { terminal, config }: CliCont
     .action(async ({ data, hostUrl, json }: DoctorOptions) => {
       // Loaded here, not at the start: other commands need not wait for the runtime.
       const { describeMachine, examineMachine } = await import('../machine-report.ts');
-      const report = await examineMachine({
+      const report = await examineMachine(hostUrl ?? null, {
         dataFolder: data,
-        url: hostUrl ?? null,
         credentials: config.hostCredentials,
       });
       if (json) printJson(terminal, report);
