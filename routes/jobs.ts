@@ -111,8 +111,12 @@ export const jobRoutes: readonly Route[] = [
   {
     method: 'get',
     path: '/jobs/:id/samples/:file',
-    summary: 'A picture that the job drew; one of the host may be another format than PNG.',
-    answer: { status: 200, type: 'image/png', description: 'The picture' },
+    summary: 'A picture that the job drew.',
+    answer: {
+      status: 200,
+      type: 'image/*',
+      description: 'The picture: a PNG, unless the host drew it and its user wants another format',
+    },
     errors: [404],
     handle: async (services, request, response) => {
       const file = await services.jobs.samplePath(

@@ -27,7 +27,7 @@ export interface Route {
   readonly query?: z.ZodObject;
   readonly answer: {
     readonly status: 200 | 201 | 202 | 204;
-    readonly type: 'application/json' | 'application/yaml' | 'image/png' | 'text/html' | null;
+    readonly type: 'application/json' | 'application/yaml' | 'image/*' | 'text/html' | null;
     readonly description: string;
   };
   /** Statuses of the errors that it may answer with, besides those that any may. */

@@ -107,7 +107,7 @@ describe('weights of a file', () => {
     const weights = weightsOf(new GraphBuilder('weights'), tensors);
     expect(weights.has('F32')).toBe(true);
     expect(weights.shape('F32')).toEqual([4]);
-    expect(() => weights.get('absent')).toThrow('has no tensor "absent"');
+    expect(() => weights.get('absent')).toThrow('the model has no tensor "absent"');
     expect(() => weights.get('ids')).toThrow('tensor "ids" is I64');
   });
 });

@@ -221,7 +221,7 @@ function PicturesField() {
   return (
     <SelectField
       label="Pictures are drawn by"
-      help="Those to forget and to keep, where you gave none. The web UI draws as it does for you, with its own sampler, VAE and LoRAs in the prompts."
+      help="Those to forget and to keep, where you gave none; who drew them also draws those to compare. The web UI draws as it does for you, with its own sampler, VAE and LoRAs in the prompts."
       names={pictureDrawers}
       value={form.pictures.value}
       base="auto"
