@@ -163,7 +163,7 @@ async function lendMemory(page: Page): Promise<void> {
   const settings = { steps: 100, batch: 1, generatedForget: 1, generatedRetain: 1 };
   const job = { model: original, forget: ['a red heart'], retain: ['a star'], settings };
   const form = new FormData();
-  form.append('job', JSON.stringify({ ...job, device: 'webgpu' }));
+  form.append('job', JSON.stringify({ ...job, device: 'webgpu', pictures: 'sidecar' }));
   const api = new URL('erase-concept/api/', server.url);
   const answer = await fetch(new URL('jobs', api), { method: 'POST', body: form });
   if (answer.status === 422) {
