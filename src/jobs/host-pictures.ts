@@ -113,7 +113,15 @@ export class HostPictures {
   private async decide(drawing: Drawing, seconds: readonly number[]): Promise<PicturesBy | null> {
     const { job, signal } = drawing;
     const there = Math.min(...seconds);
-    const here = await this.tools.secondsHere(job, signal);
+    let here: number;
+    try {
+      here = await this.tools.secondsHere(job, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AppError)) throw error;
+      // It draws, and a device that takes too long to be tried is not the faster one.
+      note(drawing, `The web UI draws the pictures: ${error.message}`);
+      return 'host';
+    }
     const [a, b] = [there, here].map((value) => `${value.toPrecision(2)} s`);
     if (there <= here) {
       note(drawing, `The web UI draws the pictures: ${a} each, here each would take about ${b}.`);

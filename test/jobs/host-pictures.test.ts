@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { EraseEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 import { picturesOfSet } from '../../src/erase/set-pictures.ts';
+import { AppError } from '../../src/errors.ts';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
 import { GraphicsMemory } from '../../src/hosts/graphics-memory.ts';
@@ -48,7 +49,7 @@ function jobOf(models: string, change: Partial<EraseJob> = {}): EraseJob {
 }
 
 /** A job's drawing, to be done as often as one likes. */
-function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number } = {}) {
+function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number | Error } = {}) {
   const folder = makeTemporaryFolder();
   const events: EraseEvent[] = [];
   const estimates: EraseJob[] = [];
@@ -59,7 +60,7 @@ function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number
       ...{ host, memory, patience },
       secondsHere: (asked) => {
         estimates.push(asked);
-        return Promise.resolve(here);
+        return here instanceof Error ? Promise.reject(here) : Promise.resolve(here);
       },
     }).draw({
       ...{ job, folder, wish, decided, signal },
@@ -84,7 +85,7 @@ function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number
 async function start(
   options: ConstructorParameters<typeof FakeA1111>[1] & {
     readonly active?: string;
-    readonly here?: number;
+    readonly here?: number | Error;
     readonly change?: Partial<EraseJob>;
   } = {},
 ) {
@@ -284,6 +285,14 @@ describe('who draws, where it is left open', () => {
     const { draw, list, decided } = await start({ active: another, loadMs: 1500, here: 1 });
     await draw('auto');
     expect([list(), decided()]).toEqual([whole, 'host']);
+  });
+
+  it('is the host, if the device here takes too long to be tried', async () => {
+    const here = new AppError('device.crashed', 'estimating took more than 120 s.');
+    const { draw, list, decided, messages } = await start({ here });
+    await draw('auto');
+    expect([list(), decided()]).toEqual([whole, 'host']);
+    expect(messages()).toEqual(['The web UI draws the pictures: estimating took more than 120 s.']);
   });
 
   it('is not asked again of a job that goes on', async () => {
