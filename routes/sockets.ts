@@ -20,7 +20,7 @@ const MAX_REQUESTS_A_SECOND = 20;
 /** Clients say little: the id of a job. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 /** Changes within this time are one list: of a job's state, and of how far it is. */
-const LIST_DELAY_MS = { state: 50, growth: 2000 } as const;
+const LIST_DELAY_MS = { state: 50, growth: 5000 } as const;
 
 const watchSchema = z.object({
   id: z.string().max(200),

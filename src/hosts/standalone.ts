@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 
 import { isDiffusersFolder } from '../checkpoint/diffusers/diffusers-folder.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
+import { Remembered } from '../remembered.ts';
 import { ChosenModel } from './chosen-model.ts';
 import type { Host, HostModel } from './host.ts';
 import { modelGone } from './model-gone.ts';
 import { modelsOnDisk } from './models-on-disk.ts';
-import { Remembered } from './remembered.ts';
 
 /** Where the model that comes with the program is; it is only read. */
 const shippedModels = fileURLToPath(new URL('../../presets/tiny-sd/', import.meta.url));

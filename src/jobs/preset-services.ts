@@ -3,19 +3,30 @@ import { AppError } from '../errors.ts';
 import { findPreset, listPresets, presetFolders } from '../presets/load-presets.ts';
 import { addPreset, deletePreset, importPreset, replacePreset } from '../presets/own-presets.ts';
 import { formatPreset, type Preset } from '../presets/preset.ts';
+import { Remembered } from '../remembered.ts';
 import type { PresetServices } from '../services.ts';
 import type { JobService } from './job-service.ts';
 import { presetFromJob } from './preset-from-job.ts';
 
 /** The presets: the program's and those of a data folder. */
 export function presetServices(dataFolder: string, jobs: JobService): PresetServices {
+  const listing = new Remembered(async () => {
+    const { presets } = await listPresets(dataFolder);
+    return presets.map(({ preset, isOwn }) => viewPreset(preset, isOwn));
+  });
+  /** A change shows at once. */
+  const change = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } finally {
+      listing.forget();
+    }
+  };
+  const save = (work: () => Promise<Preset>) => change(async () => viewPreset(await work(), true));
   return {
-    list: async () => {
-      const { presets } = await listPresets(dataFolder);
-      return presets.map(({ preset, isOwn }) => viewPreset(preset, isOwn));
-    },
+    list: () => listing.get(),
     export: async (name) => formatPreset(await findPreset(presetFolders(dataFolder), name)),
-    add: async (draft) => viewPreset(await addPreset(dataFolder, draft), true),
+    add: (draft) => save(() => addPreset(dataFolder, draft)),
     addFromJob: async (id, title) => {
       const { job, concept, state } = await jobs.find(id);
       if (!job) {
@@ -24,12 +35,11 @@ export function presetServices(dataFolder: string, jobs: JobService): PresetServ
           `job ${id} is ${state}: its settings are known once it is prepared.`,
         );
       }
-      const preset = await addPreset(dataFolder, presetFromJob(job, { title, concept }));
-      return viewPreset(preset, true);
+      return save(() => addPreset(dataFolder, presetFromJob(job, { title, concept })));
     },
-    replace: async (name, draft) => viewPreset(await replacePreset(dataFolder, name, draft), true),
-    import: async (text) => viewPreset(await importPreset(dataFolder, text), true),
-    delete: (name) => deletePreset(dataFolder, name),
+    replace: (name, draft) => save(() => replacePreset(dataFolder, name, draft)),
+    import: (text) => save(() => importPreset(dataFolder, text)),
+    delete: (name) => change(() => deletePreset(dataFolder, name)),
   };
 }
 

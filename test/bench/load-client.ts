@@ -1,4 +1,5 @@
 import { setInterval } from 'node:timers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
 import type {
   ClientToServerEvents,
@@ -63,9 +64,8 @@ async function load({ origin, token, id, sockets, requestsPerSecond }: LoadOrder
   await new Promise((resolve) => process.once('message', resolve));
   clearInterval(asking);
   const { user, system } = process.cpuUsage(before);
-  // What is on its way still comes.
-  await new Promise((resolve) => setTimeout(resolve, 1000));
   const last = Math.max(...steps.map((of) => of.at(-1) ?? 0));
+  await whenAllAreAt(steps, last);
   const sorted = times.toSorted((a, b) => a - b);
   const report: LoadReport = {
     requests: times.length,
@@ -73,10 +73,18 @@ async function load({ origin, token, id, sockets, requestsPerSecond }: LoadOrder
     p50: sorted[Math.floor(0.5 * sorted.length)] ?? Number.NaN,
     p99: sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN,
     sockets: steps.length,
-    gaps: steps.filter((of) => of.at(-1) !== last || of.some((step, i) => step !== i + 1)).length,
+    gaps: steps.filter((of) => of.length < last || of.some((step, i) => step !== i + 1)).length,
     processorSeconds: (user + system) / 1e6,
   };
   process.send?.(report, () => process.exit());
+}
+
+/** What is on its way to some still comes. */
+async function whenAllAreAt(steps: readonly (readonly number[])[], last: number): Promise<void> {
+  for (let waited = 0; waited < 5000; waited += 100) {
+    if (steps.every((of) => of.length >= last)) break;
+    await sleep(100);
+  }
 }
 
 /** Watches a job; gives its steps, those of the past first, to which those that come are added. */

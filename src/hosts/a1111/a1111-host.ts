@@ -8,7 +8,7 @@ import { type HostClient, HostRefusal } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
-import { Remembered } from '../remembered.ts';
+import { Remembered } from '../../remembered.ts';
 import { trialPicture } from '../trial-picture.ts';
 import {
   type CheckpointEntry,

@@ -10,7 +10,7 @@ import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
-import { Remembered } from '../remembered.ts';
+import { Remembered } from '../../remembered.ts';
 import {
   checkpointsSchema,
   type Ended,
