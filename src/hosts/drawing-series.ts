@@ -1,12 +1,18 @@
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host, HostPicture, PictureRequest } from './host.ts';
+import type { HostDebts } from './host-debts.ts';
 import { modelGone } from './model-gone.ts';
 import type { Patience } from './patience.ts';
 
-interface Series {
+/** What a host's pictures are drawn with. */
+export interface DrawingTools {
   readonly host: Host;
+  readonly debts: HostDebts;
   readonly patience: Patience;
+}
+
+interface Series extends DrawingTools {
   /** How long to wait for what the host draws for others, in ms. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
@@ -29,10 +35,11 @@ export async function drawSeries<T>(
   series: Series,
   work: (draw: DrawTimed) => Promise<T>,
 ): Promise<T> {
-  const { host, signal, tell } = series;
+  const { host, debts, signal, tell } = series;
   try {
     return await work(async (request) => {
       await waitUntilIdle(series);
+      await debts.oweActiveModel(request.model);
       const started = performance.now();
       const picture = await host.draw(request, signal);
       if (picture === null) throw new Error('a host that draws has drawn nothing');
@@ -43,6 +50,7 @@ export async function drawSeries<T>(
       if (!(error instanceof AppError)) throw error;
       tell(`The web UI may still have the model loaded that drew: ${error.message}`);
     });
+    await debts.payActiveModel();
   }
 }
 

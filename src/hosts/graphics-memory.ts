@@ -1,6 +1,7 @@
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host } from './host.ts';
+import type { HostDebts } from './host-debts.ts';
 import type { Patience } from './patience.ts';
 import { Turns } from './turns.ts';
 
@@ -14,14 +15,25 @@ interface Borrower {
 /** The graphics memory that a host's model takes, lent to trainings. */
 export class GraphicsMemory {
   private readonly host: Host;
+  private readonly debts: HostDebts;
   private readonly patience: Patience;
   private borrowers = 0;
   private isFree = false;
   private readonly turns = new Turns();
 
-  constructor(host: Host, patience: Patience) {
+  constructor(host: Host, debts: HostDebts, patience: Patience) {
     this.host = host;
+    this.debts = debts;
     this.patience = patience;
+  }
+
+  /**
+   * Sets right what a sidecar that was killed has left in the host; who wants it waits meanwhile.
+   *
+   * @throws AppError `host.*`, `model.not-found`
+   */
+  settle(): Promise<void> {
+    return this.turns.take(() => this.debts.settle());
   }
 
   /**
@@ -70,7 +82,7 @@ export class GraphicsMemory {
 
   private async takeBackNow(): Promise<void> {
     if (!this.isFree) return;
-    await this.host.reclaimMemory();
+    await this.reclaimMemory();
     this.isFree = false;
   }
 
@@ -84,6 +96,7 @@ export class GraphicsMemory {
         tell('The web UI is still drawing pictures: training begins beside it.');
         return false;
       }
+      await this.debts.oweMemory(true);
       await this.host.freeMemory();
       return true;
     } catch (error) {
@@ -97,10 +110,15 @@ export class GraphicsMemory {
     if (!this.isFree) return;
     this.isFree = false;
     try {
-      await this.host.reclaimMemory();
+      await this.reclaimMemory();
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       tell(`The web UI could not take its model back into the graphics memory: ${error.message}`);
     }
+  }
+
+  private async reclaimMemory(): Promise<void> {
+    await this.host.reclaimMemory();
+    await this.debts.oweMemory(false);
   }
 }

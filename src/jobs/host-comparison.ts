@@ -7,15 +7,11 @@ import type { EraseJob } from '../erase/job.ts';
 import { stepsOfResult } from '../erase/result.ts';
 import type { SampleSubject } from '../erase/sample-folder.ts';
 import { AppError } from '../errors.ts';
-import { drawSeries, modelNameAt } from '../hosts/drawing-series.ts';
+import { drawSeries, type DrawingTools, modelNameAt } from '../hosts/drawing-series.ts';
 import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
-import type { Host } from '../hosts/host.ts';
-import type { Patience } from '../hosts/patience.ts';
 
-interface ComparisonTools {
-  readonly host: Host;
+interface ComparisonTools extends DrawingTools {
   readonly memory: GraphicsMemory;
-  readonly patience: Patience;
 }
 
 /** A job that is done, whose models the host is to compare. */
@@ -37,9 +33,10 @@ interface Comparing {
  * @throws the signal's reason
  */
 export async function compareInHost(
-  { host, memory, patience }: ComparisonTools,
+  { memory, ...tools }: ComparisonTools,
   comparing: Comparing,
 ): Promise<number> {
+  const { host, patience } = tools;
   const { job, folder, past, onEvent, signal } = comparing;
   const tell = (message: string) => {
     onEvent({ event: 'notice', message });
@@ -56,7 +53,7 @@ export async function compareInHost(
     if (memory.isLent) throw new AppError('host.busy', 'another erasure trains in its memory.');
     await memory.keep(async () => {
       await host.refresh();
-      await drawSeries({ host, patience, waitMs: patience.idleMs, signal, tell }, async (draw) => {
+      await drawSeries({ ...tools, waitMs: patience.idleMs, signal, tell }, async (draw) => {
         for (const picture of missing) {
           const { role, prompt, seed, which, step } = picture;
           const { guidanceScale, size } = job.settings;

@@ -1,10 +1,9 @@
 import type { EraseEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
-import { drawSeries, modelNameAt } from '../hosts/drawing-series.ts';
+import { drawSeries, type DrawingTools, modelNameAt } from '../hosts/drawing-series.ts';
 import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import type { Host } from '../hosts/host.ts';
-import type { Patience } from '../hosts/patience.ts';
 import { type MissingPicture, PictureStore } from './picture-store.ts';
 import type { PicturesBy, PicturesWish } from './pictures-wish.ts';
 
@@ -22,10 +21,8 @@ interface Drawing {
   readonly signal: AbortSignal;
 }
 
-interface DrawingTools {
-  readonly host: Host;
+interface PictureTools extends DrawingTools {
   readonly memory: GraphicsMemory;
-  readonly patience: Patience;
   /** Seconds that each picture of a job takes without the host. */
   readonly secondsHere: (job: EraseJob, signal: AbortSignal) => Promise<number>;
 }
@@ -35,9 +32,9 @@ const MEASURED_PICTURES = 2;
 
 /** Has the host draw the pictures of jobs' sets, where it shall, or where it is the faster one. */
 export class HostPictures {
-  private readonly tools: DrawingTools;
+  private readonly tools: PictureTools;
 
-  constructor(tools: DrawingTools) {
+  constructor(tools: PictureTools) {
     this.tools = tools;
   }
 
@@ -87,7 +84,7 @@ export class HostPictures {
       tell(drawing, message);
     };
     const { trainingMs: waitMs } = patience;
-    return drawSeries({ host, patience, waitMs, signal, tell: tellAll }, async (draw) => {
+    return drawSeries({ ...this.tools, waitMs, signal, tell: tellAll }, async (draw) => {
       const missing = await store.missing();
       onEvent({ event: 'phase', phase: 'generate' });
       const model = await modelNameAt(host, job.model.path);

@@ -13,6 +13,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
 import { GraphicsMemory } from '../hosts/graphics-memory.ts';
+import { HostDebts } from '../hosts/host-debts.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { type HostState, HostStates } from '../hosts/host-state.ts';
 import { ModelSwap } from '../hosts/model-swap.ts';
@@ -65,10 +66,12 @@ export class JobService implements JobServices {
     const { dataFolder, host, patience, devices, onTrouble, trainingWorker } = environment;
     this.store = new JobStore(dataFolder);
     this.hostStates = new HostStates(host);
-    this.memory = new GraphicsMemory(host, patience);
+    const debts = new HostDebts(host, dataFolder);
+    this.memory = new GraphicsMemory(host, debts, patience);
     this.swap = new ModelSwap(host, patience);
+    const drawing = { host, debts, patience, memory: this.memory };
     const pictures = new HostPictures({
-      ...{ host, patience, memory: this.memory },
+      ...drawing,
       secondsHere: (job, signal) => pictureSeconds(job, { dataFolder, signal }),
     });
     this.queue = new JobQueue({
@@ -78,8 +81,8 @@ export class JobService implements JobServices {
       onChange: (record, what) => {
         this.announce(record.id, what);
       },
-      drawPictures: (drawing) => pictures.draw(drawing),
-      compare: (comparing) => compareInHost({ host, patience, memory: this.memory }, comparing),
+      drawPictures: (job) => pictures.draw(job),
+      compare: (comparing) => compareInHost(drawing, comparing),
       borrowMemory: (borrower) => this.memory.borrow(borrower),
       onResult: () => {
         // Not waited for: a host that draws looks when it has finished.
@@ -92,7 +95,11 @@ export class JobService implements JobServices {
 
   /** Reads the jobs there are and goes on with what was under way; whoever asks waits for it. */
   open(): Promise<void> {
-    this.opened = this.store.open().then(() => this.queue.recover(this.store.known()));
+    this.opened = this.store.open().then(() => {
+      // Jobs wait for it where they need the host; who asks for them does not.
+      void this.settleHost();
+      return this.queue.recover(this.store.known());
+    });
     return this.opened;
   }
 
@@ -284,6 +291,16 @@ export class JobService implements JobServices {
       'device.unavailable',
       `the device "${wanted}" cannot be used: ${detail}. Choose auto or cpu.`,
     );
+  }
+
+  private async settleHost(): Promise<void> {
+    try {
+      await this.memory.settle();
+    } catch (error) {
+      this.environment.onTrouble(error);
+    } finally {
+      this.hostStates.forget();
+    }
   }
 
   /** Tells the host of a file that came or went; one that does not answer finds it by itself. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { GraphicsMemory } from '../../src/hosts/graphics-memory.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
+import { HostDebts } from '../../src/hosts/host-debts.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { quickPatience } from '../helpers/quick-patience.ts';
@@ -16,7 +17,13 @@ async function startHost(patience = quickPatience) {
   const client = new HostClient({ url: fake.server.url, credentials: null }, patience);
   const told: string[] = [];
   const tell = (message: string) => void told.push(message);
-  return { fake, told, tell, memory: new GraphicsMemory(new A1111Host(client), patience) };
+  const dataFolder = makeTemporaryFolder();
+  /** As a sidecar has it that has just started. */
+  const makeMemory = () => {
+    const host = new A1111Host(client);
+    return new GraphicsMemory(host, new HostDebts(host, dataFolder), patience);
+  };
+  return { fake, told, tell, makeMemory, memory: makeMemory() };
 }
 
 const never = new AbortController().signal;
@@ -81,6 +88,25 @@ describe('the graphics memory of a host', () => {
     )();
     expect(told).toHaveLength(2);
     expect(told[1]).toMatch(/could not take its model back.*with 500/);
+  });
+
+  it('goes back after a sidecar that was killed, once', async () => {
+    const { fake, tell, memory, makeMemory } = await startHost();
+    await memory.borrow({ signal: never, tell });
+    await makeMemory().settle();
+    expect(fake.isInGraphicsMemory).toBe(true);
+    await makeMemory().settle();
+    expect(fake.server.count('POST', '/sdapi/v1/reload-checkpoint')).toBe(1);
+  });
+
+  it('is owed no more to a host that is down, which has lost it', async () => {
+    const { fake, tell, memory, makeMemory } = await startHost();
+    await memory.borrow({ signal: never, tell });
+    fake.server.down();
+    await expect(makeMemory().settle()).rejects.toThrow(/ECONNREFUSED/);
+    await fake.server.up();
+    await makeMemory().settle();
+    expect(fake.isInGraphicsMemory).toBe(false);
   });
 
   it('goes back to a host that shall change its model', async () => {

@@ -10,6 +10,7 @@ import { AppError } from '../../src/errors.ts';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
 import { GraphicsMemory } from '../../src/hosts/graphics-memory.ts';
+import { HostDebts } from '../../src/hosts/host-debts.ts';
 import type { Host } from '../../src/hosts/host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { StandaloneHost } from '../../src/hosts/standalone.ts';
@@ -53,11 +54,12 @@ function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number
   const folder = makeTemporaryFolder();
   const events: EraseEvent[] = [];
   const estimates: EraseJob[] = [];
-  const memory = new GraphicsMemory(host, patience);
+  const debts = new HostDebts(host, makeTemporaryFolder());
+  const memory = new GraphicsMemory(host, debts, patience);
   let decided: PicturesBy | null = null;
   const draw = (wish: PicturesWish, signal = new AbortController().signal) =>
     new HostPictures({
-      ...{ host, memory, patience },
+      ...{ host, debts, memory, patience },
       secondsHere: (asked) => {
         estimates.push(asked);
         return here instanceof Error ? Promise.reject(here) : Promise.resolve(here);
