@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
-import { softwareVulkan } from './test/helpers/software-vulkan.ts';
+import { softwareDrivers, withoutVulkan } from './test/helpers/software-vulkan.ts';
 
+const all = ['test/**/*.test.ts'];
 const webgpu = ['test/**/*webgpu*.test.ts'];
+const [driver, another] = softwareDrivers(process.env);
 
 // Forked processes: onnxruntime-node does not recognise typed arrays made in a vm context.
 export default defineConfig({
@@ -12,10 +14,22 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'webgpu', include: webgpu, env: softwareVulkan(process.env) },
+        test: { name: 'webgpu', include: webgpu, env: { ...driver?.environment } },
       },
-      // Without the software driver: all that tries the devices of its own accord would wait for it.
-      { extends: true, test: { name: 'cpu', include: ['test/**/*.test.ts'], exclude: webgpu } },
+      ...(another
+        ? [
+            {
+              extends: true as const,
+              test: {
+                name: `webgpu-${another.name}`,
+                include: ['test/runtime/webgpu.test.ts'],
+                env: { ...another.environment },
+              },
+            },
+          ]
+        : []),
+      // All that tries the devices of its own accord would wait for a software driver.
+      { extends: true, test: { name: 'cpu', include: all, exclude: webgpu, env: withoutVulkan } },
     ],
   },
 });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-import { softwareVulkan } from '../helpers/software-vulkan.ts';
+import { softwareDrivers } from '../helpers/software-vulkan.ts';
 import { WebUiProcess } from '../helpers/web-ui-process.ts';
 
 interface ServerOptions {
@@ -31,7 +31,7 @@ export class A1111Server extends WebUiProcess {
         cwd: folder,
         env: {
           ...process.env,
-          ...softwareVulkan(process.env),
+          ...softwareDrivers(process.env)[0]?.environment,
           ERASE_CONCEPT_DATA: dataFolder,
           HF_HUB_OFFLINE: '1',
         },
