@@ -22,7 +22,7 @@ export function PresetCards() {
         <h2 id="presets-title">Presets</h2>
         <ImportButton />
       </div>
-      <ul class="cards">
+      <ul class="cards" aria-busy={presets.value === null}>
         {presets.value?.map((preset) => (
           <li key={preset.name}>
             <button
