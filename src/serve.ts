@@ -28,6 +28,8 @@ export interface ServeOptions {
   readonly hostUrl: URL | null;
   /** `user:password` of the host; null where it asks for none. */
   readonly hostCredentials: string | null;
+  /** That the host runs in; null where it is not known. */
+  readonly hostFolder: string | null;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
 }
@@ -65,6 +67,7 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
       kind: options.hostKind,
       url: hostUrl,
       credentials: options.hostCredentials,
+      folder: options.hostFolder,
       modelFolders: options.modelFolders,
       dataFolder,
     });

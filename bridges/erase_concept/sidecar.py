@@ -177,6 +177,8 @@ class Sidecar:
         command += ["--port", str(_free_port(PLUGIN.port))]
         command += ["--data", str(settings.data_folder)]
         command += ["--host", settings.kind, "--host-url", settings.url]
+        # SD.Next names its models by paths from where it runs.
+        command += ["--host-folder", os.getcwd()]
         return command
 
     def _environment(self) -> dict[str, str]:

@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly url: URL | null;
   /** `user:password`; null where the web UI asks for none. */
   readonly credentials: string | null;
+  /** That the web UI runs in; null where it is not known. */
+  readonly folder?: string | null;
   /** Folders of checkpoints; a web UI knows its own. */
   readonly modelFolders: readonly string[];
   readonly dataFolder: string;
@@ -48,7 +50,7 @@ function clientOf(url: URL, { credentials, patience }: HostOptions): HostClient 
 function webUi(
   kind: Exclude<HostKind, 'standalone'>,
   client: HostClient,
-  { dataFolder }: HostOptions,
+  { dataFolder, folder }: HostOptions,
 ): Host {
-  return kind === 'a1111' ? new A1111Host(client) : new ComfyUiHost(client, dataFolder);
+  return kind === 'a1111' ? new A1111Host(client, folder) : new ComfyUiHost(client, dataFolder);
 }

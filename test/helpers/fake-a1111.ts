@@ -40,6 +40,8 @@ const failed = (errors: string): Answer => ({
 /** AUTOMATIC1111's web UI as far as its models go, with what is recorded of its ways to fail. */
 export class FakeA1111 {
   readonly server: HostServer;
+  /** The folder that it runs in. */
+  readonly runsIn: string;
   /** Whether the model is where pictures are drawn. */
   isInGraphicsMemory = true;
   /** A list that does not heed new files. */
@@ -63,6 +65,7 @@ export class FakeA1111 {
 
   constructor(folder: string, options: FakeOptions = {}) {
     this.folder = folder;
+    this.runsIn = path.dirname(folder);
     this.options = {
       ...{ variant: 'a1111', hasApi: true, loadMs: 0 },
       ...{ drawMs: 0, format: 'png', hasGrid: false },
@@ -128,7 +131,7 @@ export class FakeA1111 {
       }),
     'GET checkpoint': () =>
       this.options.variant === 'sdnext'
-        ? ok({ type: 'sd', filename: this.loaded?.file ?? null })
+        ? ok({ type: 'sd', ...(this.loaded && { title: this.titleOf(this.loaded) }) })
         : { status: 404 },
   };
 
@@ -252,6 +255,11 @@ export class FakeA1111 {
     return `${this.nameOf(entry)}${hash}`;
   }
 
+  /** SD.Next's own folders are below the one that it runs in. */
+  private pathOf({ file }: Entry): string {
+    return this.options.variant === 'sdnext' ? path.relative(this.runsIn, file) : file;
+  }
+
   private aliasesOf(entry: Entry): (string | null)[] {
     const { sha256 } = entry;
     const names = [this.titleOf(entry), this.nameOf(entry), path.parse(entry.name).name];
@@ -264,7 +272,7 @@ export class FakeA1111 {
       model_name: path.parse(entry.name).name,
       hash: entry.sha256?.slice(0, 10) ?? null,
       sha256: entry.sha256,
-      filename: entry.file,
+      filename: this.pathOf(entry),
       config: null,
     };
   }

@@ -49,7 +49,7 @@ describe("a picture of AUTOMATIC1111's family", () => {
     const fake = await new FakeA1111(models, options).start(active);
     const drawings = () =>
       fake.server.asked.filter(({ path: asked }) => asked === '/sdapi/v1/txt2img');
-    return { models, fake, drawings, host: new A1111Host(clientOf(fake.server.url)) };
+    return { models, fake, drawings, host: new A1111Host(clientOf(fake.server.url), fake.runsIn) };
   };
 
   it('is the one that was asked for, and kept nowhere', async () => {

@@ -24,7 +24,7 @@ async function startHost({ auth, ...options }: Options = {}) {
   const suffix = options.variant === 'sdnext' ? '' : '.safetensors';
   const fake = await new FakeA1111(folder, options).start(old);
   const client = new HostClient({ url: fake.server.url, credentials: auth ?? null }, quickPatience);
-  const host = new A1111Host(client);
+  const host = new A1111Host(client, fake.runsIn);
   const file = writeModel(folder, scrubbed);
   return {
     ...{ folder, file, fake, host },

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { openHost } from '../../src/hosts/open-host.ts';
+import { type HostOptions, openHost } from '../../src/hosts/open-host.ts';
 import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
@@ -21,9 +21,13 @@ function makeModels(): { models: string; dataFolder: string } {
   return { models, dataFolder };
 }
 
-const open = (url: URL | null, dataFolder: string, credentials: string | null = null) =>
+const open = (
+  url: URL | null,
+  dataFolder: string,
+  { credentials = null, folder = null }: Partial<Pick<HostOptions, 'credentials' | 'folder'>> = {},
+) =>
   openHost({
-    ...{ kind: null, url, credentials, dataFolder, modelFolders: [] },
+    ...{ kind: null, url, credentials, folder, dataFolder, modelFolders: [] },
     patience: quickPatience,
   });
 
@@ -34,13 +38,22 @@ describe('the host', () => {
 
   it.each(['a1111', 'forge', 'sdnext'] as const)('is found out to be %s', async (variant) => {
     const { models, dataFolder } = makeModels();
-    const { server } = await new FakeA1111(models, { variant }).start(model);
-    const host = await open(server.url, dataFolder);
+    const { server, runsIn } = await new FakeA1111(models, { variant }).start(model);
+    const host = await open(server.url, dataFolder, { folder: runsIn });
     expect(await host.listModels()).toHaveLength(1);
     expect(host.kind).toBe('a1111');
     expect(await host.draw(trialPicture())).toMatchObject({
       model: variant === 'sdnext' ? 'a' : model,
     });
+  });
+
+  it('is asked for its folder where it names its models by paths from there', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models, { variant: 'sdnext' }).start(model);
+    const host = await open(server.url, dataFolder);
+    await expect(host.listModels()).rejects.toThrow(
+      /such as "web-ui\/a.safetensors"\. Give that folder to the sidecar with --host-folder\./,
+    );
   });
 
   it('is found out to be ComfyUI', async () => {
@@ -72,7 +85,7 @@ describe('the host', () => {
   it('is let in with the credentials of its API', async () => {
     const { models, dataFolder } = makeModels();
     const { server } = await new FakeA1111(models, { credentials: 'me:se:cret' }).start(model);
-    const host = await open(server.url, dataFolder, 'me:se:cret');
+    const host = await open(server.url, dataFolder, { credentials: 'me:se:cret' });
     expect(await host.listModels()).toHaveLength(1);
     const other = await open(server.url, dataFolder);
     await expect(other.listModels()).rejects.toMatchObject({ code: 'host.credentials' });

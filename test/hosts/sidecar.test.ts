@@ -82,7 +82,7 @@ describe('a sidecar with a web UI', () => {
     const data = makeTemporaryFolder();
     const host = await openHost({
       ...{ kind: 'a1111', url: fake.server.url, credentials: null, modelFolders: [] },
-      ...{ dataFolder: data, patience: quickPatience },
+      ...{ dataFolder: data, folder: fake.runsIn, patience: quickPatience },
     });
     const { api, create, reaches } = await startTestSidecar({ data, host });
     const model = 'Diffusers/someone--tiny-1.5';

@@ -18,6 +18,7 @@ interface ServeCommandOptions {
   readonly threads: number;
   readonly host?: HostKind;
   readonly hostUrl?: URL;
+  readonly hostFolder?: string;
   readonly watchParent?: true;
 }
 
@@ -52,6 +53,11 @@ export function addServeCommand(program: Command, context: CliContext): void {
     )
     .addOption(hostUrlOption())
     .option(
+      '--host-folder <folder>',
+      'folder that the web UI runs in, for one that names its models by paths within it (SD.Next)',
+      (folder) => path.resolve(folder),
+    )
+    .option(
       '--watch-parent',
       'end, as on Ctrl-C, when the program that started this one and holds its standard input ends',
     )
@@ -59,7 +65,17 @@ export function addServeCommand(program: Command, context: CliContext): void {
 }
 
 async function serve(
-  { port, listen, data, models = [], threads, host, hostUrl, watchParent }: ServeCommandOptions,
+  {
+    port,
+    listen,
+    data,
+    models = [],
+    threads,
+    host,
+    hostUrl,
+    hostFolder,
+    watchParent,
+  }: ServeCommandOptions,
   { terminal, config, trainingWorker }: CliContext,
 ): Promise<void> {
   // Loaded here, not at the start: other commands need not wait for it.
@@ -75,6 +91,7 @@ async function serve(
         threads,
         hostKind: host ?? null,
         hostUrl: hostUrl ?? null,
+        hostFolder: hostFolder ?? null,
         hostCredentials: config.hostCredentials,
         ...(trainingWorker && { trainingWorker }),
       });

@@ -26,14 +26,17 @@ export class A1111Host implements Host {
   readonly kind = 'a1111';
   readonly canDraw = true;
   private readonly client: HostClient;
-  private readonly entries = new Remembered(() => this.read('sd-models', entriesSchema));
+  private readonly folder: string | null;
+  private readonly entries = new Remembered(() => this.readEntries());
   private readonly options = new Remembered(() => this.read('options', optionsSchema));
   private variant: Variant | null = null;
   /** The active model, while another one is loaded for its pictures. */
   private setAside: string | null = null;
 
-  constructor(client: HostClient) {
+  /** @param folder that the web UI runs in; null where it is not known */
+  constructor(client: HostClient, folder: string | null = null) {
     this.client = client;
+    this.folder = folder;
   }
 
   isReachable(): Promise<boolean> {
@@ -42,7 +45,7 @@ export class A1111Host implements Host {
 
   async listModels(): Promise<readonly HostModel[]> {
     const entries = await this.entries.get();
-    const named = new Map(entries.map((entry) => [nameOf(entry), path.resolve(entry.filename)]));
+    const named = new Map(entries.map((entry) => [nameOf(entry), entry.filename]));
     const listed = [...named].map(([name, file]) => ({ name, path: file }));
     return webUiModelsOnDisk(listed, this.client.label);
   }
@@ -134,6 +137,20 @@ export class A1111Host implements Host {
   async reclaimMemory(): Promise<void> {
     // Without it AUTOMATIC1111 draws with a model that is half here and half there.
     await this.work('reload-checkpoint', {}, { schema: z.unknown() });
+  }
+
+  private async readEntries(): Promise<CheckpointEntry[]> {
+    const entries = await this.read('sd-models', entriesSchema);
+    return entries.map((entry) => ({ ...entry, filename: this.pathOf(entry.filename) }));
+  }
+
+  /** SD.Next names what is below the folder that it runs in by the path from there. */
+  private pathOf(filename: string): string {
+    if (this.folder !== null) return path.resolve(this.folder, filename);
+    if (path.isAbsolute(filename)) return path.resolve(filename);
+    throw this.failed(
+      `names its models by paths within its own folder, such as "${filename}". Give that folder to the sidecar with --host-folder.`,
+    );
   }
 
   /** What has a picture drawn with a model that need not be the active one. */

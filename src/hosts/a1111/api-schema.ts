@@ -57,4 +57,4 @@ export const infoSchema = z.object({
 });
 
 /** `GET checkpoint` of SD.Next: what is loaded. */
-export const loadedSchema = z.object({ filename: z.string().nullish() });
+export const loadedSchema = z.object({ title: z.string().nullish() });

@@ -1,9 +1,8 @@
-import path from 'node:path';
 import { z } from 'zod';
 
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { infoSchema, loadedSchema, type CheckpointEntry } from './api-schema.ts';
-import { loadedEntry } from './entries.ts';
+import { loadedEntry, nameOf } from './entries.ts';
 
 /** What web UIs of the family do differently. */
 export interface Variant {
@@ -37,9 +36,9 @@ const classic: Variant = {
 const sdNext: Variant = {
   reloadsAtOnce: true,
   drawnWith: async (client, _, entries) => {
-    const { filename: loaded } = await client.get('sdapi/v1/checkpoint', loadedSchema);
-    if (!loaded) return undefined;
-    return entries.find(({ filename }) => path.resolve(filename) === path.resolve(loaded));
+    const { title } = await client.get('sdapi/v1/checkpoint', loadedSchema);
+    if (!title) return undefined;
+    return entries.find((entry) => nameOf(entry) === nameOf({ title }));
   },
 };
 
