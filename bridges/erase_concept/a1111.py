@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio
@@ -124,8 +126,13 @@ def _knows_api_password(authorization: str) -> bool:
 
 def _credentials() -> str | None:
     """The first user of the host's API: SD.Next has one list for page and API."""
-    users = _option("api_auth") or _option("auth")
-    return users.split(",")[0].strip() if users else None
+    users = _option("api_auth") or _option("auth") or _read(_option("auth_file"))
+    # Command lines leave the quotes on which its documentation has around them.
+    return re.split("[,\n]", users)[0].strip(' "\r') if users else None
+
+
+def _read(file: str | None) -> str | None:
+    return Path(file).read_text(encoding="utf-8").strip() if file else None
 
 
 def _host_url(demo: Any) -> str:

@@ -44,6 +44,7 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
     ['without --api', {}],
     ['with --api-auth alone', { flags: ['--api-auth', 'me:secret'] }],
     ['in a folder', { flags: ['--subpath', 'pictures'] }],
+    ['with paths of models from where it runs', { flags: ['--paths-from-root'] }],
     ['on one address', { flags: ['--server-name', '127.0.0.2'], address: '127.0.0.2' }],
   ])('started %s', (_, options) => {
     it('has the sidecar ask for models where nobody else can', async () => {
@@ -80,6 +81,15 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
     expect(await modelsOf(host)).toEqual(['tiny-sd.safetensors']);
     expect(credentialsOf(host)).toBe('me:secret');
     expect((await host.fetch('host/sdapi/v1/sd-models')).status).toBe(404);
+  });
+
+  it('knows the users of SD.Next, whose list may be a file', async () => {
+    const users = path.join(makeTemporaryFolder(), 'users');
+    writeFileSync(users, 'me:se:cret\nher:other\n');
+    const host = await startHost('a1111', { flags: ['--api', '--auth-file', users] });
+    await host.reaches('running');
+    expect(await modelsOf(host)).toEqual(['tiny-sd.safetensors']);
+    expect(credentialsOf(host)).toBe('me:se:cret');
   });
 
   it('lets in who is logged in to the web UI, and nobody else', async () => {

@@ -51,6 +51,8 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--ckpt-dir", default=None)
     parser.add_argument("--nowebui", action="store_true")
     parser.add_argument("--skip-install", action="store_true")
+    parser.add_argument("--auth-file", default=None)
+    parser.add_argument("--paths-from-root", action="store_true")
     return parser.parse_args()
 
 
@@ -102,6 +104,10 @@ class Api:
         self.queue_lock = queue_lock
         auth = sys.modules["modules.shared"].cmd_opts.api_auth
         self.credentials = dict(user.split(":") for user in auth.split(",")) if auth else {}
+        auth_file = sys.modules["modules.shared"].cmd_opts.auth_file
+        if auth_file:
+            lines = Path(auth_file).read_text().splitlines()
+            self.credentials |= dict(line.split(":", 1) for line in lines)
         self.files = sorted((HOST_ROOT / "models" / "Stable-diffusion").glob("*.safetensors"))
         self.add_api_route("/sdapi/v1/progress", self.progressapi, methods=["GET"])
         self.add_api_route("/sdapi/v1/options", self.get_config, methods=["GET"])
@@ -128,9 +134,14 @@ class Api:
 
     def get_sd_models(self) -> list[dict[str, str]]:
         return [
-            {"title": file.name, "model_name": file.stem, "filename": str(file)}
+            {"title": file.name, "model_name": file.stem, "filename": self.path_of(file)}
             for file in self.files
         ]
+
+    def path_of(self, file: Path) -> str:
+        """SD.Next names what is below the folder that it runs in by the path from there."""
+        from_root = sys.modules["modules.shared"].cmd_opts.paths_from_root
+        return str(file.relative_to(HOST_ROOT) if from_root else file)
 
 
 def load_scripts() -> None:
