@@ -3,9 +3,15 @@
 onUiLoaded(() => {
   const frame = gradioApp().querySelector('#erase-concept-frame');
   if (!frame) return;
-  const theme = document.body.classList.contains('dark') ? 'dark' : 'light';
-  frame.src = `erase-concept/?theme=${theme}`;
+  frame.src = `erase-concept/?theme=${isDark(frame) ? 'dark' : 'light'}`;
 });
+
+// SD.Next's themes have no class for it, but light text.
+function isDark(element) {
+  if (document.body.classList.contains('dark')) return true;
+  const [red, green, blue] = getComputedStyle(element).color.match(/\d+/g).map(Number);
+  return red + green + blue > (3 * 255) / 2;
+}
 
 addEventListener('message', ({ origin, data }) => {
   if (origin !== location.origin || data?.type !== 'erase-concept:model') return;

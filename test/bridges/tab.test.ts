@@ -45,6 +45,18 @@ describeInBrowser('the tab', () => {
       await expectPage(page, 'dark');
     });
 
+    it('of SD.Next, which marks no theme, takes the dark one from light text', async () => {
+      const host = await startHost('a1111');
+      await host.reaches('running');
+      const page = await openPage(browser);
+      await page.addInitScript(`addEventListener('DOMContentLoaded', () => {
+        document.head.insertAdjacentHTML('beforeend', '<style>* { color: #ddd !important }</style>');
+      })`);
+      await page.goto(`${host.url.href}?__theme=light`);
+      await page.getByRole('button', { name: 'Erase Concept' }).click();
+      await expectPage(page, 'dark');
+    });
+
     it('of stable-diffusion-webui shows the start, then the page', async () => {
       const host = await startHost('a1111');
       const page = await openPage(browser);
