@@ -6,10 +6,11 @@ onUiLoaded(() => {
   frame.src = `erase-concept/?theme=${isDark(frame) ? 'dark' : 'light'}`;
 });
 
-// SD.Next's themes have no class for it, but light text.
+// SD.Next's newer themes say it to the browser; its older ones only have light text.
 function isDark(element) {
-  if (document.body.classList.contains('dark')) return true;
-  const [red, green, blue] = getComputedStyle(element).color.match(/\d+/g).map(Number);
+  const { color, colorScheme } = getComputedStyle(element);
+  if (document.body.classList.contains('dark') || colorScheme === 'dark') return true;
+  const [red, green, blue] = color.match(/\d+/g).map(Number);
   return red + green + blue > (3 * 255) / 2;
 }
 

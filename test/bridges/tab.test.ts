@@ -45,12 +45,15 @@ describeInBrowser('the tab', () => {
       await expectPage(page, 'dark');
     });
 
-    it('of SD.Next, which marks no theme, takes the dark one from light text', async () => {
+    it.each([
+      ['what they tell the browser', ':root { color-scheme: dark }'],
+      ['light text', '* { color: #ddd !important }'],
+    ])('knows dark themes of SD.Next by %s', async (_, style) => {
       const host = await startHost('a1111');
       await host.reaches('running');
       const page = await openPage(browser);
       await page.addInitScript(`addEventListener('DOMContentLoaded', () => {
-        document.head.insertAdjacentHTML('beforeend', '<style>* { color: #ddd !important }</style>');
+        document.head.insertAdjacentHTML('beforeend', '<style>${style}</style>');
       })`);
       await page.goto(`${host.url.href}?__theme=light`);
       await page.getByRole('button', { name: 'Erase Concept' }).click();

@@ -163,9 +163,19 @@ async function useAndRollBack(page: Page, view: Frame): Promise<void> {
     note('  the host draws a picture with it', took('txt2img'));
     await view.getByRole('button', { name }).waitFor({ state: 'hidden', timeout: jobLimitMs });
     await expectLoaded(model);
-    const shown = page.locator('#setting_sd_model_checkpoint input');
-    console.log(`  its page shows ${await shown.first().inputValue()}`);
+    await becomesShown(page, model);
   }
+}
+
+/** Waits until the web UI's own page shows a model as its choice. */
+async function becomesShown(page: Page, model: string): Promise<void> {
+  const start = performance.now();
+  const shown = page.locator('#setting_sd_model_checkpoint input').first();
+  while ((await shown.inputValue()) !== `Diffusers/${model}`) {
+    if (performance.now() - start > jobLimitMs) throw new Error(`it shows no ${model}`);
+    await page.waitForTimeout(100);
+  }
+  note('  then its page shows it', performance.now() - start);
 }
 
 /** A job for the graphics card, be it a software driver's: the host makes room, and is given it back. */
