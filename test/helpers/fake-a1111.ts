@@ -101,7 +101,7 @@ export class FakeA1111 {
     'GET sd-models': () => ok(this.entries.map((entry) => this.view(entry))),
     'GET options': () =>
       ok({
-        sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : null,
+        sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : this.unchosen(),
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
       }),
     'POST options': (body) => this.queue.take(() => this.setModel(body.sd_model_checkpoint)),
@@ -134,6 +134,11 @@ export class FakeA1111 {
         ? ok({ type: 'sd', ...(this.loaded && { title: this.titleOf(this.loaded) }) })
         : { status: 404 },
   };
+
+  /** What the option says before the first choice. */
+  private unchosen(): string | null {
+    return this.options.variant === 'sdnext' ? 'model.safetensors' : null;
+  }
 
   private empty(): Answer {
     return this.options.variant === 'sdnext' ? { status: 204 } : ok();

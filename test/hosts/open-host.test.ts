@@ -47,6 +47,16 @@ describe('the host', () => {
     });
   });
 
+  it.each(['a1111', 'sdnext'] as const)(
+    'has no active model before the first choice in %s',
+    async (variant) => {
+      const { models, dataFolder } = makeModels();
+      const { server, runsIn } = await new FakeA1111(models, { variant }).start('none');
+      const host = await open(server.url, dataFolder, { folder: runsIn });
+      expect(await host.activeModel()).toBeNull();
+    },
+  );
+
   it('is asked for its folder where it names its models by paths from there', async () => {
     const { models, dataFolder } = makeModels();
     const { server } = await new FakeA1111(models, { variant: 'sdnext' }).start(model);

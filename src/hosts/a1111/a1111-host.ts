@@ -21,6 +21,9 @@ import {
 import { chosenEntry, nameOf } from './entries.ts';
 import { detectVariant, type Variant } from './variants.ts';
 
+/** What SD.Next's option says before the first choice, of a file that need not be there. */
+const UNCHOSEN = 'model.safetensors';
+
 /** AUTOMATIC1111's web UI and its relatives Forge, reForge and SD.Next, over `/sdapi/v1`. */
 export class A1111Host implements Host {
   readonly kind = 'a1111';
@@ -63,9 +66,10 @@ export class A1111Host implements Host {
     const [entries, options] = await Promise.all([this.entries.get(), this.options.get()]);
     const entry = chosenEntry(entries, options);
     if (entry) return nameOf(entry);
-    // Chosen, but its file was deleted since.
     const title = options.sd_model_checkpoint;
-    return title ? nameOf({ title }) : null;
+    if (!title || title === UNCHOSEN) return null;
+    // Chosen, but its file was deleted since.
+    return nameOf({ title });
   }
 
   async activate(name: string): Promise<void> {
