@@ -9,6 +9,8 @@ onUiLoaded(() => {
 
 addEventListener('message', ({ origin, data }) => {
   if (origin !== location.origin || data?.type !== 'erase-concept:model') return;
+  // Forge's list shows no file that is new, until it is asked to look again.
+  gradioApp().querySelector('#forge_refresh_checkpoint')?.click();
   // The web UI has it already, but its page goes on showing the one before.
   if (typeof selectCheckpoint === 'function') selectCheckpoint(data.model);
 });

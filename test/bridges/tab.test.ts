@@ -64,6 +64,22 @@ describeInBrowser('the tab', () => {
       expect(await page.evaluate('desiredCheckpointName')).toBe('without.safetensors');
     });
 
+    it('of Forge has its list look for new files before', async () => {
+      const host = await startHost('a1111');
+      const page = await openPage(browser);
+      await page.goto(host.url.href);
+      await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+      await page.evaluate(`
+        const refresh = document.createElement('button');
+        refresh.id = 'forge_refresh_checkpoint';
+        refresh.onclick = () => (window.knewBefore = desiredCheckpointName);
+        document.body.append(refresh);
+      `);
+      await choose(page, 'without.safetensors', 'original.safetensors');
+      expect(await page.evaluate('knewBefore')).toBe('');
+      expect(await page.evaluate('desiredCheckpointName')).toBe('without.safetensors');
+    });
+
     describe('of ComfyUI', () => {
       it('shows the page, and keeps it while the tab is hidden', async () => {
         const host = await startHost('comfyui');
