@@ -218,6 +218,7 @@ async function keepSidecar(own: A1111Page): Promise<void> {
   const sidecar = server.sidecarId();
   await reloadInterface(own);
   await openTab(own);
+  await own.showsAsModel(model.original);
   if (server.sidecarId() !== sidecar) throw new Error('it started a second sidecar');
 }
 
