@@ -14,8 +14,23 @@ function isDark(element) {
   return red + green + blue > (3 * 255) / 2;
 }
 
-addEventListener('message', ({ origin, data }) => {
+addEventListener('message', async ({ origin, data }) => {
   if (origin !== location.origin || data?.type !== 'erase-concept:model') return;
+  if (typeof selectCheckpoint !== 'function') return;
+  const refresh = gradioApp().querySelector('#forge_refresh_checkpoint');
+  if (refresh) {
+    // Forge's list shows no file that is new, until it is asked to look again.
+    refresh.click();
+    // Forge takes the first model whose name holds this one or is in it, for good.
+    if (await couldBeAnother(data.model)) return;
+  }
   // The web UI has it already, but its page goes on showing the one before.
-  if (typeof selectCheckpoint === 'function') selectCheckpoint(data.model);
+  selectCheckpoint(data.model);
 });
+
+async function couldBeAnother(wanted) {
+  const answer = await fetch('erase-concept/api/models');
+  if (!answer.ok) return true;
+  const names = (await answer.json()).map(({ name }) => name);
+  return names.some((name) => name !== wanted && (name.includes(wanted) || wanted.includes(name)));
+}

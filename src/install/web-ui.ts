@@ -21,6 +21,11 @@ const a1111Family = ['webui.py', 'modules/', 'extensions/'];
 
 /** The first that fits counts: forks have all that the original has. */
 const layouts: readonly Layout[] = [
+  {
+    name: 'reForge',
+    has: [...a1111Family, 'modules_forge/', 'requirements_versions_legacy.txt'],
+    extensions: 'extensions',
+  },
   { name: 'Forge', has: [...a1111Family, 'modules_forge/'], extensions: 'extensions' },
   { name: 'SD.Next', has: [...a1111Family, 'installer.py'], extensions: 'extensions' },
   { name: 'AUTOMATIC1111', has: a1111Family, extensions: 'extensions' },

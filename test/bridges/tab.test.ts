@@ -79,6 +79,31 @@ describeInBrowser('the tab', () => {
       expect(await page.evaluate('desiredCheckpointName')).toBe('without.safetensors');
     });
 
+    it('of Forge has its list look for new files, and it take no other model', async () => {
+      const host = await startHost('a1111');
+      const page = await openPage(browser);
+      const models = ['v1.safetensors', 'sd-v1.safetensors', 'v1-without.safetensors'];
+      await page.route('**/erase-concept/api/models', (route) =>
+        route.fulfill({ json: models.map((name) => ({ name })) }),
+      );
+      await page.goto(host.url.href);
+      await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+      await page.evaluate(`
+        const refresh = document.createElement('button');
+        refresh.id = 'forge_refresh_checkpoint';
+        window.looks = 0;
+        refresh.onclick = () => (window.looks += 1);
+        document.body.append(refresh);
+      `);
+      const asked = page.waitForResponse('**/erase-concept/api/models');
+      // Forge would take sd-v1 for it.
+      await choose(page, 'v1.safetensors', 'v1-without.safetensors');
+      await asked;
+      await choose(page, 'v1-without.safetensors', 'v1.safetensors');
+      await page.waitForFunction("desiredCheckpointName === 'v1-without.safetensors'");
+      expect(await page.evaluate('[looks, choices]')).toEqual([2, ['v1-without.safetensors']]);
+    });
+
     describe('of ComfyUI', () => {
       it('shows the page, and keeps it while the tab is hidden', async () => {
         const host = await startHost('comfyui');

@@ -22,6 +22,10 @@ const checkout = path.resolve(import.meta.dirname, '../..');
 const webUis = {
   AUTOMATIC1111: { files: ['webui.py', 'launch.py'], folders: ['modules', 'extensions'] },
   Forge: { files: ['webui.py'], folders: ['modules', 'modules_forge', 'extensions'] },
+  reForge: {
+    files: ['webui.py', 'requirements_versions_legacy.txt'],
+    folders: ['modules', 'modules_forge', 'extensions'],
+  },
   'SD.Next': { files: ['webui.py', 'installer.py'], folders: ['modules', 'extensions'] },
   ComfyUI: { files: ['main.py'], folders: ['comfy', 'custom_nodes'] },
 } as const;

@@ -103,6 +103,7 @@ export class FakeA1111 {
       ok({
         sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : this.unchosen(),
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
+        ...(this.options.variant === 'forge' && { forge_additional_modules: [] }),
       }),
     'POST options': (body) => this.queue.take(() => this.setModel(body.sd_model_checkpoint)),
     'POST refresh-checkpoints': () =>

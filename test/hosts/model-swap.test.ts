@@ -52,6 +52,22 @@ describe('a swap', () => {
     },
   );
 
+  it.each([
+    ['a1111', /^old\.safetensors \[[0-9a-f]{10}\]$/],
+    ['forge', /^old\.safetensors$/],
+  ] as const)('names a model to %s as its own list does', async (variant, name) => {
+    const { swap, fake, file, back } = await startHost({ variant });
+    await swap.toFile(file, back);
+    fake.server.asked.length = 0;
+    await swap.toModel(back, scrubbed);
+    const chosen = fake.server.asked.filter(
+      ({ method, path: route }) => method === 'POST' && route === '/sdapi/v1/options',
+    );
+    expect(chosen.map(({ body }) => body.sd_model_checkpoint)).toEqual([
+      expect.stringMatching(name),
+    ]);
+  });
+
   it('takes less than a second beyond what the host takes to load', async () => {
     const { swap, fake, file } = await startHost({ loadMs: 500 });
     const start = performance.now();

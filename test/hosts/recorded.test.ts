@@ -38,8 +38,8 @@ describe("AUTOMATIC1111's web UI, as it was recorded", () => {
 
   it('takes a new model', async () => {
     const { host, server, file } = await start(
-      ...['progress_idle', 'refresh_checkpoints', 'sd_models_after_refresh', 'options_switch'],
-      ...['sd_models_after_refresh', 'sd_models_after_load'],
+      ...['progress_idle', 'refresh_checkpoints', 'sd_models_after_refresh', 'options_get'],
+      ...['options_switch', 'sd_models_after_refresh', 'sd_models_after_load'],
       ...['options_after_switch', 'txt2img_after_switch'],
     );
     const start_ = performance.now();
@@ -47,7 +47,9 @@ describe("AUTOMATIC1111's web UI, as it was recorded", () => {
     // What was recorded of its own work: loading, drawing, looking again.
     const ownMs = 1160 + 2800 + 100;
     expect(performance.now() - start_ - ownMs).toBeLessThan(1000);
-    const posted = server.asked.find(({ path: asked }) => asked === '/sdapi/v1/options');
+    const posted = server.asked.find(
+      ({ method, path: asked }) => method === 'POST' && asked === '/sdapi/v1/options',
+    );
     expect(posted?.body).toEqual({ sd_model_checkpoint: scrubbed });
     expect(await host.activeModel()).toBe(scrubbed);
   });
@@ -98,7 +100,9 @@ describe("AUTOMATIC1111's web UI, as it was recorded", () => {
   });
 
   it('refuses a model that it has not listed', async () => {
-    const { host } = await start('sd_models_after_refresh', 'options_switch_before_refresh');
+    const { host } = await start(
+      ...['sd_models_after_refresh', 'options_get', 'options_switch_before_refresh'],
+    );
     await expect(host.activate(scrubbed)).rejects.toThrow(
       /with 500: model 'tiny32-erased.safetensors' not found/,
     );

@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 
 import { softwareDrivers } from '../helpers/software-vulkan.ts';
 import { WebUiProcess } from '../helpers/web-ui-process.ts';
+import type { WebUiKind } from './a1111-kinds.ts';
 
 interface ServerOptions {
-  /** AUTOMATIC1111's. */
+  readonly kind: WebUiKind;
+  /** The web UI's. */
   readonly folder: string;
   readonly python: string;
   readonly port: number;
@@ -18,15 +20,13 @@ interface ApiCall {
   readonly ms: number;
 }
 
-const onProcessor = ['--use-cpu', 'all', '--no-half', '--precision', 'full'];
-
-/** An AUTOMATIC1111 as people start it, on the processor, without what it would download. */
+/** A web UI as people start it, on the processor, without what it would download. */
 export class A1111Server extends WebUiProcess {
-  constructor({ folder, python, port, dataFolder, flags }: ServerOptions) {
+  constructor({ kind, folder, python, port, dataFolder, flags }: ServerOptions) {
     const own = ['--skip-torch-cuda-test', '--no-download-sd-model', '--api-log'];
     const child = spawn(
       python,
-      ['launch.py', ...own, ...onProcessor, '--port', String(port), ...flags],
+      ['launch.py', ...own, ...kind.onProcessor, '--port', String(port), ...flags],
       {
         cwd: folder,
         env: {
@@ -41,9 +41,9 @@ export class A1111Server extends WebUiProcess {
     super(child, new URL(`http://127.0.0.1:${port}/`), dataFolder);
   }
 
-  /** What the sidecar asked for, in order. */
+  /** What the sidecar asked for, in order; none where the web UI does not note it. */
   get calls(): ApiCall[] {
-    const lines = this.output.matchAll(/^API .*\/sdapi\/v1\/(\S+) \S+ ([\d.]+)$/gm);
+    const lines = this.output.matchAll(/API .*\/sdapi\/v1\/(\S+) \S+ ([\d.]+)$/gm);
     return [...lines].map(([, route = '', seconds]) => ({ route, ms: Number(seconds) * 1000 }));
   }
 }

@@ -16,16 +16,10 @@ import type { Frame, Page } from 'playwright-core';
 import { pictureGraph } from '../../src/hosts/comfyui/picture-graph.ts';
 import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';
-import {
-  changeSettings,
-  erase,
-  fewSteps,
-  jobLimitMs,
-  waitForResult,
-  waitForStep,
-} from '../browser/steps.ts';
+import { erase, jobLimitMs, waitForResult, waitForStep } from '../browser/steps.ts';
 import { ComfyUiServer } from './comfyui-server.ts';
 import { eraseWithItsPictures, note, run, surviveDeaths } from './drive.ts';
+import { addModelFile } from './drive-model.ts';
 
 // A real ComfyUI with its own front end, from the installation of the tab to its removal. Prints how
 // long what took; the first thing that does not work ends it.
@@ -52,26 +46,23 @@ const comfyui = path.resolve(values.comfyui);
 const modelFile = path.resolve(values.model);
 const frontEnd = values['front-end'];
 const checkpoints = path.join(comfyui, 'models', 'checkpoints');
-const original = 'erase-concept-drive.safetensors';
-const scrubbed = 'erase-concept-drive-without-red-heart.safetensors';
-
 const customNodes = path.join(comfyui, 'custom_nodes');
 const nodesBefore = readdirSync(customNodes);
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-comfyui-'));
-
-/** What it learns does not matter, and a model of this width takes its time. */
-const least = {
-  Steps: '3',
-  'Size in pixels': '64',
-  'Pictures drawn to forget': '1',
-  'Pictures drawn to keep': '1',
-};
 
 /** What is in the open workflow's loader. */
 const loaderWidget = `comfyAPI.app.app.graph.nodes.find(({ type }) => type === 'CheckpointLoaderSimple').widgets[0]`;
 
 const browser = await launchBrowser();
-const server = install();
+run('install', comfyui);
+const model = addModelFile(modelFile, checkpoints);
+const server = new ComfyUiServer({
+  ...{ folder: comfyui, dataFolder, python: values.python, port: Number(values.port) },
+  flags: [
+    ...['--user-directory', makeUserFolder()],
+    ...(frontEnd === undefined ? [] : ['--front-end-root', path.resolve(frontEnd)]),
+  ],
+});
 try {
   note('ComfyUI answers', await server.waitFor(() => server.answers()));
   note('then the sidecar runs', await server.waitFor(() => server.hasSidecar()));
@@ -82,8 +73,11 @@ try {
   await useByCommand(page, view);
   await listNewFile(page);
   await eraseWithItsPictures(server, {
-    model: original,
-    settings: { steps: 2, size: 64, generatedForget: 1, generatedRetain: 1, evaluationPictures: 1 },
+    model: model.original,
+    settings: {
+      ...model.settings,
+      ...{ steps: 2, generatedForget: 1, generatedRetain: 1, evaluationPictures: 1 },
+    },
   });
   await surviveDeaths(server);
 } finally {
@@ -93,18 +87,6 @@ try {
 }
 const left = readdirSync(customNodes).filter((name) => !nodesBefore.includes(name));
 if (left.length > 0) throw new Error(`left in custom_nodes: ${left.join(', ')}`);
-
-function install(): ComfyUiServer {
-  run('install', comfyui);
-  copyFileSync(modelFile, path.join(checkpoints, original));
-  return new ComfyUiServer({
-    ...{ folder: comfyui, dataFolder, python: values.python, port: Number(values.port) },
-    flags: [
-      ...['--user-directory', makeUserFolder()],
-      ...(frontEnd === undefined ? [] : ['--front-end-root', path.resolve(frontEnd)]),
-    ],
-  });
-}
 
 /** Settings of somebody who is no newcomer: those are shown templates first. */
 function makeUserFolder(): string {
@@ -117,9 +99,7 @@ function makeUserFolder(): string {
 
 function removeAll(): void {
   run('uninstall', comfyui);
-  for (const name of readdirSync(checkpoints)) {
-    if (name.startsWith('erase-concept-drive')) rmSync(path.join(checkpoints, name));
-  }
+  model.remove();
   rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
 }
 
@@ -128,7 +108,7 @@ async function openTab(page: Page): Promise<Frame> {
   await page.goto(server.url.href);
   const button = page.getByRole('button', { name: 'Erase Concept' });
   await button.waitFor();
-  const graph = JSON.stringify(pictureGraph(original, trialPicture()));
+  const graph = JSON.stringify(pictureGraph(model.original, trialPicture()));
   await page.evaluate(`comfyAPI.app.app.loadApiJson(${graph}, 'drive')`);
   const start = performance.now();
   await button.click();
@@ -141,10 +121,7 @@ async function openTab(page: Page): Promise<Frame> {
 }
 
 async function eraseHeart(view: Frame): Promise<void> {
-  await view.getByLabel('Model', { exact: true }).selectOption(original);
-  await view.getByLabel(/^Prompts to forget/).fill('a red heart');
-  await view.getByLabel(/^Prompts to keep/).fill('a star');
-  await changeSettings(view, { ...fewSteps, ...least });
+  await model.choose(view, false);
   const start = performance.now();
   await erase(view);
   await waitForStep(view, 1);
@@ -159,12 +136,12 @@ async function useAndRollBack(page: Page, view: Frame): Promise<void> {
     await view.getByRole('button', { name: 'Use this model' }).click();
     await isUsed.waitFor({ timeout: jobLimitMs });
   });
-  note('  then it is in the open workflow', await becomesLoaded(page, scrubbed));
+  note('  then it is in the open workflow', await becomesLoaded(page, model.scrubbed));
   await change('the model before is in use again', async () => {
     await view.getByRole('button', { name: /^Roll back to / }).click();
     await isUsed.waitFor({ state: 'detached', timeout: jobLimitMs });
   });
-  note('  then it is in the open workflow', await becomesLoaded(page, original));
+  note('  then it is in the open workflow', await becomesLoaded(page, model.original));
 }
 
 /** Times a change of the model, and what of it is not ComfyUI's loading and drawing. */
@@ -181,10 +158,10 @@ async function change(what: string, work: () => Promise<void>): Promise<void> {
 async function useByCommand(page: Page, view: Frame): Promise<void> {
   await view.getByRole('button', { name: 'Use this model' }).click();
   await view.getByText('In use', { exact: true }).waitFor({ timeout: jobLimitMs });
-  await becomesLoaded(page, scrubbed);
-  await page.evaluate(`${loaderWidget}.value = ${JSON.stringify(original)}`);
+  await becomesLoaded(page, model.scrubbed);
+  await page.evaluate(`${loaderWidget}.value = ${JSON.stringify(model.original)}`);
   await page.evaluate(`comfyAPI.app.app.extensionManager.command.execute('EraseConcept.UseModel')`);
-  await becomesLoaded(page, scrubbed);
+  await becomesLoaded(page, model.scrubbed);
 }
 
 /** A file that comes from elsewhere while ComfyUI is open, as the command line writes it. */

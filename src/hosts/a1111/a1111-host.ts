@@ -18,7 +18,7 @@ import {
   placeSchema,
   progressSchema,
 } from './api-schema.ts';
-import { chosenEntry, nameOf } from './entries.ts';
+import { chosenEntry, nameOf, optionFor } from './entries.ts';
 import { detectVariant, type Variant } from './variants.ts';
 
 /** What SD.Next's option says before the first choice, of a file that need not be there. */
@@ -73,9 +73,9 @@ export class A1111Host implements Host {
   }
 
   async activate(name: string): Promise<void> {
-    const entry = await this.entryOf(name);
+    const chosen = optionFor(await this.entryOf(name), await this.options.get());
     try {
-      await this.work('options', { sd_model_checkpoint: entry.title }, { schema: z.unknown() });
+      await this.work('options', { sd_model_checkpoint: chosen }, { schema: z.unknown() });
     } finally {
       this.entries.forget();
       this.options.forget();

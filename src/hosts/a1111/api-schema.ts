@@ -21,6 +21,8 @@ export const optionsSchema = z.object({
   sd_model_checkpoint: z.string().nullish(),
   /** SHA-256 of what is loaded. */
   sd_checkpoint_hash: z.string().nullish(),
+  /** Of Forge alone. */
+  forge_additional_modules: z.unknown().optional(),
 });
 export type Options = z.infer<typeof optionsSchema>;
 

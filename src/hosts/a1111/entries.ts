@@ -21,6 +21,15 @@ export function chosenEntry(
   );
 }
 
+/** What the host's option is set to for an entry: as the list in its own page has it. */
+export function optionFor(
+  entry: CheckpointEntry,
+  { forge_additional_modules: ofForge }: Options,
+): string {
+  // Forge's list has no hashes, and it shows no model that is not in its list.
+  return ofForge === undefined ? entry.title : nameOf(entry);
+}
+
 /** The entry of a file that a host says it has loaded; undefined if it cannot be told. */
 export function loadedEntry(
   entries: readonly CheckpointEntry[],

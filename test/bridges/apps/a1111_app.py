@@ -31,8 +31,10 @@ const onUiLoaded = (work) => {
   }, 50);
 };
 let desiredCheckpointName = '';
+const choices = [];
 const selectCheckpoint = (name) => {
   desiredCheckpointName = name;
+  choices.push(name);
 };
 """
 
