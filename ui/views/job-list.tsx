@@ -1,5 +1,5 @@
 import type { JobState, JobSummary } from '../../routes/contract.ts';
-import { chooseAddress, jobAddress, jobs, openJobId } from '../state.ts';
+import { chooseAddress, jobAddress, jobs, openJobId, watched } from '../state.ts';
 
 /** What a state is called. */
 export const stateNames: Readonly<Record<JobState, string>> = {
@@ -58,7 +58,9 @@ export function JobList() {
   );
 }
 
-function JobLink({ job }: { job: JobSummary }) {
+function JobLink({ job: listed }: { job: JobSummary }) {
+  // The list does not grow with every step.
+  const job = watched.value?.job.id === listed.id ? watched.value.job : listed;
   const isOpen = job.id === openJobId.value;
   return (
     <li>

@@ -145,7 +145,12 @@ function plotOptions(
     },
     axes: [
       { ...axis, size: 26, gap: 4, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
-      { ...axis, size: 52, gap: 6, space: 36 },
+      {
+        ...axis,
+        ...{ size: 52, gap: 6, space: 36 },
+        // By itself it gives three decimals: 0.0005 would be 0.001.
+        values: (_plot, ticks) => ticks.map((tick) => String(Number(tick.toPrecision(4)))),
+      },
     ],
     series: [
       { label: 'step' },
