@@ -153,8 +153,12 @@ async function lendMemory(own: A1111Page): Promise<void> {
     const { state } = (await (await server.fetch(`api/jobs/${id}`)).json()) as JobView;
     return ['cancelled', 'failed'].includes(state);
   });
-  note('the host frees its graphics memory', lastCall('unload-checkpoint'));
-  note('the host takes it back', lastCall('reload-checkpoint'));
+  // Forge notes no calls.
+  if (server.calls.length > 0) {
+    await server.waitFor(() => lastCall('reload-checkpoint') !== null);
+    note('the host frees its graphics memory', lastCall('unload-checkpoint') ?? NaN);
+    note('the host takes it back', lastCall('reload-checkpoint') ?? NaN);
+  }
   console.log(`  then it draws with ${await own.drawnWith()}`);
 }
 
@@ -222,8 +226,9 @@ async function keepSidecar(own: A1111Page): Promise<void> {
   if (server.sidecarId() !== sidecar) throw new Error('it started a second sidecar');
 }
 
-function lastCall(route: string): number {
-  return server.calls.findLast((call) => call.route === route)?.ms ?? NaN;
+/** How long the last one took, in ms. */
+function lastCall(route: string): number | null {
+  return server.calls.findLast((call) => call.route === route)?.ms ?? null;
 }
 
 /** Writes what the window shows, in few colours: interfaces have few. */
