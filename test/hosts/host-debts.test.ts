@@ -20,7 +20,7 @@ async function drawAndDie(variant: 'a1111' | 'forge' | 'sdnext') {
   const client = new HostClient({ url: fake.server.url, credentials: null }, quickPatience);
   const dataFolder = makeTemporaryFolder();
   const start = () => {
-    const host = new A1111Host(client);
+    const host = new A1111Host(client, fake.runsIn);
     return { host, debts: new HostDebts(host, dataFolder) };
   };
   const { host, debts } = start();

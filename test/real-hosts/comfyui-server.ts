@@ -11,10 +11,6 @@ interface ServerOptions {
   readonly flags: readonly string[];
 }
 
-interface History {
-  readonly status: { readonly messages: readonly [string, { readonly timestamp: number }][] };
-}
-
 /** A ComfyUI as people start it, on the processor. */
 export class ComfyUiServer extends WebUiProcess {
   constructor({ folder, python, port, dataFolder, flags }: ServerOptions) {
@@ -35,15 +31,11 @@ export class ComfyUiServer extends WebUiProcess {
     return (await this.get<string[]>('models/checkpoints')).includes(model);
   }
 
-  /** How long ComfyUI itself worked at the last prompt, in ms. */
-  async lastPromptMs(): Promise<number> {
-    const histories = Object.values(await this.get<Record<string, History>>('history'));
-    const spans = histories.map(({ status: { messages } }) => {
-      const at = (type: string) => messages.find(([name]) => name === type)?.[1].timestamp ?? NaN;
-      return { start: at('execution_start'), end: at('execution_success') };
-    });
-    const last = spans.sort((a, b) => a.start - b.start).at(-1);
-    return last ? last.end - last.start : NaN;
+  /** How long ComfyUI itself worked at the last prompt, in ms: what it prints, as we leave no history. */
+  lastPromptMs(): number {
+    const [, seconds] =
+      [...this.output.matchAll(/Prompt executed in ([\d.]+) seconds/g)].at(-1) ?? [];
+    return 1000 * Number(seconds);
   }
 
   async get<T>(address: string): Promise<T> {

@@ -149,7 +149,7 @@ async function change(what: string, work: () => Promise<void>): Promise<void> {
   const start = performance.now();
   await work();
   const ms = performance.now() - start;
-  const ownMs = await server.lastPromptMs();
+  const ownMs = server.lastPromptMs();
   note(what, ms);
   note('  of that ComfyUI loads and draws', ownMs);
   note('  beyond that', ms - ownMs);
