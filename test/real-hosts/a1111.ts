@@ -15,7 +15,14 @@ import { whenEnded } from '../helpers/web-ui-process.ts';
 import { webUiKinds } from './a1111-kinds.ts';
 import { A1111Page } from './a1111-page.ts';
 import { A1111Server } from './a1111-server.ts';
-import { checkout, eraseWithItsPictures, note, run, surviveDeaths } from './drive.ts';
+import {
+  checkout,
+  eraseWithItsPictures,
+  note,
+  run,
+  startOnGraphicsCard,
+  surviveDeaths,
+} from './drive.ts';
 import { addModelFile, addTinyModel } from './drive-model.ts';
 
 // A real AUTOMATIC1111, Forge or reForge with its own page, from the installation of the tab to its
@@ -135,16 +142,10 @@ async function eraseInTab(page: Page, view: Frame): Promise<void> {
 async function lendMemory(own: A1111Page): Promise<void> {
   const settings = { ...model.settings, steps: 100, generatedForget: 1, generatedRetain: 1 };
   const job = { model: model.original, forget: ['a red heart'], retain: ['a star'], settings };
-  const form = new FormData();
-  form.append('job', JSON.stringify({ ...job, device: 'webgpu', pictures: 'sidecar' }));
   const freed = () => server.count(kind!.freesMemory);
   const known = freed();
-  const answer = await server.fetch('api/jobs', { method: 'POST', body: form });
-  if (answer.status === 422) {
-    console.log(`the host's graphics memory is not asked for: ${await answer.text()}`);
-    return;
-  }
-  const { id } = (await answer.json()) as JobView;
+  const id = await startOnGraphicsCard(server, job);
+  if (id === null) return;
   await server.waitFor(() => freed() > known);
   await server.fetch(`api/jobs/${id}/cancel`, { method: 'POST' });
   // A software driver is in the midst of a step for minutes.

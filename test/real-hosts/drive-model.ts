@@ -32,8 +32,10 @@ export function addTinyModel(webUi: string, models: string): DriveModel {
   for (const part of [original, 'tiny-sd.yaml', 'tiny-clip']) {
     cpSync(path.join(tinyModel, part), path.join(models, part), { recursive: true });
   }
+  // The web UI reads the text encoder below the folder that it runs in.
   const textEncoder = path.join(webUi, 'tiny-clip');
-  addTextEncoder(path.join(tinyModel, 'tiny-clip'), textEncoder);
+  cpSync(path.join(tinyModel, 'tiny-clip'), textEncoder, { recursive: true });
+  addVocabulary(textEncoder);
   return {
     original,
     scrubbed: 'tiny-sd-without-pontilla.safetensors',
@@ -49,13 +51,12 @@ export function addTinyModel(webUi: string, models: string): DriveModel {
   };
 }
 
-/** The web UI reads the text encoder below the folder that it runs in, with CLIP's own vocabulary. */
-function addTextEncoder(from: string, to: string): void {
-  cpSync(from, to, { recursive: true });
+/** CLIP's own vocabulary, which web UIs read from files and the sidecar has. */
+export function addVocabulary(folder: string): void {
   const { vocab, merges } = loadClipVocabulary();
-  writeFileSync(path.join(to, 'vocab.json'), JSON.stringify(vocab));
+  writeFileSync(path.join(folder, 'vocab.json'), JSON.stringify(vocab));
   const rules = merges.map((pair) => `${pair.join(' ')}\n`);
-  writeFileSync(path.join(to, 'merges.txt'), `#version: 0.2\n${rules.join('')}`);
+  writeFileSync(path.join(folder, 'merges.txt'), `#version: 0.2\n${rules.join('')}`);
 }
 
 /** A checkpoint whose widths are those of Stable Diffusion 1, so that it takes its time. */

@@ -51,6 +51,25 @@ export async function eraseWithItsPictures(
   await ask(`/${id}`, { method: 'DELETE' });
 }
 
+/**
+ * Starts a job for the graphics card, be it a software driver's, for which the web UI makes room.
+ *
+ * @returns its id; null where nothing is found to train on
+ */
+export async function startOnGraphicsCard(
+  webUi: WebUiProcess,
+  job: object,
+): Promise<string | null> {
+  const body = new FormData();
+  body.append('job', JSON.stringify({ ...job, device: 'webgpu', pictures: 'sidecar' }));
+  const answer = await webUi.fetch('api/jobs', { method: 'POST', body });
+  if (answer.status === 422) {
+    console.log(`the host's graphics memory is not asked for: ${await answer.text()}`);
+    return null;
+  }
+  return ((await answer.json()) as JobView).id;
+}
+
 /** A sidecar that is killed comes back; one whose web UI is killed ends. */
 export async function surviveDeaths(webUi: WebUiProcess): Promise<void> {
   const first = webUi.sidecarId();

@@ -1,17 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
 import type { Frame, Page } from 'playwright-core';
 
-import type { JobView } from '../../routes/contract.ts';
-import { loadClipVocabulary } from '../../src/tokenizer/clip-vocabulary.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import { choosePontilla, erase, fewSteps, jobLimitMs, waitForResult } from '../browser/steps.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 import { whenEnded } from '../helpers/web-ui-process.ts';
-import { eraseWithItsPictures, note, run, surviveDeaths } from './drive.ts';
+import { eraseWithItsPictures, note, run, startOnGraphicsCard, surviveDeaths } from './drive.ts';
+import { addVocabulary } from './drive-model.ts';
 import { SdNextServer } from './sdnext-server.ts';
 
 // A real SD.Next with its own page, from the installation of the tab to its removal, with the tiny
@@ -47,7 +46,7 @@ const before = [models, extensions].map((folder) => [folder, readdirSync(folder)
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-sdnext-'));
 const settingsFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-sdnext-settings-'));
 
-addTinyModel();
+addVocabulary(path.join(writeTinySdFolder(path.join(models, original)), 'tokenizer'));
 run('install', webui);
 const server = new SdNextServer({
   ...{ folder: webui, dataFolder, settingsFolder, port: Number(values.port) },
@@ -89,16 +88,6 @@ try {
 for (const [folder, names] of before) {
   const left = readdirSync(folder).filter((name) => !names.includes(name));
   console.log(`left in ${folder}: ${left.join(', ') || 'nothing'}`);
-}
-
-/** With CLIP's own vocabulary, which web UIs read and the sidecar has. */
-function addTinyModel(): void {
-  const folder = writeTinySdFolder(path.join(models, original));
-  const { vocab, merges } = loadClipVocabulary();
-  const tokenizer = path.join(folder, 'tokenizer');
-  writeFileSync(path.join(tokenizer, 'vocab.json'), JSON.stringify(vocab));
-  const rules = merges.map((pair) => `${pair.join(' ')}\n`);
-  writeFileSync(path.join(tokenizer, 'merges.txt'), `#version: 0.2\n${rules.join('')}`);
 }
 
 /** What is loaded, by SD.Next's word and by what a picture's text says. */
@@ -182,14 +171,8 @@ async function becomesShown(page: Page, model: string): Promise<void> {
 async function lendMemory(): Promise<void> {
   const settings = { steps: 100, batch: 1, generatedForget: 1, generatedRetain: 1 };
   const job = { model: `Diffusers/${original}`, forget: ['a red heart'], retain: ['a star'] };
-  const form = new FormData();
-  form.append('job', JSON.stringify({ ...job, settings, device: 'webgpu', pictures: 'sidecar' }));
-  const answer = await server.fetch('api/jobs', { method: 'POST', body: form });
-  if (answer.status === 422) {
-    console.log(`the host's graphics memory is not asked for: ${await answer.text()}`);
-    return;
-  }
-  const { id } = (await answer.json()) as JobView;
+  const id = await startOnGraphicsCard(server, { ...job, settings });
+  if (id === null) return;
   const called = (route: string) => server.calls.findLast((call) => call.route === route);
   await server.waitFor(() => called('unload-checkpoint') !== undefined);
   console.log(`  it has loaded ${await server.loaded()}`);

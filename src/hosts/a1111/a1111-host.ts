@@ -3,12 +3,12 @@ import { z } from 'zod';
 
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
+import { Remembered } from '../../remembered.ts';
 import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
-import { Remembered } from '../../remembered.ts';
 import { trialPicture } from '../trial-picture.ts';
 import {
   type CheckpointEntry,

@@ -4,13 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
+import { Remembered } from '../../remembered.ts';
 import { ChosenModel } from '../chosen-model.ts';
 import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
-import { Remembered } from '../../remembered.ts';
 import {
   checkpointsSchema,
   type Ended,
