@@ -11,21 +11,31 @@ import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { startSidecar } from '../../src/serve.ts';
 import type { LoadOrder, LoadReport } from './load-client.ts';
 
-// npm run bench:load [-- --seconds 60] [--sockets 200] [--requests 50] [--threads N]
+// npm run bench:load [-- --seconds 60] [--rounds 2] [--sockets 200] [--requests 50] [--threads N]
 // What watchers cost while a job trains: the tiny model on the default settings, alone and under the
-// load by turns, twice each. The load comes from a process of its own on the same machine, so its own
-// work is part of what training loses. Prints seconds a step, the delay of the server's event loop
-// and whether every socket saw every step.
+// load by turns. The load comes from a process of its own on the same machine, so its own work is
+// part of what training loses. Prints seconds a step, the delay of the server's event loop and
+// whether every socket saw every step. A machine's own speed may change by more than what is
+// measured: many short rounds tell more than few long ones, and say how far they agree.
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '2' },
     sockets: { type: 'string', default: '200' },
     requests: { type: 'string', default: '50' },
     threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
 const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+
+interface Span {
+  readonly isLoaded: boolean;
+  /** ms since 1970 */
+  readonly from: number;
+  readonly to: number;
+}
 
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-load-'));
 const sidecar = await startSidecar({
@@ -39,10 +49,12 @@ try {
   const id = await startJob();
   await waitForStep(id, 5);
   const delays = monitorEventLoopDelay({ resolution: 1 });
-  const spans: { isLoaded: boolean; from: number; to: number }[] = [];
+  const spans: Span[] = [];
   const reports: LoadReport[] = [];
   let serverSeconds = 0;
-  for (const isLoaded of [false, true, false, true]) {
+  // What changes steadily, as the machine's temperature, adds to both alike.
+  const turns = Array.from({ length: rounds }, (_, i) => (i % 2 ? [true, false] : [false, true]));
+  for (const isLoaded of turns.flat()) {
     const client = isLoaded ? await startClient(id) : null;
     const from = Date.now();
     if (client) delays.enable();
@@ -124,7 +136,7 @@ async function startClient(id: string): Promise<{ finish: () => Promise<LoadRepo
 
 function report(
   id: string,
-  spans: readonly { isLoaded: boolean; from: number; to: number }[],
+  spans: readonly Span[],
   {
     reports,
     serverSeconds,
@@ -132,34 +144,48 @@ function report(
   }: { reports: readonly LoadReport[]; serverSeconds: number; p99: number },
 ): void {
   const times = stepTimes(id);
-  const secondsOf = (wanted: boolean) => {
-    const steps = spans
-      .filter(({ isLoaded }) => isLoaded === wanted)
-      .flatMap(({ from, to }) =>
-        times.slice(1).flatMap((time, i) => {
-          const before = times[i] ?? Number.NaN;
-          return before >= from && time <= to ? [(time - before) / 1000] : [];
-        }),
-      );
-    return { count: steps.length, mean: steps.reduce((sum, x) => sum + x, 0) / steps.length };
-  };
-  const [alone, loaded] = [secondsOf(false), secondsOf(true)];
+  const stepsOf = (isLoaded: boolean) =>
+    spans.filter((span) => span.isLoaded === isLoaded).map((span) => stepSeconds(times, span));
+  const alone = stepsOf(false);
+  const loaded = stepsOf(true);
+  const slower = alone.map((steps, i) => 100 * (mean(loaded[i] ?? []) / mean(steps) - 1));
+  const error = deviation(slower) / Math.sqrt(rounds);
   console.table({
-    'seconds a step, alone': `${alone.mean.toFixed(3)} (${alone.count} steps)`,
-    'seconds a step, under load': `${loaded.mean.toFixed(3)} (${loaded.count} steps)`,
-    'slower by': `${(100 * (loaded.mean / alone.mean - 1)).toFixed(1)} %`,
+    'seconds a step, alone': `${mean(alone.flat()).toFixed(3)} (${alone.flat().length} steps)`,
+    'seconds a step, under load': `${mean(loaded.flat()).toFixed(3)} (${loaded.flat().length} steps)`,
+    'slower by': `${mean(slower).toFixed(1)} % ± ${error.toFixed(1)}`,
+    'in each round': slower.map((percent) => percent.toFixed(1)).join(', '),
     'event loop delay p99': `${p99.toFixed(1)} ms`,
     'processor time of the server': `${(serverSeconds / reports.length).toFixed(1)} s`,
   });
-  for (const { requests, failed, p50, p99: slow, sockets, gaps, processorSeconds } of reports) {
-    console.table({
-      'requests answered': requests - failed,
-      'requests failed': failed,
-      'answer time p50': `${p50.toFixed(1)} ms`,
-      'answer time p99': `${slow.toFixed(1)} ms`,
-      'sockets that watched': sockets,
-      'sockets that missed a step': gaps,
-      'processor time of the load itself': `${processorSeconds.toFixed(1)} s`,
-    });
-  }
+  const sum = (of: (report: LoadReport) => number) => reports.reduce((all, r) => all + of(r), 0);
+  const slowest = (of: (report: LoadReport) => number) => Math.max(...reports.map(of)).toFixed(1);
+  console.table({
+    'requests answered': sum(({ requests, failed }) => requests - failed),
+    'requests failed': sum(({ failed }) => failed),
+    'answer time p50, slowest round': `${slowest(({ p50 }) => p50)} ms`,
+    'answer time p99, slowest round': `${slowest(({ p99: slow }) => slow)} ms`,
+    'sockets that watched': sum(({ sockets }) => sockets),
+    'sockets that missed a step': sum(({ gaps }) => gaps),
+    'processor time of the load itself': `${(sum(({ processorSeconds }) => processorSeconds) / reports.length).toFixed(1)} s`,
+  });
+}
+
+/** How long each step took that was begun and done within a span. */
+function stepSeconds(times: readonly number[], { from, to }: Span): number[] {
+  return times.slice(1).flatMap((time, i) => {
+    const before = times[i] ?? Number.NaN;
+    return before >= from && time <= to ? [(time - before) / 1000] : [];
+  });
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, x) => sum + x, 0) / values.length;
+}
+
+/** Standard deviation of a sample. */
+function deviation(values: readonly number[]): number {
+  const center = mean(values);
+  const squares = values.reduce((sum, x) => sum + (x - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
 }
