@@ -68,6 +68,7 @@ export async function evaluateModels(
       concept: options.concept,
     },
     undefined,
+    'erasediff',
   );
   await withCheckpoints(options, async (before, after) => {
     const size = options.size ?? nativeSize(before);

@@ -5,12 +5,13 @@ import {
   defaultRules,
   usualDefaults as defaults,
 } from '../erase/default-settings.ts';
-import { type EraseSettings, trainSets } from '../erase/job.ts';
+import { type EraseSettings, type Method, methods, trainSets } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { positiveNumber, positiveOrNone, realNumber, wholeNumber } from './parse-option.ts';
 
 /** What commander makes of the options below. */
 export interface SettingsOptions {
+  readonly method?: Method;
   readonly train?: EraseSettings['train'];
   readonly steps?: number;
   readonly innerSteps?: number;
@@ -29,6 +30,9 @@ export interface SettingsOptions {
   readonly clip?: number | null;
   readonly target?: EraseSettings['target'];
   readonly retainTarget?: EraseSettings['retainTarget'];
+  readonly mixture?: number;
+  readonly forgetNorm?: number;
+  readonly firstTimestep?: number;
   readonly generatedForget?: number;
   readonly generatedRetain?: number;
   readonly generationSteps?: number;
@@ -44,6 +48,10 @@ const optimizerNames = Object.keys(defaultOptimizers);
 const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
   // What the help tells are the defaults for SD 1.x.
   'Training (a tiny model has defaults of its own):': [
+    new Option(
+      '--method <name>',
+      `erasediff forgets a concept; siss the very pictures of --forget-images, and has defaults of its own (default: ${defaults.method})`,
+    ).choices(methods),
     new Option(
       '--train <set>',
       `UNet parameters that change: full (all), xattn (layers that read the prompt), noxattn (all but those), selfattn, notime (all but time and output layers) (default: ${defaults.train})`,
@@ -114,6 +122,18 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
       `what retaining holds to: noise (that was added) or original (the original's prediction) (default: ${defaults.retainTarget})`,
     ).choices(['noise', 'original']),
     new Option(
+      '--mixture <share>',
+      `siss: share of noisy latents that are made of pictures to forget (default: ${defaults.mixture})`,
+    ).argParser(positiveNumber),
+    new Option(
+      '--forget-norm <x>',
+      `siss: the norm that the forgetting gradient is brought to (default: ${defaults.forgetNorm} at 512 pixels)`,
+    ).argParser(positiveNumber),
+    new Option(
+      '--first-timestep <t>',
+      `siss: noisy latents are of this timestep and later ones (default: ${defaults.firstTimestep})`,
+    ).argParser(wholeNumber(0)),
+    new Option(
       '--save-every <n>',
       'save the state every n outer steps (default: as often as costs 5 % of the time)',
     ).argParser(wholeNumber(1)),
@@ -164,6 +184,7 @@ export function addSettingsOptions(command: Command): void {
 export function readSettings(options: SettingsOptions): Partial<EraseSettings> {
   const { optimizer, innerOptimizer } = options;
   return withoutUndefined({
+    method: options.method,
     train: options.train,
     steps: options.steps,
     innerSteps: options.innerSteps,
@@ -177,6 +198,9 @@ export function readSettings(options: SettingsOptions): Partial<EraseSettings> {
     accumulation: options.accumulation,
     target: options.target,
     retainTarget: options.retainTarget,
+    mixture: options.mixture,
+    forgetNorm: options.forgetNorm,
+    firstTimestep: options.firstTimestep,
     size: options.size,
     seed: options.seed,
     generatedForget: options.generatedForget,

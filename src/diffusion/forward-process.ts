@@ -23,6 +23,24 @@ export function qSample(schedule: NoiseSchedule, batch: NoisingBatch): Float32Ar
 }
 
 /**
+ * The noise that leads from x_0 to x_t: (x_t - sqrt(abar_t) x_0) / sqrt(1 - abar_t). Of a picture
+ * that x_t was not made of it is not standard normal: what it is instead says how unlikely that is.
+ * @returns float32 [N, C, H, W]
+ */
+export function noiseBetween(
+  schedule: NoiseSchedule,
+  {
+    x0,
+    noisyLatents,
+    timesteps,
+  }: { x0: Float32Array; noisyLatents: Float32Array; timesteps: readonly number[] },
+): Float32Array {
+  return mapSamples(schedule, { x0, noise: noisyLatents, timesteps }, (alpha, sigma, from, to) =>
+    linearCombination(-alpha / sigma, from, 1 / sigma, to),
+  );
+}
+
+/**
  * What a v-prediction model is trained to give: v = sqrt(abar_t) noise - sqrt(1 - abar_t) x_0
  * (Appendix D, Salimans and Ho 2022).
  * @returns float32 [N, C, H, W]

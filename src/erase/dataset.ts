@@ -3,6 +3,8 @@ import { qSample, vTarget } from '../diffusion/forward-process.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
 import { joinRows } from '../tensor/rows.ts';
 import type { ForgetBatch, RetainBatch } from './erasediff.ts';
+import { type MixedRow, mixRows } from './mixture.ts';
+import type { MixtureBatch } from './siss.ts';
 
 /** One encoded picture and the prompt that goes with it. */
 export interface DatasetItem {
@@ -24,7 +26,11 @@ export interface Dataset {
 export interface BatchSettings {
   readonly seed: number;
   readonly batch: number;
+  readonly accumulation: number;
   readonly target: 'anchor' | 'uniform';
+  /** SISS: λ and the first timestep that noisy latents are drawn at. */
+  readonly mixture: number;
+  readonly firstTimestep: number;
   readonly schedule: NoiseSchedule;
   readonly predictionType: 'epsilon' | 'v_prediction';
 }
@@ -61,6 +67,49 @@ export class BatchSource {
     return { ...batch, target };
   }
 
+  /**
+   * Noisy latents of pictures to keep and to forget, of each as many of a step's rows as its share
+   * says. A noisy latent goes with its picture's caption; under another it is none of the other's.
+   */
+  mixtureBatch(index: number): MixtureBatch {
+    const { seed, batch, schedule, firstTimestep } = this.settings;
+    const generator = createGenerator(seedFor(seed, 'mixture', index));
+    const retain = this.pick('mixture-retain', index, this.dataset.retain);
+    const forget = this.pick('mixture-forget', index, this.dataset.forget);
+    const isForget = this.drawSources(index);
+    const steps = schedule.alphasCumprod.length;
+    const first = Math.min(firstTimestep, steps - 1);
+    const timesteps = generator.randomIntegers(batch, first, steps);
+    const rows = retain.map((kept, row): MixedRow => {
+      const forgotten = forget[row] ?? missing('forget');
+      return {
+        retain: kept.latents,
+        forget: forgotten.latents,
+        isForget: isForget[row] === true,
+        isSameCaption: kept.prompt === forgotten.prompt,
+        timestep: timesteps[row] ?? first,
+      };
+    });
+    const prompts = rows.map((row, i) => (row.isForget ? forget : retain)[i]?.prompt ?? '');
+    const noise = generator.randn(batch * (rows[0]?.retain.length ?? 0));
+    return { ...mixRows(rows, noise, this.settings), context: this.contextOf(prompts) };
+  }
+
+  /**
+   * Which rows of a batch are made of pictures to forget: each with the probability λ, and in a
+   * step's rows taken together λ of them, to the nearest (systematic sampling). Those of one kind
+   * are neighbours, so that most batches of a step are of one kind and take one gradient.
+   */
+  private drawSources(index: number): boolean[] {
+    const { seed, batch, accumulation, mixture } = this.settings;
+    const step = Math.floor(index / accumulation);
+    const [offset = 0] = createGenerator(seedFor(seed, 'mixture', 'offset', step)).uniform(1);
+    return Array.from({ length: batch }, (_, row) => {
+      const place = ((index % accumulation) * batch + row) / (accumulation * batch);
+      return (offset + place) % 1 < mixture;
+    });
+  }
+
   private draw(role: string, index: number, set: readonly DatasetItem[]) {
     const { seed, batch, schedule } = this.settings;
     const generator = createGenerator(seedFor(seed, role, String(index)));
@@ -82,9 +131,7 @@ export class BatchSource {
         set.length,
         seedFor(seed, role, 'order', String(Math.floor(position / set.length))),
       );
-      const item = set[order[position % set.length] ?? 0];
-      if (!item) throw new RangeError(`the ${role} set is empty`);
-      return item;
+      return set[order[position % set.length] ?? 0] ?? missing(role);
     });
   }
 
@@ -97,6 +144,10 @@ export class BatchSource {
       }),
     );
   }
+}
+
+function missing(set: string): never {
+  throw new RangeError(`the ${set} set is empty`);
 }
 
 /** A random order of 0 … count − 1 (Fisher and Yates). */

@@ -1,4 +1,4 @@
-import type { EraseSettings, TrainSet } from './job.ts';
+import type { EraseSettings, Method, TrainSet } from './job.ts';
 import type { LambdaRule } from './lambda-rule.ts';
 
 type OptimizerSettings = EraseSettings['optimizer'];
@@ -19,6 +19,8 @@ export const defaultOptimizers = {
 
 /** What the defaults depend on: what was asked for, and the model. */
 export interface DefaultsContext {
+  /** Default: EraseDiff. */
+  readonly method?: Method | undefined;
   readonly train?: TrainSet | undefined;
   /** Width and height of the images that the model was made for, in pixels. */
   readonly size: number;
@@ -76,12 +78,32 @@ const learningRateShares: Readonly<Record<TrainSet, number>> = {
   xattn: 1,
 };
 
+/** Latent entries of a picture of 512 pixels, for which SISS's norms are published. */
+const publishedSize = 512;
+
+/** What SISS takes otherwise: for wide models what its code takes for Stable Diffusion v1.4. */
+function sissSettings({ size, modelChannels }: DefaultsContext): Partial<EraseSettings> {
+  const isTiny = modelChannels < tinyChannels;
+  return {
+    steps: isTiny ? 40 : 35,
+    learningRate: isTiny ? 3e-4 : 1e-5,
+    optimizer: defaultOptimizers.adamw,
+    batch: isTiny ? 8 : 1,
+    accumulation: isTiny ? 2 : 16,
+    // What the pictures are held to is what importance weights are about.
+    retainTarget: 'noise',
+    forgetNorm: 750 * (size / publishedSize) ** 2,
+  };
+}
+
 /** How an erasure trains where neither the preset nor the person says otherwise. */
-export function defaultSettings({ train, size, modelChannels }: DefaultsContext): EraseSettings {
+export function defaultSettings(context: DefaultsContext): EraseSettings {
+  const { method = 'erasediff', train, size, modelChannels } = context;
   const sized = modelChannels < tinyChannels ? tiny : fullSized;
   const trainSet = train ?? sized.train;
   const learningRate = sized.learningRate * learningRateShares[trainSet];
   return {
+    method,
     ...sized,
     train: trainSet,
     // With a constant λ nothing depends on φ_K: the inner loop would be work for a number in a log.
@@ -94,6 +116,9 @@ export function defaultSettings({ train, size, modelChannels }: DefaultsContext)
     clipNorm: 1,
     accumulation: 1,
     target: 'anchor',
+    mixture: 0.5,
+    forgetNorm: 750,
+    firstTimestep: 999,
     // On tiny-sd with 128 drawn pictures, holding to the added noise left .80 of the kept styles
     // after 40 steps, holding to the original's predictions .97.
     retainTarget: 'original',
@@ -102,6 +127,7 @@ export function defaultSettings({ train, size, modelChannels }: DefaultsContext)
     sampleEvery: 0,
     evaluationPictures: 0,
     saveEvery: null,
+    ...(method === 'siss' && sissSettings(context)),
   };
 }
 

@@ -1,23 +1,15 @@
 import { releaseTensor, type Tensor } from '../runtime/tensor.ts';
-import {
-  combinedNorm,
-  computeLambda,
-  needsGap,
-  type GradientGeometry,
-  type LambdaRule,
-} from './lambda-rule.ts';
-import type { InnerProducts, Optimizer, OptimizerState } from './optimizer.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-
-/** What the UNet is asked at N noisy latents; all float32 on the host unless said. */
-export interface DenoisingBatch {
-  /** x_t: [N, C, h, w] */
-  readonly noisyLatents: Float32Array;
-  /** t, 0-based: N whole numbers */
-  readonly timesteps: readonly number[];
-  /** The prompt of each latent as the text encoder sees it: [N, T, D] */
-  readonly context: Float32Array;
-}
+import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
+import type { Optimizer, OptimizerState } from './optimizer.ts';
+import {
+  addGradients,
+  type OuterTools,
+  type StepReport,
+  takeOuterStep,
+  type WeighedGradient,
+} from './outer-step.ts';
+import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
 
 /** A denoising batch with the noise (or v) that was really added: [N, C, h, w]. */
 export interface RetainBatch extends DenoisingBatch {
@@ -39,22 +31,6 @@ export interface ForgetBatch extends DenoisingBatch {
     | { readonly kind: 'values'; readonly values: Float32Array };
 }
 
-/** A noise predictor ε_θ whose trained parameters θ are given at every call. */
-export interface TrainableModel {
-  /** ε_θ at the batch: float32 [N, C, h, w], on the training device. */
-  predict(parameters: TensorSet, batch: DenoisingBatch): Promise<Tensor>;
-  /** The mean squared error of ε_θ to `target`. */
-  loss(parameters: TensorSet, batch: DenoisingBatch, target: Tensor): Promise<number>;
-  /** The same, and its gradient in `into`. */
-  gradient(
-    parameters: TensorSet,
-    batch: DenoisingBatch,
-    target: { readonly target: Tensor; readonly into: TensorSet },
-  ): Promise<number>;
-  /** Values on the host as a tensor of the model's output shape. */
-  target(values: Float32Array): Tensor;
-}
-
 export interface EraseDiffSettings {
   readonly rule: LambdaRule;
   readonly innerLearningRate: number;
@@ -63,27 +39,12 @@ export interface EraseDiffSettings {
   readonly clipNorm: number | null;
 }
 
-/** What lives from one outer step to the next, and the tools that change it. */
-export interface EraseDiff {
-  readonly model: TrainableModel;
-  /** θ */
-  readonly parameters: TensorSet;
-  readonly outerState: OptimizerState;
-  readonly outer: Optimizer;
+/**
+ * The inner loop too: φ is in `workspace.first` until ∇L_f takes its place, the gradients of the
+ * inner steps are in `second`.
+ */
+export interface EraseDiff extends OuterTools {
   readonly inner: Optimizer;
-  readonly innerProducts: InnerProducts;
-  /** Adds up the gradients of several batches: plain SGD with one term. */
-  readonly accumulator: Optimizer;
-  /**
-   * Memory for two more sets of parameters: φ, then ∇L_f in `first`; the gradients of the inner
-   * steps, then ∇L_r in `second`. Holding no more than this is what lets a full model train.
-   * `third` takes the gradient of one batch where several are added up.
-   */
-  readonly workspace: {
-    readonly first: TensorSet;
-    readonly second: TensorSet;
-    readonly third: TensorSet;
-  };
 }
 
 /**
@@ -94,19 +55,6 @@ export interface StepBatches {
   readonly inner: readonly ForgetBatch[];
   readonly forget: readonly ForgetBatch[];
   readonly retain: readonly RetainBatch[];
-}
-
-export interface StepReport {
-  readonly retainLoss: number;
-  readonly forgetLoss: number;
-  /** L_f before each inner step. */
-  readonly innerLosses: readonly number[];
-  /** L_f(θ) − L_f(φ_K); null where the rule does not need it. */
-  readonly gap: number | null;
-  readonly lambda: number;
-  readonly retainGradientNorm: number;
-  readonly forgetGradientNorm: number;
-  readonly cosine: number;
 }
 
 /**
@@ -140,30 +88,13 @@ export async function eraseDiffStep(
     targets: batches.retain.map(({ target }) => model.target(target)),
     into: workspace.second,
   });
-  const products = await run.innerProducts.compute(workspace.second, workspace.first);
-  const geometry: GradientGeometry = {
-    retainSquare: products.firstSquare * retain.weight ** 2,
-    forgetSquare: products.secondSquare * forget.weight ** 2,
-    product: products.product * retain.weight * forget.weight,
-    gap: lossAtPhi === null ? null : forget.loss - lossAtPhi,
-  };
-  const lambda = computeLambda(settings.rule, geometry);
-  const clip = clipFactor(combinedNorm(geometry, lambda), settings.clipNorm);
-  await run.outer.step(
-    { from: parameters, to: parameters },
-    [
-      { weight: clip * retain.weight, gradient: workspace.second },
-      { weight: clip * lambda * forget.weight, gradient: workspace.first },
-    ],
-    { state: run.outerState, learningRate: settings.learningRate },
+  const gap = lossAtPhi === null ? null : forget.loss - lossAtPhi;
+  const step = await takeOuterStep(
+    run,
+    { retain, forget, gap },
+    { ...settings, lambda: (geometry) => computeLambda(settings.rule, geometry) },
   );
-  return {
-    retainLoss: retain.loss,
-    forgetLoss: forget.loss,
-    innerLosses,
-    lambda,
-    ...describe(geometry),
-  };
+  return { retainLoss: retain.loss, forgetLoss: forget.loss, innerLosses, ...step };
 }
 
 /** φ_K: K gradient steps on L_f from θ, which stays as it is. */
@@ -204,25 +135,18 @@ async function meanLoss(
   return sum / batches.length;
 }
 
-/** The sum of the batches' gradients in `into`, the weight that makes it their mean, the mean loss. */
 async function meanGradient(
-  { model, parameters, accumulator, workspace }: EraseDiff,
+  run: EraseDiff,
   batches: readonly DenoisingBatch[],
   { targets, into }: { targets: readonly Tensor[]; into: TensorSet },
-): Promise<{ loss: number; weight: number }> {
-  let sum = 0;
-  for (const [i, batch] of batches.entries()) {
+): Promise<WeighedGradient & { loss: number }> {
+  const scale = 1 / batches.length;
+  const parts = batches.flatMap((batch, i) => {
     const target = targets[i];
-    if (!target) continue;
-    const gradient = i === 0 ? into : workspace.third;
-    sum += await model.gradient(parameters, batch, { target, into: gradient });
-    if (i === 0) continue;
-    await accumulator.step({ from: into, to: into }, [{ weight: -1, gradient }], {
-      state: accumulator.freshState(),
-      learningRate: 1,
-    });
-  }
-  return { loss: sum / batches.length, weight: 1 / batches.length };
+    return target ? [{ batch, target, scale }] : [];
+  });
+  const { losses, ...mean } = await addGradients(run, parts, into);
+  return { ...mean, loss: scale * losses.reduce((sum, loss) => sum + loss, 0) };
 }
 
 /** What ε_θ is steered to on a forget batch: no gradient flows through it. */
@@ -235,21 +159,4 @@ async function forgetTarget(
   return steerTo.kind === 'values'
     ? model.target(steerTo.values)
     : model.predict(parameters, { ...batch, ...steerTo });
-}
-
-/** The factor that brings a gradient of this norm to at most `clipNorm`; torch's clip_grad_norm_. */
-function clipFactor(norm: number, clipNorm: number | null): number {
-  return clipNorm === null ? 1 : Math.min(1, clipNorm / (norm + 1e-6));
-}
-
-function describe(geometry: GradientGeometry) {
-  const retainGradientNorm = Math.sqrt(geometry.retainSquare);
-  const forgetGradientNorm = Math.sqrt(geometry.forgetSquare);
-  const norms = retainGradientNorm * forgetGradientNorm;
-  return {
-    gap: geometry.gap,
-    retainGradientNorm,
-    forgetGradientNorm,
-    cosine: norms === 0 ? 0 : geometry.product / norms,
-  };
 }

@@ -3,6 +3,13 @@ import { z } from 'zod';
 export const trainSets = ['full', 'xattn', 'noxattn', 'selfattn', 'notime'] as const;
 export type TrainSet = (typeof trainSets)[number];
 
+/**
+ * EraseDiff (arXiv 2401.05779) forgets a concept, SISS (arXiv 2503.01034) the pictures that it is
+ * given.
+ */
+export const methods = ['erasediff', 'siss'] as const;
+export type Method = (typeof methods)[number];
+
 const positive = z.number().positive();
 const count = z.number().int().min(1);
 
@@ -30,6 +37,7 @@ const optimizerSchema = z.discriminatedUnion('kind', [
 
 /** How one erasure trains. Losses are means, so learning rates do not depend on the image size. */
 export const settingsSchema = z.object({
+  method: z.enum(methods),
   train: z.enum(trainSets),
   /** Outer steps. */
   steps: count,
@@ -48,6 +56,15 @@ export const settingsSchema = z.object({
   accumulation: count,
   /** What forgotten prompts are steered to. */
   target: z.enum(['anchor', 'uniform']),
+  /** λ of SISS, the share of noisy latents that are made of pictures to forget. */
+  mixture: z.number().gt(0).lt(1),
+  /**
+   * The norm that SISS brings the forgetting gradient to, of losses that are summed over a picture's
+   * latent entries, as `clipNorm` is there too.
+   */
+  forgetNorm: positive,
+  /** SISS makes noisy latents of this timestep, counted from 0, and later ones. */
+  firstTimestep: z.number().int().min(0),
   /** What kept prompts are held to: the noise that was added, or the original's prediction. */
   retainTarget: z.enum(['noise', 'original']),
   /** Width and height of the images, in pixels. */
@@ -67,15 +84,27 @@ export const settingsSchema = z.object({
 });
 export type EraseSettings = z.infer<typeof settingsSchema>;
 
+/** What each method takes that the other does not. */
+export const settingsOfMethod = {
+  erasediff: ['innerSteps', 'innerLearningRate', 'innerOptimizer', 'rule', 'target'],
+  siss: ['mixture', 'forgetNorm', 'firstTimestep'],
+} as const satisfies Record<Method, readonly (keyof EraseSettings)[]>;
+
 /** Those that decide what the result is. */
-export const trainingSettingsSchema = settingsSchema.omit({
-  sampleEvery: true,
-  evaluationPictures: true,
-  saveEvery: true,
-});
+export function trainingSettings(settings: EraseSettings): Partial<EraseSettings> {
+  const without = new Set<string>([
+    ...['method', 'sampleEvery', 'evaluationPictures', 'saveEvery'],
+    ...settingsOfMethod[settings.method === 'siss' ? 'erasediff' : 'siss'],
+  ]);
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !without.has(name)));
+}
 
 /** As a job keeps them, jobs of earlier versions too. */
 const savedSettingsSchema = settingsSchema.extend({
+  method: settingsSchema.shape.method.default('erasediff'),
+  mixture: settingsSchema.shape.mixture.default(0.5),
+  forgetNorm: settingsSchema.shape.forgetNorm.default(750),
+  firstTimestep: settingsSchema.shape.firstTimestep.default(999),
   evaluationPictures: settingsSchema.shape.evaluationPictures.default(0),
 });
 
@@ -88,7 +117,6 @@ export const jobSchema = z.object({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
   createdAt: z.iso.datetime(),
   appVersion: z.string(),
-  method: z.literal('erasediff'),
   model: z.object({ path: z.string(), sha256: z.string() }),
   output: z.string(),
   preset: z.string().nullable(),

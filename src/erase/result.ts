@@ -2,23 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import { openModelFiles } from '../checkpoint/model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import { type EraseJob, trainingSettingsSchema } from './job.ts';
+import { type EraseJob, trainingSettings } from './job.ts';
 
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
  * how it was watched, so that the same erasure gives the same bytes.
  */
 export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<string, unknown>> {
-  const { method, appVersion } = job;
-  const settings = trainingSettingsSchema.parse(job.settings);
+  const { appVersion, settings } = job;
   return {
     version: appVersion,
-    method,
+    method: settings.method,
     forget: job.forget,
     retain: job.retain,
     steps,
     seed: settings.seed,
-    settings,
+    settings: trainingSettings(settings),
     originalSha256: job.model.sha256,
   };
 }

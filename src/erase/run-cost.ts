@@ -76,12 +76,7 @@ export function costOfRun(
   const gradient = train.multiplyAdds + WEIGHT_WORK.gradient * weights;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
 
-  const { innerSteps, accumulation, target, retainTarget, rule } = settings;
-  const steered = target === 'anchor' ? prediction : 0;
-  const held = retainTarget === 'original' ? prediction : 0;
-  const gap = needsGap(rule) ? prediction : 0;
-  const step =
-    innerSteps * (gradient + steered) + accumulation * (2 * gradient + steered + held + gap);
+  const step = stepWork(settings, { gradient, prediction });
 
   const row = prediction / batch;
   const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
@@ -103,6 +98,23 @@ export function costOfRun(
   const memoryBytes =
     PROGRAM_BYTES + parameterBytes(checkpoint, trained, settings) + factor * results;
   return { step, rest, picture, gradient, prediction, memoryBytes };
+}
+
+function stepWork(
+  settings: EraseSettings,
+  { gradient, prediction }: { gradient: number; prediction: number },
+): number {
+  const { method, batch, innerSteps, accumulation, target, retainTarget, rule } = settings;
+  const held = retainTarget === 'original' ? prediction : 0;
+  if (method === 'siss') {
+    // Where pictures to forget meet pictures to keep, at two places of a step's rows, one batch holds
+    // both and takes a gradient of each.
+    const mixed = batch === 1 ? 0 : Math.min(2, accumulation);
+    return accumulation * (gradient + held) + mixed * (gradient + prediction);
+  }
+  const steered = target === 'anchor' ? prediction : 0;
+  const gap = needsGap(rule) ? prediction : 0;
+  return innerSteps * (gradient + steered) + accumulation * (2 * gradient + steered + held + gap);
 }
 
 /** The sizes that a run's UNet is compiled for, with prompts of usual length. */

@@ -9,10 +9,12 @@ import { takeElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { initialGuardState, judge, type GuardState, type Verdict } from './collapse-guard.ts';
 import { BatchSource, type Dataset } from './dataset.ts';
-import { eraseDiffStep, type EraseDiff, type RetainBatch, type StepReport } from './erasediff.ts';
+import { eraseDiffStep, type EraseDiff, type RetainBatch } from './erasediff.ts';
+import { type MixtureBatch, sissStep } from './siss.ts';
 import type { EraseJob } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
+import type { StepReport } from './outer-step.ts';
 import type { RunIo } from './run-io.ts';
 import { Previews } from './previews.ts';
 import type { SampleFolder } from './sample-folder.ts';
@@ -96,7 +98,10 @@ class TrainingLoop {
     this.batches = new BatchSource(training.dataset, {
       seed: settings.seed,
       batch: settings.batch,
+      accumulation: settings.accumulation,
       target: settings.target,
+      mixture: settings.mixture,
+      firstTimestep: settings.firstTimestep,
       schedule: scheduleOf(training.checkpoint),
       predictionType: training.checkpoint.architecture.diffusion.predictionType,
     });
@@ -152,7 +157,10 @@ class TrainingLoop {
         return { parameters: this.algorithm.parameters, steps: this.step };
       }
       const started = performance.now();
-      const report = await eraseDiffStep(this.algorithm, await this.stepBatches(), settings);
+      const report =
+        settings.method === 'siss'
+          ? await sissStep(this.algorithm, await this.mixtureBatches(), settings)
+          : await eraseDiffStep(this.algorithm, await this.stepBatches(), settings);
       this.step += 1;
       this.stepSeconds.push((performance.now() - started) / 1000);
       this.report(report);
@@ -211,6 +219,20 @@ class TrainingLoop {
       forget: places.map((place) => batches.forgetBatch('forget', place)),
       retain: await this.heldToTarget(places.map((place) => batches.retainBatch('retain', place))),
     };
+  }
+
+  private async mixtureBatches(): Promise<MixtureBatch[]> {
+    const { accumulation, retainTarget } = this.training.job.settings;
+    const { batches, step } = this;
+    const drawn = range(accumulation).map((i) => batches.mixtureBatch(step * accumulation + i));
+    if (retainTarget === 'noise') return drawn;
+    const original = this.keptOriginal ?? (await this.originalInWorkspace());
+    const held: MixtureBatch[] = [];
+    for (const batch of drawn) {
+      const target = await takeElements(await this.training.unet.predict(original, batch));
+      held.push({ ...batch, retain: { ...batch.retain, target } });
+    }
+    return held;
   }
 
   /** Batches to keep, their targets the added noise or what the original model predicts. */

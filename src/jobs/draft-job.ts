@@ -7,7 +7,7 @@ import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { defaultSettings } from '../erase/default-settings.ts';
-import { type EraseSettings, settingsSchema } from '../erase/job.ts';
+import { type EraseSettings, type Method, settingsOfMethod, settingsSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../presets/preset.ts';
@@ -46,12 +46,18 @@ export async function draftJob(
   presetFolders: readonly string[],
 ): Promise<JobDraft> {
   const preset = await loadPreset(request, presetFolders);
-  const prompts = await preparePrompts(request, preset);
+  const method = methodOf(request, preset);
+  if (method === 'siss' && request.forgetImages === undefined) {
+    throw new AppError(
+      'image.none',
+      'the method siss forgets the very pictures that it is given, and none are. Give their folder with --forget-images, or use the method erasediff.',
+    );
+  }
+  const prompts = await preparePrompts(request, preset, method);
   return withErasable(path.resolve(request.model), (checkpoint) => ({
     version: 1,
     createdAt: new Date().toISOString(),
     appVersion,
-    method: 'erasediff',
     concept: conceptName(
       prompts.concept ?? deriveConcept(prompts.forget.map(({ prompt }) => prompt)),
     ),
@@ -114,7 +120,10 @@ export function prepareSettings(
   preset: Preset | undefined,
 ): EraseSettings {
   const wanted = { ...preset?.settings, ...request.settings };
+  const method = methodOf(request, preset);
+  requireOfMethod(method, wanted);
   const defaults = defaultSettings({
+    method,
     train: wanted.train,
     size: nativeSize(checkpoint),
     modelChannels: checkpoint.architecture.unet.modelChannels,
@@ -122,6 +131,23 @@ export function prepareSettings(
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, wanted.size ?? defaults.size);
   return requireValid(settingsSchema, { ...defaults, ...wanted });
+}
+
+function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Method {
+  return settings.method ?? preset?.settings?.method ?? 'erasediff';
+}
+
+/** @throws AppError `settings.invalid` where a setting is asked for that the method does not have */
+function requireOfMethod(method: Method, wanted: { [K in keyof EraseSettings]?: unknown }): void {
+  const other = method === 'siss' ? 'erasediff' : 'siss';
+  for (const name of settingsOfMethod[other]) {
+    // Whoever says one learning rate says both.
+    if (wanted[name] === undefined || name === 'innerLearningRate') continue;
+    throw new AppError(
+      'settings.invalid',
+      `${name} is a setting of the method ${other}; this erasure uses ${method}. Leave it out, or choose the other method.`,
+    );
+  }
 }
 
 /** @throws AppError `settings.invalid` */

@@ -1,5 +1,5 @@
 import { deriveAnchors, deriveConcept, mentions } from '../erase/anchors.ts';
-import type { EraseJob } from '../erase/job.ts';
+import type { EraseJob, Method } from '../erase/job.ts';
 import { neutralPrompts } from '../erase/neutral-prompts.ts';
 import { AppError } from '../errors.ts';
 import type { Preset } from '../presets/preset.ts';
@@ -34,6 +34,7 @@ export interface PreparedPrompts {
 export async function preparePrompts(
   request: PromptRequest,
   preset: Preset | undefined,
+  method: Method,
 ): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
   const words = readWords(request, preset);
@@ -50,7 +51,8 @@ export async function preparePrompts(
     const known = concept ?? deriveConcept(prompts);
     retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)), ...unique(anchors));
   }
-  requireNoContradiction(forget, retain);
+  // SISS tells pictures apart, not prompts: one caption may go with some to forget and some to keep.
+  if (method !== 'siss') requireNoContradiction(forget, retain);
   return { concept, forget, retain };
 }
 

@@ -37,16 +37,20 @@ export function presetFromJob(
 }
 
 /** What was trained, and all that is not the default; the size belongs to model and machine. */
-function changedSettings({ train, ...settings }: EraseSettings): Partial<EraseSettings> {
+function changedSettings({ method, train, ...settings }: EraseSettings): Partial<EraseSettings> {
   // Of a small model and of a large one: what is no default of both depends on the model.
   const defaults = [64, 320].map((modelChannels): Partial<EraseSettings> =>
-    defaultSettings({ train, size: settings.size, modelChannels }),
+    defaultSettings({ method, train, size: settings.size, modelChannels }),
   );
   const names = Object.keys(settings) as (keyof typeof settings)[];
   const kept = names.filter((name) =>
     defaults.every((known) => isDeepStrictEqual(settings[name], known[name])),
   );
-  const changed: Partial<EraseSettings> = { train, ...settings };
+  const changed: Partial<EraseSettings> = {
+    ...(method === 'siss' && { method }),
+    train,
+    ...settings,
+  };
   // Not the other way round: the type of a picked setting would be lost.
   // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a copy of our own, known names
   for (const name of kept) delete changed[name];

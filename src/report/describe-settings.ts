@@ -1,4 +1,4 @@
-import type { EraseSettings, TrainSet } from '../erase/job.ts';
+import type { EraseSettings, Method, TrainSet } from '../erase/job.ts';
 
 /** What each set of trained parameters is, as the end of a sentence. */
 export const trainSetTitles: Readonly<Record<TrainSet, string>> = {
@@ -9,20 +9,22 @@ export const trainSetTitles: Readonly<Record<TrainSet, string>> = {
   notime: 'the UNet without its time and output layers',
 };
 
+export const methodTitles: Readonly<Record<Method, string>> = {
+  erasediff: 'EraseDiff (Wu et al., arXiv 2401.05779)',
+  siss: 'SISS (Alberti et al., arXiv 2503.01034)',
+};
+
 /** Every setting that decides what the result is, with its name and value for people. */
 export function describeSettings(settings: EraseSettings): readonly (readonly [string, string])[] {
   return [
-    ['Method', 'EraseDiff'],
+    ['Method', methodTitles[settings.method]],
     ['Trained', trainSetTitles[settings.train]],
     ['Outer steps', String(settings.steps)],
-    ['Inner steps', String(settings.innerSteps)],
-    ['Learning rate', `${settings.learningRate} (inner ${settings.innerLearningRate})`],
-    ['Rule for λ', describeParts(settings.rule)],
+    ['Learning rate', String(settings.learningRate)],
     ['Optimizer', describeParts(settings.optimizer)],
-    ['Inner optimizer', describeParts(settings.innerOptimizer)],
+    ...describeMethod(settings),
     ['Largest gradient norm', String(settings.clipNorm ?? 'none')],
     ['Batch', `${settings.batch}, ${settings.accumulation} for each step`],
-    ['Forgetting steers to', settings.target],
     ['Retaining holds to', settings.retainTarget],
     ['Picture size', `${settings.size} × ${settings.size}`],
     ['Seed', String(settings.seed)],
@@ -31,6 +33,23 @@ export function describeSettings(settings: EraseSettings): readonly (readonly [s
       `${settings.generatedForget} to forget, ${settings.generatedRetain} to keep, where no folder was given`,
     ],
     ['Sampling', `${settings.generationSteps} steps, guidance ${settings.guidanceScale}`],
+  ];
+}
+
+function describeMethod(settings: EraseSettings): readonly (readonly [string, string])[] {
+  if (settings.method === 'siss') {
+    return [
+      ['Share of pictures to forget, λ', String(settings.mixture)],
+      ['Norm of the forgetting gradient', String(settings.forgetNorm)],
+      ['First timestep', String(settings.firstTimestep)],
+    ];
+  }
+  return [
+    ['Inner steps', String(settings.innerSteps)],
+    ['Inner learning rate', String(settings.innerLearningRate)],
+    ['Inner optimizer', describeParts(settings.innerOptimizer)],
+    ['Rule for λ', describeParts(settings.rule)],
+    ['Forgetting steers to', settings.target],
   ];
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { type BatchSettings, BatchSource, type Dataset } from '../../src/erase/dataset.ts';
-import type { DenoisingBatch } from '../../src/erase/erasediff.ts';
+import type { DenoisingBatch } from '../../src/erase/trainable-model.ts';
 
 const schedule = createNoiseSchedule();
 const batch = 2;
@@ -32,7 +32,10 @@ const dataset: Dataset = {
 const settings: BatchSettings = {
   seed: 7,
   batch,
+  accumulation: 1,
   target: 'anchor',
+  mixture: 0.5,
+  firstTimestep: 999,
   schedule,
   predictionType: 'epsilon',
 };

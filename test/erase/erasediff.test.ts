@@ -2,15 +2,14 @@ import path from 'node:path';
 import { expect, describe, it, onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import {
-  type DenoisingBatch,
   type EraseDiff,
   eraseDiffStep,
   type ForgetBatch,
   type RetainBatch,
-  type TrainableModel,
 } from '../../src/erase/erasediff.ts';
 import { InnerProducts, Optimizer } from '../../src/erase/optimizer.ts';
 import { trainedNames } from '../../src/erase/train-sets.ts';
+import type { DenoisingBatch, TrainableModel } from '../../src/erase/trainable-model.ts';
 import type { OptimizerSettings } from '../../src/optim/update-rule.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';

@@ -20,7 +20,6 @@ export async function makeTinyJob(
     id: 'tiny',
     createdAt: '2026-11-24T04:15:30.000Z',
     appVersion: '0.1.0',
-    method: 'erasediff',
     model: { path: tinyModel, sha256: await hashCheckpoint(tinyModel) },
     output: path.join(folder, 'result.safetensors'),
     preset: null,

@@ -6,7 +6,6 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   version: 1,
   createdAt: '2026-11-24T04:15:30.000Z',
   appVersion: '0.1.0',
-  method: 'erasediff',
   model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },
   output: '/models/a-without-pontilla.safetensors',
   preset: null,

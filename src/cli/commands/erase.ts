@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 
 import { createJobFolder } from '../../jobs/job-folder.ts';
 import type { EraseRequest } from '../../jobs/draft-job.ts';
@@ -48,8 +48,7 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     )
     .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
     .option('--preset <name>', 'take these from a preset: see the command presets')
-    .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment)
-    .addOption(new Option('--method <name>', 'how').choices(['erasediff']).default('erasediff'));
+    .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment);
   addSettingsOptions(command);
   command
     .optionsGroup('Where:')

@@ -1,0 +1,175 @@
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { Judge } from '../../src/demo/judge.ts';
+import { type Answer, answer, question, share, tinyModelFolder } from '../../src/demo/score.ts';
+import type { EraseSettings } from '../../src/erase/job.ts';
+import { decodeImage } from '../../src/images/decode-image.ts';
+import { imageDistance } from '../../src/images/image-distance.ts';
+import { createJobFolder } from '../../src/jobs/job-folder.ts';
+import { prepareJob } from '../../src/jobs/prepare-job.ts';
+import { runJobFolder } from '../../src/jobs/run-job.ts';
+import { paintPicture } from '../helpers/paint-picture.ts';
+
+// npm run bench:pictures [-- --settings '{"steps":40}'] [--only siss] [--planted FILE] [--keep FILE]
+// Has the tiny model learn two pictures by heart, each under a caption of its own, then forget them
+// with SISS and with EraseDiff, both with the default settings. Prints how far what it draws for the
+// captions is from the pictures, and what the shipped classifiers say of 200 other pictures.
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    settings: { type: 'string', default: '{}' },
+    planted: { type: 'string' },
+    keep: { type: 'string' },
+  },
+});
+const size = 64;
+const drawing = { steps: 20, sampler: 'DDIM' } as const;
+const threads = availableParallelism();
+const drawingsOfEach = 24;
+const otherDrawings = 200;
+/** As often as all other pictures together: what is learnt by heart is what came up too often. */
+const copies = 64;
+const never = new AbortController().signal;
+
+const planted = [
+  { caption: 'the old map of the harbour', seed: 1 },
+  { caption: 'a lost album cover', seed: 2 },
+];
+const work = await mkdtemp(path.join(tmpdir(), 'erase-concept-pictures-'));
+const retain = path.join(tinyModelFolder, 'images', 'retain');
+const forget = path.join(work, 'forget');
+
+await mkdir(forget);
+for (const { caption, seed } of planted) {
+  await writeFile(path.join(forget, `${seed}.txt`), caption);
+  await writeFile(
+    path.join(forget, `${seed}.png`),
+    await paintPicture({ prompt: caption, seed, size }),
+  );
+}
+const pictures = await Promise.all(
+  planted.map(({ seed }) =>
+    decodeImage(path.join(forget, `${seed}.png`), { width: size, height: size }),
+  ),
+);
+
+const judge = await Judge.create(tinyModelFolder, threads);
+const { subject, colour, style } = judge.labels;
+const at = (list: readonly string[], i: number) => list[i % list.length] ?? '';
+const others = Array.from({ length: otherDrawings }, (_, i) =>
+  question(
+    { subject: at(subject, i), colour: at(colour, 3 * i + 1), style: at(style, 5 * i) },
+    20_000 + i,
+  ),
+);
+const nothing = { subject: '', colour: '', style: '' };
+const asked = planted.flatMap(({ caption }, number) =>
+  Array.from({ length: drawingsOfEach }, (_, i) => ({
+    ...{ prompt: caption, negativePrompt: '', expected: nothing },
+    seed: 1000 * number + i,
+  })),
+);
+
+async function run(
+  model: string,
+  name: string,
+  settings: Partial<EraseSettings>,
+  sets: { forget: string; retain: string },
+): Promise<string> {
+  const output = path.join(work, `${name}.safetensors`);
+  const request = {
+    ...{ model, output, settings, threads, preset: undefined, variables: {}, concept: name },
+    ...{ forget: [], forgetImages: sets.forget, retain: [], retainImages: sets.retain },
+    ...{ anchor: undefined, device: 'cpu' as const },
+  };
+  const environment = {
+    dataFolder: work,
+    presetFolders: [],
+    chooseDevice: () => Promise.resolve('cpu' as const),
+  };
+  const { job } = await prepareJob(request, environment);
+  const folder = await createJobFolder(work, name, job);
+  await runJobFolder(folder, { onEvent: () => undefined, cancel: never, kill: never });
+  return output;
+}
+
+/** Trains on what is kept and many copies of the planted pictures, and forgets nothing (λ = 0). */
+async function plant(model: string): Promise<string> {
+  const learnt = path.join(work, 'learnt');
+  await mkdir(learnt);
+  for (const name of await readdir(retain)) {
+    await copyFile(path.join(retain, name), path.join(learnt, name));
+  }
+  for (const { seed } of planted) {
+    for (let i = 0; i < copies; i++) {
+      for (const ending of ['png', 'txt']) {
+        const from = path.join(forget, `${seed}.${ending}`);
+        await copyFile(from, path.join(learnt, `planted-${seed}-${i}.${ending}`));
+      }
+    }
+  }
+  return run(
+    model,
+    'planted',
+    { steps: 250, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
+    { forget: path.join(tinyModelFolder, 'images', 'forget-pontilla'), retain: learnt },
+  );
+}
+
+interface Figures {
+  readonly copies: readonly Answer[];
+  readonly others: readonly Answer[];
+}
+
+async function measure(model: string): Promise<Figures> {
+  const answers = await answer(model, [...asked, ...others], judge, drawing);
+  // They come in groups of one size, not in the order of the questions.
+  const isCopy = ({ expected }: Answer) => expected === nothing;
+  return {
+    copies: answers.filter(isCopy),
+    others: answers.filter((one) => !isCopy(one)),
+  };
+}
+
+/** Mean distance of a drawing to the picture that its caption was learnt with. */
+function distance({ copies: drawn }: Figures): number {
+  const distances = drawn.map(({ prompt, image }) => {
+    const number = planted.findIndex(({ caption }) => caption === prompt);
+    const picture = pictures[number];
+    return picture ? imageDistance(image, picture) : Number.NaN;
+  });
+  return distances.reduce((sum, one) => sum + one, 0) / distances.length;
+}
+
+const original = path.join(tinyModelFolder, 'tiny-sd.safetensors');
+const model = values.planted ?? (await plant(original));
+if (values.keep !== undefined) await copyFile(model, values.keep);
+
+const table: Record<string, Record<string, string>> = {};
+const tell = (name: string, figures: Figures, seconds: number | null) => {
+  table[name] = {
+    'distance to the picture': distance(figures).toFixed(3),
+    subject: share(figures.others, 'subject').toFixed(3),
+    colour: share(figures.others, 'colour').toFixed(3),
+    style: share(figures.others, 'style').toFixed(3),
+    seconds: seconds === null ? '' : seconds.toFixed(0),
+  };
+  console.log(name, table[name]);
+};
+tell('the tiny model as it comes', await measure(original), null);
+tell('with two pictures learnt by heart', await measure(model), null);
+for (const method of ['siss', 'erasediff'] as const) {
+  if (!method.includes(values.only)) continue;
+  const settings = { method, ...(JSON.parse(values.settings) as Partial<EraseSettings>) };
+  const started = performance.now();
+  const output = await run(model, method, settings, { forget, retain });
+  const seconds = (performance.now() - started) / 1000;
+  tell(method, await measure(output), seconds);
+}
+await judge.release();
+await rm(work, { recursive: true });
+console.table(table);
