@@ -55,6 +55,7 @@ export default defineConfig(
               except: [
                 './erase/default-settings.ts',
                 './erase/fill-template.ts',
+                './erase/method-settings.ts',
                 './format-bytes.ts',
                 './format.ts',
               ],

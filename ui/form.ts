@@ -9,8 +9,14 @@ import type {
   PresetView,
   Suggestions,
 } from '../routes/contract.ts';
-import { defaultSettings, usualDefaults } from '../src/erase/default-settings.ts';
+import {
+  defaultSettings,
+  type DefaultsContext,
+  usualDefaults,
+  usualModel,
+} from '../src/erase/default-settings.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
+import { foreignSettings } from '../src/erase/method-settings.ts';
 import { api, type NamedFile } from './api.ts';
 import { canHostDraw, messageOf, models, presets } from './state.ts';
 
@@ -93,21 +99,40 @@ export const retainText = computed(
 export const anchorText = computed(() => form.anchor.value ?? presetWords.value?.anchor ?? '');
 export const conceptText = computed(() => form.concept.value ?? presetWords.value?.concept ?? '');
 
+export const method = computed<Settings['method']>(
+  () => form.settings.value.method ?? chosenPreset.value?.settings?.method ?? usualDefaults.method,
+);
+
 /** What the settings are where the person says nothing. */
 export const baseSettings = computed<Settings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
   const train = form.settings.value.train ?? preset.train;
-  return { ...baseOf(train), ...withoutUndefined(preset) };
+  return { ...baseOf({ method: method.value, train }), ...withoutUndefined(preset) };
 });
 
 /** What is trained where neither the preset nor the person says otherwise. */
-export const defaultTrainSet = computed(() => baseOf().train);
+export const defaultTrainSet = computed(() => baseOf({ method: method.value }).train);
 
-function baseOf(train?: Settings['train']): Settings {
+function baseOf(wanted: Pick<DefaultsContext, 'method' | 'train'>): Settings {
   const { nativeSize, modelChannels } = chosenModel.value ?? {};
-  if (nativeSize == null || modelChannels == null) return usualDefaults;
-  return defaultSettings({ train, size: nativeSize, modelChannels });
+  return defaultSettings({
+    ...wanted,
+    ...(nativeSize == null || modelChannels == null
+      ? usualModel
+      : { size: nativeSize, modelChannels }),
+  });
 }
+
+/** Why it cannot do without pictures to forget; null where it can. */
+const needsPictures = computed<string | null>(() => {
+  const preset = chosenPreset.value;
+  if (preset?.needsImages === true) {
+    return `“${preset.title}” needs pictures to forget: add them below.`;
+  }
+  return method.value === 'siss'
+    ? 'SISS forgets the very pictures that it is given: add them below.'
+    : null;
+});
 
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
@@ -116,10 +141,9 @@ export const missing = computed<string | null>(() => {
   for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
     if ((form.variables.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
   }
-  if (preset?.needsImages === true && form.forgetPictures.value.length === 0) {
-    return `“${preset.title}” needs pictures to forget: add them below.`;
-  }
-  const hasCaption = form.forgetPictures.value.some(({ caption }) => caption.trim() !== '');
+  const pictures = form.forgetPictures.value;
+  if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
+  const hasCaption = pictures.some(({ caption }) => caption.trim() !== '');
   if (toLines(forgetText.value).length === 0 && !hasCaption) {
     return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
   }
@@ -204,7 +228,11 @@ export function fillFromJob(job: JobView): void {
 
 /** Those settings that are not as by default. */
 function changesOf(settings: Settings): Partial<Settings> {
-  const base = { ...baseOf(settings.train), train: baseOf().train };
+  const { method, train } = settings;
+  const base = {
+    ...baseOf({ method, train }),
+    ...{ method: usualDefaults.method, train: baseOf({ method }).train },
+  };
   const changes = Object.entries(settings).filter(
     ([key, value]) => JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
   );
@@ -222,6 +250,15 @@ export function clearForm(): void {
     form.device.value = 'auto';
     form.pictures.value = 'auto';
   });
+}
+
+/** Goes over to another method, without the settings that it does not have. */
+export function changeMethod(chosen: Settings['method'] | undefined): void {
+  changeSettings({ method: chosen });
+  const others: readonly string[] = foreignSettings(method.value);
+  form.settings.value = Object.fromEntries(
+    Object.entries(form.settings.value).filter(([name]) => !others.includes(name)),
+  );
 }
 
 export function changeSettings(change: { [K in keyof Settings]?: Settings[K] | undefined }): void {

@@ -1,7 +1,10 @@
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
+import { readImageFolder } from '../images/image-folder.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
+import type { PixelImage } from '../images/pixels.ts';
+import { thumbnailOfFile } from '../images/thumbnail.ts';
 import { evaluate } from './evaluate.ts';
 import { evaluationSampler, type EvaluationPicture } from './evaluation-pictures.ts';
 import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
@@ -59,6 +62,7 @@ async function evaluateChosen(
     {
       forget: chosen.forget.map(({ item }) => item),
       retain: chosen.retain.map(({ item }) => item),
+      given: await givenPictures(job),
       count: settings.evaluationPictures,
       seed: comparisonSeed(settings),
       steps: comparisonSteps,
@@ -84,4 +88,11 @@ async function evaluateChosen(
       },
     },
   );
+}
+
+/** The pictures that shall not come back, small; none where a concept is forgotten. */
+async function givenPictures({ settings, forgetImages }: EraseJob): Promise<PixelImage[]> {
+  if (settings.method !== 'siss' || forgetImages === null) return [];
+  const images = await readImageFolder(forgetImages);
+  return Promise.all(images.map(({ file }) => thumbnailOfFile(file)));
 }

@@ -104,7 +104,10 @@ export async function evaluate(
     scoresAfter: judged.scoresAfter[i] ?? [],
     change: changes.perPicture[i] ?? Number.NaN,
   }));
-  return summarize(compared, settings.forget, changes.unrelated);
+  return {
+    ...summarize(compared, settings.forget, changes.unrelated),
+    ...(changes.fromGiven && { fromGiven: changes.fromGiven }),
+  };
 }
 
 interface Judging {

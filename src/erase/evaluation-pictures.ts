@@ -3,6 +3,7 @@ import { latentScale } from '../checkpoint/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { imageDistance } from '../images/image-distance.ts';
 import type { PixelImage } from '../images/pixels.ts';
+import { thumbnail } from '../images/thumbnail.ts';
 import { ImageDecoder } from '../pipeline/autoencoder.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
 import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
@@ -23,6 +24,8 @@ export interface PictureSettings {
 }
 
 export interface EvaluationSettings extends PictureSettings {
+  /** Thumbnails of the pictures that were to be forgotten themselves; empty where none were. */
+  readonly given?: readonly PixelImage[];
   /** Sampling steps. */
   readonly steps: number;
   readonly guidanceScale: number;
@@ -131,19 +134,25 @@ export interface Comparison {
 /**
  * Decodes all pictures, one pair in memory at a time.
  *
- * @returns how far each picture is from what it was, and how far different ones of the original are
- *   from each other on average, as `imageDistance`
+ * @returns how far each picture is from what it was, how far different ones of the original are from
+ *   each other on average, and those of forgotten prompts from the nearest given one, as
+ *   `imageDistance`
  */
 export async function comparePictures(
   checkpoint: Checkpoint,
   { pictures, before, after, settings, io }: Comparison,
-): Promise<{ perPicture: number[]; unrelated: number | null }> {
-  const { size, device, threads } = settings;
+): Promise<{
+  perPicture: number[];
+  unrelated: number | null;
+  fromGiven: { before: number; after: number } | null;
+}> {
+  const { size, device, threads, given = [] } = settings;
   const dimensions = { width: size, height: size };
   const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
   try {
     const perPicture: number[] = [];
     const unrelated: number[] = [];
+    const fromGiven = { before: [] as number[], after: [] as number[] };
     let previous: PixelImage | undefined;
     for (const [i, picture] of pictures.entries()) {
       io.signal.throwIfAborted();
@@ -154,11 +163,30 @@ export async function comparePictures(
       perPicture.push(imageDistance(images.before, images.after));
       if (previous) unrelated.push(imageDistance(previous, images.before));
       previous = images.before;
+      if (given.length > 0 && picture.role === 'forget') {
+        fromGiven.before.push(await nearestDistance(images.before, given));
+        fromGiven.after.push(await nearestDistance(images.after, given));
+      }
       await io.onPictures(picture, images);
     }
-    const sum = unrelated.reduce((total, distance) => total + distance, 0);
-    return { perPicture, unrelated: unrelated.length > 0 ? sum / unrelated.length : null };
+    return { perPicture, unrelated: mean(unrelated), fromGiven: meansOf(fromGiven) };
   } finally {
     await decoder.release();
   }
+}
+
+async function nearestDistance(image: PixelImage, given: readonly PixelImage[]): Promise<number> {
+  const small = await thumbnail(image);
+  return Math.min(...given.map((picture) => imageDistance(small, picture)));
+}
+
+function meansOf(distances: { before: readonly number[]; after: readonly number[] }) {
+  const before = mean(distances.before);
+  const after = mean(distances.after);
+  return before === null || after === null ? null : { before, after };
+}
+
+/** Null of nothing. */
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, x) => sum + x, 0) / values.length;
 }

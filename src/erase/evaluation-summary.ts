@@ -47,6 +47,11 @@ export interface Evaluation {
   /** Mean distance of different pictures of the original; null where there is one only. */
   readonly unrelatedChange: number | null;
   readonly prompts: readonly PromptShares[];
+  /**
+   * How far pictures of forgotten prompts are from the most similar of the given pictures that were
+   * to be forgotten themselves: mean `imageDistance` of thumbnails. Absent where none were.
+   */
+  readonly fromGiven?: { readonly before: number; readonly after: number };
 }
 
 /**

@@ -84,21 +84,6 @@ export const settingsSchema = z.object({
 });
 export type EraseSettings = z.infer<typeof settingsSchema>;
 
-/** What each method takes that the other does not. */
-export const settingsOfMethod = {
-  erasediff: ['innerSteps', 'innerLearningRate', 'innerOptimizer', 'rule', 'target'],
-  siss: ['mixture', 'forgetNorm', 'firstTimestep'],
-} as const satisfies Record<Method, readonly (keyof EraseSettings)[]>;
-
-/** Those that decide what the result is. */
-export function trainingSettings(settings: EraseSettings): Partial<EraseSettings> {
-  const without = new Set<string>([
-    ...['method', 'sampleEvery', 'evaluationPictures', 'saveEvery'],
-    ...settingsOfMethod[settings.method === 'siss' ? 'erasediff' : 'siss'],
-  ]);
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => !without.has(name)));
-}
-
 /** As a job keeps them, jobs of earlier versions too. */
 const savedSettingsSchema = settingsSchema.extend({
   method: settingsSchema.shape.method.default('erasediff'),

@@ -33,14 +33,18 @@ export interface JobImages {
 
 /**
  * Reads the job's folders, those that a web UI drew for it where it names none. Pictures without a
- * caption take the job's prompts in turn.
+ * caption take the job's prompts in turn. Where they are fewer than the prompts to forget, which are
+ * wordings of one thing, they come again with the others.
  *
  * @param folder the job's
  */
 export async function readJobImages(job: EraseJob, folder: string): Promise<JobImages> {
   const forgetPrompts = job.forget.map(({ prompt }) => prompt);
   const drawn = (role: Role) => drawnSet(folder, role);
-  const forget = await captionedFiles(job.forgetImages ?? (await drawn('forget')), forgetPrompts);
+  const forget = withEveryPrompt(
+    await captionedFiles(job.forgetImages ?? (await drawn('forget')), forgetPrompts),
+    forgetPrompts,
+  );
   const retain = await captionedFiles(job.retainImages ?? (await drawn('retain')), job.retain);
   const anchors = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
   const captions = [...new Set(forget?.map(({ prompt }) => prompt))].filter(
@@ -63,7 +67,24 @@ async function captionedFiles(folder: string | null, prompts: readonly string[])
   return images.map(({ file, caption }, i) => ({
     file,
     prompt: caption ?? prompts[i % prompts.length] ?? '',
+    isCaptioned: caption !== undefined,
   }));
+}
+
+/** Pictures without a caption again, for prompts that none of them had. */
+function withEveryPrompt(
+  images: Awaited<ReturnType<typeof captionedFiles>>,
+  prompts: readonly string[],
+): CaptionedFile[] | null {
+  const free = images?.filter(({ isCaptioned }) => !isCaptioned) ?? [];
+  if (!images || free.length === 0) return images;
+  const had = new Set(images.map(({ prompt }) => prompt));
+  const others = prompts.filter((prompt) => !had.has(prompt));
+  const again = others.flatMap((prompt, i) => {
+    const image = free[i % free.length];
+    return image ? [{ file: image.file, prompt }] : [];
+  });
+  return [...images, ...again];
 }
 
 /** The checkpoint's own noise schedule. */

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { openModelFiles } from '../checkpoint/model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import { type EraseJob, trainingSettings } from './job.ts';
+import type { EraseJob } from './job.ts';
+import { trainingSettings } from './method-settings.ts';
 
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or

@@ -7,7 +7,8 @@ import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { defaultSettings } from '../erase/default-settings.ts';
-import { type EraseSettings, type Method, settingsOfMethod, settingsSchema } from '../erase/job.ts';
+import { type EraseSettings, type Method, settingsSchema } from '../erase/job.ts';
+import { foreignSettings, otherMethod } from '../erase/method-settings.ts';
 import { AppError } from '../errors.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../presets/preset.ts';
@@ -139,13 +140,12 @@ function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Metho
 
 /** @throws AppError `settings.invalid` where a setting is asked for that the method does not have */
 function requireOfMethod(method: Method, wanted: { [K in keyof EraseSettings]?: unknown }): void {
-  const other = method === 'siss' ? 'erasediff' : 'siss';
-  for (const name of settingsOfMethod[other]) {
+  for (const name of foreignSettings(method)) {
     // Whoever says one learning rate says both.
     if (wanted[name] === undefined || name === 'innerLearningRate') continue;
     throw new AppError(
       'settings.invalid',
-      `${name} is a setting of the method ${other}; this erasure uses ${method}. Leave it out, or choose the other method.`,
+      `${name} is a setting of the method ${otherMethod(method)}; this erasure uses ${method}. Leave it out, or choose the other method.`,
     );
   }
 }

@@ -110,7 +110,10 @@ function extentOf(
 ): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
-  const drawsForget = forgetImages === undefined && preset?.images?.use !== 'required';
+  const drawsForget =
+    forgetImages === undefined &&
+    preset?.images?.use !== 'required' &&
+    settings.method === 'erasediff';
   return {
     prompts: {
       forget: countOf(forget, preset?.forget),

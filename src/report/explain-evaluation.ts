@@ -15,23 +15,31 @@ export interface ExplainedFigure {
 }
 
 /** An evaluation, each number with a sentence that says what it is. */
-export function explainEvaluation({ forget, retain, unrelatedChange }: Evaluation): {
+export function explainEvaluation(evaluation: Evaluation): {
   readonly figures: readonly [ExplainedFigure, ExplainedFigure, ExplainedFigure];
   /** Why the first figure says little; null where it says what it should. */
   readonly caution: string | null;
 } {
+  const { forget, retain, unrelatedChange, fromGiven } = evaluation;
   const unrelated =
     unrelatedChange === null
       ? ''
       : `; two different pictures of the original are ${unrelatedChange.toFixed(2)} apart`;
   return {
     figures: [
-      {
-        name: 'forgotten',
-        before: formatShare(forget.before),
-        after: formatShare(forget.after),
-        meaning: `of ${forget.pictures} pictures of forgotten prompts still show the concept`,
-      },
+      fromGiven
+        ? {
+            name: 'distance',
+            before: fromGiven.before.toFixed(2),
+            after: fromGiven.after.toFixed(2),
+            meaning: `is how far a picture of a forgotten prompt is from the most similar given one, 0 to 1, on average${unrelated}`,
+          }
+        : {
+            name: 'forgotten',
+            before: formatShare(forget.before),
+            after: formatShare(forget.after),
+            meaning: `of ${forget.pictures} pictures of forgotten prompts still show the concept`,
+          },
       {
         name: 'kept',
         before: formatShare(retain.before),
@@ -46,7 +54,7 @@ export function explainEvaluation({ forget, retain, unrelatedChange }: Evaluatio
       },
     ],
     caution:
-      forget.margin > meaningfulMargin
+      fromGiven !== undefined || forget.margin > meaningfulMargin
         ? null
         : 'The original hardly tells the forgotten prompts from their anchors in its own pictures: the first figure means little. Give prompts that it draws well, or another anchor.',
   };

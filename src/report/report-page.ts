@@ -106,6 +106,15 @@ function renderFigures({ story: { evaluation } }: ReportContent): Markup {
     </ul>
     ${caution === null ? null : html`<p class="callout">${caution}</p>`}
     <h3>What these figures mean, and what they do not</h3>
+    ${
+      evaluation.fromGiven === undefined
+        ? null
+        : html`<p class="note">
+            The distance is the mean difference of a colour value of two small pictures. It says
+            whether the given pictures come back as they were, not whether parts of them or their
+            subject do.
+          </p>`
+    }
     <p class="note">
       Both models drew the same prompts from the same noise. The original model then judged every
       picture: which of several prompts explains it best? A picture shows the concept if its own

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { Judge } from '../../src/demo/judge.ts';
 import { type Answer, answer, question, share, tinyModelFolder } from '../../src/demo/score.ts';
 import type { EraseSettings } from '../../src/erase/job.ts';
+import { pathExists } from '../../src/checkpoint/output-path.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
 import { imageDistance } from '../../src/images/image-distance.ts';
 import { createJobFolder } from '../../src/jobs/job-folder.ts';
@@ -13,17 +14,17 @@ import { prepareJob } from '../../src/jobs/prepare-job.ts';
 import { runJobFolder } from '../../src/jobs/run-job.ts';
 import { paintPicture } from '../helpers/paint-picture.ts';
 
-// npm run bench:pictures [-- --settings '{"steps":40}'] [--only siss] [--planted FILE] [--keep FILE]
+// npm run bench:pictures [-- --planted FOLDER] [--only siss] [--settings '{"steps":40}']
 // Has the tiny model learn two pictures by heart, each under a caption of its own, then forget them
 // with SISS and with EraseDiff, both with the default settings. Prints how far what it draws for the
-// captions is from the pictures, and what the shipped classifiers say of 200 other pictures.
+// captions is from the pictures, and what the shipped classifiers say of 200 other pictures. The
+// model that learnt them is kept in FOLDER, and taken from there the next time.
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     settings: { type: 'string', default: '{}' },
     planted: { type: 'string' },
-    keep: { type: 'string' },
   },
 });
 const size = 64;
@@ -78,9 +79,9 @@ async function run(
   model: string,
   name: string,
   settings: Partial<EraseSettings>,
-  sets: { forget: string; retain: string },
+  { folder: place = work, ...sets }: { forget: string; retain: string; folder?: string },
 ): Promise<string> {
-  const output = path.join(work, `${name}.safetensors`);
+  const output = path.join(place, `${name}.safetensors`);
   const request = {
     ...{ model, output, settings, threads, preset: undefined, variables: {}, concept: name },
     ...{ forget: [], forgetImages: sets.forget, retain: [], retainImages: sets.retain },
@@ -116,7 +117,11 @@ async function plant(model: string): Promise<string> {
     model,
     'planted',
     { steps: 250, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
-    { forget: path.join(tinyModelFolder, 'images', 'forget-pontilla'), retain: learnt },
+    {
+      forget: path.join(tinyModelFolder, 'images', 'forget-pontilla'),
+      retain: learnt,
+      folder: plantedFolder,
+    },
   );
 }
 
@@ -146,8 +151,10 @@ function distance({ copies: drawn }: Figures): number {
 }
 
 const original = path.join(tinyModelFolder, 'tiny-sd.safetensors');
-const model = values.planted ?? (await plant(original));
-if (values.keep !== undefined) await copyFile(model, values.keep);
+const plantedFolder = values.planted ?? work;
+const model = path.join(plantedFolder, 'planted.safetensors');
+const isPlanted = await pathExists(model);
+if (!isPlanted) await plant(original);
 
 const table: Record<string, Record<string, string>> = {};
 const tell = (name: string, figures: Figures, seconds: number | null) => {
@@ -160,8 +167,10 @@ const tell = (name: string, figures: Figures, seconds: number | null) => {
   };
   console.log(name, table[name]);
 };
-tell('the tiny model as it comes', await measure(original), null);
-tell('with two pictures learnt by heart', await measure(model), null);
+if (!isPlanted) {
+  tell('the tiny model as it comes', await measure(original), null);
+  tell('with two pictures learnt by heart', await measure(model), null);
+}
 for (const method of ['siss', 'erasediff'] as const) {
   if (!method.includes(values.only)) continue;
   const settings = { method, ...(JSON.parse(values.settings) as Partial<EraseSettings>) };

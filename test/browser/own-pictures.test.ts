@@ -57,6 +57,30 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
   );
 
   it(
+    'forgets a picture itself with SISS, and says how near it still comes',
+    async () => {
+      await page.getByRole('link', { name: 'New erasure' }).click();
+      await page.getByRole('button', { name: /A training image I found/ }).click();
+      await page.getByLabel(/^the caption that brings the picture/i).fill('yellow moon');
+      await page.getByText(/needs pictures to forget: add them below/).waitFor();
+      await page
+        .getByLabel('Pictures to forget', { exact: true })
+        .last()
+        .setInputFiles([path.join(folder, '000.png')]);
+      await changeSettings(page, { ...fewSteps, 'Pictures to compare': '1' });
+      // Its own settings are there, those of the other method are not.
+      await page.getByLabel('Strength of forgetting', { exact: true }).waitFor();
+      expect(await page.getByLabel('Weight of forgetting', { exact: true }).count()).toBe(0);
+      await expectAccessible(page);
+      await erase(page);
+      await waitForResult(page);
+      await page.getByRole('heading', { name: 'Distance to the given pictures' }).waitFor();
+      await expectAccessible(page);
+    },
+    limitMs,
+  );
+
+  it(
     'needs no mouse',
     async () => {
       await page.getByRole('link', { name: 'New erasure' }).focus();

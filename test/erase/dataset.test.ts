@@ -128,6 +128,36 @@ describe('BatchSource', () => {
     expect({ ...source().forgetBatch('forget', 2), steerTo }).toEqual(drawn);
   });
 
+  it('mixes pictures to forget into those to keep, as many of a step’s rows as λ says', () => {
+    const steps = indices(20);
+    const accumulation = 3;
+    const mixed = source({ accumulation, mixture: 0.4, firstTimestep: 700 });
+    const shares = steps.map((step) => {
+      const batches = indices(accumulation).map((i) => mixed.mixtureBatch(step * accumulation + i));
+      const prompts = batches.flatMap(({ context }) => promptsOf(context));
+      for (const [i, prompt] of prompts.entries()) {
+        const { retain, forget } = batches[Math.floor(i / batch)]!;
+        const isForget = forgetPrompts.includes(prompt);
+        expect(forget.weights[i % batch]).toBeCloseTo(isForget ? 1 / 0.4 : 0);
+        expect(retain.weights[i % batch]).toBeCloseTo(isForget ? 0 : 1 / 0.6);
+      }
+      for (const { timesteps } of batches) {
+        expect(Math.min(...timesteps)).toBeGreaterThanOrEqual(700);
+      }
+      return prompts.filter((prompt) => forgetPrompts.includes(prompt)).length / prompts.length;
+    });
+    for (const share of shares)
+      expect(Math.abs(share - 0.4)).toBeLessThan(1 / (batch * accumulation));
+    // Which rows they are differs from step to step.
+    const firsts = steps.map(
+      (step) => promptsOf(mixed.mixtureBatch(step * accumulation).context)[0]!,
+    );
+    expect(new Set(firsts.map((prompt) => forgetPrompts.includes(prompt))).size).toBe(2);
+    expect(mixed.mixtureBatch(7)).toEqual(
+      source({ accumulation, mixture: 0.4, firstTimestep: 700 }).mixtureBatch(7),
+    );
+  });
+
   it('draws timesteps from the whole schedule, evenly', () => {
     const drawn = indices(1000).flatMap((i) => source().forgetBatch('forget', i).timesteps);
     expect(drawn.every((t) => Number.isInteger(t) && t >= 0 && t < 1000)).toBe(true);

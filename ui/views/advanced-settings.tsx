@@ -2,13 +2,15 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
 import type { JobRequest } from '../../routes/contract.ts';
-import { defaultRules } from '../../src/erase/default-settings.ts';
+import { defaultRules, usualDefaults } from '../../src/erase/default-settings.ts';
 import {
   baseSettings,
+  changeMethod,
   defaultTrainSet,
   changeSettings,
   chosenPreset,
   form,
+  method,
   type Settings,
 } from '../form.ts';
 import { canHostDraw, devices } from '../state.ts';
@@ -98,6 +100,35 @@ const pictures: readonly NumberSetting[] = [
   },
 ];
 
+/** What only SISS has. */
+const mixing: readonly NumberSetting[] = [
+  {
+    key: 'accumulation',
+    label: 'Batches of a step',
+    help: 'Whose gradients are averaged. Fewer are faster, more are steadier.',
+    min: 1,
+    step: 1,
+  },
+  {
+    key: 'forgetNorm',
+    label: 'Strength of forgetting',
+    help: 'The norm that the gradient of forgetting is brought to. Higher forgets faster and harms more.',
+    min: 0,
+  },
+  {
+    key: 'firstTimestep',
+    label: 'First timestep',
+    help: 'Pictures are noised to this timestep, of 0 to 999, and later ones.',
+    min: 0,
+    step: 1,
+  },
+];
+
+const methodNames: Readonly<Record<Settings['method'], string>> = {
+  erasediff: 'EraseDiff: a concept',
+  siss: 'SISS: the given pictures themselves',
+};
+
 const trainSetNames: Readonly<Record<Settings['train'], string>> = {
   xattn: 'Layers that read the prompt',
   full: 'All layers',
@@ -127,11 +158,14 @@ export function AdvancedSettings() {
         <p class="help reason">{chosenPreset.value.settings.reason}</p>
       )}
       <div class="settings">
+        <MethodField />
         <TrainSetField />
         {training.map((setting) => (
           <NumberField key={setting.key} setting={setting} />
         ))}
-        <RuleField />
+        {method.value === 'erasediff' && <RuleField />}
+        {method.value === 'siss' &&
+          mixing.map((setting) => <NumberField key={setting.key} setting={setting} />)}
         {pictures.map((setting) => (
           <NumberField key={setting.key} setting={setting} />
         ))}
@@ -169,6 +203,21 @@ function NumberField({ setting }: { setting: NumberSetting }) {
         />
       )}
     </Field>
+  );
+}
+
+function MethodField() {
+  const presetMethod = chosenPreset.value?.settings?.method;
+  return (
+    <SelectField
+      label="Method"
+      help="EraseDiff steers prompts to what you keep, for a concept, a style, an object. SISS unlearns single training pictures that come back as they were."
+      names={methodNames}
+      value={form.settings.value.method}
+      base={presetMethod ?? usualDefaults.method}
+      isPreset={presetMethod !== undefined}
+      onValue={changeMethod}
+    />
   );
 }
 

@@ -1,0 +1,25 @@
+import type { EraseSettings, Method } from './job.ts';
+
+/** What each method takes that the other does not. */
+const ownSettings = {
+  erasediff: ['innerSteps', 'innerLearningRate', 'innerOptimizer', 'rule', 'target'],
+  siss: ['mixture', 'forgetNorm', 'firstTimestep'],
+} as const satisfies Record<Method, readonly (keyof EraseSettings)[]>;
+
+/** Settings that mean nothing to a method: the other's own. */
+export function foreignSettings(method: Method): readonly (keyof EraseSettings)[] {
+  return ownSettings[otherMethod(method)];
+}
+
+export function otherMethod(method: Method): Method {
+  return method === 'siss' ? 'erasediff' : 'siss';
+}
+
+/** Those that decide what the result is, but for the method itself. */
+export function trainingSettings(settings: EraseSettings): Partial<EraseSettings> {
+  const without = new Set<string>([
+    ...['method', 'sampleEvery', 'evaluationPictures', 'saveEvery'],
+    ...foreignSettings(settings.method),
+  ]);
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !without.has(name)));
+}
