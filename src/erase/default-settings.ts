@@ -84,9 +84,10 @@ const publishedSize = 512;
 /**
  * What SISS takes otherwise: for wide models what its authors' code takes for Stable Diffusion v1.4.
  * Only what is kept is held to the original's predictions, as with EraseDiff, and not to the added
- * noise: with two pictures that tiny-sd had learnt by heart, what it drew for their captions was then
- * .28 away from them instead of .21 (.25 before it knew them), kept subjects .96 instead of .95, kept
- * styles .94 instead of .97 (`npm run bench:pictures`).
+ * noise: with two pictures that tiny-sd had learnt by heart, and a norm of 3, what it drew for their
+ * captions was then .28 away from them instead of .21 (.25 before it knew them), kept subjects .96
+ * instead of .95, kept styles .94 instead of .97; a norm of 2 gave .25, .97 and .98 (`npm run
+ * bench:pictures`).
  */
 function sissSettings({ size, modelChannels }: DefaultsContext): Partial<EraseSettings> {
   const scale = (size / publishedSize) ** 2;
@@ -96,7 +97,7 @@ function sissSettings({ size, modelChannels }: DefaultsContext): Partial<EraseSe
   }
   return {
     ...{ steps: 40, learningRate: 3e-4, batch: 8, accumulation: 2 },
-    ...{ optimizer: defaultOptimizers.adamw, forgetNorm: 192 * scale, firstTimestep: 750 },
+    ...{ optimizer: defaultOptimizers.adamw, forgetNorm: 128 * scale, firstTimestep: 750 },
   };
 }
 

@@ -291,24 +291,6 @@ const requests: Row[] = [
     },
   ],
   [
-    'SISS without pictures',
-    forgetHeart('--method', 'siss'),
-    {
-      code: 'image.none',
-      wrong: /siss forgets the very pictures that it is given, and none are/,
-      remedy: /folder with --forget-images/,
-    },
-  ],
-  [
-    'a setting of SISS with EraseDiff',
-    forgetHeart('--mixture', '0.5'),
-    {
-      code: 'settings.invalid',
-      wrong: /mixture is a setting of the method siss; this erasure uses erasediff/,
-      remedy: /Leave it out, or choose the other method/,
-    },
-  ],
-  [
     'a missing preset',
     eraseTiny('--preset', 'nobody'),
     {

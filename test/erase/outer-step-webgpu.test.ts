@@ -4,6 +4,7 @@ import { defaultOptimizers } from '../../src/erase/default-settings.ts';
 import { eraseDiffStep, type EraseDiff, type StepBatches } from '../../src/erase/erasediff.ts';
 import { InnerProducts, Optimizer } from '../../src/erase/optimizer.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { sissStep } from '../../src/erase/siss.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { readElements } from '../../src/runtime/read-back.ts';
 import type { Device } from '../../src/runtime/session.ts';
@@ -13,8 +14,27 @@ import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 import { maxAbs, relativeError } from '../helpers/relative-error.ts';
 import { describeOnWebgpu } from '../helpers/webgpu.ts';
 
+const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
+
 /** Of the CPU's largest; the software driver's own arithmetic differs by up to 5e-4. */
 const bar = 1e-3;
+
+describeOnWebgpu('a step of SISS on WebGPU', () => {
+  it('ends where it ends on the CPU', async () => {
+    const checkpoint = await openReferenceUnet('unet-tiny');
+    const onCpu = await runSissStep(checkpoint, 'cpu');
+    const onWebgpu = await runSissStep(checkpoint, 'webgpu');
+    const { report } = onCpu;
+    expect(onWebgpu.report.retainLoss / report.retainLoss).toBeCloseTo(1, 3);
+    expect(onWebgpu.report.forgetLoss / report.forgetLoss).toBeCloseTo(1, 3);
+    expect(onWebgpu.report.lambda / report.lambda).toBeCloseTo(1, 3);
+    const floor = 1e-4 * Math.max(...[...onCpu.gradient.values()].map(maxAbs));
+    for (const [name, expected] of onCpu.gradient) {
+      const actual = onWebgpu.gradient.get(name)!;
+      expect(relativeError(actual, expected, floor), name).toBeLessThan(bar);
+    }
+  }, 1_800_000);
+});
 
 describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
   it('stay in device memory and end where they end on the CPU', async () => {
@@ -43,7 +63,7 @@ describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
   }, 1_800_000);
 });
 
-async function runSteps(checkpoint: Checkpoint, device: Device) {
+async function prepare(checkpoint: Checkpoint, device: Device) {
   const run = { device, threads: 2 };
   const names = [...checkpoint.file.tensors.keys()];
   const shapes = names.map((name) => ({ name, shape: checkpoint.file.tensors.get(name)!.shape }));
@@ -56,15 +76,16 @@ async function runSteps(checkpoint: Checkpoint, device: Device) {
     parameters: await readParameters(checkpoint, names),
     outerState: outer.freshState(),
     outer,
-    inner: await Optimizer.create(
-      shapes,
-      { kind: 'sgd', momentum: 0, weightDecay: 0 },
-      { ...run, terms: 1 },
-    ),
-    accumulator: outer,
+    inner: await Optimizer.create(shapes, sgd, { ...run, terms: 1 }),
+    accumulator: await Optimizer.create(shapes, sgd, { ...run, terms: 1 }),
     innerProducts: await InnerProducts.create(shapes, run),
     workspace: { first: workspaceSet(), second: workspaceSet(), third: workspaceSet() },
   };
+  return { algorithm, unet };
+}
+
+async function runSteps(checkpoint: Checkpoint, device: Device) {
+  const { algorithm, unet } = await prepare(checkpoint, device);
   const reports = [];
   for (const step of [0, 1]) {
     reports.push(
@@ -90,6 +111,31 @@ async function runSteps(checkpoint: Checkpoint, device: Device) {
     sets.set(part, values);
   }
   return { reports, sets };
+}
+
+/** Of two batches: one that counts for both sides, one for the pictures to keep alone. */
+async function runSissStep(checkpoint: Checkpoint, device: Device) {
+  const { algorithm } = await prepare(checkpoint, device);
+  const generator = createGenerator(11);
+  const entries = 4 * 16 * 16;
+  const draw = (weights: { retain: number; forget: number }) => ({
+    noisyLatents: generator.randn(entries),
+    timesteps: [900],
+    context: generator.randn(77 * 64),
+    retain: { target: generator.randn(entries), weights: [weights.retain] },
+    forget: { target: generator.randn(entries), weights: [weights.forget] },
+  });
+  const report = await sissStep(
+    algorithm,
+    [draw({ retain: 1.5, forget: 0.5 }), draw({ retain: 2, forget: 0 })],
+    { learningRate: 3e-5, clipNorm: 1, forgetNorm: 20 },
+  );
+  // Adam's first moment is a tenth of the gradient that was followed.
+  const gradient = new Map<string, Float32Array>();
+  for (const [name, tensor] of algorithm.outerState.moments.get('mean')!.entries()) {
+    gradient.set(name, await readElements(tensor));
+  }
+  return { report, gradient };
 }
 
 function batches(unet: UnetSession, step: number): StepBatches {

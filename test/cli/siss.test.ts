@@ -1,0 +1,85 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { parseEvents, runCli } from '../helpers/run-cli.ts';
+import { copyTinySd, writeFolder } from './bad-input-files.ts';
+
+const pictures = path.resolve('presets/tiny-sd/images/forget-pontilla');
+
+describe('erase --method siss', () => {
+  let folder: string;
+  const erase = (...args: string[]) => [
+    ...['erase', '--model', 'tiny-sd.safetensors', '--device', 'cpu', '--threads', '1', '--json'],
+    ...args,
+  ];
+
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-siss-'));
+    copyTinySd(folder);
+    writeFolder(path.join(folder, 'given'), { '1.txt': 'a lost picture' });
+    copyFileSync(path.join(pictures, '000.png'), path.join(folder, 'given/1.png'));
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('forgets the given pictures and says so in the model and the report', async () => {
+    const args = erase(
+      ...['--method', 'siss', '--forget-images', 'given', '--retain', 'a star', '--steps', '2'],
+      ...['--generated-retain', '2', '--generation-steps', '2', '--accumulation', '1'],
+      ...['--first-timestep', '800', '--forget-norm', '5', '--mixture', '0.25'],
+    );
+    const { status, stdout, stderr } = await runCli(args, folder, 170_000);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { output } = parseEvents(stdout).at(-1) as { output: string };
+    expect(output).toBe(path.join(folder, 'tiny-sd-without-lost-picture.safetensors'));
+    const inspected = await runCli(['inspect', output, '--json'], folder);
+    expect(JSON.parse(inspected.stdout)).toMatchObject({
+      eraseConcept: {
+        method: 'siss',
+        forget: [{ prompt: 'a lost picture' }],
+        settings: { mixture: 0.25, forgetNorm: 5, firstTimestep: 800 },
+      },
+    });
+    const job = parseEvents(stdout).at(0) as { folder: string };
+    const report = readFileSync(path.join(job.folder, 'report.html'), 'utf8');
+    expect(report).toContain('SISS (Alberti et al., arXiv 2503.01034)');
+  }, 200_000);
+
+  it.each([
+    [
+      'no pictures',
+      ['--method', 'siss', '--forget', 'a heart'],
+      'image.none',
+      /siss forgets the very pictures that it is given, and none are.*--forget-images/,
+    ],
+    [
+      'a setting of the other method',
+      ['--method', 'siss', '--forget-images', 'given', '--rule', 'cosine'],
+      'settings.invalid',
+      /rule is a setting of the method erasediff; this erasure uses siss\. Leave it out/,
+    ],
+    [
+      'a setting of its own with the other method',
+      ['--forget', 'a heart', '--mixture', '0.5'],
+      'settings.invalid',
+      /mixture is a setting of the method siss; this erasure uses erasediff\. Leave it out/,
+    ],
+    [
+      'a share that is none',
+      ['--method', 'siss', '--forget-images', 'given', '--mixture', '1.5'],
+      'settings.invalid',
+      /mixture: /,
+    ],
+  ] as const)('refuses %s', async (_, args, code, message) => {
+    const { status, stdout } = await runCli(erase(...args), folder);
+    expect(status).toBe(3);
+    expect(parseEvents(stdout)).toMatchObject([
+      { event: 'error', code, message: expect.stringMatching(message) as string },
+    ]);
+    expect(existsSync(path.join(folder, 'tiny-sd-without-heart.safetensors'))).toBe(false);
+  });
+});
