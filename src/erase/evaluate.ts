@@ -98,16 +98,18 @@ export async function evaluate(
     settings,
     io: { signal: io.signal, onPictures: io.onPictures ?? (() => Promise.resolve()) },
   });
+  const distancesOf = (i: number) => {
+    const fromGiven = changes.fromGiven[i];
+    return fromGiven ? { fromGiven } : {};
+  };
   const compared = pictures.map((picture, i): ComparedPicture => ({
     ...picture,
+    ...distancesOf(i),
     scoresBefore: judged.scoresBefore[i] ?? [],
     scoresAfter: judged.scoresAfter[i] ?? [],
     change: changes.perPicture[i] ?? Number.NaN,
   }));
-  return {
-    ...summarize(compared, settings.forget, changes.unrelated),
-    ...(changes.fromGiven && { fromGiven: changes.fromGiven }),
-  };
+  return summarize(compared, settings.forget, changes.unrelated);
 }
 
 interface Judging {

@@ -10,7 +10,7 @@ import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import type { Role } from './evaluation-summary.ts';
+import type { Distances, Role } from './evaluation-summary.ts';
 import { scheduleOf } from './make-dataset.ts';
 
 /** What is drawn. */
@@ -144,7 +144,7 @@ export async function comparePictures(
 ): Promise<{
   perPicture: number[];
   unrelated: number | null;
-  fromGiven: { before: number; after: number } | null;
+  fromGiven: (Distances | null)[];
 }> {
   const { size, device, threads, given = [] } = settings;
   const dimensions = { width: size, height: size };
@@ -152,7 +152,7 @@ export async function comparePictures(
   try {
     const perPicture: number[] = [];
     const unrelated: number[] = [];
-    const fromGiven = { before: [] as number[], after: [] as number[] };
+    const fromGiven: (Distances | null)[] = [];
     let previous: PixelImage | undefined;
     for (const [i, picture] of pictures.entries()) {
       io.signal.throwIfAborted();
@@ -163,13 +163,22 @@ export async function comparePictures(
       perPicture.push(imageDistance(images.before, images.after));
       if (previous) unrelated.push(imageDistance(previous, images.before));
       previous = images.before;
-      if (given.length > 0 && picture.role === 'forget') {
-        fromGiven.before.push(await nearestDistance(images.before, given));
-        fromGiven.after.push(await nearestDistance(images.after, given));
-      }
+      fromGiven.push(
+        given.length > 0 && picture.role === 'forget'
+          ? {
+              before: await nearestDistance(images.before, given),
+              after: await nearestDistance(images.after, given),
+            }
+          : null,
+      );
       await io.onPictures(picture, images);
     }
-    return { perPicture, unrelated: mean(unrelated), fromGiven: meansOf(fromGiven) };
+    const sum = unrelated.reduce((total, distance) => total + distance, 0);
+    return {
+      perPicture,
+      unrelated: unrelated.length > 0 ? sum / unrelated.length : null,
+      fromGiven,
+    };
   } finally {
     await decoder.release();
   }
@@ -178,15 +187,4 @@ export async function comparePictures(
 async function nearestDistance(image: PixelImage, given: readonly PixelImage[]): Promise<number> {
   const small = await thumbnail(image);
   return Math.min(...given.map((picture) => imageDistance(small, picture)));
-}
-
-function meansOf(distances: { before: readonly number[]; after: readonly number[] }) {
-  const before = mean(distances.before);
-  const after = mean(distances.after);
-  return before === null || after === null ? null : { before, after };
-}
-
-/** Null of nothing. */
-function mean(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((sum, x) => sum + x, 0) / values.length;
 }

@@ -11,6 +11,16 @@ export interface ComparedPicture {
   readonly scoresAfter: readonly number[];
   /** `imageDistance` of the two. */
   readonly change: number;
+  readonly fromGiven?: Distances;
+}
+
+/**
+ * How far the pictures of both models are from the most similar of the given pictures that were to be
+ * forgotten themselves: `imageDistance` of thumbnails, 0 to 1.
+ */
+export interface Distances {
+  readonly before: number;
+  readonly after: number;
 }
 
 /** Shares of pictures, 0 to 1, drawn by the model before and after. */
@@ -24,6 +34,8 @@ interface Shares {
   readonly after: number;
   /** Mean `imageDistance` of a picture to the one drawn from the same noise before: 0 to 1. */
   readonly change: number;
+  /** Means; absent where no pictures were to be forgotten themselves, and for kept prompts. */
+  readonly fromGiven?: Distances;
 }
 
 interface PromptShares extends Shares {
@@ -47,11 +59,6 @@ export interface Evaluation {
   /** Mean distance of different pictures of the original; null where there is one only. */
   readonly unrelatedChange: number | null;
   readonly prompts: readonly PromptShares[];
-  /**
-   * How far pictures of forgotten prompts are from the most similar of the given pictures that were
-   * to be forgotten themselves: mean `imageDistance` of thumbnails. Absent where none were.
-   */
-  readonly fromGiven?: { readonly before: number; readonly after: number };
 }
 
 /**
@@ -88,6 +95,7 @@ export function summarize(
     before: mean(chosen.map(({ role, scoresBefore }) => Number(isRecognised(role, scoresBefore)))),
     after: mean(chosen.map(({ role, scoresAfter }) => Number(isRecognised(role, scoresAfter)))),
     change: mean(chosen.map(({ change }) => change)),
+    ...meanDistances(chosen),
   });
   const firsts = pictures.filter(
     ({ role, number }, i) =>
@@ -109,6 +117,13 @@ export function summarize(
 /** How far the first score is ahead of (below) the best of the others. */
 function lead([own = Number.NaN, ...others]: readonly number[]): number {
   return Math.min(...others) - own;
+}
+
+function meanDistances(pictures: readonly ComparedPicture[]): Pick<Shares, 'fromGiven'> {
+  const known = pictures.flatMap(({ fromGiven }) => fromGiven ?? []);
+  if (known.length === 0) return {};
+  const before = mean(known.map((distances) => distances.before));
+  return { fromGiven: { before, after: mean(known.map(({ after }) => after)) } };
 }
 
 function mean(values: readonly number[]): number {

@@ -9,7 +9,7 @@ export const trainSetTitles: Readonly<Record<TrainSet, string>> = {
   notime: 'the UNet without its time and output layers',
 };
 
-export const methodTitles: Readonly<Record<Method, string>> = {
+const methodTitles: Readonly<Record<Method, string>> = {
   erasediff: 'EraseDiff (Wu et al., arXiv 2401.05779)',
   siss: 'SISS (Alberti et al., arXiv 2503.01034)',
 };

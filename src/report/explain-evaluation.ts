@@ -20,7 +20,8 @@ export function explainEvaluation(evaluation: Evaluation): {
   /** Why the first figure says little; null where it says what it should. */
   readonly caution: string | null;
 } {
-  const { forget, retain, unrelatedChange, fromGiven } = evaluation;
+  const { forget, retain, unrelatedChange } = evaluation;
+  const { fromGiven } = forget;
   const unrelated =
     unrelatedChange === null
       ? ''

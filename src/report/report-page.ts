@@ -1,6 +1,6 @@
 import type { Role } from '../erase/evaluation-summary.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
-import type { EraseJob } from '../erase/job.ts';
+import type { EraseJob, Method } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { drawChart } from './chart.ts';
 import { describeSettings, trainSetTitles } from './describe-settings.ts';
@@ -107,7 +107,7 @@ function renderFigures({ story: { evaluation } }: ReportContent): Markup {
     ${caution === null ? null : html`<p class="callout">${caution}</p>`}
     <h3>What these figures mean, and what they do not</h3>
     ${
-      evaluation.fromGiven === undefined
+      evaluation.forget.fromGiven === undefined
         ? null
         : html`<p class="note">
             The distance is the mean difference of a colour value of two small pictures. It says
@@ -194,7 +194,13 @@ function image(address: string | undefined, description: string): Markup {
     : html`<img src="${address}" alt="${description}" />`;
 }
 
-function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
+const explainedLosses: Readonly<Record<Method, string>> = {
+  erasediff:
+    'The forget loss is how far predictions under forgotten prompts are from where they are steered to; the retain loss how far those under kept prompts are from what they should stay. λ weighs forgetting against keeping.',
+  siss: 'The forget loss is how badly the model denoises the given pictures, which shall rise; the retain loss how far predictions for kept pictures are from what they should stay. λ is the weight of the forgetting gradient, which brings it to its norm.',
+};
+
+function renderTraining({ job, story: { progress, runs } }: ReportContent): Markup {
   const last = progress.at(-1);
   if (!last) return html``;
   const line = (value: (point: ProgressEvent) => number | null) =>
@@ -204,9 +210,7 @@ function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
     });
   return html`<h2>Training</h2>
     <p class="note">
-      The forget loss is how far predictions under forgotten prompts are from where they are steered
-      to; the retain loss how far those under kept prompts are from what they should stay. λ weighs
-      forgetting against keeping.
+      ${explainedLosses[job.settings.method]}
       ${runs > 1 ? `The job was resumed ${runs === 2 ? 'once' : `${runs - 1} times`}. ` : ''}A step
       took ${last.secondsPerStep.toFixed(2)} s.
     </p>
@@ -229,6 +233,7 @@ function renderTraining({ story: { progress, runs } }: ReportContent): Markup {
 
 function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
   const { forget, retain, forgetImages, retainImages } = job;
+  const isSteered = job.settings.method === 'erasediff';
   const drawn = `drawn by the model itself${isDrawnByHost ? ', in the web UI' : ''}`;
   const rest = (all: readonly unknown[]) =>
     all.length > maxListed ? html`<p class="note">and ${all.length - maxListed} more</p>` : null;
@@ -241,7 +246,7 @@ function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
       <thead>
         <tr>
           <th scope="col">Forgotten prompt</th>
-          <th scope="col">steered to</th>
+          ${isSteered ? html`<th scope="col">steered to</th>` : null}
         </tr>
       </thead>
       <tbody>
@@ -249,7 +254,7 @@ function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
           ({ prompt, anchor }) =>
             html`<tr>
               <td><bdi>${prompt}</bdi></td>
-              <td><bdi>${anchor}</bdi></td>
+              ${isSteered ? html`<td><bdi>${anchor}</bdi></td>` : null}
             </tr>`,
         )}
       </tbody>

@@ -67,7 +67,11 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
         .getByLabel('Pictures to forget', { exact: true })
         .last()
         .setInputFiles([path.join(folder, '000.png')]);
-      await changeSettings(page, { ...fewSteps, 'Pictures to compare': '1' });
+      const changes: Record<string, string> = { ...fewSteps, 'Pictures to compare': '1' };
+      delete changes['Pictures drawn to forget'];
+      await changeSettings(page, changes);
+      expect(await page.getByLabel('Pictures drawn to forget', { exact: true }).count()).toBe(0);
+      expect(await page.getByLabel('Draw instead', { exact: true }).count()).toBe(0);
       // Its own settings are there, those of the other method are not.
       await page.getByLabel('Strength of forgetting', { exact: true }).waitFor();
       expect(await page.getByLabel('Weight of forgetting', { exact: true }).count()).toBe(0);

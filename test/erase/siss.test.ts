@@ -42,10 +42,13 @@ it('a run forgets given pictures; stopped and resumed it ends with the same byte
   const last = events.at(-1);
   expect(last).toMatchObject({ event: 'evaluation' });
   if (last?.event !== 'evaluation') throw new Error('no evaluation');
-  const { fromGiven, unrelatedChange } = last.evaluation;
+  const { forget, prompts, retain, unrelatedChange } = last.evaluation;
+  const { fromGiven } = forget;
   expect(fromGiven!.before).toBeGreaterThan(0);
   expect(fromGiven!.before).toBeLessThan(2 * unrelatedChange!);
   expect(fromGiven!.after).not.toBe(fromGiven!.before);
+  expect(prompts[0]!.fromGiven).toEqual(fromGiven);
+  expect(retain.fromGiven).toBeUndefined();
 
   const broken = makeTemporaryFolder();
   const stopped = await sissJob(broken);

@@ -53,7 +53,7 @@ const evaluation: Evaluation = {
   prompts: [],
 };
 
-const job: EraseJob = {
+const eraseDiffJob: EraseJob = {
   ...exampleJob,
   id: 'example',
   forget: hostile.map((prompt) => ({ prompt, anchor: prompt })),
@@ -61,7 +61,7 @@ const job: EraseJob = {
   preset: hostile[0]!,
 };
 
-function render(events: readonly EraseEvent[]): string {
+function render(events: readonly EraseEvent[], job = eraseDiffJob): string {
   const story = tellStory(events);
   const pictures = choosePictures(job, story);
   const files = story.samples.map(({ file }) => file);
@@ -156,6 +156,24 @@ it('a report tells the figures with their meaning, the hashes, the settings and 
   expect(text).toContain('2026-11-24 05:00 UTC');
 });
 
+it('a report of SISS tells how near the given pictures came, and of no anchors', () => {
+  const fromGiven = { before: 0.05, after: 0.3 };
+  const judged = { ...evaluation, forget: { ...evaluation.forget, fromGiven, margin: 0 } };
+  const settings = { ...eraseDiffJob.settings, method: 'siss' as const };
+  const text = render([progress(1, 0.5), { event: 'evaluation', evaluation: judged }], {
+    ...eraseDiffJob,
+    settings,
+  })
+    .replace(/<[^>]*>/g, '')
+    .replace(/\s+/g, ' ');
+  expect(text).toContain('0.05 → 0.30 is how far a picture of a forgotten prompt is from the most');
+  expect(text).toContain('Method SISS');
+  expect(text).toContain('Norm of the forgetting gradient 750');
+  expect(text).not.toContain('steered to and');
+  expect(text).not.toContain('Inner steps');
+  expect(text).not.toMatch(/hardly tells|Forgotten prompt steered to/);
+});
+
 it('a job that was neither watched nor judged has a report too', () => {
   const page = render([{ event: 'job', job: 'example', folder: '/', output: '/' }]);
   expect(elementsOf(page)).not.toContain('svg');
@@ -181,7 +199,7 @@ it('of many pictures a report shows so many that its size stays bounded', () => 
     ...Array.from({ length: 199 }, (_, i) => sample('during', i + 1, 'p')),
     sample('after', 200, 'p'),
   ]);
-  const { pairs, strips } = choosePictures(job, story);
+  const { pairs, strips } = choosePictures(eraseDiffJob, story);
   expect(pairs.forget).toHaveLength(12);
   expect(strips).toHaveLength(1);
   const steps = strips[0]!.map(({ step }) => step);

@@ -166,9 +166,12 @@ export function AdvancedSettings() {
         {method.value === 'erasediff' && <RuleField />}
         {method.value === 'siss' &&
           mixing.map((setting) => <NumberField key={setting.key} setting={setting} />)}
-        {pictures.map((setting) => (
-          <NumberField key={setting.key} setting={setting} />
-        ))}
+        {pictures
+          // SISS forgets given pictures only.
+          .filter(({ key }) => key !== 'generatedForget' || method.value === 'erasediff')
+          .map((setting) => (
+            <NumberField key={setting.key} setting={setting} />
+          ))}
         {canHostDraw.value && <PicturesField />}
         <DeviceField />
       </div>

@@ -57,15 +57,20 @@ function ComparedPair({
       <Slider prompt={prompt} before={sampleUrl(job.id, before)} after={sampleUrl(job.id, after)} />
       <figcaption>
         {prompt}
-        {shares && (
-          <small>
-            {role === 'forget' ? 'shows it' : 'recognised'} {formatShare(shares.before)} →{' '}
-            {formatShare(shares.after)}
-          </small>
-        )}
+        {shares && <small>{describeChange(role, shares)}</small>}
       </figcaption>
     </figure>
   );
+}
+
+type Shares = NonNullable<JobView['evaluation']>['prompts'][number];
+
+function describeChange(role: Pair['role'], { before, after, fromGiven }: Shares): string {
+  if (fromGiven) {
+    return `distance ${fromGiven.before.toFixed(2)} → ${fromGiven.after.toFixed(2)}`;
+  }
+  const what = role === 'forget' ? 'shows it' : 'recognised';
+  return `${what} ${formatShare(before)} → ${formatShare(after)}`;
 }
 
 /** The library's element; to the keyboard and to screen readers it is a slider. */

@@ -6,6 +6,7 @@ import {
   conceptText,
   form,
   forgetText,
+  method,
   suggestions,
   toLines,
 } from '../form.ts';
@@ -83,29 +84,34 @@ function NoModels() {
   );
 }
 
-/** What the forgotten prompts become, and what the result is called. */
-function Words() {
+function AnchorField() {
   const [first] = toLines(forgetText.value);
   const [anchor] = suggestions.value?.anchors ?? [];
   const example =
     first !== undefined && anchor !== undefined ? `: “${first}” becomes “${anchor}”` : '';
   return (
+    <div class="field">
+      <label for="anchor">Draw instead</label>
+      <input
+        id="anchor"
+        value={anchorText.value}
+        placeholder="each prompt without the concept"
+        aria-describedby="anchor-help"
+        onInput={({ currentTarget }) => (form.anchor.value = currentTarget.value)}
+      />
+      <p id="anchor-help" class="help">
+        The anchor: what forgotten prompts are steered to. Empty: each to itself without the concept
+        {example}.
+      </p>
+    </div>
+  );
+}
+
+/** What the forgotten prompts become, and what the result is called. */
+function Words() {
+  return (
     <section class="words" aria-label="Anchor and name">
-      <div class="field">
-        <label for="anchor">Draw instead</label>
-        <input
-          id="anchor"
-          value={anchorText.value}
-          placeholder="each prompt without the concept"
-          aria-describedby="anchor-help"
-          onInput={({ currentTarget }) => (form.anchor.value = currentTarget.value)}
-        />
-        <p id="anchor-help" class="help">
-          The anchor: what forgotten prompts are steered to. Empty: each to itself without the
-          concept
-          {example}.
-        </p>
-      </div>
+      {method.value === 'erasediff' && <AnchorField />}
       <div class="field">
         <label for="concept">Name of the concept</label>
         <input

@@ -26,7 +26,7 @@ export function Compare({ job, history }: WatchedJob) {
       <BeforeAfter job={job} />
       <details class="how">
         <summary>How it trained</summary>
-        <TrainingPlots points={history.progress} />
+        <TrainingPlots points={history.progress} method={job.settings?.method} />
         <SampleStrip job={job} />
         <Log lines={history.log} />
       </details>

@@ -10,7 +10,8 @@ const meaningfulMargin = 1e-4;
 
 /** How much was erased and how much was kept, each number with what it means. */
 export function Numbers({ evaluation, concept }: { evaluation: Evaluation; concept: string }) {
-  const { forget, retain, unrelatedChange, fromGiven } = evaluation;
+  const { forget, retain, unrelatedChange } = evaluation;
+  const { fromGiven } = forget;
   return (
     <section class="numbers" aria-label="Measured">
       {fromGiven ? (
@@ -61,7 +62,7 @@ export function Numbers({ evaluation, concept }: { evaluation: Evaluation; conce
 }
 
 interface FromGivenProps {
-  readonly fromGiven: NonNullable<Evaluation['fromGiven']>;
+  readonly fromGiven: NonNullable<Evaluation['forget']['fromGiven']>;
   readonly unrelated: number | null;
 }
 

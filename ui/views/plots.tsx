@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 
 import type { ProgressPoint } from '../../routes/contract.ts';
 import { formatLoss } from '../../src/format.ts';
+import type { Settings } from '../form.ts';
 import { onThemeChange } from '../theme.ts';
 
 interface Series {
@@ -21,16 +22,23 @@ const weights: readonly Series[] = [
   { name: 'λ, weight of forgetting', colour: 'lambda', read: ({ lambda }) => lambda },
 ];
 
+const lossesHelp: Readonly<Record<Settings['method'], string>> = {
+  erasediff:
+    'Both are held against the original. The first falls as forgotten prompts come to draw something else, the second stays low while what is kept stays.',
+  siss: 'The first rises as the model unlearns how the given pictures look, the second stays low while what is kept stays.',
+};
+
 /** The losses and λ over the steps. */
-export function TrainingPlots({ points }: { points: readonly ProgressPoint[] }) {
+export function TrainingPlots({
+  points,
+  method = 'erasediff',
+}: {
+  points: readonly ProgressPoint[];
+  method: Settings['method'] | undefined;
+}) {
   return (
     <section class="plots" aria-label="Training">
-      <Plot
-        title="Losses"
-        help="Both are held against the original. The first falls as forgotten prompts come to draw something else, the second stays low while what is kept stays."
-        series={losses}
-        points={points}
-      />
+      <Plot title="Losses" help={lossesHelp[method]} series={losses} points={points} />
       <Plot
         title="Weight"
         help="How much forgetting counts against keeping in each step."

@@ -27,7 +27,9 @@ export function Watch({ job, history }: WatchedJob) {
         </div>
       )}
       <SampleStrip job={job} />
-      {history.progress.length > 0 && <TrainingPlots points={history.progress} />}
+      {history.progress.length > 0 && (
+        <TrainingPlots points={history.progress} method={job.settings?.method} />
+      )}
       <Log lines={history.log} />
     </article>
   );
