@@ -1,4 +1,4 @@
-import type { Role } from '../erase/evaluation-summary.ts';
+import type { Evaluation, Role } from '../erase/evaluation-summary.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob, Method } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
@@ -106,19 +106,9 @@ function renderFigures({ story: { evaluation } }: ReportContent): Markup {
     </ul>
     ${caution === null ? null : html`<p class="callout">${caution}</p>`}
     <h3>What these figures mean, and what they do not</h3>
-    ${
-      evaluation.forget.fromGiven === undefined
-        ? null
-        : html`<p class="note">
-            The distance is the mean difference of a colour value of two small pictures. It says
-            whether the given pictures come back as they were, not whether parts of them or their
-            subject do.
-          </p>`
-    }
     <p class="note">
       Both models drew the same prompts from the same noise. The original model then judged every
-      picture: which of several prompts explains it best? A picture shows the concept if its own
-      prompt is clearly ahead of the prompt that it was steered to and of similar kept ones.
+      picture: which of several prompts explains it best? ${explainedForgetting(evaluation)}
     </p>
     <p class="note">
       So no outside judge was asked, and only prompts of this list were drawn:
@@ -126,6 +116,12 @@ function renderFigures({ story: { evaluation } }: ReportContent): Markup {
       ${share(evaluation.forget.pictures)}) and ${evaluation.retain.pictures} of kept ones. Other
       words for the concept, a picture to start from, or further training may still bring it back.
     </p>`;
+}
+
+function explainedForgetting({ forget }: Evaluation): string {
+  return forget.fromGiven === undefined
+    ? 'A picture shows the concept if its own prompt is clearly ahead of the prompt that it was steered to and of similar kept ones.'
+    : 'The distance to a given picture is the mean difference of a colour value, both made small. It says whether the picture comes back as it was, not whether parts of it or its subject do.';
 }
 
 function share(pictures: number): string {
