@@ -127,7 +127,7 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     ).argParser(positiveNumber),
     new Option(
       '--forget-norm <x>',
-      `siss: the norm that the forgetting gradient is brought to (default: ${defaults.forgetNorm} at 512 pixels)`,
+      `siss: the norm that the forgetting gradient is brought to, at 512 pixels (default: ${defaults.forgetNorm})`,
     ).argParser(positiveNumber),
     new Option(
       '--first-timestep <t>',

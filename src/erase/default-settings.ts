@@ -78,26 +78,22 @@ const learningRateShares: Readonly<Record<TrainSet, number>> = {
   xattn: 1,
 };
 
-/** Pixels a side for which SISS's norm is published; it is that of sums over latent entries. */
-const publishedSize = 512;
-
 /**
  * What SISS takes otherwise: for wide models what its authors' code takes for Stable Diffusion v1.4.
  * Only what is kept is held to the original's predictions, as with EraseDiff, and not to the added
- * noise: with two pictures that tiny-sd had learnt by heart, and a norm of 3, what it drew for their
+ * noise: with two pictures that tiny-sd had learnt by heart, and a norm of 192, what it drew for their
  * captions was then .28 away from them instead of .21 (.25 before it knew them), kept subjects .96
- * instead of .95, kept styles .94 instead of .97; a norm of 2 gave .25, .97 and .98 (`npm run
+ * instead of .95, kept styles .94 instead of .97; a norm of 128 gave .25, .97 and .98 (`npm run
  * bench:pictures`).
  */
-function sissSettings({ size, modelChannels }: DefaultsContext): Partial<EraseSettings> {
-  const scale = (size / publishedSize) ** 2;
+function sissSettings({ modelChannels }: DefaultsContext): Partial<EraseSettings> {
+  const optimizer = defaultOptimizers.adamw;
   if (modelChannels >= tinyChannels) {
-    const published = { steps: 35, learningRate: 1e-5, batch: 1, accumulation: 16 };
-    return { ...published, optimizer: defaultOptimizers.adamw, forgetNorm: 750 * scale };
+    return { steps: 35, learningRate: 1e-5, batch: 1, accumulation: 16, optimizer };
   }
   return {
-    ...{ steps: 40, learningRate: 3e-4, batch: 8, accumulation: 2 },
-    ...{ optimizer: defaultOptimizers.adamw, forgetNorm: 128 * scale, firstTimestep: 750 },
+    ...{ steps: 40, learningRate: 3e-4, batch: 8, accumulation: 2, optimizer },
+    ...{ forgetNorm: 128, firstTimestep: 750 },
   };
 }
 

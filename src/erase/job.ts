@@ -59,8 +59,8 @@ export const settingsSchema = z.object({
   /** λ of SISS, the share of noisy latents that are made of pictures to forget. */
   mixture: z.number().gt(0).lt(1),
   /**
-   * The norm that SISS brings the forgetting gradient to, of losses that are summed over a picture's
-   * latent entries, as `clipNorm` is there too.
+   * The norm that SISS brings the forgetting gradient to, for pictures of 512 pixels; for others in
+   * proportion to their latent entries, over which its losses are sums. (`clipNorm` is of that sum.)
    */
   forgetNorm: positive,
   /** SISS makes noisy latents of this timestep, counted from 0, and later ones. */

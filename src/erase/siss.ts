@@ -29,9 +29,15 @@ export interface SissSettings {
   readonly learningRate: number;
   /** Largest norm of the gradient that is followed; null for no clipping. */
   readonly clipNorm: number | null;
-  /** The norm that ∇L_a is brought to, up or down. */
+  /** The norm that ∇L_a is brought to, up or down, with `publishedEntries`; else in proportion. */
   readonly forgetNorm: number;
 }
+
+/**
+ * Latent entries of a picture of Stable Diffusion v1.4, for which a norm is published. Losses are sums
+ * over entries: so the same norm means the same at every size.
+ */
+const publishedEntries = 4 * 64 * 64;
 
 /** A weight this small moves nothing that float32 holds. */
 const NO_WEIGHT = 1e-7;
@@ -53,6 +59,7 @@ export async function sissStep(
 ): Promise<StepReport> {
   const predictions = await predictWhereNeeded(run, batches);
   const { first, second } = run.workspace;
+  const forgetNorm = (settings.forgetNorm * entriesOf(batches)) / publishedEntries;
   const forget = await sideGradient(run, batches, { side: 'forget', predictions, into: first });
   const retain = await sideGradient(run, batches, { side: 'retain', predictions, into: second });
   const step = await takeOuterStep(
@@ -66,11 +73,16 @@ export async function sissStep(
     {
       ...settings,
       lambda: ({ forgetSquare }) =>
-        forgetSquare === 0 ? 0 : -settings.forgetNorm / Math.sqrt(forgetSquare),
+        forgetSquare === 0 ? 0 : -forgetNorm / Math.sqrt(forgetSquare),
     },
   );
   const lambda = Math.abs(step.lambda);
   return { retainLoss: retain.loss, forgetLoss: forget.loss, innerLosses: [], ...step, lambda };
+}
+
+/** Latent entries of one picture. */
+function entriesOf([batch]: readonly MixtureBatch[]): number {
+  return batch ? batch.noisyLatents.length / batch.timesteps.length : 0;
 }
 
 type Side = 'retain' | 'forget';
@@ -111,7 +123,7 @@ async function sideGradient(
     .map((batch): SidePart => {
       const { target, weights } = batch[side];
       // The gradient of a mean over entries, times their number, is that of a sum.
-      const scale = batch.noisyLatents.length / weights.length / batches.length;
+      const scale = entriesOf([batch]) / batches.length;
       const weight = commonWeight(batch[side]);
       const prediction = predictions.get(batch);
       if (weight !== null || !prediction) {

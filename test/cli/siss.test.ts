@@ -30,7 +30,7 @@ describe('erase --method siss', () => {
     const args = erase(
       ...['--method', 'siss', '--forget-images', 'given', '--retain', 'a star', '--steps', '2'],
       ...['--generated-retain', '2', '--generation-steps', '2', '--accumulation', '1'],
-      ...['--first-timestep', '800', '--forget-norm', '5', '--mixture', '0.25'],
+      ...['--first-timestep', '800', '--forget-norm', '300', '--mixture', '0.25'],
     );
     const { status, stdout, stderr } = await runCli(args, folder, 170_000);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -41,7 +41,7 @@ describe('erase --method siss', () => {
       eraseConcept: {
         method: 'siss',
         forget: [{ prompt: 'a lost picture' }],
-        settings: { mixture: 0.25, forgetNorm: 5, firstTimestep: 800 },
+        settings: { mixture: 0.25, forgetNorm: 300, firstTimestep: 800 },
       },
     });
     const job = parseEvents(stdout).at(0) as { folder: string };
