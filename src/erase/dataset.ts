@@ -42,10 +42,12 @@ export interface BatchSettings {
 export class BatchSource {
   private readonly dataset: Dataset;
   private readonly settings: BatchSettings;
+  private readonly forgottenPrompts: ReadonlySet<string>;
 
   constructor(dataset: Dataset, settings: BatchSettings) {
     this.dataset = dataset;
     this.settings = settings;
+    this.forgottenPrompts = new Set(dataset.forget.map(({ prompt }) => prompt));
   }
 
   /** @param index counts the batches of this role from the start of the run */
@@ -70,8 +72,9 @@ export class BatchSource {
   /**
    * Noisy latents of pictures to keep and to forget, of each as many of a step's rows as its share
    * says. A noisy latent goes with its picture's caption; under another it is none of the other's.
+   * With it, whether the caption of each row's picture to keep is one of a picture to forget.
    */
-  mixtureBatch(index: number): MixtureBatch {
+  mixtureBatch(index: number): { batch: MixtureBatch; isForgotten: boolean[] } {
     const { seed, batch, schedule, firstTimestep } = this.settings;
     const generator = createGenerator(seedFor(seed, 'mixture', index));
     const retain = this.pick('mixture-retain', index, this.dataset.retain);
@@ -92,7 +95,10 @@ export class BatchSource {
     });
     const prompts = rows.map((row, i) => (row.isForget ? forget : retain)[i]?.prompt ?? '');
     const noise = generator.randn(batch * (rows[0]?.retain.length ?? 0));
-    return { ...mixRows(rows, noise, this.settings), context: this.contextOf(prompts) };
+    return {
+      batch: { ...mixRows(rows, noise, this.settings), context: this.contextOf(prompts) },
+      isForgotten: retain.map(({ prompt }) => this.forgottenPrompts.has(prompt)),
+    };
   }
 
   /**

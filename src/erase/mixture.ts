@@ -69,6 +69,25 @@ export function mixRows(
   };
 }
 
+/**
+ * A mixture whose pictures to keep are held to what the original model predicts, except where their
+ * caption is forgotten too: there the original predicts what shall go.
+ *
+ * @param prediction the original's, at the batch: float32 [N, C, h, w]
+ * @param isForgotten whether the caption of each row's picture to keep is one of a picture to forget
+ */
+export function holdToOriginal(
+  batch: MixtureBatch,
+  prediction: Float32Array,
+  isForgotten: readonly boolean[],
+): MixtureBatch {
+  const size = prediction.length / isForgotten.length;
+  const target = prediction.map((value, i) =>
+    isForgotten[Math.floor(i / size)] ? (batch.retain.target[i] ?? Number.NaN) : value,
+  );
+  return { ...batch, retain: { ...batch.retain, target } };
+}
+
 /** −ln q(x_t|x₀) up to a constant, from the noise between the two: half its square. */
 function distance(noise: Float32Array, row: number, rows: number): number {
   const size = noise.length / rows;

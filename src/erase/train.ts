@@ -13,6 +13,7 @@ import { eraseDiffStep, type EraseDiff, type RetainBatch } from './erasediff.ts'
 import { type MixtureBatch, sissStep } from './siss.ts';
 import type { EraseJob } from './job.ts';
 import { scheduleOf } from './make-dataset.ts';
+import { holdToOriginal } from './mixture.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
 import type { StepReport } from './outer-step.ts';
 import type { RunIo } from './run-io.ts';
@@ -225,12 +226,12 @@ class TrainingLoop {
     const { accumulation, retainTarget } = this.training.job.settings;
     const { batches, step } = this;
     const drawn = range(accumulation).map((i) => batches.mixtureBatch(step * accumulation + i));
-    if (retainTarget === 'noise') return drawn;
+    if (retainTarget === 'noise') return drawn.map(({ batch }) => batch);
     const original = this.keptOriginal ?? (await this.originalInWorkspace());
     const held: MixtureBatch[] = [];
-    for (const batch of drawn) {
-      const target = await takeElements(await this.training.unet.predict(original, batch));
-      held.push({ ...batch, retain: { ...batch.retain, target } });
+    for (const { batch, isForgotten } of drawn) {
+      const prediction = await takeElements(await this.training.unet.predict(original, batch));
+      held.push(holdToOriginal(batch, prediction, isForgotten));
     }
     return held;
   }

@@ -133,7 +133,9 @@ describe('BatchSource', () => {
     const accumulation = 3;
     const mixed = source({ accumulation, mixture: 0.4, firstTimestep: 700 });
     const shares = steps.map((step) => {
-      const batches = indices(accumulation).map((i) => mixed.mixtureBatch(step * accumulation + i));
+      const batches = indices(accumulation).map(
+        (i) => mixed.mixtureBatch(step * accumulation + i).batch,
+      );
       const prompts = batches.flatMap(({ context }) => promptsOf(context));
       for (const [i, prompt] of prompts.entries()) {
         const { retain, forget } = batches[Math.floor(i / batch)]!;
@@ -150,12 +152,20 @@ describe('BatchSource', () => {
       expect(Math.abs(share - 0.4)).toBeLessThan(1 / (batch * accumulation));
     // Which rows they are differs from step to step.
     const firsts = steps.map(
-      (step) => promptsOf(mixed.mixtureBatch(step * accumulation).context)[0]!,
+      (step) => promptsOf(mixed.mixtureBatch(step * accumulation).batch.context)[0]!,
     );
     expect(new Set(firsts.map((prompt) => forgetPrompts.includes(prompt))).size).toBe(2);
     expect(mixed.mixtureBatch(7)).toEqual(
       source({ accumulation, mixture: 0.4, firstTimestep: 700 }).mixtureBatch(7),
     );
+  });
+
+  it('says which pictures to keep have a caption that is forgotten', () => {
+    const shared = { ...dataset, retain: items([...retainPrompts.slice(1), forgetPrompts[0]!]) };
+    const flags = indices(4).flatMap((i) => source({}, shared).mixtureBatch(i).isForgotten);
+    expect(flags.filter((flag) => flag).length).toBeGreaterThan(0);
+    expect(flags.filter((flag) => !flag).length).toBeGreaterThan(0);
+    expect(source().mixtureBatch(0).isForgotten).toEqual(indices(batch).map(() => false));
   });
 
   it('draws timesteps from the whole schedule, evenly', () => {

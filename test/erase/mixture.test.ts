@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
-import { importanceWeights, type MixedRow, mixRows } from '../../src/erase/mixture.ts';
+import {
+  holdToOriginal,
+  importanceWeights,
+  type MixedRow,
+  mixRows,
+} from '../../src/erase/mixture.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 
 const schedule = createNoiseSchedule();
@@ -72,6 +77,16 @@ describe('mixRows', () => {
     const batch = mixRows(rows({ isSameCaption: false }), noise, settings);
     expect(batch.retain.weights).toEqual([2, 0]);
     expect(batch.forget.weights).toEqual([0, 2]);
+  });
+
+  it('holds to the original what is kept, but for captions that are forgotten', () => {
+    const batch = { ...mixRows(rows(), noise, settings), context: new Float32Array() };
+    const prediction = new Float32Array(2 * size).fill(7);
+    const { retain: held, forget: same } = holdToOriginal(batch, prediction, [false, true]);
+    expect(held.target.subarray(0, size)).toEqual(prediction.subarray(0, size));
+    expect(held.target.subarray(size)).toEqual(batch.retain.target.subarray(size));
+    expect(held.weights).toEqual(batch.retain.weights);
+    expect(same).toEqual(batch.forget);
   });
 
   it('gives v as the target of a model that predicts v', () => {
