@@ -81,10 +81,10 @@ const learningRateShares: Readonly<Record<TrainSet, number>> = {
 /**
  * What SISS takes otherwise: for wide models what its authors' code takes for Stable Diffusion v1.4.
  * Only what is kept is held to the original's predictions, as with EraseDiff, and not to the added
- * noise (but for captions that are forgotten too): with two pictures that tiny-sd had learnt by heart, and a norm of 192, what it drew for their
- * captions was then .28 away from them instead of .21 (.25 before it knew them), kept subjects .96
- * instead of .95, kept styles .94 instead of .97; a norm of 128 gave .25, .97 and .98 (`npm run
- * bench:pictures`).
+ * noise (but for captions that are forgotten too): with two pictures that tiny-sd had learnt by heart,
+ * and a norm of 192, what it drew for their captions was then .28 away from them instead of .21 (.25
+ * before it knew them), kept subjects .96 instead of .95, kept styles .94 instead of .97; a norm of 128
+ * gave .25, .97 and .98 (`npm run bench:pictures`).
  */
 function sissSettings({ modelChannels }: DefaultsContext): Partial<EraseSettings> {
   const optimizer = defaultOptimizers.adamw;
