@@ -64,7 +64,7 @@ export const settingsSchema = z.object({
    */
   forgetNorm: positive,
   /** SISS makes noisy latents of this timestep, counted from 0, and later ones. */
-  firstTimestep: z.number().int().min(0),
+  firstTimestep: z.number().int().min(0).max(999),
   /** What kept prompts are held to: the noise that was added, or the original's prediction. */
   retainTarget: z.enum(['noise', 'original']),
   /** Width and height of the images, in pixels. */

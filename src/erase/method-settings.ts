@@ -1,8 +1,15 @@
 import type { EraseSettings, Method } from './job.ts';
 
-/** What each method takes that the other does not. */
+/** What each method takes that the other does not; SISS draws nothing to forget, it is given it. */
 const ownSettings = {
-  erasediff: ['innerSteps', 'innerLearningRate', 'innerOptimizer', 'rule', 'target'],
+  erasediff: [
+    'innerSteps',
+    'innerLearningRate',
+    'innerOptimizer',
+    'rule',
+    'target',
+    'generatedForget',
+  ],
   siss: ['mixture', 'forgetNorm', 'firstTimestep'],
 } as const satisfies Record<Method, readonly (keyof EraseSettings)[]>;
 

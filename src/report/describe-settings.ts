@@ -30,7 +30,7 @@ export function describeSettings(settings: EraseSettings): readonly (readonly [s
     ['Seed', String(settings.seed)],
     [
       'Pictures drawn by the model',
-      `${settings.generatedForget} to forget, ${settings.generatedRetain} to keep, where no folder was given`,
+      `${settings.method === 'siss' ? '' : `${settings.generatedForget} to forget, `}${settings.generatedRetain} to keep, where no folder was given`,
     ],
     ['Sampling', `${settings.generationSteps} steps, guidance ${settings.guidanceScale}`],
   ];

@@ -69,6 +69,12 @@ describe('erase --method siss', () => {
       /mixture is a setting of the method siss; this erasure uses erasediff\. Leave it out/,
     ],
     [
+      'a timestep beyond the last',
+      ['--method', 'siss', '--forget-images', 'given', '--first-timestep', '1000'],
+      'settings.invalid',
+      /firstTimestep: /,
+    ],
+    [
       'a share that is none',
       ['--method', 'siss', '--forget-images', 'given', '--mixture', '1.5'],
       'settings.invalid',

@@ -3,6 +3,7 @@ import { useId } from 'preact/hooks';
 
 import type { JobRequest } from '../../routes/contract.ts';
 import { defaultRules, usualDefaults } from '../../src/erase/default-settings.ts';
+import { foreignSettings } from '../../src/erase/method-settings.ts';
 import {
   baseSettings,
   changeMethod,
@@ -48,6 +49,13 @@ const training: readonly NumberSetting[] = [
     key: 'batch',
     label: 'Batch',
     help: 'Pictures in one step. More is steadier, and takes more memory and time.',
+    min: 1,
+    step: 1,
+  },
+  {
+    key: 'accumulation',
+    label: 'Batches of a step',
+    help: 'Whose gradients are averaged. Fewer are faster, more are steadier.',
     min: 1,
     step: 1,
   },
@@ -103,13 +111,6 @@ const pictures: readonly NumberSetting[] = [
 /** What only SISS has. */
 const mixing: readonly NumberSetting[] = [
   {
-    key: 'accumulation',
-    label: 'Batches of a step',
-    help: 'Whose gradients are averaged. Fewer are faster, more are steadier.',
-    min: 1,
-    step: 1,
-  },
-  {
     key: 'forgetNorm',
     label: 'Strength of forgetting',
     help: 'The norm that the gradient of forgetting is brought to. Higher forgets faster and harms more.',
@@ -160,23 +161,22 @@ export function AdvancedSettings() {
       <div class="settings">
         <MethodField />
         <TrainSetField />
-        {training.map((setting) => (
-          <NumberField key={setting.key} setting={setting} />
-        ))}
+        <NumberFields settings={training} />
         {method.value === 'erasediff' && <RuleField />}
-        {method.value === 'siss' &&
-          mixing.map((setting) => <NumberField key={setting.key} setting={setting} />)}
-        {pictures
-          // SISS forgets given pictures only.
-          .filter(({ key }) => key !== 'generatedForget' || method.value === 'erasediff')
-          .map((setting) => (
-            <NumberField key={setting.key} setting={setting} />
-          ))}
+        <NumberFields settings={[...mixing, ...pictures]} />
         {canHostDraw.value && <PicturesField />}
         <DeviceField />
       </div>
     </details>
   );
+}
+
+/** Those of them that the method has. */
+function NumberFields({ settings }: { settings: readonly NumberSetting[] }) {
+  const foreign = foreignSettings(method.value);
+  return settings
+    .filter(({ key }) => !foreign.includes(key))
+    .map((setting) => <NumberField key={setting.key} setting={setting} />);
 }
 
 function NumberField({ setting }: { setting: NumberSetting }) {
