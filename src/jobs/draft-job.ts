@@ -122,7 +122,9 @@ export function prepareSettings(
 ): EraseSettings {
   const wanted = { ...preset?.settings, ...request.settings };
   const method = methodOf(request, preset);
-  requireOfMethod(method, wanted);
+  // A preset for the other method lends this one what both have.
+  const isPresetOfMethod = method === (preset?.settings?.method ?? 'erasediff');
+  requireOfMethod(method, isPresetOfMethod ? wanted : request.settings);
   const defaults = defaultSettings({
     method,
     train: wanted.train,
