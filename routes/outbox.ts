@@ -1,4 +1,4 @@
-import type { Socket } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
 
 import type { JobWatch } from '../src/services.ts';
 import type {
@@ -8,10 +8,19 @@ import type {
   ServerToClientEvents,
 } from './contract.ts';
 
+export type PageServer = Server<ClientToServerEvents, ServerToClientEvents>;
 export type PageSocket = Socket<ClientToServerEvents, ServerToClientEvents>;
+type Receivers = ReturnType<PageServer['to']>;
 
 /** Packets that may wait for a slow client; what is more waits in the history, once for all. */
 const MAX_WAITING_PACKETS = 32;
+
+/** What is told next. */
+interface Message {
+  /** The same for all to whom the same is told. */
+  readonly subject: object;
+  readonly send: (receivers: Receivers) => void;
+}
 
 interface Watched {
   readonly watch: JobWatch;
@@ -26,16 +35,15 @@ interface Watched {
  * of the jobs that it watches, of which it gets everything, as fast as it takes it.
  */
 export class Outbox {
+  readonly id: string;
   private readonly socket: PageSocket;
   private readonly states = new Map<string, JobView>();
   private list: readonly JobSummary[] | null = null;
   private readonly watched = new Map<string, Watched>();
 
   constructor(socket: PageSocket) {
+    this.id = socket.id;
     this.socket = socket;
-    socket.conn.on('drain', () => {
-      this.pump();
-    });
   }
 
   get watchCount(): number {
@@ -44,12 +52,10 @@ export class Outbox {
 
   putList(list: readonly JobSummary[]): void {
     this.list = list;
-    this.pump();
   }
 
   putState(view: JobView): void {
     this.states.set(view.id, view);
-    this.pump();
   }
 
   /** Sends what comes after what is there now. */
@@ -74,41 +80,79 @@ export class Outbox {
     for (const id of [...this.watched.keys()]) this.unwatch(id);
   }
 
-  /** Sends as much as the client takes. */
-  pump(): void {
-    if (this.list && this.hasRoom()) {
-      this.socket.emit('jobs:list', this.list);
-      this.list = null;
-    }
-    for (const [id, view] of this.states) {
-      if (!this.hasRoom()) return;
-      this.states.delete(id);
-      this.socket.emit('job:state', view);
-    }
-    for (const [id, watched] of this.watched) this.pumpHistory(id, watched);
+  /** Takes out what is to be sent next; null if there is nothing, or the client is slow. */
+  take(): Message | null {
+    if (!this.hasRoom()) return null;
+    return this.takeList() ?? this.takeState() ?? this.takeHistory();
   }
 
-  private pumpHistory(id: string, watched: Watched): void {
-    const { progress, log, samples } = watched.watch;
-    while (this.hasRoom()) {
-      const point = progress[watched.progress];
-      const line = log[watched.log];
-      const sample = samples[watched.samples];
-      if (line) {
-        watched.log += 1;
-        this.socket.emit('job:log', { ...line, id });
-      } else if (point) {
-        watched.progress += 1;
-        this.socket.emit('job:progress', { ...point, id });
-      } else if (sample) {
-        watched.samples += 1;
-        this.socket.emit('job:sample', { ...sample, id });
-      } else return;
+  private takeList(): Message | null {
+    const { list } = this;
+    this.list = null;
+    return list && { subject: list, send: (receivers) => receivers.emit('jobs:list', list) };
+  }
+
+  private takeState(): Message | null {
+    for (const [id, view] of this.states) {
+      this.states.delete(id);
+      return { subject: view, send: (receivers) => receivers.emit('job:state', view) };
     }
+    return null;
+  }
+
+  private takeHistory(): Message | null {
+    for (const [id, watched] of this.watched) {
+      const message = takeNext(id, watched);
+      if (message) return message;
+    }
+    return null;
   }
 
   private hasRoom(): boolean {
     const { writeBuffer } = this.socket.conn as unknown as { writeBuffer: readonly unknown[] };
     return this.socket.connected && writeBuffer.length < MAX_WAITING_PACKETS;
+  }
+}
+
+function takeNext(id: string, watched: Watched): Message | null {
+  const { progress, log, samples } = watched.watch;
+  const line = log[watched.log];
+  if (line) {
+    watched.log += 1;
+    return { subject: line, send: (receivers) => receivers.emit('job:log', { ...line, id }) };
+  }
+  const point = progress[watched.progress];
+  if (point) {
+    watched.progress += 1;
+    return {
+      subject: point,
+      send: (receivers) => receivers.emit('job:progress', { ...point, id }),
+    };
+  }
+  const sample = samples[watched.samples];
+  if (sample) {
+    watched.samples += 1;
+    return {
+      subject: sample,
+      send: (receivers) => receivers.emit('job:sample', { ...sample, id }),
+    };
+  }
+  return null;
+}
+
+/** Sends to each client as much as it takes; what many are told is put into bytes once. */
+export function deliver(io: PageServer, outboxes: Iterable<Outbox>): void {
+  let open = [...outboxes];
+  while (open.length > 0) {
+    const groups = new Map<object, { message: Message; ids: string[] }>();
+    open = open.filter((outbox) => {
+      const message = outbox.take();
+      if (!message) return false;
+      const group = groups.get(message.subject) ?? { message, ids: [] };
+      group.ids.push(outbox.id);
+      groups.set(message.subject, group);
+      return true;
+    });
+    for (const { message, ids } of groups.values()) message.send(io.to(ids));
   }
 }

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { AppError } from '../src/errors.ts';
 import type { Services } from '../src/services.ts';
 import type { Access } from './access.ts';
-import type { ClientToServerEvents, ErrorBody, ServerToClientEvents } from './contract.ts';
+import type { ClientToServerEvents, ErrorBody } from './contract.ts';
 import { errorReply } from './error-handler.ts';
-import { Outbox, type PageSocket } from './outbox.ts';
+import { deliver, Outbox, type PageServer, type PageSocket } from './outbox.ts';
 import { parse } from './route.ts';
 
 /** Windows of one person, many times over. */
@@ -27,8 +27,6 @@ const watchSchema = z.object({
   afterStep: z.number().int().min(0).optional(),
 });
 const unwatchSchema = watchSchema.pick({ id: true });
-
-export type PageServer = Server<ClientToServerEvents, ServerToClientEvents>;
 
 /** Tells pages what happens to jobs. */
 export function attachSockets(http: HttpServer, services: Services, access: Access): PageServer {
@@ -56,22 +54,25 @@ export function attachSockets(http: HttpServer, services: Services, access: Acce
     }
   });
   const outboxes = new Set<Outbox>();
-  const stop = forward(services, outboxes);
+  const stop = forward(io, services, outboxes);
   io.on('connection', (socket) => {
     const outbox = new Outbox(socket);
     outboxes.add(outbox);
+    socket.conn.on('drain', () => {
+      deliver(io, [outbox]);
+    });
     socket.on('disconnect', () => {
       outboxes.delete(outbox);
       outbox.close();
     });
-    serveClient(socket, outbox, services);
+    serveClient(io, socket, outbox, services);
   });
   io.engine.on('close', stop);
   return io;
 }
 
 /** Brings everything that happens to all clients. */
-function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void {
+function forward(io: PageServer, services: Services, outboxes: ReadonlySet<Outbox>): () => void {
   const list = { timer: null as NodeJS.Timeout | null, due: Infinity };
   /** One view after the other, so that the last one sent is the last one made. */
   const pending = new Set<string>();
@@ -79,11 +80,15 @@ function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void 
   const sendState = async (id: string) => {
     pending.delete(id);
     const view = await services.jobs.view(id).catch(() => null);
-    if (view) for (const outbox of outboxes) outbox.putState(view);
+    if (!view) return;
+    for (const outbox of outboxes) outbox.putState(view);
+    deliver(io, outboxes);
   };
   const sendList = async () => {
     const summaries = await services.jobs.list().catch(() => null);
-    if (summaries) for (const outbox of outboxes) outbox.putList(summaries);
+    if (!summaries) return;
+    for (const outbox of outboxes) outbox.putList(summaries);
+    deliver(io, outboxes);
   };
   const sendListWithin = (delay: number) => {
     const due = performance.now() + delay;
@@ -106,7 +111,7 @@ function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void 
     },
     grew: () => {
       if (outboxes.size === 0) return;
-      for (const outbox of outboxes) outbox.pump();
+      deliver(io, outboxes);
       sendListWithin(LIST_DELAY_MS.growth);
     },
   });
@@ -116,11 +121,12 @@ function forward(services: Services, outboxes: ReadonlySet<Outbox>): () => void 
   };
 }
 
-function serveClient(socket: PageSocket, outbox: Outbox, services: Services): void {
+function serveClient(io: PageServer, socket: PageSocket, outbox: Outbox, services: Services): void {
   const requireRate = rateLimit();
   services.jobs.list().then(
     (list) => {
       outbox.putList(list);
+      deliver(io, [outbox]);
     },
     () => undefined,
   );

@@ -7,9 +7,10 @@ import { pinoHttp } from 'pino-http';
 import { Access, type AccessRules } from '../routes/access.ts';
 import { errorHandler, notFound } from '../routes/error-handler.ts';
 import { apiRouter } from '../routes/index.ts';
+import type { PageServer } from '../routes/outbox.ts';
 import { acceptStartLink, type LoadPage, servePage } from '../routes/page.ts';
 import { securityHeaders } from '../routes/security-headers.ts';
-import { attachSockets, type PageServer } from '../routes/sockets.ts';
+import { attachSockets } from '../routes/sockets.ts';
 import { AppError } from './errors.ts';
 import type { Services } from './services.ts';
 

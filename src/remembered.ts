@@ -1,15 +1,15 @@
-/** An answer is asked for again after this time. */
-const GOOD_FOR_MS = 1000;
-
 /** What was asked for lately: many ask at the same time, and often. */
 export class Remembered<T> {
   private readonly ask: () => Promise<T>;
+  private readonly goodForMs: number;
   private answer: Promise<T> | null = null;
   /** Infinity while the answer is under way. */
   private goodUntil = 0;
 
-  constructor(ask: () => Promise<T>) {
+  /** @param goodForMs an answer is asked for again after this time */
+  constructor(ask: () => Promise<T>, goodForMs = 1000) {
     this.ask = ask;
+    this.goodForMs = goodForMs;
   }
 
   get(): Promise<T> {
@@ -17,10 +17,10 @@ export class Remembered<T> {
     const answer = this.ask();
     this.answer = answer;
     this.goodUntil = Infinity;
-    const settle = (goodForMs: number) => () => {
-      if (this.answer === answer) this.goodUntil = performance.now() + goodForMs;
+    const settle = (ms: number) => () => {
+      if (this.answer === answer) this.goodUntil = performance.now() + ms;
     };
-    answer.then(settle(GOOD_FOR_MS), settle(0));
+    answer.then(settle(this.goodForMs), settle(0));
     return answer;
   }
 

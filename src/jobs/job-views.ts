@@ -62,7 +62,7 @@ export async function viewJob(
     samples: [...progress.samples],
     evaluation: progress.evaluation,
     result,
-    hasReport: await pathExists(reportPathOf(record.folder)),
+    hasReport: record.state === 'done' && (await pathExists(reportPathOf(record.folder))),
     canResume: canResume(record),
     rollbackTo: isInUse(record, result, host) ? record.server.rollbackTo : null,
   };

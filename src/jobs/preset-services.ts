@@ -8,12 +8,15 @@ import type { PresetServices } from '../services.ts';
 import type { JobService } from './job-service.ts';
 import { presetFromJob } from './preset-from-job.ts';
 
+/** Files that somebody else changes show after this time. */
+const LISTING_GOOD_FOR_MS = 3000;
+
 /** The presets: the program's and those of a data folder. */
 export function presetServices(dataFolder: string, jobs: JobService): PresetServices {
   const listing = new Remembered(async () => {
     const { presets } = await listPresets(dataFolder);
     return presets.map(({ preset, isOwn }) => viewPreset(preset, isOwn));
-  });
+  }, LISTING_GOOD_FOR_MS);
   /** A change shows at once. */
   const change = async <T>(work: () => Promise<T>): Promise<T> => {
     try {

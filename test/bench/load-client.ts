@@ -1,15 +1,11 @@
+import { Agent, get } from 'node:http';
 import { setInterval } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { io, type Socket } from 'socket.io-client';
-import type {
-  ClientToServerEvents,
-  ErrorBody,
-  JobHistory,
-  JobView,
-  ServerToClientEvents,
-} from '../../routes/contract.ts';
+import { WebSocket } from 'ws';
+import type { ErrorBody, JobHistory } from '../../routes/contract.ts';
 
-// The watchers of `npm run bench:load`, in a process of their own.
+// The watchers of `npm run bench:load`, in a process of their own. They stand for other machines:
+// plain HTTP and WebSocket clients, which take little of the one that trains.
 
 /** What the process is told first. */
 export interface LoadOrder {
@@ -33,8 +29,6 @@ export interface LoadReport {
   readonly processorSeconds: number;
 }
 
-type Client = Socket<ServerToClientEvents, ClientToServerEvents>;
-
 process.once('message', (order) => void load(order as LoadOrder));
 
 async function load({ origin, token, id, sockets, requestsPerSecond }: LoadOrder): Promise<void> {
@@ -44,21 +38,25 @@ async function load({ origin, token, id, sockets, requestsPerSecond }: LoadOrder
   let failed = 0;
   let sent = 0;
   const paths = ['jobs', `jobs/${id}`, 'models', 'health', 'presets'];
-  const ask = async () => {
+  const agent = new Agent({ keepAlive: true });
+  const headers = { Authorization: `Bearer ${token}` };
+  const ask = () => {
     const started = performance.now();
+    const end = (isGood: boolean) => {
+      if (!isGood) failed += 1;
+      times.push(performance.now() - started);
+    };
     const url = `${origin}/api/${paths[sent++ % paths.length] ?? ''}`;
-    const headers = { Authorization: `Bearer ${token}` };
-    const isGood = await fetch(url, { headers }).then(
-      async (answer) => {
-        await answer.arrayBuffer();
-        return answer.ok;
-      },
-      () => false,
-    );
-    if (!isGood) failed += 1;
-    times.push(performance.now() - started);
+    get(url, { agent, headers }, (answer) => {
+      answer.resume();
+      answer.on('end', () => {
+        end(answer.statusCode === 200);
+      });
+    }).on('error', () => {
+      end(false);
+    });
   };
-  const asking = setInterval(() => void ask(), 1000 / requestsPerSecond);
+  const asking = setInterval(ask, 1000 / requestsPerSecond);
   const before = process.cpuUsage();
   process.send?.('watching');
   await new Promise((resolve) => process.once('message', resolve));
@@ -87,29 +85,39 @@ async function whenAllAreAt(steps: readonly (readonly number[])[], last: number)
   }
 }
 
-/** Watches a job; gives its steps, those of the past first, to which those that come are added. */
+const PROGRESS = '42["job:progress",';
+const ANSWER = '430[';
+
+/**
+ * Watches a job, in socket.io's own protocol (version 5, over engine.io 4); gives its steps, those
+ * of the past first, to which those that come are added.
+ */
 function watchJob(origin: string, token: string, id: string): { started: Promise<number[]> } {
-  const socket: Client = io(origin, {
-    auth: { token },
-    forceNew: true,
-    transports: ['websocket'],
-  });
+  const address = new URL('/socket.io/?EIO=4&transport=websocket', origin);
+  address.protocol = 'ws';
+  const socket = new WebSocket(address, { perMessageDeflate: false });
+  const steps: number[] = [];
   const started = new Promise<number[]>((resolve, reject) => {
-    socket.on('connect_error', reject);
-    socket.on('connect', () => {
-      socket.emit(
-        'job:watch',
-        { id },
-        (reply: { job: JobView; history: JobHistory } | ErrorBody) => {
-          if ('error' in reply) {
-            reject(new Error(reply.error.message));
-            return;
-          }
-          const steps = reply.history.progress.map(({ step }) => step);
-          socket.on('job:progress', ({ step }) => steps.push(step));
+    socket.on('error', reject);
+    socket.on('message', (data: Buffer) => {
+      const text = data.toString('latin1');
+      if (text.startsWith(PROGRESS)) {
+        const [point] = JSON.parse(`[${text.slice(PROGRESS.length)}`) as [{ step: number }];
+        steps.push(point.step);
+      } else if (text.startsWith('0')) socket.send(`40${JSON.stringify({ token })}`);
+      else if (text.startsWith('40')) socket.send(`420${JSON.stringify(['job:watch', { id }])}`);
+      else if (text === '2') socket.send('3');
+      else if (text.startsWith('44')) reject(new Error(text));
+      else if (text.startsWith(ANSWER)) {
+        const [reply] = JSON.parse(`[${text.slice(ANSWER.length)}`) as [
+          { readonly history: JobHistory } | ErrorBody,
+        ];
+        if ('error' in reply) reject(new Error(reply.error.message));
+        else {
+          steps.push(...reply.history.progress.map(({ step }) => step));
           resolve(steps);
-        },
-      );
+        }
+      }
     });
   });
   return { started };

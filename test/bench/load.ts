@@ -15,7 +15,8 @@ import type { LoadOrder, LoadReport } from './load-client.ts';
 // What watchers cost while a job trains: the tiny model on the default settings, alone and under the
 // load by turns. The load comes from a process of its own on the same machine, so its own work is
 // part of what training loses. Prints seconds a step, the delay of the server's event loop and
-// whether every socket saw every step. A machine's own speed may change by more than what is
+// whether every socket saw every step. A first load that is not counted lets the server's code be
+// compiled, as that of a server is that has run for a minute. A machine's own speed may change by more than what is
 // measured: many short rounds tell more than few long ones, and say how far they agree.
 
 const { values } = parseArgs({
@@ -29,6 +30,8 @@ const { values } = parseArgs({
 });
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
+
+const WARM_UP_SECONDS = 30;
 
 interface Span {
   readonly isLoaded: boolean;
@@ -48,6 +51,9 @@ const token = searchParams.get('token') ?? '';
 try {
   const id = await startJob();
   await waitForStep(id, 5);
+  const warmUp = await startClient(id);
+  await sleep(1000 * WARM_UP_SECONDS);
+  await warmUp.finish();
   const delays = monitorEventLoopDelay({ resolution: 1 });
   const spans: Span[] = [];
   const reports: LoadReport[] = [];
