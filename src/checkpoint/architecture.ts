@@ -213,34 +213,59 @@ function findRefusal(
   architecture: Omit<Architecture, 'refusal'>,
 ): string | null {
   const { family, unet } = architecture;
-  return familyRefusal(family) ?? unetRefusal(unet) ?? precisionRefusal(source, architecture);
+  if (family === 'sdxl-refiner') return refinerRefusal;
+  return (
+    channelsRefusal(unet) ??
+    conditionRefusal(source, architecture) ??
+    scheduleRefusal(source) ??
+    precisionRefusal(source, architecture)
+  );
 }
 
-/** Why a concept cannot be erased from any model of a family and what to do; null if it can. */
-export function familyRefusal(family: CheckpointFamily): string | null {
-  switch (family) {
-    case 'sd1':
-      return null;
-    case 'sd2':
-      return 'erasing from Stable Diffusion 2.x is not supported yet. Use a Stable Diffusion 1.x checkpoint.';
-    case 'sdxl':
-      return 'erasing from SDXL is not supported yet. Use a Stable Diffusion 1.x checkpoint.';
-    case 'sdxl-refiner':
-      return 'this is the SDXL refiner, which only finishes images of a base model. Use a Stable Diffusion 1.x checkpoint.';
-  }
-}
+export const refinerRefusal =
+  'this is the SDXL refiner, which only finishes images of a base model. Use the base model.';
 
-function unetRefusal({ inChannels, outChannels, admInChannels }: UnetConfig): string | null {
+function channelsRefusal({ inChannels, outChannels }: UnetConfig): string | null {
   if (inChannels === 9) {
     return 'this is an inpainting model (its UNet takes 9 channels). Erase the concept from the base model that it was made from.';
   }
   if (inChannels === 8) {
     return 'this is an instruct-pix2pix model (its UNet takes 8 channels). Erase the concept from a text-to-image model.';
   }
-  if (inChannels !== 4 || outChannels !== 4 || admInChannels !== null) {
-    return `its UNet takes ${inChannels} and gives ${outChannels} channels${admInChannels === null ? '' : ' under an added condition'}, where a text-to-image model has 4 and 4. Use a text-to-image model.`;
+  if (inChannels !== 4 || outChannels !== 4) {
+    return `its UNet takes ${inChannels} and gives ${outChannels} channels, where a text-to-image model has 4 and 4. Use a text-to-image model.`;
   }
   return null;
+}
+
+/** Numbers of a picture's sizes that SDXL's UNet is told, each in a sine and a cosine at least. */
+const SIZE_NUMBERS = 6;
+
+/** SDXL's UNet takes the whole prompt and six embedded sizes besides the tokens; no other does. */
+function conditionRefusal(
+  source: TensorSource,
+  { family, unet: { admInChannels }, textEncoders }: Omit<Architecture, 'refusal'>,
+): string | null {
+  const encoder = textEncoders.at(-1);
+  if (family === 'sdxl' && encoder && admInChannels !== null) {
+    const sizes = admInChannels - pooledChannels(source, encoder);
+    if (sizes > 0 && sizes % (2 * SIZE_NUMBERS) === 0) return null;
+  } else if (family !== 'sdxl' && admInChannels === null) return null;
+  return `its UNet ${admInChannels === null ? 'takes no added condition' : `takes an added condition of ${admInChannels} channels`}, unlike every text-to-image model of its family. Use a text-to-image model.`;
+}
+
+/** Channels of what a text encoder makes of a whole prompt, with its projection where it has one. */
+export function pooledChannels(
+  source: TensorSource,
+  { keyPrefix, hiddenSize }: ClipTextConfig,
+): number {
+  return source.tensors.get(`${keyPrefix}text_projection`)?.shape[1] ?? hiddenSize;
+}
+
+/** Some v-prediction models carry an empty tensor of this name. */
+function scheduleRefusal({ tensors }: TensorSource): string | null {
+  if (!tensors.has('ztsnr')) return null;
+  return 'it was trained down to pure noise (zero terminal SNR), which is not supported yet. Use a model without the tensor "ztsnr".';
 }
 
 function precisionRefusal(

@@ -59,12 +59,12 @@ const otherForms: readonly OtherForm[] = [
   {
     family: 'flux',
     pattern: /^(model\.diffusion_model\.)?(double_blocks|single_transformer_blocks)\.0\./,
-    explanation: `is a Flux model, which has no UNet. Erasing is available for Stable Diffusion 1.x`,
+    explanation: `is a Flux model, which has no UNet. Erasing is available for Stable Diffusion 1.x, 2.x and XL`,
   },
   {
     family: 'sd3',
     pattern: /^(model\.diffusion_model\.)?joint_blocks\.0\./,
-    explanation: `is a Stable Diffusion 3 model, which has no UNet. Erasing is available for Stable Diffusion 1.x`,
+    explanation: `is a Stable Diffusion 3 model, which has no UNet. Erasing is available for Stable Diffusion 1.x, 2.x and XL`,
   },
   {
     family: 'diffusers-unet',

@@ -1,5 +1,10 @@
 import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
 import { qSample, vTarget } from '../diffusion/forward-process.ts';
+import {
+  type EncodedPrompt,
+  type EncodedPrompts,
+  requireEncoded,
+} from '../pipeline/encoded-prompt.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
 import { joinRows } from '../tensor/rows.ts';
 import type { ForgetBatch, RetainBatch } from './erasediff.ts';
@@ -19,8 +24,7 @@ export interface Dataset {
   readonly forget: readonly DatasetItem[];
   readonly retain: readonly DatasetItem[];
   readonly anchors: ReadonlyMap<string, string>;
-  /** Encoded prompts: float32 [T, D]. */
-  readonly contexts: ReadonlyMap<string, Float32Array>;
+  readonly prompts: EncodedPrompts;
 }
 
 export interface BatchSettings {
@@ -57,7 +61,7 @@ export class BatchSource {
       return { ...batch, steerTo: { kind: 'values', values: generator.uniform(noise.length) } };
     }
     const anchors = items.map(({ prompt }) => this.dataset.anchors.get(prompt) ?? '');
-    return { ...batch, steerTo: { kind: 'anchor', context: this.contextOf(anchors) } };
+    return { ...batch, steerTo: { kind: 'anchor', prompts: this.encoded(anchors) } };
   }
 
   retainBatch(role: 'retain' | 'validation', index: number): RetainBatch {
@@ -96,7 +100,7 @@ export class BatchSource {
     const prompts = rows.map((row, i) => (row.isForget ? forget : retain)[i]?.prompt ?? '');
     const noise = generator.randn(batch * (rows[0]?.retain.length ?? 0));
     return {
-      batch: { ...mixRows(rows, noise, this.settings), context: this.contextOf(prompts) },
+      batch: { ...mixRows(rows, noise, this.settings), prompts: this.encoded(prompts) },
       isForgotten: retain.map(({ prompt }) => this.forgottenPrompts.has(prompt)),
     };
   }
@@ -124,8 +128,8 @@ export class BatchSource {
     const timesteps = [...generator.randomIntegers(batch, 0, schedule.alphasCumprod.length)];
     const noise = generator.randn(x0.length);
     const noisyLatents = qSample(schedule, { x0, noise, timesteps });
-    const context = this.contextOf(items.map(({ prompt }) => prompt));
-    return { items, generator, x0, noise, batch: { noisyLatents, timesteps, context } };
+    const prompts = this.encoded(items.map(({ prompt }) => prompt));
+    return { items, generator, x0, noise, batch: { noisyLatents, timesteps, prompts } };
   }
 
   /** The next `batch` items of an endless series of shuffles of the set. */
@@ -141,14 +145,8 @@ export class BatchSource {
     });
   }
 
-  private contextOf(prompts: readonly string[]): Float32Array {
-    return joinRows(
-      prompts.map((prompt) => {
-        const context = this.dataset.contexts.get(prompt);
-        if (!context) throw new RangeError(`prompt "${prompt}" was not encoded`);
-        return context;
-      }),
-    );
+  private encoded(prompts: readonly string[]): EncodedPrompt[] {
+    return prompts.map((prompt) => requireEncoded(this.dataset.prompts, prompt));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
 import { releaseTensor, type Tensor } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
@@ -18,13 +19,13 @@ export interface RetainBatch extends DenoisingBatch {
 
 /**
  * A batch of what must be forgotten. Its predictions are steered to those under other prompts
- * (`anchor`: a context [N, T, D]) or to given values (`values`: [N, C, h, w], for example U(0,1)).
+ * (`anchor`: N of them) or to given values (`values`: [N, C, h, w], for example U(0,1)).
  */
 export interface ForgetBatch extends DenoisingBatch {
   readonly steerTo:
     | {
         readonly kind: 'anchor';
-        readonly context: Float32Array;
+        readonly prompts: readonly EncodedPrompt[];
         /** x_t of other pictures, where the anchor is shown its own; else the batch's. */
         readonly noisyLatents?: Float32Array;
       }

@@ -1,7 +1,8 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
 import { imagesAtOnce } from '../pipeline/sample-latents.ts';
-import { encodePrompts, type EncodedPrompts } from '../pipeline/text-encoder.ts';
+import { type EncodedPrompts, requireEncoded } from '../pipeline/encoded-prompt.ts';
+import { encodePrompts, type EncodedPromptSet } from '../pipeline/text-encoder.ts';
 import {
   comparePictures,
   drawPictures,
@@ -64,7 +65,12 @@ export async function evaluate(
   io.onPhase?.('generate');
   const total = 4 * pictures.length;
   const progressFrom = (start: number) => (done: number) => io.onProgress?.(start + done, total);
-  const draw = (painter: Painter, checkpoint: Checkpoint, encoded: EncodedPrompts, start: number) =>
+  const draw = (
+    painter: Painter,
+    checkpoint: Checkpoint,
+    encoded: EncodedPromptSet,
+    start: number,
+  ) =>
     drawPictures(painter, checkpoint, {
       pictures,
       encoded,
@@ -81,7 +87,7 @@ export async function evaluate(
       judgePictures(painter, before, {
         pictures,
         latents,
-        contexts: encodedBefore.contexts,
+        encoded: encodedBefore.prompts,
         settings,
         io: { signal: io.signal, onJudged: progressFrom(start) },
       });
@@ -115,7 +121,7 @@ export async function evaluate(
 interface Judging {
   readonly pictures: readonly EvaluationPicture[];
   readonly latents: readonly Float32Array[];
-  readonly contexts: ReadonlyMap<string, Float32Array>;
+  readonly encoded: EncodedPrompts;
   readonly settings: EvaluationSettings;
   readonly io: { readonly signal: AbortSignal; readonly onJudged: (done: number) => void };
 }
@@ -124,20 +130,21 @@ interface Judging {
 async function judgePictures(
   painter: Painter,
   checkpoint: Checkpoint,
-  { pictures, latents, contexts, settings, io }: Judging,
+  { pictures, latents, encoded, settings, io }: Judging,
 ): Promise<number[][]> {
   const judge = new ZeroShotJudge(painter, checkpoint, {
     seed: settings.seed,
     latentSize: latents[0]?.length ?? 0,
   });
   const kept = settings.retain;
+  const contexts = new Map([...encoded].map(([text, { context }]) => [text, context]));
   const forgotten = settings.forget.map(({ prompt }) => prompt);
   const candidates = pictures.map(({ role, number, prompt }) => {
     const among = role === 'forget' ? kept : [...kept, ...forgotten];
     const others = nearestPrompts(prompt, contexts, { among, count: rivals });
     const anchor = role === 'forget' ? settings.forget[number]?.anchor : undefined;
     const told = [prompt, ...(anchor === undefined ? [] : [anchor]), ...others];
-    return [...new Set(told)].map((candidate) => contextOf(contexts, candidate));
+    return [...new Set(told)].map((candidate) => requireEncoded(encoded, candidate));
   });
   const scores: number[][] = [];
   while (scores.length < pictures.length) {
@@ -151,8 +158,4 @@ async function judgePictures(
     io.onJudged(scores.length);
   }
   return scores;
-}
-
-function contextOf(contexts: ReadonlyMap<string, Float32Array>, prompt: string): Float32Array {
-  return contexts.get(prompt) ?? new Float32Array();
 }

@@ -6,7 +6,8 @@ import type { PixelImage } from '../images/pixels.ts';
 import { thumbnail } from '../images/thumbnail.ts';
 import { ImageDecoder } from '../pipeline/autoencoder.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
-import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
+import { requireEncoded } from '../pipeline/encoded-prompt.ts';
+import type { EncodedPromptSet } from '../pipeline/text-encoder.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
@@ -71,7 +72,7 @@ export function listPictures({
 export async function withPainter<T>(
   checkpoint: Checkpoint,
   { size, device, threads }: EvaluationSettings,
-  { tokens }: EncodedPrompts,
+  { tokens }: EncodedPromptSet,
   work: (painter: Painter) => Promise<T>,
 ): Promise<T> {
   const shape = unetShape(checkpoint, size, tokens);
@@ -98,7 +99,7 @@ function unetShape(checkpoint: Checkpoint, size: number, contextTokens: number):
 
 interface Drawing {
   readonly pictures: readonly EvaluationPicture[];
-  readonly encoded: EncodedPrompts;
+  readonly encoded: EncodedPromptSet;
   readonly settings: EvaluationSettings;
   readonly io: { readonly signal: AbortSignal; readonly onDrawn: (done: number) => void };
 }
@@ -109,10 +110,9 @@ export function drawPictures(
   checkpoint: Checkpoint,
   { pictures, encoded, settings, io }: Drawing,
 ): Promise<Float32Array[]> {
-  const contextOf = (prompt: string) => encoded.contexts.get(prompt) ?? new Float32Array();
-  const unconditional = contextOf('');
+  const unconditional = requireEncoded(encoded.prompts, '');
   const requests = pictures.map(({ prompt, seed }) => ({
-    context: contextOf(prompt),
+    prompt: requireEncoded(encoded.prompts, prompt),
     unconditional,
     seed,
   }));

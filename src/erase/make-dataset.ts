@@ -7,7 +7,8 @@ import { readImageFolder } from '../images/image-folder.ts';
 import { ImageEncoder } from '../pipeline/autoencoder.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
-import type { EncodedPrompts } from '../pipeline/text-encoder.ts';
+import { requireEncoded } from '../pipeline/encoded-prompt.ts';
+import type { EncodedPromptSet } from '../pipeline/text-encoder.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
@@ -130,7 +131,7 @@ export interface DrawingTools {
   readonly checkpoint: Checkpoint;
   readonly unet: UnetSession;
   readonly parameters: TensorSet;
-  readonly encoded: EncodedPrompts;
+  readonly encoded: EncodedPromptSet;
 }
 
 /** Has the model draw the pictures of a set. */
@@ -143,13 +144,12 @@ export async function drawImages(
   const { generationSteps: steps, guidanceScale } = job.settings;
   const schedule = scheduleOf(checkpoint);
   const { predictionType } = checkpoint.architecture.diffusion;
-  const contextOf = (prompt: string) => encoded.contexts.get(prompt) ?? new Float32Array();
   const images = picturesOfSet(job, role);
   const drawn = await drawLatents(
     { unet, parameters },
     images.map((image) => ({
-      context: contextOf(image.prompt),
-      unconditional: contextOf(''),
+      prompt: requireEncoded(encoded.prompts, image.prompt),
+      unconditional: requireEncoded(encoded.prompts, ''),
       seed: image.seed,
     })),
     { steps, guidanceScale, sampler: 'DPM++ 2M', schedule, predictionType },

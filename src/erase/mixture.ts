@@ -34,7 +34,7 @@ export function mixRows(
   rows: readonly MixedRow[],
   noise: Float32Array,
   { schedule, predictionType, mixture }: MixtureSettings,
-): Omit<MixtureBatch, 'context'> {
+): Omit<MixtureBatch, 'prompts'> {
   const timesteps = rows.map(({ timestep }) => timestep);
   const retain = joinRows(rows.map((row) => row.retain));
   const forget = joinRows(rows.map((row) => row.forget));

@@ -3,6 +3,7 @@ import { modelTitle } from '../checkpoint/output-path.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { decodePng } from '../images/png.ts';
 import { ImageDecoder } from '../pipeline/autoencoder.ts';
+import { requireEncoded } from '../pipeline/encoded-prompt.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -101,13 +102,12 @@ export class Previews {
   private async draw(step: number, parameters: TensorSet): Promise<Buffer[]> {
     const started = performance.now();
     const { checkpoint, job, unet, dataset, signal } = this.tools;
-    const contextOf = (prompt: string) => dataset.contexts.get(prompt) ?? new Float32Array();
     const { guidanceScale, size } = job.settings;
     const latents = await drawLatents(
       { unet, parameters },
       this.subjects.map(({ prompt, seed }) => ({
-        context: contextOf(prompt),
-        unconditional: contextOf(''),
+        prompt: requireEncoded(dataset.prompts, prompt),
+        unconditional: requireEncoded(dataset.prompts, ''),
         seed,
       })),
       {

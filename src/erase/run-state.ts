@@ -4,6 +4,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors-reader.ts';
 import { writeTensorFile, type TensorEntry } from '../checkpoint/tensor-file.ts';
 import { AppError } from '../errors.ts';
+import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
 import type { Shape } from '../tensor/shape.ts';
 import { readElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
@@ -84,24 +85,26 @@ export async function writeDataset(
   dataset: Dataset,
   { latentShape, contextShape }: { latentShape: Shape; contextShape: Shape },
 ): Promise<void> {
-  const prompts = [...dataset.contexts.keys()];
   const itemEntries = (role: string, items: readonly DatasetItem[]) =>
     items.map(({ latents }, i) => entry(`${role}.${i}`, latentShape, latents));
   const entries = [
     ...itemEntries('forget', dataset.forget),
     ...itemEntries('retain', dataset.retain),
-    ...[...dataset.contexts.values()].map((context, i) =>
+    ...[...dataset.prompts.values()].flatMap(({ context, pooled }, i) => [
       entry(`context.${i}`, contextShape, context),
-    ),
+      ...(pooled ? [entry(pooledName(i), [pooled.length], pooled)] : []),
+    ]),
   ];
   const table = {
-    prompts,
+    prompts: [...dataset.prompts.keys()],
     forget: dataset.forget.map(({ prompt }) => prompt),
     retain: dataset.retain.map(({ prompt }) => prompt),
     anchors: [...dataset.anchors],
   };
   await writeTensorFile(datasetFile(folder), entries, { table: JSON.stringify(table) });
 }
+
+const pooledName = (prompt: number) => `pooled.${prompt}`;
 
 const datasetTableSchema = z.object({
   prompts: z.array(z.string()),
@@ -122,15 +125,20 @@ export async function readDataset(folder: string): Promise<Dataset | null> {
           latents: await file.readFloat32(`${role}.${i}`),
         })),
       );
-    const contexts = new Map<string, Float32Array>();
+    const prompts = new Map<string, EncodedPrompt>();
     for (const [i, prompt] of table.prompts.entries()) {
-      contexts.set(prompt, await file.readFloat32(`context.${i}`));
+      const context = await file.readFloat32(`context.${i}`);
+      const isPooled = file.tensors.has(pooledName(i));
+      prompts.set(prompt, {
+        context,
+        pooled: isPooled ? await file.readFloat32(pooledName(i)) : null,
+      });
     }
     return {
       forget: await items('forget', table.forget),
       retain: await items('retain', table.retain),
       anchors: new Map(table.anchors),
-      contexts,
+      prompts,
     };
   });
 }

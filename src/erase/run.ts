@@ -6,7 +6,7 @@ import { writeScrubbedModel } from '../checkpoint/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { latentScale } from '../checkpoint/image-size.ts';
-import { encodePrompts, type EncodedPrompts } from '../pipeline/text-encoder.ts';
+import { encodePrompts, type EncodedPromptSet } from '../pipeline/text-encoder.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -126,7 +126,7 @@ async function trainFromState(
       forget: files?.forget ?? (await drawImages(tools, job, 'forget', signal)),
       retain: files?.retain ?? (await drawImages(tools, job, 'retain', signal)),
       anchors: images?.anchors ?? new Map<string, string>(),
-      contexts: encoded.contexts,
+      prompts: encoded.prompts,
     };
     const contextWidth = checkpoint.architecture.unet.contextDim;
     await writeDataset(place.stateFolder, made, {
@@ -141,16 +141,16 @@ function phase(io: RunIo, name: Phase): void {
   io.onEvent({ event: 'phase', phase: name });
 }
 
-function encodedPrompts({ contexts }: Dataset, contextWidth: number): EncodedPrompts {
-  const [first] = contexts.values();
-  return { contexts, tokens: (first?.length ?? 0) / contextWidth };
+function encodedPrompts({ prompts }: Dataset, contextWidth: number): EncodedPromptSet {
+  const [first] = prompts.values();
+  return { prompts, tokens: (first?.context.length ?? 0) / contextWidth };
 }
 
 async function encodeJobPrompts(
   checkpoint: Checkpoint,
   job: EraseJob,
   { images, io }: { images: JobImages | null; io: RunIo },
-): Promise<EncodedPrompts> {
+): Promise<EncodedPromptSet> {
   phase(io, 'encode');
   const anchors = images?.anchors ?? new Map<string, string>();
   const captions = images?.retain?.map(({ prompt }) => prompt) ?? [];

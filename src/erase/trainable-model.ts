@@ -1,3 +1,4 @@
+import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 
@@ -7,8 +8,8 @@ export interface DenoisingBatch {
   readonly noisyLatents: Float32Array;
   /** t, 0-based: N whole numbers */
   readonly timesteps: readonly number[];
-  /** The prompt of each latent as the text encoder sees it: [N, T, D] */
-  readonly context: Float32Array;
+  /** The prompt of each latent: N */
+  readonly prompts: readonly EncodedPrompt[];
 }
 
 /** A noise predictor ε_θ whose trained parameters θ are given at every call. */

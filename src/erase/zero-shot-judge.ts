@@ -2,6 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { qSample, vTarget } from '../diffusion/forward-process.ts';
 import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
+import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
 import { predictRows, type PredictionRow } from '../pipeline/predict-rows.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
 import { scheduleOf } from './make-dataset.ts';
@@ -16,8 +17,8 @@ const draws = 10;
 export interface JudgeQuestion {
   /** x₀, scaled as the UNet gives it: float32 [C, h, w]. */
   readonly latents: Float32Array;
-  /** As encoded for the judging model: float32 [T, D] each. */
-  readonly candidates: readonly Float32Array[];
+  /** As encoded for the judging model. */
+  readonly candidates: readonly EncodedPrompt[];
 }
 
 interface Draw {
@@ -89,12 +90,12 @@ export class ZeroShotJudge {
   private rows(
     x0: Float32Array,
     { timestep, noise }: Draw,
-    candidates: readonly Float32Array[],
+    candidates: readonly EncodedPrompt[],
   ): { row: PredictionRow; target: Float32Array }[] {
     const batch = { x0, noise, timesteps: [timestep] };
     const sample = qSample(this.schedule, batch);
     const target = this.predictionType === 'epsilon' ? noise : vTarget(this.schedule, batch);
-    return candidates.map((context) => ({ row: { sample, context, timestep }, target }));
+    return candidates.map((prompt) => ({ row: { sample, prompt, timestep }, target }));
   }
 }
 

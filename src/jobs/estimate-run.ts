@@ -1,9 +1,11 @@
+import { pooledChannels } from '../checkpoint/architecture.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { EraseSettings } from '../erase/job.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
 import { trainedNames } from '../erase/train-sets.ts';
+import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
-import { UnetSession } from '../pipeline/unet-session.ts';
+import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import { runtimeVersion } from '../runtime/backends.ts';
 import type { Device } from '../runtime/device.ts';
 import { probeDevice } from '../runtime/probe-device.ts';
@@ -77,6 +79,21 @@ async function probeRate(device: Device): Promise<number> {
   return PROBE_MULTIPLY_ADDS / (milliseconds / 1000);
 }
 
+/** A prompt without meaning, of the usual length. */
+function anyPrompt(
+  { architecture, file }: Checkpoint,
+  { contextTokens }: UnetShape,
+): EncodedPrompt {
+  const { unet, textEncoders } = architecture;
+  const encoder = textEncoders.at(-1);
+  const isPooled = unet.admInChannels !== null && encoder;
+  const filled = (length: number) => new Float32Array(length).fill(0.5);
+  return {
+    context: filled(contextTokens * unet.contextDim),
+    pooled: isPooled ? filled(pooledChannels(file, encoder)) : null,
+  };
+}
+
 /** Runs a prediction and a gradient as a step does; the second of two, as the first one prepares. */
 async function measureRate(
   checkpoint: Checkpoint,
@@ -92,12 +109,12 @@ async function measureRate(
   const unet = await UnetSession.create(checkpoint, { shape, trained, device, threads });
   const parameters = await readParameters(checkpoint, trained);
   const into = new TensorSet();
-  const { contextDim } = checkpoint.architecture.unet;
+  const prompt = anyPrompt(checkpoint, shape);
   const noise = new Float32Array(elementCount(unet.latentShape)).fill(0.5);
   const rows = {
     noisyLatents: noise,
     timesteps: Array.from({ length: shape.batch }, () => 500),
-    context: new Float32Array(shape.batch * shape.contextTokens * contextDim).fill(0.5),
+    prompts: Array.from({ length: shape.batch }, () => prompt),
   };
   let seconds = 0;
   for (let run = 0; run < 2; run++) {

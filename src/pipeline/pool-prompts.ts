@@ -9,12 +9,13 @@ import { createClipTokenizer } from '../tokenizer/clip-tokenizer.ts';
 import { EOS_ID } from '../tokenizer/clip-vocabulary.ts';
 import { chunkPrompt } from '../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
+import { padIdOf } from './text-encoder.ts';
 
 /** Prompts of one run of the text encoder: more are no faster for each. */
 const promptsAtOnce = 16;
 
 /**
- * What the checkpoint's text encoder makes of each prompt as a whole: float32 [C], the state at its
+ * What the checkpoint's (first) text encoder makes of each prompt as a whole: float32 [C], the state at its
  * end token, of length 1. The encoder is causal, so that no more tokens need be computed than the
  * longest prompt has: a fifth of the usual 77 for short ones. Of a prompt longer than 77 tokens only
  * the first 77 count.
@@ -24,13 +25,10 @@ export async function poolPrompts(
   prompts: Iterable<string>,
   { device, threads }: { device: Device; threads: number },
 ): Promise<Map<string, Float32Array>> {
-  const { textEncoders, family } = checkpoint.architecture;
-  const [config] = textEncoders;
-  if (!config || textEncoders.length > 1) {
-    throw new AppError('model.unsupported', `text encoding of ${family} is not supported yet`);
-  }
+  const [config] = checkpoint.architecture.textEncoders;
+  if (!config) throw new AppError('internal.unexpected', 'the checkpoint has no text encoder');
   const tokenizer = createClipTokenizer();
-  const padId = config.layout === 'openclip' ? 0 : EOS_ID;
+  const padId = padIdOf(config);
   const rows = [...new Set(prompts)].map((prompt) => ({
     prompt,
     ids: chunkPrompt(prompt, tokenizer, { padId })[0]?.ids ?? [],

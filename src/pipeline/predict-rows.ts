@@ -2,14 +2,14 @@ import { elementCount } from '../tensor/shape.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
+import type { EncodedPrompt } from './encoded-prompt.ts';
 import type { UnetSession } from './unet-session.ts';
 
 /** One question to the UNet. */
 export interface PredictionRow {
   /** x_t: float32 [C, h, w]. */
   readonly sample: Float32Array;
-  /** The prompt as encoded: float32 [T, D]. */
-  readonly context: Float32Array;
+  readonly prompt: EncodedPrompt;
   /** t, counted from 0; samplers ask between two steps of training too. */
   readonly timestep: number;
 }
@@ -33,7 +33,7 @@ export async function predictRows(
     const called = full.flatMap((row) => row ?? []);
     const prediction = await unet.predict(parameters, {
       noisyLatents: joinRows(called.map(({ sample }) => sample)),
-      context: joinRows(called.map(({ context }) => context)),
+      prompts: called.map(({ prompt }) => prompt),
       timesteps: called.map(({ timestep }) => timestep),
     });
     predictions.push(...splitRows(await takeElements(prediction), size).slice(0, chunk.length));

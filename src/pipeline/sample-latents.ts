@@ -5,15 +5,15 @@ import { elementCount } from '../tensor/shape.ts';
 import { createGenerator } from '../tensor/random.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { EncodedPrompt } from './encoded-prompt.ts';
 import { predictRows } from './predict-rows.ts';
 import type { UnetSession } from './unet-session.ts';
 
 /** One picture to draw. */
 export interface LatentRequest {
-  /** The prompt as encoded: float32 [T, D]. */
-  readonly context: Float32Array;
-  /** What guidance leads away from, the negative or the empty prompt: float32 [T, D]. */
-  readonly unconditional: Float32Array;
+  readonly prompt: EncodedPrompt;
+  /** What guidance leads away from: the negative or the empty prompt. */
+  readonly unconditional: EncodedPrompt;
   /** The start noise is torch.randn on the CPU with this seed, as ComfyUI draws it. */
   readonly seed: number;
 }
@@ -40,9 +40,9 @@ export async function sampleLatents(
 ): Promise<Float32Array[]> {
   const size = elementCount(unet.latentShape.slice(1));
   const noise = joinRows(requests.map(({ seed }) => createGenerator(seed).randn(size)));
-  const contexts = [
+  const prompts = [
     ...requests.map(({ unconditional }) => unconditional),
-    ...requests.map(({ context }) => context),
+    ...requests.map(({ prompt }) => prompt),
   ];
   const latents = await findSampler(settings.sampler)({
     noise,
@@ -51,11 +51,10 @@ export async function sampleLatents(
     predictionType: settings.predictionType,
     predict: async (current, timestep) => {
       const images = splitRows(current, size);
-      const rows = [...images, ...images].map((sample, i) => ({
-        sample,
-        context: contexts[i] ?? new Float32Array(),
-        timestep,
-      }));
+      const rows = prompts.flatMap((prompt, i) => {
+        const sample = images[i % images.length];
+        return sample ? [{ sample, prompt, timestep }] : [];
+      });
       const predictions = await predictRows(unet, parameters, rows);
       const count = requests.length;
       const [away, towards] = [predictions.slice(0, count), predictions.slice(count)];

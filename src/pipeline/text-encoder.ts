@@ -1,71 +1,134 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { ClipTextConfig } from '../checkpoint/layout/clip-text-layout.ts';
+import type { CheckpointFamily } from '../checkpoint/recognize.ts';
 import { AppError } from '../errors.ts';
 import { buildClipText } from '../models/clip-text.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
-import { floatData, intTensor } from '../runtime/tensor.ts';
+import { floatData, intTensor, type Tensor } from '../runtime/tensor.ts';
+import { joinColumns, joinRows } from '../tensor/rows.ts';
 import { applyEmphasis } from '../tokenizer/apply-emphasis.ts';
-import { joinRows } from '../tensor/rows.ts';
 import { createClipTokenizer } from '../tokenizer/clip-tokenizer.ts';
 import { EOS_ID } from '../tokenizer/clip-vocabulary.ts';
-import { chunkPrompt, padChunks, type PromptChunk } from '../tokenizer/prompt-chunks.ts';
+import {
+  chunkPrompt,
+  padChunks,
+  type PadId,
+  type PromptChunk,
+} from '../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
+import type { EncodedPrompt, EncodedPrompts } from './encoded-prompt.ts';
 
 /** Tokens of one chunk with its start and end. */
 const chunkTokens = 77;
 
-/** Prompts as the UNet takes them; all have equally many tokens. */
-export interface EncodedPrompts {
+/** Prompts that all have equally many tokens. */
+export interface EncodedPromptSet {
   /** Tokens of each context: 77 times the chunks of the longest prompt. */
   readonly tokens: number;
-  /** float32 [tokens, D] by prompt. */
-  readonly contexts: ReadonlyMap<string, Float32Array>;
+  readonly prompts: EncodedPrompts;
+}
+
+/** What follows a prompt's end token. */
+export function padIdOf({ layout }: ClipTextConfig): PadId {
+  return layout === 'openclip' ? 0 : EOS_ID;
 }
 
 /**
- * Encodes prompts with the checkpoint's text encoder as the hosts do: chunks of 75 tokens,
- * `(word:1.2)` emphasis, prompts of different length padded with empty chunks.
+ * Encodes prompts with the checkpoint's text encoders as the hosts do: chunks of 75 tokens,
+ * `(word:1.2)` emphasis, prompts of different length padded with empty chunks. Where there are two
+ * encoders, the channels of the second follow those of the first; the whole prompt is what the second
+ * makes of its first chunk.
  */
 export async function encodePrompts(
   checkpoint: Checkpoint,
   prompts: Iterable<string>,
   { device, threads }: { device: Device; threads: number },
-): Promise<EncodedPrompts> {
-  const { textEncoders, family } = checkpoint.architecture;
-  const [config] = textEncoders;
-  if (!config || textEncoders.length > 1) {
-    throw new AppError('model.unsupported', `text encoding of ${family} is not supported yet`);
-  }
-  const padId = config.layout === 'openclip' ? 0 : EOS_ID;
+): Promise<EncodedPromptSet> {
+  const { textEncoders } = checkpoint.architecture;
   const tokenizer = createClipTokenizer();
-  const chunked = new Map<string, PromptChunk[]>();
-  for (const prompt of prompts) chunked.set(prompt, chunkPrompt(prompt, tokenizer, { padId }));
-  const count = Math.max(1, ...[...chunked.values()].map((chunks) => chunks.length));
+  const texts = [...new Set(prompts)];
+  const chunksFor = ({ padId }: { padId: PadId }) =>
+    texts.map((text) => chunkPrompt(text, tokenizer, { padId }));
+  const chunked = textEncoders.map((config) => chunksFor({ padId: padIdOf(config) }));
+  const count = Math.max(1, ...(chunked[0] ?? []).map((chunks) => chunks.length));
 
+  const session = await createSession(checkpoint, { device, threads });
+  try {
+    const encoded = new Map<string, EncodedPrompt>();
+    for (const [i, text] of texts.entries()) {
+      const padded = textEncoders.map((config, encoder) =>
+        padChunks(chunked[encoder]?.[i] ?? [], count, padIdOf(config)),
+      );
+      encoded.set(text, await encodePrompt(session, padded));
+    }
+    return { tokens: count * chunkTokens, prompts: encoded };
+  } finally {
+    await session.release();
+  }
+}
+
+/** @param padded for each encoder the prompt's chunks */
+async function encodePrompt(
+  session: GraphSession,
+  padded: readonly (readonly PromptChunk[])[],
+): Promise<EncodedPrompt> {
+  const rows: Float32Array[] = [];
+  let pooled: Float32Array | null = null;
+  const count = padded[0]?.length ?? 0;
+  for (let i = 0; i < count; i++) {
+    const chunks = padded.flatMap((of) => of[i] ?? []);
+    const ids = chunks.map((chunk, encoder): [string, Tensor] => [
+      `ids${encoder}`,
+      intTensor(chunk.ids, [1, chunkTokens]),
+    ]);
+    const states = await session.run(Object.fromEntries(ids));
+    const columns = chunks.map(({ weights }, encoder) => {
+      const hidden = states[`hidden${encoder}`];
+      if (!hidden) throw new AppError('internal.unexpected', 'the text encoder gave no output');
+      return applyEmphasis(floatData(hidden), weights);
+    });
+    rows.push(joinColumns(columns, chunkTokens));
+    if (states.pooled) pooled ??= floatData(states.pooled).slice();
+  }
+  return { context: joinRows(rows), pooled };
+}
+
+/**
+ * Inputs: `ids0`, … (int64 [1, 77]) for each encoder; outputs: `hidden0`, … (float32 [1, 77, C]) and,
+ * where the UNet takes one, `pooled` (float32 [1, C]).
+ */
+async function createSession(
+  checkpoint: Checkpoint,
+  { device, threads }: { device: Device; threads: number },
+): Promise<GraphSession> {
+  const { textEncoders, family, unet } = checkpoint.architecture;
   const g = new GraphBuilder('text-encoder');
-  const ids = g.input('ids', 'int64', [1, chunkTokens]);
-  const text = buildClipText(g, checkpointWeights(g, checkpoint), config, ids);
-  // SD 2.x was trained on the last but one layer.
-  g.output('hidden', text.hidden(config.layout === 'openclip' ? 2 : 1, true));
-  const session = await GraphSession.create(g.graph, {
+  const weights = checkpointWeights(g, checkpoint);
+  for (const [i, config] of textEncoders.entries()) {
+    const ids = g.input(`ids${i}`, 'int64', [1, chunkTokens]);
+    const text = buildClipText(g, weights, config, ids);
+    const { clipSkip, isNormalized } = trainedOn(family);
+    g.output(`hidden${i}`, text.hidden(clipSkip, isNormalized));
+    const isLast = i === textEncoders.length - 1;
+    if (isLast && unet.admInChannels !== null) g.output('pooled', text.pooled());
+  }
+  return GraphSession.create(g.graph, {
     device,
     threads,
     weightsFolder: weightsFolder(checkpoint),
   });
-  try {
-    const encodeChunk = async ({ ids, weights }: PromptChunk): Promise<Float32Array> => {
-      const { hidden } = await session.run({ ids: intTensor(ids, [1, chunkTokens]) });
-      if (!hidden) throw new AppError('internal.unexpected', 'the text encoder gave no output');
-      return applyEmphasis(floatData(hidden), weights);
-    };
-    const contexts = new Map<string, Float32Array>();
-    for (const [prompt, chunks] of chunked) {
-      const parts: Float32Array[] = [];
-      for (const chunk of padChunks(chunks, count, padId)) parts.push(await encodeChunk(chunk));
-      contexts.set(prompt, joinRows(parts));
-    }
-    return { tokens: count * chunkTokens, contexts };
-  } finally {
-    await session.release();
+}
+
+/** Which hidden states a family's UNets were trained on. */
+function trainedOn(family: CheckpointFamily): { clipSkip: number; isNormalized: boolean } {
+  switch (family) {
+    case 'sd1':
+      return { clipSkip: 1, isNormalized: true };
+    case 'sd2':
+      return { clipSkip: 2, isNormalized: true };
+    case 'sdxl':
+    case 'sdxl-refiner':
+      return { clipSkip: 2, isNormalized: false };
   }
 }

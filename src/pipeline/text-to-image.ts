@@ -6,6 +6,7 @@ import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { ImageDecoder } from './autoencoder.ts';
+import { requireEncoded } from './encoded-prompt.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
 import { encodePrompts } from './text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
@@ -42,11 +43,10 @@ export async function drawPictures<Request extends ImageRequest>(
 ): Promise<void> {
   const { width, height, device, threads, batch } = settings;
   const prompts = requests.flatMap(({ prompt, negativePrompt }) => [prompt, negativePrompt]);
-  const { contexts, tokens } = await encodePrompts(checkpoint, new Set(prompts), {
+  const { prompts: encoded, tokens } = await encodePrompts(checkpoint, new Set(prompts), {
     device,
     threads,
   });
-  const contextOf = (prompt: string) => contexts.get(prompt) ?? new Float32Array();
   const scale = latentScale(checkpoint);
   const shape = {
     batch: 2 * Math.min(batch, requests.length),
@@ -67,8 +67,8 @@ export async function drawPictures<Request extends ImageRequest>(
         unet,
         new TensorSet(),
         chunk.map(({ prompt, negativePrompt, seed }) => ({
-          context: contextOf(prompt),
-          unconditional: contextOf(negativePrompt),
+          prompt: requireEncoded(encoded, prompt),
+          unconditional: requireEncoded(encoded, negativePrompt),
           seed,
         })),
         { steps, guidanceScale, sampler, schedule, predictionType },

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
+import { latentScale } from '../checkpoint/image-size.ts';
 import { timestepEmbedding } from '../diffusion/timestep-embedding.ts';
 import { AppError } from '../errors.ts';
 import { buildUnet } from '../models/unet.ts';
@@ -16,6 +17,9 @@ import {
   type Tensor,
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
+import { joinRows } from '../tensor/rows.ts';
+import { addedConditions } from './added-condition.ts';
+import type { EncodedPrompt } from './encoded-prompt.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 
 /** The sizes that a compiled UNet is fixed to. */
@@ -32,7 +36,7 @@ export interface UnetShape {
 export interface UnetRows {
   readonly noisyLatents: Float32Array;
   readonly timesteps: readonly number[];
-  readonly context: Float32Array;
+  readonly prompts: readonly EncodedPrompt[];
 }
 
 export interface UnetSessionSettings {
@@ -56,20 +60,30 @@ export class UnetSession {
   private readonly trained: readonly string[];
   private readonly contextShape: Shape;
   private readonly modelChannels: number;
+  /** Of the added condition, where the UNet takes one: its width, and the pictures' size in pixels. */
+  private readonly added: {
+    readonly channels: number;
+    readonly size: { readonly height: number; readonly width: number };
+  } | null;
   private readonly unusedTarget: Tensor;
 
   private constructor(
     session: GraphSession,
     settings: UnetSessionSettings,
     shapes: Shapes,
-    modelChannels: number,
+    checkpoint: Checkpoint,
   ) {
     this.session = session;
     this.shape = settings.shape;
     this.trained = settings.trained;
     this.latentShape = shapes.latentShape;
     this.contextShape = shapes.contextShape;
+    const { modelChannels, admInChannels } = checkpoint.architecture.unet;
     this.modelChannels = modelChannels;
+    this.added =
+      admInChannels === null
+        ? null
+        : { channels: admInChannels, size: pictureSize(checkpoint, settings.shape) };
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
   }
 
@@ -90,7 +104,7 @@ export class UnetSession {
         residentOutputs: ['prediction', ...settings.trained.map(gradientName)],
       }),
     });
-    return new UnetSession(session, settings, shapes, unet.modelChannels);
+    return new UnetSession(session, settings, shapes, checkpoint);
   }
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
@@ -146,17 +160,28 @@ export class UnetSession {
     rows: UnetRows,
     { isTraining, target }: { isTraining: boolean; target: Tensor },
   ): Feeds {
-    const embedded = timestepEmbedding(rows.timesteps, this.modelChannels);
+    const { added, modelChannels } = this;
+    const { batch } = this.shape;
+    const embedded = timestepEmbedding(rows.timesteps, modelChannels);
+    const context = joinRows(rows.prompts.map((prompt) => prompt.context));
     const feeds: Record<string, Tensor> = {
       ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
       sample: floatTensor(rows.noisyLatents, this.latentShape),
-      timestepEmbedding: floatTensor(embedded, [this.shape.batch, this.modelChannels]),
-      context: floatTensor(rows.context, this.contextShape),
+      timestepEmbedding: floatTensor(embedded, [batch, modelChannels]),
+      context: floatTensor(context, this.contextShape),
+      ...(added && {
+        y: floatTensor(addedConditions(rows.prompts, added), [batch, added.channels]),
+      }),
       target,
     };
     for (const name of this.trained) feeds[name] = parameters.get(name);
     return feeds;
   }
+}
+
+function pictureSize(checkpoint: Checkpoint, { latentHeight, latentWidth }: UnetShape) {
+  const scale = latentScale(checkpoint);
+  return { height: latentHeight * scale, width: latentWidth * scale };
 }
 
 function gradientName(parameter: string): string {
@@ -182,8 +207,8 @@ export function recomputesResults(
 }
 
 /**
- * Inputs: `sample`, `timestepEmbedding`, `context`, `target`, the trained tensors and, if there are any,
- * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
+ * Inputs: `sample`, `timestepEmbedding`, `context`, with SDXL the added condition `y`, `target`, the
+ * trained tensors and, if there are any, `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
 export function buildUnetGraph(
@@ -196,16 +221,16 @@ export function buildUnetGraph(
   const g = new GraphBuilder('unet', { recomputes: recomputesResults(checkpoint, shape) });
   const inputs = {
     sample: g.input('sample', 'float32', latentShape),
-    timestepEmbedding: g.input('timestepEmbedding', 'float32', [
-      latentShape[0] ?? 1,
-      checkpoint.architecture.unet.modelChannels,
-    ]),
+    timestepEmbedding: g.input('timestepEmbedding', 'float32', [shape.batch, unet.modelChannels]),
     context: g.input('context', 'float32', contextShape),
+    ...(unet.admInChannels !== null && {
+      y: g.input('y', 'float32', [shape.batch, unet.admInChannels]),
+    }),
   };
   const target = g.input('target', 'float32', latentShape);
   const weights = checkpointWeights(g, checkpoint, trained);
   const build = (branch: GraphBuilder) => {
-    const prediction = buildUnet(branch, weights, checkpoint.architecture.unet, inputs);
+    const prediction = buildUnet(branch, weights, unet, inputs);
     const error = branch.sub(prediction, target);
     const axes = latentShape.map((_, axis) => axis);
     const loss = branch.reduceMean(branch.mul(error, error), axes, false);

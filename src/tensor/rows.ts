@@ -15,3 +15,13 @@ export function splitRows(whole: Float32Array, size: number): Float32Array[] {
     whole.subarray(i * size, (i + 1) * size),
   );
 }
+
+/** Matrices of equally many rows, [rows, Cᵢ], side by side: [rows, ΣCᵢ]. */
+export function joinColumns(matrices: readonly Float32Array[], rows: number): Float32Array {
+  const [only] = matrices;
+  if (only && matrices.length === 1) return only;
+  const parts = matrices.map((matrix) => splitRows(matrix, matrix.length / rows));
+  return joinRows(
+    Array.from({ length: rows }, (_, row) => parts.flatMap((part) => part[row] ?? [])).flat(),
+  );
+}

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
+import { pooledChannels } from '../../src/checkpoint/architecture.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { latentScale } from '../../src/checkpoint/image-size.ts';
 import { eraseDiffStep, type EraseDiff } from '../../src/erase/erasediff.ts';
@@ -14,12 +15,13 @@ import { readParameters } from '../../src/pipeline/read-parameters.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { operatorTimes } from './operator-times.ts';
+import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
 //                  [--repeats 4] [--python python3] [--operators]
 // Seconds of one EraseDiff outer step, ours beside PyTorch's in the same run (torch_step.py, the
 // published procedure's work and PyTorch written with care), and peak memory. FILE is a checkpoint
-// of SD 1.5's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2).
+// of SD's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2).
 // With --operators also where the time of one prediction and one gradient goes.
 // The batches are random numbers: the values do not change the work.
 
@@ -79,15 +81,20 @@ const run: EraseDiff = {
   },
 };
 const generator = createGenerator(1);
-const { contextDim, inChannels } = checkpoint.architecture.unet;
+const { contextDim, inChannels, admInChannels } = checkpoint.architecture.unet;
+const lastEncoder = checkpoint.architecture.textEncoders.at(-1);
+const pooled =
+  admInChannels === null || !lastEncoder
+    ? null
+    : generator.randn(pooledChannels(checkpoint.file, lastEncoder));
 const latents = () => generator.randn(batch * inChannels * latentSize * latentSize);
-const context = () => generator.randn(batch * 77 * contextDim);
+const prompts = () => encodedPrompts(generator.randn(batch * 77 * contextDim), batch, pooled);
 const rows = () => ({
   noisyLatents: latents(),
   timesteps: generator.randomIntegers(batch, 0, 1000),
-  context: context(),
+  prompts: prompts(),
 });
-const forget = () => ({ ...rows(), steerTo: { kind: 'anchor', context: context() } as const });
+const forget = () => ({ ...rows(), steerTo: { kind: 'anchor', prompts: prompts() } as const });
 
 const seconds: number[] = [];
 for (let i = 0; i < repeats; i++) {

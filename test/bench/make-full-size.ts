@@ -1,9 +1,10 @@
 /**
- * Writes a checkpoint of Stable Diffusion 1.5's size and layout with random weights (float16, about
- * 2 GB): what loading, training and writing cost does not depend on the values. Reduced, its UNet is
- * the smallest that ComfyUI takes for one of Stable Diffusion 1 (0.5 GB).
+ * Writes a checkpoint of the size and layout of Stable Diffusion 1.5, 2.1 or XL with random weights
+ * (float16, about 2, 2.5 and 6.9 GB): what loading, training and writing cost does not depend on the
+ * values. Reduced, the UNet of 1.5 is the smallest that ComfyUI takes for one of Stable Diffusion 1
+ * (0.5 GB).
  *
- *   tsx test/bench/make-full-size.ts FILE [--seed S] [--reduced]
+ *   tsx test/bench/make-full-size.ts FILE [--family sd1|sd2|sdxl] [--seed S] [--reduced]
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -27,7 +28,7 @@ import { dtypeBytes, encodeFloats } from '../../src/tensor/dtype.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 
 /** CompVis/stable-diffusion, configs/stable-diffusion/v1-inference.yaml. */
-const fullUnet: UnetConfig = {
+const sd1Unet: UnetConfig = {
   inChannels: 4,
   outChannels: 4,
   modelChannels: 320,
@@ -44,11 +45,31 @@ const fullUnet: UnetConfig = {
 
 /** ComfyUI knows the model by its widths: how deep it is, is free. */
 const reducedUnet: UnetConfig = {
-  ...fullUnet,
+  ...sd1Unet,
   channelMult: [1, 1],
   numResBlocks: [1, 1],
   inputDepths: [0, 1, 0, 1],
   outputDepths: [1, 1, 1, 1],
+};
+
+/** Stability-AI/stablediffusion, configs/stable-diffusion/v2-inference.yaml. */
+const sd2Unet: UnetConfig = {
+  ...sd1Unet,
+  heads: { numHeadChannels: 64 },
+  contextDim: 1024,
+  useLinearProjection: true,
+};
+
+/** Stability-AI/generative-models, configs/inference/sd_xl_base.yaml. */
+const sdxlUnet: UnetConfig = {
+  ...sd2Unet,
+  channelMult: [1, 2, 4],
+  numResBlocks: [2, 2, 2],
+  inputDepths: [0, 0, 0, 0, 2, 2, 0, 10, 10],
+  middleDepth: 10,
+  outputDepths: [10, 10, 10, 2, 2, 2, 0, 0, 0],
+  contextDim: 2048,
+  admInChannels: 2816,
 };
 
 const vae: VaeConfig = {
@@ -62,16 +83,41 @@ const vae: VaeConfig = {
   scaleFactor: 0.18215,
 };
 
-const TEXT_PREFIX = 'cond_stage_model.transformer.text_model.';
+const vocabulary = { vocabSize: 49408, maxPositions: 77 };
 
-const clip: ClipTextConfig = {
+const clipLarge = (keyPrefix: string): ClipTextConfig => ({
   ...clipLargeSettings,
-  layout: 'transformers',
-  keyPrefix: TEXT_PREFIX,
-  layers: 12,
-  intermediateSize: 3072,
-  vocabSize: 49408,
-  maxPositions: 77,
+  ...vocabulary,
+  ...{ layout: 'transformers', keyPrefix, layers: 12, intermediateSize: 3072 },
+});
+
+/** open_clip's ViT-H-14 and ViT-bigG-14. */
+const openClip = (keyPrefix: string, hiddenSize: number, layers: number): ClipTextConfig => ({
+  ...vocabulary,
+  ...{ layout: 'openclip', keyPrefix, layers, hiddenSize, intermediateSize: 4 * hiddenSize },
+  ...{ heads: hiddenSize / 64, activation: 'gelu', layerNormEps: 1e-5 },
+});
+
+const SD1_TEXT = 'cond_stage_model.transformer.text_model.';
+const BIG_TEXT = 'conditioner.embedders.1.model.';
+
+const families: Readonly<Record<string, () => Iterable<NamedShape>>> = {
+  sd1: () => [
+    [`${SD1_TEXT}embeddings.position_ids`, [1, vocabulary.maxPositions]],
+    ...clipTextShapes(clipLarge(SD1_TEXT)),
+    ...unetShapes(sd1Unet),
+  ],
+  'sd1-reduced': () => [...clipTextShapes(clipLarge(SD1_TEXT)), ...unetShapes(reducedUnet)],
+  sd2: () => [
+    ...clipTextShapes(openClip('cond_stage_model.model.', 1024, 24)),
+    ...unetShapes(sd2Unet),
+  ],
+  sdxl: () => [
+    ...clipTextShapes(clipLarge('conditioner.embedders.0.transformer.text_model.')),
+    ...clipTextShapes(openClip(BIG_TEXT, 1280, 32)),
+    [`${BIG_TEXT}text_projection`, [1280, 1280]],
+    ...unetShapes(sdxlUnet),
+  ],
 };
 
 /** Not a power of two, so that the rows of a weight do not repeat. */
@@ -100,7 +146,8 @@ function makePool(seed: number): Float32Array {
 function weightScale(name: string, shape: readonly number[]): number {
   if (name.includes('embedding')) return 0.02;
   const fanIn = elementCount(shape.slice(1));
-  const endsBranch = /(out_layers\.3|proj_out|to_out\.0|ff\.net\.2|conv2|fc2)\.weight$/.test(name);
+  const endsBranch =
+    /(out_layers\.3|proj_out|to_out\.0|ff\.net\.2|conv2|fc2|c_proj|out_proj)\.weight$/.test(name);
   return (endsBranch ? 0.2 : 1) / Math.sqrt(fanIn);
 }
 
@@ -142,7 +189,7 @@ function positionIds(count: number): Uint8Array {
 async function writeTensors(handle: FileHandle, infos: TensorInfo[], pool: Float32Array) {
   for (const [index, info] of infos.entries()) {
     if (info.dtype === 'I64') {
-      await handle.writeFile(positionIds(clip.maxPositions));
+      await handle.writeFile(positionIds(vocabulary.maxPositions));
       continue;
     }
     // A stride that shares no factor with the pool's size starts every tensor elsewhere.
@@ -158,18 +205,18 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       seed: { type: 'string', default: '1' },
+      family: { type: 'string', default: 'sd1' },
       reduced: { type: 'boolean', default: false },
     },
   });
   const [filePath] = positionals;
-  if (filePath === undefined)
-    throw new Error('usage: make-full-size.ts FILE [--seed S] [--reduced]');
-  const infos = layOut([
-    [`${TEXT_PREFIX}embeddings.position_ids`, [1, clip.maxPositions]],
-    ...clipTextShapes(clip),
-    ...vaeShapes(vae),
-    ...unetShapes(values.reduced ? reducedUnet : fullUnet),
-  ]);
+  const shapesOf = families[values.reduced ? `${values.family}-reduced` : values.family];
+  if (filePath === undefined || !shapesOf) {
+    throw new Error(
+      'usage: make-full-size.ts FILE [--family sd1|sd2|sdxl] [--seed S] [--reduced (sd1 only)]',
+    );
+  }
+  const infos = layOut([...shapesOf(), ...vaeShapes(vae)]);
   const handle = await open(filePath, 'wx');
   try {
     await handle.writeFile(serializeSafetensorsHeader(infos, new Map([['format', 'pt']])));

@@ -193,13 +193,13 @@ describe('a diffusers folder is refused', () => {
         text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'],
       }),
       'model.unsupported',
-      /SDXL is not supported/,
+      /SDXL in a diffusers folder is not supported/,
     ],
     [
       'of SD 2.x',
       setIn('unet/config.json', { use_linear_projection: true }),
       'model.unsupported',
-      /2\.x is not supported/,
+      /2\.x in a diffusers folder is not supported/,
     ],
     [
       'of a model without UNet',

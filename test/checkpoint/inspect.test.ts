@@ -10,7 +10,15 @@ import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
 import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
 import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
 import type { TensorInfo } from '../../src/checkpoint/safetensors-header.ts';
-import { sd1Shapes, sd2Shapes, sdxlShapes, textShapes, unet, vae } from './small-checkpoints.ts';
+import {
+  refinerShapes,
+  sd1Shapes,
+  sd2Shapes,
+  sdxlShapes,
+  textShapes,
+  unet,
+  vae,
+} from './small-checkpoints.ts';
 import { layOut, makeFolder, readGoldenHeader, writeZeros } from './safetensors-fixtures.ts';
 
 /** Writes `model.safetensors` of zeros, and `model.yaml` if `yaml` is given. */
@@ -127,28 +135,28 @@ describe('a checkpoint without config', () => {
     expect(textEncoders[0]?.keyPrefix).toBe(prefix);
   });
 
-  it('of SD 2.x has heads of 64 channels and cannot be erased from yet', async () => {
-    const { refusal, ...architecture } = await architectureOf(sd2Shapes());
-    expect(refusal).toMatch(/2\.x is not supported yet/);
+  it('of SD 2.x has heads of 64 channels', async () => {
+    const architecture = await architectureOf(sd2Shapes());
     expect(architecture).toMatchObject({
       family: 'sd2',
       unet: { heads: { numHeadChannels: 64 }, useLinearProjection: true },
       textEncoders: [{ layout: 'openclip', heads: 2, activation: 'gelu' }],
+      refusal: null,
     });
     expect(architecture.assumptions.join(' ')).toMatch(/v2-inference-v\.yaml/);
   });
 
-  it('of SDXL has two text encoders, its own latent scale and cannot be erased from yet', async () => {
-    const { refusal, ...architecture } = await architectureOf(sdxlShapes());
-    expect(refusal).toMatch(/SDXL is not supported yet/);
+  it('of SDXL has two text encoders and its own latent scale', async () => {
+    const architecture = await architectureOf(sdxlShapes());
     expect(architecture).toMatchObject({
       family: 'sdxl',
-      unet: { admInChannels: 32 },
+      unet: { admInChannels: 1280 + 6 * 256 },
       textEncoders: [
         { layout: 'transformers', heads: 12 },
         { layout: 'openclip', heads: 20 },
       ],
       vae: { scaleFactor: 0.13025 },
+      refusal: null,
     });
   });
 
@@ -180,10 +188,21 @@ describe('a config beside a checkpoint', () => {
 
 describe('a variant that a concept cannot be erased from', () => {
   it.each([
+    ['the refiner of SDXL', refinerShapes(), /the SDXL refiner/],
+    ['SDXL with another added condition', sdxlShapes(1290), /an added condition of 1290/],
+    ['made for zero terminal SNR', [...sdxlShapes(), ['ztsnr', [0]]], /zero terminal SNR/],
+  ] as readonly (readonly [string, Iterable<NamedShape>, RegExp])[])(
+    'is %s',
+    async (_what, shapes, reason) => {
+      expect((await architectureOf(shapes)).refusal).toMatch(reason);
+    },
+  );
+
+  it.each([
     ['an inpainting model', { inChannels: 9 }, /inpainting/],
     ['an instruct-pix2pix model', { inChannels: 8 }, /pix2pix/],
     ['a depth model', { inChannels: 5 }, /takes 5 and gives 4 channels/],
-    ['an image-conditioned model', { admInChannels: 16 }, /under an added condition/],
+    ['an image-conditioned model', { admInChannels: 16 }, /takes an added condition of 16/],
   ])('is %s', async (_what, changes, reason) => {
     const architecture = await architectureOf(sd1Shapes(changes));
     expect(architecture.refusal).toMatch(reason);

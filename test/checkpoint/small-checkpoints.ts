@@ -55,9 +55,16 @@ export function* sd2Shapes() {
   yield* vaeShapes(vae);
 }
 
-export function* sdxlShapes() {
-  yield* unetShapes({ ...unet, useLinearProjection: true, admInChannels: 32 });
+/** @param admInChannels of SDXL: the whole prompt, and six numbers in 256 channels each */
+export function* sdxlShapes(admInChannels = 1280 + 6 * 256) {
+  yield* unetShapes({ ...unet, useLinearProjection: true, admInChannels });
   yield* textShapes('transformers', 'conditioner.embedders.0.transformer.text_model.', 768);
   yield* textShapes('openclip', 'conditioner.embedders.1.model.', 1280);
+  yield* vaeShapes(vae);
+}
+
+export function* refinerShapes() {
+  yield* unetShapes({ ...unet, useLinearProjection: true, admInChannels: 1280 + 5 * 256 });
+  yield* textShapes('openclip', 'conditioner.embedders.0.model.', 1280);
   yield* vaeShapes(vae);
 }

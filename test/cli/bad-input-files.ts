@@ -8,7 +8,7 @@ import {
   parseSafetensorsHeader,
   type TensorInfo,
 } from '../../src/checkpoint/safetensors-header.ts';
-import { sd2Shapes, sdxlShapes, unet, vae } from '../checkpoint/small-checkpoints.ts';
+import { refinerShapes, unet, vae } from '../checkpoint/small-checkpoints.ts';
 import { fileBytes, layOut, writeZeros } from '../checkpoint/safetensors-fixtures.ts';
 
 const tinySd = path.resolve(import.meta.dirname, '../../presets/tiny-sd');
@@ -50,8 +50,7 @@ export async function writeBadInput(folder: string): Promise<void> {
   await zeros('lora', [['lora_unet_x.lora_down.weight', [4, 320]]]);
   await zeros('vae', withoutPrefix(vaeShapes(vae), 'first_stage_model.'));
   await zeros('no-text-encoder', [...unetShapes(unet), ...vaeShapes(vae)]);
-  await zeros('sd2', sd2Shapes());
-  await zeros('sdxl', sdxlShapes());
+  await zeros('refiner', refinerShapes());
 
   const picture = png(8, 8);
   writeFolder(at('images-zero-byte'), { '1.png': picture, '2.png': '' });

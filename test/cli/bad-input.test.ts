@@ -157,22 +157,9 @@ const models: Row[] = [
     },
   ],
   [
-    'of SD 2.x',
-    eraseFrom('sd2'),
-    {
-      code: 'model.unsupported',
-      wrong: /2\.x is not supported/,
-      remedy: /Use a Stable Diffusion 1\.x checkpoint/,
-    },
-  ],
-  [
-    'of SDXL',
-    eraseFrom('sdxl'),
-    {
-      code: 'model.unsupported',
-      wrong: /SDXL is not supported/,
-      remedy: /Use a Stable Diffusion 1\.x checkpoint/,
-    },
+    'of the SDXL refiner',
+    eraseFrom('refiner'),
+    { code: 'model.unsupported', wrong: /the SDXL refiner/, remedy: /Use the base model/ },
   ],
   ['that inspect cannot read either', ['inspect', 'half.safetensors'], damaged(/it was cut off/)],
   [

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
+import type { EncodedPrompt } from '../../src/pipeline/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { type BatchSettings, BatchSource, type Dataset } from '../../src/erase/dataset.ts';
-import type { DenoisingBatch } from '../../src/erase/trainable-model.ts';
 
 const schedule = createNoiseSchedule();
 const batch = 2;
@@ -24,8 +24,11 @@ const dataset: Dataset = {
   forget: items(forgetPrompts),
   retain: items(retainPrompts),
   anchors: new Map(forgetPrompts.map((prompt, i) => [prompt, anchorPrompts[i]!])),
-  contexts: new Map(
-    allPrompts.map((prompt) => [prompt, new Float32Array(contextSize).fill(numberOf(prompt))]),
+  prompts: new Map(
+    allPrompts.map((prompt) => [
+      prompt,
+      { context: new Float32Array(contextSize).fill(numberOf(prompt)), pooled: null },
+    ]),
   ),
 };
 
@@ -42,9 +45,9 @@ const settings: BatchSettings = {
 const source = (changes: Partial<BatchSettings> = {}, of = dataset) =>
   new BatchSource(of, { ...settings, ...changes });
 
-/** The prompts of a batch's rows, by their contexts. */
-function promptsOf(context: Float32Array): string[] {
-  return Array.from({ length: batch }, (_, row) => allPrompts[context[row * contextSize]!]!);
+/** The texts of a batch's prompts, by their contexts. */
+function textsOf(prompts: readonly EncodedPrompt[]): string[] {
+  return prompts.map(({ context }) => allPrompts[context[0]!]!);
 }
 const indices = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -64,7 +67,7 @@ describe('BatchSource', () => {
     ['forget', forgetPrompts],
     ['inner', forgetPrompts],
   ] as const)('visits every picture once in each round (%s)', (role, prompts) => {
-    const drawn = indices(15).flatMap((i) => promptsOf(source().forgetBatch(role, i).context));
+    const drawn = indices(15).flatMap((i) => textsOf(source().forgetBatch(role, i).prompts));
     const rounds = indices(drawn.length / prompts.length).map((round) =>
       drawn.slice(round * prompts.length, (round + 1) * prompts.length),
     );
@@ -75,7 +78,7 @@ describe('BatchSource', () => {
   });
 
   it('visits every picture to retain, one more often than a batch is large', () => {
-    const drawn = indices(3).flatMap((i) => promptsOf(source().retainBatch('retain', i).context));
+    const drawn = indices(3).flatMap((i) => textsOf(source().retainBatch('retain', i).prompts));
     expect(drawn.sort()).toEqual([...retainPrompts, ...retainPrompts].sort());
   });
 
@@ -96,24 +99,24 @@ describe('BatchSource', () => {
   });
 
   it('gives x_t of the picture, the noise that is in it as target', () => {
-    const { target: noise, timesteps, noisyLatents, context } = source().retainBatch('retain', 3);
-    expect(noisyLatents).toEqual(qSample(schedule, { x0: cleanOf(context), noise, timesteps }));
+    const { target: noise, timesteps, noisyLatents, prompts } = source().retainBatch('retain', 3);
+    expect(noisyLatents).toEqual(qSample(schedule, { x0: cleanOf(prompts), noise, timesteps }));
   });
 
   it('gives v as the target of a model that predicts v', () => {
     const epsilon = source().retainBatch('retain', 3);
     const v = source({ predictionType: 'v_prediction' }).retainBatch('retain', 3);
     expect({ ...v, target: epsilon.target }).toEqual(epsilon);
-    const { target: noise, timesteps, context } = epsilon;
-    expect(v.target).toEqual(vTarget(schedule, { x0: cleanOf(context), noise, timesteps }));
+    const { target: noise, timesteps, prompts } = epsilon;
+    expect(v.target).toEqual(vTarget(schedule, { x0: cleanOf(prompts), noise, timesteps }));
   });
 
   it('steers each prompt to its own anchor', () => {
     indices(5).forEach((i) => {
-      const { context, steerTo } = source().forgetBatch('forget', i);
+      const { prompts, steerTo } = source().forgetBatch('forget', i);
       if (steerTo.kind !== 'anchor') throw new Error('an anchor was expected');
-      expect(promptsOf(steerTo.context)).toEqual(
-        promptsOf(context).map((prompt) => dataset.anchors.get(prompt)),
+      expect(textsOf(steerTo.prompts)).toEqual(
+        textsOf(prompts).map((prompt) => dataset.anchors.get(prompt)),
       );
     });
   });
@@ -136,7 +139,7 @@ describe('BatchSource', () => {
       const batches = indices(accumulation).map(
         (i) => mixed.mixtureBatch(step * accumulation + i).batch,
       );
-      const prompts = batches.flatMap(({ context }) => promptsOf(context));
+      const prompts = batches.flatMap((drawn) => textsOf(drawn.prompts));
       for (const [i, prompt] of prompts.entries()) {
         const { retain, forget } = batches[Math.floor(i / batch)]!;
         const isForget = forgetPrompts.includes(prompt);
@@ -152,7 +155,7 @@ describe('BatchSource', () => {
       expect(Math.abs(share - 0.4)).toBeLessThan(1 / (batch * accumulation));
     // Which rows they are differs from step to step.
     const firsts = steps.map(
-      (step) => promptsOf(mixed.mixtureBatch(step * accumulation).batch.context)[0]!,
+      (step) => textsOf(mixed.mixtureBatch(step * accumulation).batch.prompts)[0]!,
     );
     expect(new Set(firsts.map((prompt) => forgetPrompts.includes(prompt))).size).toBe(2);
     expect(mixed.mixtureBatch(7)).toEqual(
@@ -180,12 +183,12 @@ describe('BatchSource', () => {
     expect(() => source({}, { ...dataset, forget: [] }).forgetBatch('forget', 0)).toThrow(
       'the forget set is empty',
     );
-    expect(() => source({}, { ...dataset, contexts: new Map() }).retainBatch('retain', 0)).toThrow(
+    expect(() => source({}, { ...dataset, prompts: new Map() }).retainBatch('retain', 0)).toThrow(
       /prompt "r\d" was not encoded/,
     );
   });
 });
 
-function cleanOf(context: DenoisingBatch['context']): Float32Array {
-  return Float32Array.from(promptsOf(context).flatMap((prompt) => [...latentsOf(prompt)]));
+function cleanOf(prompts: readonly EncodedPrompt[]): Float32Array {
+  return Float32Array.from(textsOf(prompts).flatMap((prompt) => [...latentsOf(prompt)]));
 }

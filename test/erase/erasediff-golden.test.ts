@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { EncodedPrompt } from '../../src/pipeline/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { qSample } from '../../src/diffusion/forward-process.ts';
 import {
@@ -16,9 +17,9 @@ import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatData } from '../../src/runtime/tensor.ts';
 import { createGenerator, type Generator } from '../../src/tensor/random.ts';
-import { joinRows } from '../../src/tensor/rows.ts';
 import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
+import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 const schedule = createNoiseSchedule();
 const sgd: OptimizerSettings = { kind: 'sgd', momentum: 0, weightDecay: 0 };
@@ -93,23 +94,23 @@ class Recording {
     return this.generator.randn(batch * 4 * latentSize * latentSize);
   }
 
-  private context(rows: number): Float32Array {
-    return this.generator.randn(rows * tokens * contextWidth);
+  private prompts(count: number): EncodedPrompt[] {
+    return encodedPrompts(this.generator.randn(count * tokens * contextWidth), count);
   }
 
   /** @param target the anchor's own noisy pictures, the batch's under the anchor, or U(0,1) */
   forget(target: 'own pictures' | 'same pictures' | 'uniform'): ForgetBatch {
     const x0 = this.latents();
-    const context = this.context(batch);
-    const one = this.context(1);
+    const prompts = this.prompts(batch);
+    const [one] = this.prompts(1);
     const timesteps = this.generator.randomIntegers(batch, 0, 1000);
     const noise = this.latents();
     const values = this.generator.uniform(noise.length);
     const difference = this.latents();
     const noisyLatents = qSample(schedule, { x0, noise, timesteps });
-    const asked = { timesteps, noisyLatents, context };
+    const asked = { timesteps, noisyLatents, prompts };
     if (target === 'uniform') return { ...asked, steerTo: { kind: 'values', values } };
-    const anchor = { kind: 'anchor', context: joinRows([one, one]) } as const;
+    const anchor = { kind: 'anchor', prompts: [one!, one!] } as const;
     if (target === 'same pictures') return { ...asked, steerTo: anchor };
     const pseudo = x0.map((x, i) => x + 0.02 * difference[i]!);
     const ownNoisy = qSample(schedule, { x0: pseudo, noise, timesteps });
@@ -118,11 +119,11 @@ class Recording {
 
   retain(): RetainBatch {
     const x0 = this.latents();
-    const context = this.context(batch);
+    const prompts = this.prompts(batch);
     const timesteps = this.generator.randomIntegers(batch, 0, 1000);
     const noise = this.latents();
     const noisyLatents = qSample(schedule, { x0, noise, timesteps });
-    return { timesteps, noisyLatents, context, target: noise };
+    return { timesteps, noisyLatents, prompts, target: noise };
   }
 
   /** Compares eight recorded elements and the norm of each parameter's change after a step. */

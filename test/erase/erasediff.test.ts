@@ -18,6 +18,7 @@ import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { maxDifference } from '../helpers/max-difference.ts';
 import { maxAbs } from '../helpers/relative-error.ts';
+import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 const cpu = { device: 'cpu', threads: 2 } as const;
 const sgd: OptimizerSettings = { kind: 'sgd', momentum: 0, weightDecay: 0 };
@@ -69,8 +70,8 @@ const shiftModel: TrainableModel = {
   target: (values) => floatTensor(values, [1]),
 };
 
-function predictions(parameters: TensorSet, { context }: DenoisingBatch): Float32Array {
-  return Float32Array.of(thetaOf(parameters) + context[0]!);
+function predictions(parameters: TensorSet, { prompts }: DenoisingBatch): Float32Array {
+  return Float32Array.of(thetaOf(parameters) + prompts[0]!.context[0]!);
 }
 
 const thetaOf = (parameters: TensorSet) => floatData(parameters.get('theta'))[0]!;
@@ -84,7 +85,7 @@ function theta(value: number): TensorSet {
 const at = (context: number): DenoisingBatch => ({
   noisyLatents: new Float32Array(1),
   timesteps: [0],
-  context: Float32Array.of(context),
+  prompts: encodedPrompts(Float32Array.of(context)),
 });
 const retainTo = (target: number): RetainBatch => ({ ...at(0), target: Float32Array.of(target) });
 const forgetTo = (value: number): ForgetBatch => ({
@@ -122,7 +123,7 @@ describe('eraseDiffStep', () => {
     // (θ + 3) − (θ + 1) = 2 for every θ; with the second one held, ∇L_f = 4.
     const forget: ForgetBatch = {
       ...at(3),
-      steerTo: { kind: 'anchor', context: Float32Array.of(1) },
+      steerTo: { kind: 'anchor', prompts: encodedPrompts(Float32Array.of(1)) },
     };
     const batches = { inner: [], forget: [forget], retain: [retainTo(2)] };
     const report = await eraseDiffStep(run, batches, settings);
@@ -194,9 +195,9 @@ describe('Accumulation', () => {
   const drawBatch = (): DenoisingBatch => ({
     noisyLatents: draw(latents),
     timesteps: generator.randomIntegers(2, 0, 1000),
-    context: draw(context),
+    prompts: encodedPrompts(draw(context), 2),
   });
-  const forget = { ...drawBatch(), anchor: draw(context) };
+  const forget = { ...drawBatch(), anchor: encodedPrompts(draw(context), 2) };
   const retain = { ...drawBatch(), target: draw(latents) };
 
   /** Rows `first` to `last` (exclusive). */
@@ -205,13 +206,13 @@ describe('Accumulation', () => {
   const rowsOf = (batch: DenoisingBatch, range: readonly [number, number]): DenoisingBatch => ({
     noisyLatents: rows(batch.noisyLatents, latents, range),
     timesteps: batch.timesteps.slice(...range),
-    context: rows(batch.context, context, range),
+    prompts: batch.prompts.slice(...range),
   });
   const batchesOf = (ranges: readonly (readonly [number, number])[]) => ({
     inner: [],
     forget: ranges.map((range): ForgetBatch => ({
       ...rowsOf(forget, range),
-      steerTo: { kind: 'anchor', context: rows(forget.anchor, context, range) },
+      steerTo: { kind: 'anchor', prompts: forget.anchor.slice(...range) },
     })),
     retain: ranges.map((range): RetainBatch => ({
       ...rowsOf(retain, range),

@@ -80,7 +80,7 @@ describe('mixRows', () => {
   });
 
   it('holds to the original what is kept, but for captions that are forgotten', () => {
-    const batch = { ...mixRows(rows(), noise, settings), context: new Float32Array() };
+    const batch = { ...mixRows(rows(), noise, settings), prompts: [] };
     const prediction = new Float32Array(2 * size).fill(7);
     const { retain: held, forget: same } = holdToOriginal(batch, prediction, [false, true]);
     expect(held.target.subarray(0, size)).toEqual(prediction.subarray(0, size));

@@ -13,6 +13,7 @@ import { createGenerator } from '../../src/tensor/random.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 import { maxAbs, relativeError } from '../helpers/relative-error.ts';
 import { describeOnWebgpu } from '../helpers/webgpu.ts';
+import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
 
@@ -121,7 +122,7 @@ async function runSissStep(checkpoint: Checkpoint, device: Device) {
   const draw = (weights: { retain: number; forget: number }) => ({
     noisyLatents: generator.randn(entries),
     timesteps: [900],
-    context: generator.randn(77 * 64),
+    prompts: encodedPrompts(generator.randn(77 * 64)),
     retain: { target: generator.randn(entries), weights: [weights.retain] },
     forget: { target: generator.randn(entries), weights: [weights.forget] },
   });
@@ -144,11 +145,11 @@ function batches(unet: UnetSession, step: number): StepBatches {
   const draw = () => ({
     noisyLatents: generator.randn(channels * height * width),
     timesteps: [500],
-    context: generator.randn(77 * 64),
+    prompts: encodedPrompts(generator.randn(77 * 64)),
   });
   const steered = () => ({
     ...draw(),
-    steerTo: { kind: 'anchor' as const, context: generator.randn(77 * 64) },
+    steerTo: { kind: 'anchor' as const, prompts: encodedPrompts(generator.randn(77 * 64)) },
   });
   return {
     inner: [steered()],

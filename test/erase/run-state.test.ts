@@ -52,12 +52,12 @@ const dataset: Dataset = {
     { prompt: 'ein Stern: ★', latents: Float32Array.of(-1, -2, -3, -4) },
   ],
   anchors: new Map([['a heart', 'a photo']]),
-  contexts: new Map([
-    ['', Float32Array.of(0, 1)],
-    ['a heart', Float32Array.of(2, 3)],
-    ['a photo', Float32Array.of(4, 5)],
-    ['a star', Float32Array.of(6, 7)],
-    ['ein Stern: ★', Float32Array.of(8, 9)],
+  prompts: new Map([
+    ['', { context: Float32Array.of(0, 1), pooled: null }],
+    ['a heart', { context: Float32Array.of(2, 3), pooled: null }],
+    ['a photo', { context: Float32Array.of(4, 5), pooled: null }],
+    ['a star', { context: Float32Array.of(6, 7), pooled: null }],
+    ['ein Stern: ★', { context: Float32Array.of(8, 9), pooled: Float32Array.of(1, 2, 3) }],
   ]),
 };
 const shapes = { latentShape: [1, 2, 2], contextShape: [1, 2] };

@@ -10,6 +10,7 @@ import { floatData } from '../../src/runtime/tensor.ts';
 import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 import { relativeError } from '../helpers/relative-error.ts';
+import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 const run = { device: 'cpu', threads: 2 } as const;
 const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
@@ -40,7 +41,7 @@ function recordedBatch() {
     predictionType: 'epsilon',
     mixture: figures.lambd!,
   });
-  return { ...batch, context: floats('in.context') };
+  return { ...batch, prompts: encodedPrompts(floats('in.context'), rows) };
 }
 
 it('importance weights are those of the published code', () => {
@@ -134,7 +135,7 @@ function halves(batch: MixtureBatch): [MixtureBatch, MixtureBatch] {
     });
     return {
       noisyLatents: half(batch.noisyLatents, i),
-      context: half(batch.context, i),
+      prompts: batch.prompts.slice(2 * i, 2 * i + 2),
       timesteps: batch.timesteps.slice(2 * i, 2 * i + 2),
       retain: side(batch.retain),
       forget: side(batch.forget),

@@ -74,13 +74,13 @@ describe('poolPrompts', () => {
   it('is the state at the end token that the whole 77 tokens give', async () => {
     const prompts = ['a red heart', 'a photo', 'a painting of a green ring in the style of Strivo'];
     const pooled = await poolPrompts(checkpoint, prompts, settings);
-    const { contexts } = await encodePrompts(checkpoint, prompts, settings);
+    const encoded = await encodePrompts(checkpoint, prompts, settings);
     const width = checkpoint.architecture.unet.contextDim;
     for (const [prompt, end] of [
       ['a red heart', 4],
       ['a photo', 3],
     ] as const) {
-      const state = contexts.get(prompt)?.slice(end * width, (end + 1) * width);
+      const state = encoded.prompts.get(prompt)?.context.slice(end * width, (end + 1) * width);
       const norm = Math.hypot(...(state ?? []));
       pooled.get(prompt)?.forEach((x, i) => {
         expect(x).toBeCloseTo((state?.[i] ?? Number.NaN) / norm, 4);

@@ -16,6 +16,7 @@ import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { readDiffusersReference, writeDiffusersReference } from '../helpers/diffusers-reference.ts';
 import { relativeError } from '../helpers/relative-error.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 const reference = readDiffusersReference();
 
@@ -75,7 +76,7 @@ describe('a model that diffusers wrote', () => {
     const prediction = await unet.predict(new TensorSet(), {
       noisyLatents: reference.tensor('sample'),
       timesteps: [...reference.tensor('timesteps')],
-      context: reference.tensor('context'),
+      prompts: encodedPrompts(reference.tensor('context'), batch),
     });
     const error = relativeError(floatData(prediction), reference.tensor('prediction'));
     await unet.release();

@@ -5,7 +5,7 @@ import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safe
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { ImageDecoder, ImageEncoder } from '../../src/pipeline/autoencoder.ts';
 import { sampleLatents } from '../../src/pipeline/sample-latents.ts';
-import { encodePrompts, type EncodedPrompts } from '../../src/pipeline/text-encoder.ts';
+import { encodePrompts, type EncodedPromptSet } from '../../src/pipeline/text-encoder.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 
@@ -27,7 +27,7 @@ function relativeDifference(actual: Float32Array, expected: Float32Array): numbe
 describe('tiny-sd draws what PyTorch drew', () => {
   let checkpoint: Checkpoint;
   let golden: SafetensorsFile;
-  let encoded: EncodedPrompts;
+  let encoded: EncodedPromptSet;
 
   beforeAll(async () => {
     checkpoint = await openCheckpoint(model);
@@ -45,12 +45,14 @@ describe('tiny-sd draws what PyTorch drew', () => {
     const size = 77 * 64;
     prompts.forEach((prompt, i) => {
       const expected = context.subarray(i * size, (i + 1) * size);
-      expect(relativeDifference(encoded.contexts.get(prompt)!, expected)).toBeLessThan(
+      expect(relativeDifference(encoded.prompts.get(prompt)!.context, expected)).toBeLessThan(
         rounding.encoder,
       );
     });
     const uncond = await golden.readFloat32('uncond');
-    expect(relativeDifference(encoded.contexts.get('')!, uncond)).toBeLessThan(rounding.encoder);
+    expect(relativeDifference(encoded.prompts.get('')!.context, uncond)).toBeLessThan(
+      rounding.encoder,
+    );
   });
 
   it('samples 20 DDIM steps with guidance 5 and decodes the pictures', async () => {
@@ -61,8 +63,8 @@ describe('tiny-sd draws what PyTorch drew', () => {
       new TensorSet(),
       // The recorded start noise is torch.randn of seed 123 for both pictures at once.
       prompts.map((prompt) => ({
-        context: encoded.contexts.get(prompt)!,
-        unconditional: encoded.contexts.get('')!,
+        prompt: encoded.prompts.get(prompt)!,
+        unconditional: encoded.prompts.get('')!,
         seed: 123,
       })),
       {

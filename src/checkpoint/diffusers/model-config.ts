@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
-import { familyRefusal } from '../architecture.ts';
+import { refinerRefusal } from '../architecture.ts';
 import { readJsonConfig } from '../json-config.ts';
 import type { LdmConfig } from '../ldm-config.ts';
 
@@ -125,7 +125,7 @@ export async function readModelConfig(folder: string): Promise<LdmConfig> {
   const index = await required(at(MODEL_INDEX), indexSchema);
   requireParts(folder, index);
   const unet = await required(at(unetConfig), unetSchema);
-  if (unet.use_linear_projection) throw unsupported(folder, familyRefusal('sd2'));
+  if (unet.use_linear_projection) throw unsupported(folder, folderRefusal('Stable Diffusion 2.x'));
   requireExpected(at(unetConfig), unet, unetExpected);
   const vae = await required(at(vaeConfig), vaeSchema);
   requireExpected(at(vaeConfig), vae, vaeExpected);
@@ -154,6 +154,9 @@ export async function readModelConfig(folder: string): Promise<LdmConfig> {
   };
 }
 
+const folderRefusal = (family: string) =>
+  `erasing from ${family} in a diffusers folder is not supported yet. Use the model as one .safetensors file.`;
+
 async function required<T>(filePath: string, schema: z.ZodType<T>): Promise<T> {
   const config = await readJsonConfig(filePath, schema, 'a config of a diffusers model');
   if (config !== undefined) return config;
@@ -172,7 +175,8 @@ const stableDiffusionClasses = {
 function requireParts(folder: string, index: ModelIndex): void {
   const classOf = (part: Part) => index[part]?.[1] ?? null;
   if (classOf('text_encoder_2') !== null && classOf('unet') !== null) {
-    throw unsupported(folder, familyRefusal(classOf('text_encoder') ? 'sdxl' : 'sdxl-refiner'));
+    const isRefiner = classOf('text_encoder') === null;
+    throw unsupported(folder, isRefiner ? refinerRefusal : folderRefusal('SDXL'));
   }
   if (classOf('transformer') !== null) {
     throw unsupported(folder, 'it has a transformer, no UNet. Use a Stable Diffusion 1.x model.');

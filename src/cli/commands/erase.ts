@@ -35,7 +35,7 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .description('Erase a concept from a checkpoint. The original is never changed.')
     .requiredOption(
       '--model <file>',
-      'the checkpoint: one .safetensors file of SD 1.x, or a diffusers folder',
+      'the checkpoint: one .safetensors file of SD 1.x, 2.x or SDXL, or a diffusers folder of SD 1.x',
     )
     .optionsGroup('What to forget and what to keep:')
     .option('--forget <prompt...>', 'prompts that draw the concept, in several wordings')

@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { beforeAll, expect, it } from 'vitest';
+
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
+import { addedConditions } from '../../src/pipeline/added-condition.ts';
+import { type EncodedPromptSet, encodePrompts } from '../../src/pipeline/text-encoder.ts';
+import type { Shape } from '../../src/tensor/shape.ts';
+import { unet, vae } from '../checkpoint/small-checkpoints.ts';
+import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
+import { drawWeights } from '../helpers/model-reference.ts';
+import { relativeError } from '../helpers/relative-error.ts';
+
+const facts = readGoldenJson('sdxl.json') as {
+  readonly weight_seed: number;
+  /** Height and width, in pixels. */
+  readonly image: readonly [number, number];
+  readonly prompts: readonly string[];
+  readonly shapes: Readonly<Record<string, Shape>>;
+};
+const read = readGoldenTensors('sdxl.safetensors');
+const expected = (name: string) => Float32Array.from(read(name));
+const admInChannels = 48 + 6 * 16;
+
+/** The LDM config names the first text encoder's, which is none of the usual size. */
+const config = `
+model:
+  params:
+    cond_stage_config: { params: { version: tiny-clip } }
+`;
+
+let checkpoint: Checkpoint;
+let encoded: EncodedPromptSet;
+
+beforeAll(async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sdxl-'));
+  const file = path.join(folder, 'tiny-xl.safetensors');
+  const others = Object.fromEntries([
+    ...unetShapes({ ...unet, contextDim: 80, admInChannels, useLinearProjection: true }),
+    ...vaeShapes(vae),
+  ]);
+  const shapes = { ...facts.shapes, ...others };
+  const values = [...drawWeights(facts.weight_seed, facts.shapes), ...drawWeights(1, others)];
+  const entries = values.map(([name, elements]) => ({
+    name,
+    shape: shapes[name]!,
+    elements: () => Promise.resolve(elements),
+  }));
+  await writeTensorFile(file, entries, {});
+  await writeFile(path.join(folder, 'tiny-xl.yaml'), config);
+  await mkdir(path.join(folder, 'tiny-clip'));
+  const settings = { hidden_size: 16, num_attention_heads: 2, hidden_act: 'quick_gelu' };
+  await writeFile(path.join(folder, 'tiny-clip/config.json'), JSON.stringify(settings));
+  checkpoint = await openCheckpoint(file);
+  encoded = await encodePrompts(checkpoint, facts.prompts, { device: 'cpu', threads: 1 });
+  return async () => {
+    await checkpoint.file.close();
+    await rm(folder, { recursive: true });
+  };
+}, 60_000);
+
+it('is known for an SDXL model that a concept can be erased from', () => {
+  expect(checkpoint.architecture).toMatchObject({
+    family: 'sdxl',
+    unet: { admInChannels, useLinearProjection: true },
+    textEncoders: [
+      { hiddenSize: 16, layers: 3 },
+      { hiddenSize: 64, layers: 3, layout: 'openclip' },
+    ],
+    vae: { scaleFactor: 0.13025 },
+    refusal: null,
+  });
+});
+
+it('encodes prompts with both text encoders as diffusers does', () => {
+  expect(encoded.tokens).toBe(77);
+  facts.prompts.forEach((prompt, i) => {
+    const { context, pooled } = encoded.prompts.get(prompt)!;
+    expect(relativeError(context, expected(`context.${i}`))).toBeLessThan(1e-5);
+    expect(relativeError(pooled!, expected(`pooled.${i}`))).toBeLessThan(1e-5);
+  });
+});
+
+it('tells the UNet of the whole prompt and of the sizes as diffusers does', () => {
+  const [height, width] = facts.image;
+  const prompts = facts.prompts.map((prompt) => encoded.prompts.get(prompt)!);
+  const y = addedConditions(prompts, { channels: admInChannels, size: { height, width } });
+  prompts.forEach((_, i) => {
+    const row = y.subarray(i * admInChannels, (i + 1) * admInChannels);
+    expect(relativeError(row, expected(`y.${i}`))).toBeLessThan(1e-5);
+  });
+});
+
+it('counts only the first 75 tokens of a long prompt into the whole', async () => {
+  const long = `${'a cat '.repeat(40)}and a dog`;
+  const { tokens, prompts } = await encodePrompts(checkpoint, [long, 'a cat '.repeat(40)], {
+    device: 'cpu',
+    threads: 1,
+  });
+  const [one, other] = [...prompts.values()];
+  expect(tokens).toBe(2 * 77);
+  expect(one!.context).toHaveLength(tokens * 80);
+  expect(one!.context).not.toEqual(other!.context);
+  expect(one!.pooled).toEqual(other!.pooled);
+});
