@@ -45,6 +45,8 @@ export function createApp(services: Services, options: AppOptions): App {
   const access = new Access(options);
   const app = express();
   app.disable('x-powered-by');
+  // Answers of the API are not kept, and the page's files bring their own.
+  app.disable('etag');
   app.set('uploads folder', options.uploadsFolder);
   app.use(requestLog(options.logger));
   app.use(securityHeaders(options.hostUrl));

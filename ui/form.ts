@@ -233,8 +233,14 @@ function changesOf(settings: Settings): Partial<Settings> {
     ...baseOf({ method, train }),
     ...{ method: usualDefaults.method, train: baseOf({ method }).train },
   };
+  const left = new Set<string>([
+    ...foreignSettings(method),
+    // It goes with the learning rate, unless it was given one of its own.
+    ...(settings.innerLearningRate === settings.learningRate ? ['innerLearningRate'] : []),
+  ]);
   const changes = Object.entries(settings).filter(
-    ([key, value]) => JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
+    ([key, value]) =>
+      !left.has(key) && JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
   );
   return Object.fromEntries(changes);
 }

@@ -216,7 +216,7 @@ function findRefusal(
   if (family === 'sdxl-refiner') return refinerRefusal;
   return (
     channelsRefusal(unet) ??
-    conditionRefusal(source, architecture) ??
+    conditionRefusal(architecture) ??
     scheduleRefusal(source) ??
     precisionRefusal(source, architecture)
   );
@@ -242,24 +242,22 @@ function channelsRefusal({ inChannels, outChannels }: UnetConfig): string | null
 const SIZE_NUMBERS = 6;
 
 /** SDXL's UNet takes the whole prompt and six embedded sizes besides the tokens; no other does. */
-function conditionRefusal(
-  source: TensorSource,
-  { family, unet: { admInChannels }, textEncoders }: Omit<Architecture, 'refusal'>,
-): string | null {
-  const encoder = textEncoders.at(-1);
-  if (family === 'sdxl' && encoder && admInChannels !== null) {
-    const sizes = admInChannels - pooledChannels(source, encoder);
-    if (sizes > 0 && sizes % (2 * SIZE_NUMBERS) === 0) return null;
-  } else if (family !== 'sdxl' && admInChannels === null) return null;
-  return `its UNet ${admInChannels === null ? 'takes no added condition' : `takes an added condition of ${admInChannels} channels`}, unlike every text-to-image model of its family. Use a text-to-image model.`;
-}
-
-/** Channels of what a text encoder makes of a whole prompt, with its projection where it has one. */
-export function pooledChannels(
-  source: TensorSource,
-  { keyPrefix, hiddenSize }: ClipTextConfig,
-): number {
-  return source.tensors.get(`${keyPrefix}text_projection`)?.shape[1] ?? hiddenSize;
+function conditionRefusal({
+  family,
+  unet: { admInChannels },
+  textEncoders,
+}: Omit<Architecture, 'refusal'>): string | null {
+  if (family !== 'sdxl') {
+    if (admInChannels === null) return null;
+    return `its UNet takes an added condition of ${admInChannels} channels, unlike a text-to-image model's. Use a text-to-image model.`;
+  }
+  const { projection = null, keyPrefix = '' } = textEncoders.at(-1) ?? {};
+  if (projection === null) {
+    return `its second text encoder lacks "${keyPrefix}text_projection", which makes a whole out of a prompt. Use the original model.`;
+  }
+  const sizes = (admInChannels ?? 0) - projection;
+  if (sizes > 0 && sizes % (2 * SIZE_NUMBERS) === 0) return null;
+  return `its UNet takes an added condition of ${admInChannels ?? 0} channels, of which ${projection} are the prompt's: what is left are not the sizes that SDXL takes. Use a text-to-image model.`;
 }
 
 /** Some v-prediction models carry an empty tensor of this name. */

@@ -54,7 +54,7 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     ).choices(methods),
     new Option(
       '--train <set>',
-      `UNet parameters that change: full (all), xattn (layers that read the prompt), noxattn (all but those), selfattn, notime (all but time and output layers) (default: ${defaults.train})`,
+      `UNet parameters that change: full (all), xattn (layers that read the prompt), xattn-strict (their keys and values only), noxattn (all but the layers that read the prompt), selfattn, notime (all but time and output layers) (default: ${defaults.train})`,
     ).choices(trainSets),
     new Option('--steps <n>', `outer steps (default: ${defaults.steps})`).argParser(wholeNumber(1)),
     new Option(
@@ -189,7 +189,7 @@ export function readSettings(options: SettingsOptions): Partial<EraseSettings> {
     steps: options.steps,
     innerSteps: options.innerSteps,
     learningRate: options.lr,
-    innerLearningRate: options.innerLr ?? options.lr,
+    innerLearningRate: options.innerLr,
     rule: readRule(options),
     optimizer: optimizer && defaultOptimizers[optimizer],
     innerOptimizer: innerOptimizer && defaultOptimizers[innerOptimizer],

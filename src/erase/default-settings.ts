@@ -76,6 +76,7 @@ const learningRateShares: Readonly<Record<TrainSet, number>> = {
   noxattn: 0.5,
   selfattn: 1,
   xattn: 1,
+  'xattn-strict': 1,
 };
 
 /**

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 
-export const trainSets = ['full', 'xattn', 'noxattn', 'selfattn', 'notime'] as const;
+export const trainSets = [
+  'full',
+  'xattn',
+  'xattn-strict',
+  'noxattn',
+  'selfattn',
+  'notime',
+] as const;
 export type TrainSet = (typeof trainSets)[number];
 
 /**

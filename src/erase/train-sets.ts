@@ -9,6 +9,8 @@ const predicates: Readonly<Record<TrainSet, (key: string) => boolean>> = {
   full: () => true,
   /** cross-attention: what the prompt is looked up with */
   xattn: (key) => key.includes('.attn2.'),
+  /** of it what is made of the prompt alone: keys and values */
+  'xattn-strict': (key) => /\.attn2\.to_[kv]\./.test(key),
   selfattn: (key) => key.includes('.attn1.'),
   noxattn: (key) => !key.includes('.attn2.') && !isOutputOrTime(key),
   notime: (key) => !isOutputOrTime(key),

@@ -120,11 +120,11 @@ export function prepareSettings(
   request: EraseRequest,
   preset: Preset | undefined,
 ): EraseSettings {
-  const wanted = { ...preset?.settings, ...request.settings };
+  const wanted = { ...withInnerRate({ ...preset?.settings }), ...withInnerRate(request.settings) };
   const method = methodOf(request, preset);
   // A preset for the other method lends this one what both have.
   const isPresetOfMethod = method === (preset?.settings?.method ?? 'erasediff');
-  requireOfMethod(method, isPresetOfMethod ? wanted : request.settings);
+  requireOfMethod(method, { ...(isPresetOfMethod && preset?.settings), ...request.settings });
   const defaults = defaultSettings({
     method,
     train: wanted.train,
@@ -136,6 +136,15 @@ export function prepareSettings(
   return requireValid(settingsSchema, { ...defaults, ...wanted });
 }
 
+/** Whoever says one learning rate says both loops'. */
+function withInnerRate<
+  T extends { learningRate?: number | undefined; innerLearningRate?: number | undefined },
+>(settings: T): T {
+  const { learningRate, innerLearningRate } = settings;
+  if (learningRate === undefined || innerLearningRate !== undefined) return settings;
+  return { ...settings, innerLearningRate: learningRate };
+}
+
 function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Method {
   return settings.method ?? preset?.settings?.method ?? 'erasediff';
 }
@@ -143,8 +152,7 @@ function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Metho
 /** @throws AppError `settings.invalid` where a setting is asked for that the method does not have */
 function requireOfMethod(method: Method, wanted: { [K in keyof EraseSettings]?: unknown }): void {
   for (const name of foreignSettings(method)) {
-    // Whoever says one learning rate says both.
-    if (wanted[name] === undefined || name === 'innerLearningRate') continue;
+    if (wanted[name] === undefined) continue;
     throw new AppError(
       'settings.invalid',
       `${name} is a setting of the method ${otherMethod(method)}; this erasure uses ${method}. Leave it out, or choose the other method.`,

@@ -1,4 +1,3 @@
-import { pooledChannels } from '../checkpoint/architecture.ts';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { EraseSettings } from '../erase/job.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
@@ -80,17 +79,12 @@ async function probeRate(device: Device): Promise<number> {
 }
 
 /** A prompt without meaning, of the usual length. */
-function anyPrompt(
-  { architecture, file }: Checkpoint,
-  { contextTokens }: UnetShape,
-): EncodedPrompt {
+function anyPrompt({ architecture }: Checkpoint, { contextTokens }: UnetShape): EncodedPrompt {
   const { unet, textEncoders } = architecture;
-  const encoder = textEncoders.at(-1);
-  const isPooled = unet.admInChannels !== null && encoder;
   const filled = (length: number) => new Float32Array(length).fill(0.5);
   return {
     context: filled(contextTokens * unet.contextDim),
-    pooled: isPooled ? filled(pooledChannels(file, encoder)) : null,
+    pooled: unet.admInChannels === null ? null : filled(textEncoders.at(-1)?.projection ?? 0),
   };
 }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { defaultSettings } from '../erase/default-settings.ts';
 import type { EraseJob, EraseSettings } from '../erase/job.ts';
+import { foreignSettings } from '../erase/method-settings.ts';
 import type { PresetDraft } from '../presets/preset.ts';
 
 /**
@@ -53,6 +54,6 @@ function changedSettings({ method, train, ...settings }: EraseSettings): Partial
   };
   // Not the other way round: the type of a picked setting would be lost.
   // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a copy of our own, known names
-  for (const name of kept) delete changed[name];
+  for (const name of [...kept, ...foreignSettings(method)]) delete changed[name];
   return changed;
 }

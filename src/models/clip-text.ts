@@ -67,7 +67,7 @@ class ClipText {
       const choice = firstEnd(g, this.ids, this.config.vocabSize - 1);
       const chosen = g.matMul(g.reshape(choice, [batch, 1, dimAt(last.shape, 1)]), last);
       const pooled = g.reshape(chosen, [batch, channels]);
-      if (!this.module.has('text_projection')) return pooled;
+      if (this.config.projection === null) return pooled;
       return g.matMul(pooled, this.module.weight('text_projection'));
     });
   }

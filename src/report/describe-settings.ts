@@ -4,6 +4,7 @@ import type { EraseSettings, Method, TrainSet } from '../erase/job.ts';
 export const trainSetTitles: Readonly<Record<TrainSet, string>> = {
   full: 'all parameters of the UNet',
   xattn: 'the cross-attention layers of the UNet, which read the prompt',
+  'xattn-strict': 'keys and values of the cross-attention layers of the UNet',
   noxattn: 'the UNet without its cross-attention, time and output layers',
   selfattn: 'the self-attention layers of the UNet',
   notime: 'the UNet without its time and output layers',

@@ -2,7 +2,7 @@
 
     python test/bench/check_models.py GOLDEN_FOLDER [--tiny-sd TINY_SD_FOLDER]
 
-GOLDEN_FOLDER holds unet-tiny, vae-tiny and clip-tiny as .safetensors. Prints the largest difference
+GOLDEN_FOLDER holds unet-tiny, unet-tiny-xl, vae-tiny and clip-tiny as .safetensors. Prints the largest difference
 of each and fails above 1e-5 of the largest value (1e-3 for gradients).
 """
 
@@ -26,10 +26,10 @@ def compare(label: str, actual: Tensor, expected: Tensor, tolerance: float = 1e-
     assert error < tolerance, f"{label}: {error:.1e} is above {tolerance:.0e}"
 
 
-def check_unet(path: Path):
+def check_unet(path: Path, config: ldm_unet.UNetConfig):
     golden = load_file(path)
-    unet = load_part(ldm_unet.UNet(ldm_unet.GOLDEN_TINY), golden, PREFIXES["unet"])
-    inputs = (golden["in.x"], golden["in.timesteps"], golden["in.context"])
+    unet = load_part(ldm_unet.UNet(config), golden, PREFIXES["unet"])
+    inputs = (golden["in.x"], golden["in.timesteps"], golden["in.context"], golden.get("in.y"))
     plain = unet(*inputs)
     compare("unet", plain, golden["out.eps"])
     (plain - golden["target"]).square().mean().backward()
@@ -89,7 +89,8 @@ def main():
     parser.add_argument("--tiny-sd", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    check_unet(options.golden / "unet-tiny.safetensors")
+    check_unet(options.golden / "unet-tiny.safetensors", ldm_unet.GOLDEN_TINY)
+    check_unet(options.golden / "unet-tiny-xl.safetensors", ldm_unet.GOLDEN_TINY_XL)
     check_vae(options.golden / "vae-tiny.safetensors")
     check_clip(options.golden / "clip-tiny.safetensors")
     if options.tiny_sd:

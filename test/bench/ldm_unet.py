@@ -1,4 +1,4 @@
-"""Stable Diffusion v1's denoising UNet in PyTorch, with the parameter names of its checkpoints.
+"""The denoising UNet of Stable Diffusion v1 and XL in PyTorch, with the parameter names of its checkpoints.
 
 A state dict of this module has exactly the keys `model.diffusion_model.*` of a single-file
 checkpoint without that prefix, so loading is `load_state_dict`. Used as the PyTorch baseline of the
@@ -26,11 +26,36 @@ class UNetConfig:
     num_heads: int = 8
     context_dim: int = 768
     channels: int = 4
+    # SDXL: channels of a head in place of their number, transformer blocks of each level, fully
+    # connected projections, and the width of the added condition.
+    num_head_channels: int | None = None
+    transformer_depth: tuple[int, ...] = (1, 1, 1, 1)
+    use_linear: bool = False
+    adm_in_channels: int | None = None
 
 
 SD15 = UNetConfig()
+SDXL = UNetConfig(
+    channel_mult=(1, 2, 4),
+    attention_resolutions=(4, 2),
+    context_dim=2048,
+    num_head_channels=64,
+    transformer_depth=(0, 2, 10),
+    use_linear=True,
+    adm_in_channels=2816,
+)
 TINY_SD = UNetConfig(model_channels=64, channel_mult=(1, 1, 1, 1), context_dim=64)
 GOLDEN_TINY = UNetConfig(model_channels=32, channel_mult=(1, 1, 2, 2), context_dim=64)
+GOLDEN_TINY_XL = UNetConfig(
+    model_channels=32,
+    channel_mult=(1, 1, 1),
+    attention_resolutions=(4, 2),
+    context_dim=96,
+    num_head_channels=16,
+    transformer_depth=(1, 1, 2),
+    use_linear=True,
+    adm_in_channels=176,
+)
 
 
 def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
@@ -103,20 +128,33 @@ class BasicTransformerBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    def __init__(self, channels: int, context_dim: int, heads: int):
+    def __init__(self, channels: int, depth: int, config: UNetConfig):
         super().__init__()
+        heads = config.num_heads
+        if config.num_head_channels:
+            heads = channels // config.num_head_channels
+        self.use_linear = config.use_linear
         self.norm = nn.GroupNorm(32, channels, eps=1e-6)
-        self.proj_in = nn.Conv2d(channels, channels, 1)
+        self.proj_in = self.projection(channels)
         self.transformer_blocks = nn.ModuleList(
-            [BasicTransformerBlock(channels, context_dim, heads)]
+            BasicTransformerBlock(channels, config.context_dim, heads) for _ in range(depth)
         )
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.proj_out = self.projection(channels)
+
+    def projection(self, channels: int) -> nn.Module:
+        return nn.Linear(channels, channels) if self.use_linear else nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         height, width = x.shape[2:]
-        y = self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)
+        y = self.norm(x)
+        if self.use_linear:
+            y = self.proj_in(y.flatten(2).transpose(1, 2))
+        else:
+            y = self.proj_in(y).flatten(2).transpose(1, 2)
         for block in self.transformer_blocks:
             y = block(y, context)
+        if self.use_linear:
+            return self.proj_out(y).transpose(1, 2).unflatten(2, (height, width)) + x
         return self.proj_out(y.transpose(1, 2).unflatten(2, (height, width))) + x
 
 
@@ -176,7 +214,10 @@ class Stage(nn.ModuleList):
 
 
 class UNet(nn.Module):
-    """forward(x [N,4,H,W], timesteps int64 [N], context [N,77,D]) -> epsilon [N,4,H,W]."""
+    """forward(x [N,4,H,W], timesteps int64 [N], context [N,77,D]) -> epsilon [N,4,H,W].
+
+    SDXL's takes y [N,adm_in_channels] too.
+    """
 
     def __init__(self, config: UNetConfig = SD15):
         super().__init__()
@@ -187,15 +228,18 @@ class UNet(nn.Module):
         self.time_embed = nn.Sequential(
             nn.Linear(config.model_channels, emb), nn.SiLU(), nn.Linear(emb, emb)
         )
+        if config.adm_in_channels:
+            layers = nn.Linear(config.adm_in_channels, emb), nn.SiLU(), nn.Linear(emb, emb)
+            self.label_emb = nn.Sequential(nn.Sequential(*layers))
 
-        def stage(channels: int, out_channels: int, factor: int) -> Stage:
+        def stage(channels: int, out_channels: int, level: int) -> Stage:
             layers: list[nn.Module] = [ResBlock(channels, out_channels, emb)]
-            if factor in config.attention_resolutions:
-                layers.append(attention(out_channels))
+            if 2**level in config.attention_resolutions:
+                layers.append(attention(out_channels, level))
             return Stage(layers)
 
-        def attention(channels: int) -> SpatialTransformer:
-            return SpatialTransformer(channels, config.context_dim, config.num_heads)
+        def attention(channels: int, level: int) -> SpatialTransformer:
+            return SpatialTransformer(channels, config.transformer_depth[level], config)
 
         channels = config.model_channels
         self.input_blocks = nn.ModuleList(
@@ -206,7 +250,7 @@ class UNet(nn.Module):
         for level, multiplier in enumerate(config.channel_mult):
             width = config.model_channels * multiplier
             for _ in range(config.num_res_blocks):
-                self.input_blocks.append(stage(channels, width, 2**level))
+                self.input_blocks.append(stage(channels, width, level))
                 channels = width
                 skips.append(channels)
             if level != last:
@@ -215,7 +259,7 @@ class UNet(nn.Module):
         self.middle_block = Stage(
             [
                 ResBlock(channels, channels, emb),
-                attention(channels),
+                attention(channels, last),
                 ResBlock(channels, channels, emb),
             ]
         )
@@ -223,7 +267,7 @@ class UNet(nn.Module):
         for level, multiplier in reversed(list(enumerate(config.channel_mult))):
             width = config.model_channels * multiplier
             for i in range(config.num_res_blocks + 1):
-                block = stage(channels + skips.pop(), width, 2**level)
+                block = stage(channels + skips.pop(), width, level)
                 channels = width
                 if level > 0 and i == config.num_res_blocks:
                     block.append(Upsample(channels))
@@ -234,8 +278,12 @@ class UNet(nn.Module):
             nn.Conv2d(channels, config.channels, 3, padding=1),
         )
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None = None
+    ) -> Tensor:
         emb = self.time_embed(timestep_embedding(timesteps, self.model_channels))
+        if y is not None:
+            emb = emb + self.label_emb(y)
         skips = []
         for block in self.input_blocks:
             x = block(x, emb, context, self.recompute)
@@ -255,6 +303,7 @@ class UNet(nn.Module):
 TRAINED_SETS = {
     "full": lambda name: True,
     "xattn": lambda name: "attn2" in name,
+    "xattn-strict": lambda name: "attn2.to_k" in name or "attn2.to_v" in name,
     "noxattn": lambda name: not (
         name.startswith("out.") or "attn2" in name or "time_embed" in name
     ),

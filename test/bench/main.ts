@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
-import { pooledChannels } from '../../src/checkpoint/architecture.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { latentScale } from '../../src/checkpoint/image-size.ts';
 import { eraseDiffStep, type EraseDiff } from '../../src/erase/erasediff.ts';
@@ -82,11 +81,8 @@ const run: EraseDiff = {
 };
 const generator = createGenerator(1);
 const { contextDim, inChannels, admInChannels } = checkpoint.architecture.unet;
-const lastEncoder = checkpoint.architecture.textEncoders.at(-1);
-const pooled =
-  admInChannels === null || !lastEncoder
-    ? null
-    : generator.randn(pooledChannels(checkpoint.file, lastEncoder));
+const projection = checkpoint.architecture.textEncoders.at(-1)?.projection ?? 0;
+const pooled = admInChannels === null ? null : generator.randn(projection);
 const latents = () => generator.randn(batch * inChannels * latentSize * latentSize);
 const prompts = () => encodedPrompts(generator.randn(batch * 77 * contextDim), batch, pooled);
 const rows = () => ({
@@ -121,7 +117,9 @@ const peakKilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'u
 const table = [{ what: 'ours', 'seconds a step': median, 'peak GB': Number(peakKilobytes) / 1e6 }];
 if (values.operators) await printOperators();
 await checkpoint.file.close();
-for (const mode of values.python === undefined ? [] : ['published', 'careful']) {
+const isXl = checkpoint.architecture.family === 'sdxl';
+const modes = isXl ? ['careful'] : ['published', 'careful'];
+for (const mode of values.python === undefined ? [] : modes) {
   const script = path.resolve(import.meta.dirname, 'torch_step.py');
   const { stdout } = spawnSync(
     values.python ?? '',
@@ -138,6 +136,7 @@ for (const mode of values.python === undefined ? [] : ['published', 'careful']) 
         String(batch),
       ],
       ...['--inner-steps', String(innerSteps), '--repeats', isTiny ? '8' : '2'],
+      ...(isXl ? ['--model', 'sdxl'] : []),
       ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model)] : []),
     ],
     { encoding: 'utf8' },

@@ -88,18 +88,17 @@ const vocabulary = { vocabSize: 49408, maxPositions: 77 };
 const clipLarge = (keyPrefix: string): ClipTextConfig => ({
   ...clipLargeSettings,
   ...vocabulary,
-  ...{ layout: 'transformers', keyPrefix, layers: 12, intermediateSize: 3072 },
+  ...{ layout: 'transformers', keyPrefix, layers: 12, intermediateSize: 3072, projection: null },
 });
 
 /** open_clip's ViT-H-14 and ViT-bigG-14. */
 const openClip = (keyPrefix: string, hiddenSize: number, layers: number): ClipTextConfig => ({
   ...vocabulary,
   ...{ layout: 'openclip', keyPrefix, layers, hiddenSize, intermediateSize: 4 * hiddenSize },
-  ...{ heads: hiddenSize / 64, activation: 'gelu', layerNormEps: 1e-5 },
+  ...{ heads: hiddenSize / 64, activation: 'gelu', layerNormEps: 1e-5, projection: hiddenSize },
 });
 
 const SD1_TEXT = 'cond_stage_model.transformer.text_model.';
-const BIG_TEXT = 'conditioner.embedders.1.model.';
 
 const families: Readonly<Record<string, () => Iterable<NamedShape>>> = {
   sd1: () => [
@@ -114,8 +113,7 @@ const families: Readonly<Record<string, () => Iterable<NamedShape>>> = {
   ],
   sdxl: () => [
     ...clipTextShapes(clipLarge('conditioner.embedders.0.transformer.text_model.')),
-    ...clipTextShapes(openClip(BIG_TEXT, 1280, 32)),
-    [`${BIG_TEXT}text_projection`, [1280, 1280]],
+    ...clipTextShapes(openClip('conditioner.embedders.1.model.', 1280, 32)),
     ...unetShapes(sdxlUnet),
   ],
 };

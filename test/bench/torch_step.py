@@ -17,9 +17,9 @@ distance to the model's own prediction under the anchor prompt. Two ways of doin
 - `careful`: latents and text embeddings made once, gradients only for the trained set, the anchor
   without a graph, one backward pass a loss, scaled_dot_product_attention.
 
-`--model sd15` (the default) has random float32 weights in Stable Diffusion 1.5's sizes; `tiny`
-reads tiny-sd.safetensors, and both modes encode its images once. Batches are random numbers: the
-values do not change the work. Prints the median seconds after a warm-up step.
+`--model sd15` (the default) has random float32 weights in Stable Diffusion 1.5's sizes, `sdxl` in
+XL's; `tiny` reads tiny-sd.safetensors, and both modes encode its images once. Batches are random
+numbers: the values do not change the work. Prints the median seconds after a warm-up step.
 """
 
 import argparse
@@ -50,6 +50,8 @@ class Batch:
     ids: Tensor
     latents: Tensor
     context: Tensor
+    # SDXL's added condition.
+    y: Tensor | None = None
 
 
 class OuterStep:
@@ -79,7 +81,12 @@ class OuterStep:
         if self.encode_each_step:
             nothing = torch.empty(0)
             return Batch(images, ids, nothing, nothing)
-        return Batch(images, ids, self.model.vae.encode(images), self.model.text(ids))
+        latents, text = self.model.vae.encode(images), self.model.text(ids)
+        if self.options.model == "sdxl":
+            sdxl = ldm_unet.SDXL
+            context = torch.randn(count, 77, sdxl.context_dim)
+            return Batch(images, ids, latents, context, torch.randn(count, sdxl.adm_in_channels))
+        return Batch(images, ids, latents, text)
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.encode_each_step:
@@ -101,16 +108,18 @@ class OuterStep:
             Batch(self.forget.images, self.anchor.ids, self.forget.latents, self.anchor.context)
         )
         timesteps, noise = self.random_timesteps(), torch.randn_like(latents)
-        prediction = self.model.unet(self.noisy(latents, timesteps, noise), timesteps, context)
+        noisy = self.noisy(latents, timesteps, noise)
+        prediction = self.model.unet(noisy, timesteps, context, self.forget.y)
         with torch.set_grad_enabled(self.published):
             anchored = self.noisy(same_latents, timesteps, noise)
-            target = self.model.unet(anchored, timesteps, anchor_context).detach()
+            target = self.model.unet(anchored, timesteps, anchor_context, self.anchor.y).detach()
         return F.mse_loss(prediction, target)
 
     def retain_loss(self) -> Tensor:
         latents, context = self.encode(self.retain)
         timesteps, noise = self.random_timesteps(), torch.randn_like(latents)
-        prediction = self.model.unet(self.noisy(latents, timesteps, noise), timesteps, context)
+        noisy = self.noisy(latents, timesteps, noise)
+        prediction = self.model.unet(noisy, timesteps, context, self.retain.y)
         return F.mse_loss(prediction, noise)
 
     def run(self):
@@ -145,12 +154,13 @@ def build(options: argparse.Namespace) -> StableDiffusion:
         vae = ldm_vae.AutoencoderKL(ldm_vae.GOLDEN_TINY)
     else:
         text, vae = clip_text.ClipText(), ldm_vae.AutoencoderKL()
-    return StableDiffusion(unet=ldm_unet.UNet(ldm_unet.SD15), vae=vae, text=text)
+    config = ldm_unet.SDXL if options.model == "sdxl" else ldm_unet.SD15
+    return StableDiffusion(unet=ldm_unet.UNet(config), vae=vae, text=text)
 
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", choices=["sd15", "tiny"], default="sd15")
+    parser.add_argument("--model", choices=["sd15", "sdxl", "tiny"], default="sd15")
     parser.add_argument("--checkpoint-folder", type=Path, help="folder of tiny-sd.safetensors")
     parser.add_argument("--mode", choices=["published", "careful"], default="careful")
     parser.add_argument("--size", type=int, help="pixels; default 256, tiny 64")
@@ -165,6 +175,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     is_tiny = options.model == "tiny"
+    if options.model == "sdxl" and options.mode == "published":
+        parser.error("the published procedure is for Stable Diffusion v1")
     if is_tiny and not options.checkpoint_folder:
         parser.error("--model tiny needs --checkpoint-folder")
     options.size = options.size or (64 if is_tiny else 256)

@@ -189,7 +189,16 @@ describe('a config beside a checkpoint', () => {
 describe('a variant that a concept cannot be erased from', () => {
   it.each([
     ['the refiner of SDXL', refinerShapes(), /the SDXL refiner/],
-    ['SDXL with another added condition', sdxlShapes(1290), /an added condition of 1290/],
+    [
+      'SDXL with another added condition',
+      sdxlShapes(1290),
+      /an added condition of 1290 channels, of which 1280/,
+    ],
+    [
+      'SDXL without the projection of its prompts',
+      [...sdxlShapes()].filter(([name]) => !name.endsWith('text_projection')),
+      /lacks "conditioner\.embedders\.1\.model\.text_projection"/,
+    ],
     ['made for zero terminal SNR', [...sdxlShapes(), ['ztsnr', [0]]], /zero terminal SNR/],
   ] as readonly (readonly [string, Iterable<NamedShape>, RegExp])[])(
     'is %s',

@@ -250,6 +250,7 @@ describe("a text encoder's configuration", () => {
       vocabSize: 49408,
       maxPositions: 77,
       layerNormEps: 1e-5,
+      projection: null,
     };
     expect(parameters(clipTextShapes(vitH))).toBe(352_984_064);
     expect(deriveClipTextConfig(sourceOf(clipTextShapes(vitH)), vitH, vitH)).toEqual(vitH);

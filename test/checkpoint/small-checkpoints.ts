@@ -37,7 +37,8 @@ export function textShapes(
   const size = { hiddenSize, intermediateSize: 4 * hiddenSize, layers: 2 };
   const settings = { heads: 2, activation: 'gelu', layerNormEps: 1e-5 } as const;
   const positions = { vocabSize: 100, maxPositions: 77 };
-  return clipTextShapes({ layout, keyPrefix, ...size, ...settings, ...positions });
+  const projection = layout === 'openclip' ? hiddenSize : null;
+  return clipTextShapes({ layout, keyPrefix, ...size, ...settings, ...positions, projection });
 }
 
 const sd1Text = () => textShapes('transformers', 'cond_stage_model.transformer.text_model.', 768);

@@ -30,7 +30,7 @@ describe('erase --method siss', () => {
     const args = erase(
       ...['--method', 'siss', '--forget-images', 'given', '--retain', 'a star', '--steps', '2'],
       ...['--generated-retain', '2', '--generation-steps', '2', '--accumulation', '1'],
-      ...['--first-timestep', '800', '--forget-norm', '300', '--mixture', '0.25'],
+      ...['--first-timestep', '800', '--forget-norm', '300', '--mixture', '0.25', '--lr', '1e-4'],
     );
     const { status, stdout, stderr } = await runCli(args, folder, 170_000);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -41,7 +41,7 @@ describe('erase --method siss', () => {
       eraseConcept: {
         method: 'siss',
         forget: [{ prompt: 'a lost picture' }],
-        settings: { mixture: 0.25, forgetNorm: 300, firstTimestep: 800 },
+        settings: { mixture: 0.25, forgetNorm: 300, firstTimestep: 800, learningRate: 1e-4 },
       },
     });
     const job = parseEvents(stdout).at(0) as { folder: string };
@@ -55,6 +55,12 @@ describe('erase --method siss', () => {
       ['--method', 'siss', '--forget', 'a heart'],
       'image.none',
       /siss forgets the very pictures that it is given, and none are.*--forget-images/,
+    ],
+    [
+      'a rate for a loop that it does not have',
+      ['--method', 'siss', '--forget-images', 'given', '--inner-lr', '1e-4'],
+      'settings.invalid',
+      /innerLearningRate is a setting of the method erasediff/,
     ],
     [
       'a setting of the other method',

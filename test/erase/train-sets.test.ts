@@ -48,6 +48,7 @@ describe('trainedNames of tiny-sd', () => {
   const expected: Record<TrainSet, () => string[]> = {
     full: () => all,
     xattn: () => attention('attn2'),
+    'xattn-strict': () => attention('attn2').filter((name) => /to_[kv]\.weight$/.test(name)),
     selfattn: () => attention('attn1'),
     noxattn: () => without(attention('attn2'), outputAndTime),
     notime: () => without(outputAndTime),
@@ -64,6 +65,7 @@ describe('trainedNames of tiny-sd', () => {
     expect(Object.fromEntries(sizes)).toEqual({
       full: 682,
       xattn: 80,
+      'xattn-strict': 32,
       noxattn: 594,
       selfattn: 80,
       notime: 674,

@@ -151,7 +151,8 @@ describe('a CLIP text encoder', () => {
     for (let i = 0; i < hiddenSize; i++) doubling[i * hiddenSize + i] = 2;
     const projection = { shape: [hiddenSize, hiddenSize], data: doubling };
     const tensors = openClipTensors().set('text_projection', projection);
-    const pooled = await encode(tensors, openClip, (text) => text.pooled());
+    const encoder = { ...openClip, projection: hiddenSize };
+    const pooled = await encode(tensors, encoder, (text) => text.pooled());
     const expected = reference.tensor('out.pooled').map((element) => 2 * element);
     expect(relativeError(pooled, expected)).toBeLessThan(1e-5);
   });

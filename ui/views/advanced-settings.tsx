@@ -132,6 +132,7 @@ const methodNames: Readonly<Record<Settings['method'], string>> = {
 
 const trainSetNames: Readonly<Record<Settings['train'], string>> = {
   xattn: 'Layers that read the prompt',
+  'xattn-strict': 'Of those only keys and values (less memory)',
   full: 'All layers',
   noxattn: 'All but the layers that read the prompt',
   selfattn: 'Self-attention layers',
@@ -197,11 +198,7 @@ function NumberField({ setting }: { setting: NumberSetting }) {
           aria-describedby={`${id}-help`}
           onInput={({ currentTarget: { value, valueAsNumber } }) => {
             const number = value === '' || Number.isNaN(valueAsNumber) ? undefined : valueAsNumber;
-            changeSettings({
-              [key]: number,
-              // One rate for both loops, as with --lr.
-              ...(key === 'learningRate' && { innerLearningRate: number }),
-            });
+            changeSettings({ [key]: number });
           }}
         />
       )}

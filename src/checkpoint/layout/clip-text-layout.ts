@@ -31,6 +31,8 @@ export interface ClipTextConfig {
   /** Longest prompt in tokens, start and end included: 77. */
   readonly maxPositions: number;
   readonly layerNormEps: number;
+  /** Channels of open_clip's projection of a whole prompt; null where the file has none. */
+  readonly projection: number | null;
 }
 
 /** Where a text encoder is in the checkpoint. */
@@ -60,6 +62,7 @@ export function deriveClipTextConfig(
     intermediateSize: dimension(source, `${names.layer(0)}${names.mlpIn}.weight`, 0),
     vocabSize: dimension(source, names.tokens, 0),
     maxPositions: dimension(source, names.positions, 0),
+    projection: source.tensors.get(names.projection)?.shape[1] ?? null,
   };
   requireShapes(source, clipTextShapes(config));
   requireFittingSettings(source, config, settings);
@@ -96,6 +99,7 @@ function keyNames({ layout, keyPrefix }: ClipTextLocation) {
         mlpIn: 'mlp.fc1',
         mlpOut: 'mlp.fc2',
         finalNorm: `${keyPrefix}final_layer_norm`,
+        projection: `${keyPrefix}text_projection`,
       }
     : {
         tokens: `${keyPrefix}token_embedding.weight`,
@@ -106,6 +110,7 @@ function keyNames({ layout, keyPrefix }: ClipTextLocation) {
         mlpIn: 'mlp.c_fc',
         mlpOut: 'mlp.c_proj',
         finalNorm: `${keyPrefix}ln_final`,
+        projection: `${keyPrefix}text_projection`,
       };
 }
 
@@ -117,8 +122,8 @@ function countLayers(source: TensorSource, location: ClipTextLocation): number {
 }
 
 /**
- * Every tensor of a text encoder's hidden states with its shape. Position ids, the text projection
- * and the logit scale are left out: not every file has them.
+ * Every tensor of a text encoder with its shape. Position ids and the logit scale are left out: not
+ * every file has them.
  */
 export function* clipTextShapes(config: ClipTextConfig): Generator<NamedShape> {
   const { hiddenSize, intermediateSize } = config;
@@ -134,6 +139,7 @@ export function* clipTextShapes(config: ClipTextConfig): Generator<NamedShape> {
     yield* linear(prefix + names.mlpOut, hiddenSize, intermediateSize);
   }
   yield* norm(names.finalNorm, hiddenSize);
+  if (config.projection !== null) yield [names.projection, [hiddenSize, config.projection]];
 }
 
 function* queryKeyValueShapes(prefix: string, config: ClipTextConfig): Generator<NamedShape> {
