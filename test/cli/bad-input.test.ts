@@ -381,7 +381,7 @@ const usages: Row[] = [
   [
     'an unknown set to train',
     forgetHeart('--train', 'attn'),
-    usage(/'attn' is invalid.*full, xattn, noxattn, selfattn, notime/),
+    usage(/'attn' is invalid.*full, xattn, xattn-strict, noxattn, selfattn, notime/),
   ],
   ['no steps', forgetHeart('--steps', '0'), usage(/'0' is invalid.*whole number of 1 or more/)],
   ['a learning rate of 0', forgetHeart('--lr', '0'), usage(/--lr <x>.*above 0/)],
