@@ -104,7 +104,7 @@ it.each<[string, (model: string) => void, string, RegExp]>([
       setJson(path.join(model, 'model_index.json'), second);
     },
     'model.unsupported',
-    /SDXL is not supported yet\. Use a Stable Diffusion 1\.x/,
+    /SDXL in a diffusers folder is not supported yet\. Use the model as one \.safetensors file/,
   ],
   [
     'with an index that lists a file that is not there',
