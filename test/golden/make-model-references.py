@@ -8,28 +8,16 @@ Run by hand, when a reference changes: python make-model-references.py FOLDER_OF
 """
 
 import json
-import math
 import sys
 from pathlib import Path
 
 import numpy as np
-import torch
+from random_weights import draw_again
 from safetensors.numpy import load_file, save_file
 
 WEIGHTS = ("model.", "first_stage_model.")
 TOKENS = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
 HERE = Path(__file__).parent
-
-
-def draw_again(seed, shapes):
-    """All weights in the order of their names, each of unit variance per output."""
-    torch.manual_seed(seed)
-    for name, shape in sorted(shapes.items()):
-        normal = torch.randn(shape)
-        if len(shape) > 1:
-            yield name, normal / math.sqrt(math.prod(shape[1:]))
-        else:
-            yield name, 0.1 * normal + (1 if name.endswith("weight") else 0)
 
 
 def reduce(folder, name):

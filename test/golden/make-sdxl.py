@@ -9,13 +9,13 @@ Run by hand, when a reference changes: python make-sdxl.py
 """
 
 import json
-import math
 from pathlib import Path
 
 import diffusers
 import torch
 import transformers
 from diffusers.models.embeddings import Timesteps
+from random_weights import draw_again
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -74,18 +74,8 @@ def views():
     return {key: t for key, t in named.items() if t.is_floating_point()}
 
 
-def draw(shapes):
-    torch.manual_seed(SEED)
-    for name, shape in sorted(shapes.items()):
-        normal = torch.randn(shape)
-        if len(shape) > 1:
-            yield name, normal / math.sqrt(math.prod(shape[1:]))
-        else:
-            yield name, 0.1 * normal + (1 if name.endswith("weight") else 0)
-
-
 shapes = {key: list(t.shape) for key, t in views().items()}
-drawn = dict(draw(shapes))
+drawn = dict(draw_again(SEED, shapes))
 first.load_state_dict(
     {PREFIX + key.removeprefix(FIRST): t for key, t in drawn.items() if key.startswith(FIRST)}, strict=False
 )
