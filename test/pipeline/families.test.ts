@@ -51,8 +51,8 @@ describe('tiny-sd as a model of another family', () => {
   });
 
   it.each([
-    ['sdxl', 0.1],
-    ['sd2', 8],
+    ['sdxl', 0.01],
+    ['sd2', 1],
   ] as const)(
     'draws as %s what it draws as SD 1',
     async (family, bar) => {
