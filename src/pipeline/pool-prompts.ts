@@ -15,8 +15,8 @@ import { padIdOf } from './text-encoder.ts';
 const promptsAtOnce = 16;
 
 /**
- * What the checkpoint's (first) text encoder makes of each prompt as a whole: float32 [C], the state at its
- * end token, of length 1. The encoder is causal, so that no more tokens need be computed than the
+ * What the checkpoint's first text encoder makes of each prompt as a whole: float32 [C], the state at
+ * its end token, of length 1. The encoder is causal, so that no more tokens need be computed than the
  * longest prompt has: a fifth of the usual 77 for short ones. Of a prompt longer than 77 tokens only
  * the first 77 count.
  */

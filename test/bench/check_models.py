@@ -2,8 +2,8 @@
 
     python test/bench/check_models.py GOLDEN_FOLDER [--tiny-sd TINY_SD_FOLDER]
 
-GOLDEN_FOLDER holds unet-tiny, unet-tiny-xl, vae-tiny and clip-tiny as .safetensors. Prints the largest difference
-of each and fails above 1e-5 of the largest value (1e-3 for gradients).
+GOLDEN_FOLDER holds unet-tiny, unet-tiny-xl, vae-tiny and clip-tiny as .safetensors. Prints the
+largest difference of each and fails above 1e-5 of the largest value (1e-3 for gradients).
 """
 
 import argparse

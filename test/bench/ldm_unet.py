@@ -1,4 +1,4 @@
-"""The denoising UNet of Stable Diffusion v1 and XL in PyTorch, with the parameter names of its checkpoints.
+"""The UNet of Stable Diffusion v1 and XL in PyTorch, with the parameter names of its checkpoints.
 
 A state dict of this module has exactly the keys `model.diffusion_model.*` of a single-file
 checkpoint without that prefix, so loading is `load_state_dict`. Used as the PyTorch baseline of the
