@@ -46,6 +46,8 @@ export interface EraseDiffSettings {
  */
 export interface EraseDiff extends OuterTools {
   readonly inner: Optimizer;
+  /** Memory of the inner optimizer's moments, which start afresh with every outer step. */
+  readonly innerState: OptimizerState;
 }
 
 /**
@@ -100,14 +102,15 @@ export async function eraseDiffStep(
 
 /** φ_K: K gradient steps on L_f from θ, which stays as it is. */
 async function innerLoop(
-  { model, parameters, inner, workspace }: EraseDiff,
+  { model, parameters, inner, innerState, workspace }: EraseDiff,
   batches: readonly ForgetBatch[],
   { learningRate, state: given }: { learningRate: number; state?: OptimizerState },
 ): Promise<{ phi: TensorSet; innerLosses: number[] }> {
   const innerLosses: number[] = [];
   let phi = parameters;
   if (batches.length === 0) return { phi, innerLosses };
-  const state = given ?? inner.freshState();
+  const state = given ?? innerState;
+  if (!given) inner.reset(state);
   for (const batch of batches) {
     const gradient = workspace.second;
     const target = await forgetTarget(model, phi, batch);

@@ -41,12 +41,15 @@ export class Optimizer {
   private readonly groups: readonly Group[];
   private readonly parameters: readonly ParameterSpec[];
 
+  private readonly device: Device;
+
   private constructor(
     settings: OptimizerSettings,
     parameters: readonly ParameterSpec[],
-    groups: readonly Group[],
+    { device, groups }: { device: Device; groups: readonly Group[] },
   ) {
     this.settings = settings;
+    this.device = device;
     this.parameters = parameters;
     this.groups = groups;
   }
@@ -58,7 +61,7 @@ export class Optimizer {
     { device, threads, terms }: { device: Device; threads: number; terms: number },
   ): Promise<Optimizer> {
     const groups: Group[] = [];
-    if (!usesGraphs(device)) return new Optimizer(settings, parameters, groups);
+    if (!usesGraphs(device)) return new Optimizer(settings, parameters, { device, groups });
     for (const group of groupParameters(parameters)) {
       const graph = buildUpdateGraph(group, settings, terms);
       const residentOutputs = graph.outputs.map(({ name }) => name);
@@ -70,7 +73,7 @@ export class Optimizer {
       });
       groups.push({ parameters: group, session });
     }
-    return new Optimizer(settings, parameters, groups);
+    return new Optimizer(settings, parameters, { device, groups });
   }
 
   /** The state before the first step. */
@@ -79,6 +82,25 @@ export class Optimizer {
       (name) => [name, TensorSet.zeros(this.parameters)] as const,
     );
     return { step: 0, moments: new Map(moments) };
+  }
+
+  /** Brings a state back to that before the first step; on the host in the memory that it has. */
+  reset(state: OptimizerState): void {
+    state.step = 0;
+    if (!usesGraphs(this.device)) {
+      for (const set of state.moments.values()) {
+        for (const { name } of this.parameters) floatData(set.get(name)).fill(0);
+      }
+      return;
+    }
+    // Graphs replace moments and write none in place, so that all can share their zeros.
+    const sizes = this.parameters.map(({ shape }) => elementCount(shape));
+    const zeros = new Float32Array(sizes.reduce((most, size) => Math.max(most, size), 0));
+    for (const set of state.moments.values()) {
+      for (const [i, { name, shape }] of this.parameters.entries()) {
+        set.put(name, floatTensor(zeros.subarray(0, sizes[i]), shape));
+      }
+    }
   }
 
   /**

@@ -118,6 +118,7 @@ class TrainingLoop {
     const optimizer = (rule: OptimizerSettings, terms: number) =>
       Optimizer.create(parameters, rule, { device, threads, terms });
     const outer = await optimizer(settings.optimizer, 2);
+    const inner = await optimizer(settings.innerOptimizer, 1);
     const workspaceSet = () =>
       device === 'webgpu' ? new TensorSet() : TensorSet.zeros(parameters);
     const algorithm: EraseDiff = {
@@ -125,7 +126,8 @@ class TrainingLoop {
       parameters: start,
       outerState: saved?.outerState ?? outer.freshState(),
       outer,
-      inner: await optimizer(settings.innerOptimizer, 1),
+      inner,
+      innerState: settings.innerSteps > 0 ? inner.freshState() : { step: 0, moments: new Map() },
       accumulator: await optimizer({ kind: 'sgd', momentum: 0, weightDecay: 0 }, 1),
       innerProducts: await InnerProducts.create(parameters, { device, threads }),
       workspace: {
@@ -206,9 +208,10 @@ class TrainingLoop {
   }
 
   async release(): Promise<void> {
-    const { outer, inner, accumulator, innerProducts, workspace } = this.algorithm;
+    const { outer, inner, accumulator, innerProducts, innerState, workspace } = this.algorithm;
     for (const tool of [outer, inner, accumulator, innerProducts]) await tool.release();
-    for (const set of [workspace.first, workspace.second, workspace.third]) set.dispose();
+    const { first, second, third } = workspace;
+    for (const set of [first, second, third, ...innerState.moments.values()]) set.dispose();
   }
 
   private async stepBatches() {

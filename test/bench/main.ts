@@ -99,12 +99,14 @@ const unet = await UnetSession.create(checkpoint, unetSettings);
 const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
 const adam = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
 const outer = await Optimizer.create(specs, adam, { ...options, terms: 2 });
+const inner = await Optimizer.create(specs, sgd, { ...options, terms: 1 });
 const run: EraseDiff = {
   model: unet,
   parameters,
   outer,
   outerState: outer.freshState(),
-  inner: await Optimizer.create(specs, sgd, { ...options, terms: 1 }),
+  inner,
+  innerState: inner.freshState(),
   accumulator: await Optimizer.create(specs, sgd, { ...options, terms: 1 }),
   innerProducts: await InnerProducts.create(specs, options),
   workspace: {

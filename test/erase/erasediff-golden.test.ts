@@ -190,6 +190,7 @@ describe('EraseDiff replays what PyTorch computed', () => {
       start,
       parameters: await readParameters(checkpoint, names),
       outerState: tools.outer.freshState(),
+      innerState: tools.inner.freshState(),
       workspace: {
         first: TensorSet.zeros(specs),
         second: TensorSet.zeros(specs),

@@ -39,12 +39,14 @@ async function algorithm(
   const optimizer = (settings: OptimizerSettings, terms: number) =>
     Optimizer.create(specs, settings, { ...cpu, terms });
   const outerOptimizer = await optimizer(outer, 2);
+  const innerOptimizer = await optimizer(inner, 1);
   return {
     model,
     parameters,
     outer: outerOptimizer,
     outerState: outerOptimizer.freshState(),
-    inner: await optimizer(inner, 1),
+    inner: innerOptimizer,
+    innerState: innerOptimizer.freshState(),
     accumulator: await optimizer(sgd, 1),
     innerProducts: await InnerProducts.create(specs, cpu),
     workspace: {

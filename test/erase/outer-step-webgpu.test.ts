@@ -71,13 +71,15 @@ async function prepare(checkpoint: Checkpoint, device: Device) {
   const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
   const unet = await UnetSession.create(checkpoint, { shape, trained: names, ...run });
   const outer = await Optimizer.create(shapes, defaultOptimizers.adam, { ...run, terms: 2 });
+  const inner = await Optimizer.create(shapes, sgd, { ...run, terms: 1 });
   const workspaceSet = () => (device === 'webgpu' ? new TensorSet() : TensorSet.zeros(shapes));
   const algorithm: EraseDiff = {
     model: unet,
     parameters: await readParameters(checkpoint, names),
     outerState: outer.freshState(),
     outer,
-    inner: await Optimizer.create(shapes, sgd, { ...run, terms: 1 }),
+    inner,
+    innerState: inner.freshState(),
     accumulator: await Optimizer.create(shapes, sgd, { ...run, terms: 1 }),
     innerProducts: await InnerProducts.create(shapes, run),
     workspace: { first: workspaceSet(), second: workspaceSet(), third: workspaceSet() },
