@@ -21,13 +21,16 @@ const WORD_PATTERN =
  * happens to be installed, its fast tokenizer never. The two also differ in a word-final capital
  * sigma. Text that ftfy leaves alone gets the same ids from all of them.
  *
- * The vocabulary is read at the first `encode` (about a quarter of a second) and kept.
+ * The vocabulary is read at the first `encode` (about a quarter of a second). All that live at the
+ * same time share it, and it goes with the last: its 200,000 strings would be most of what the
+ * garbage collector looks through in every step of a training.
  */
 export function createClipTokenizer(): ClipTokenizer {
+  let tokenizer: Tokenizer | undefined;
   return {
     encode(text) {
-      sharedTokenizer ??= buildTokenizer();
-      return sharedTokenizer.encode(lowerCase(text), { add_special_tokens: false }).ids;
+      tokenizer ??= liveTokenizer();
+      return tokenizer.encode(lowerCase(text), { add_special_tokens: false }).ids;
     },
   };
 }
@@ -40,7 +43,13 @@ const { Tokenizer } = huggingfaceTokenizers as unknown as {
   Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
 };
 
-let sharedTokenizer: Tokenizer | undefined;
+function liveTokenizer(): Tokenizer {
+  const tokenizer = sharedTokenizer?.deref() ?? buildTokenizer();
+  sharedTokenizer = new WeakRef(tokenizer);
+  return tokenizer;
+}
+
+let sharedTokenizer: WeakRef<Tokenizer> | undefined;
 
 /**
  * Lower case one code point at a time, as the reference does: JavaScript's own rule for a sigma at

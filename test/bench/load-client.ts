@@ -30,6 +30,8 @@ export interface LoadReport {
 }
 
 process.once('message', (order) => void load(order as LoadOrder));
+// Left alone it would ask a server that is gone, and spoil the next measurement.
+process.once('disconnect', () => process.exit());
 
 async function load({ origin, token, id, sockets, requestsPerSecond }: LoadOrder): Promise<void> {
   const watchers = Array.from({ length: sockets }, () => watchJob(origin, token, id));
