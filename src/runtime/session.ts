@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { serializeModel } from '../onnx/serialize.ts';
 import type { Device } from './device.ts';
+import { freeOnHost } from './tensor.ts';
 
 export type { Device } from './device.ts';
 
@@ -62,13 +63,18 @@ export class GraphSession {
 
   /**
    * Runs the graph once.
-   * @param into tensors on the host that take the named outputs in place; one may share its memory
-   *   with an input. All outputs are returned either way.
+   * @param into float32 tensors on the host that take the named outputs in place; one may share its
+   *   memory with an input
+   * @returns all outputs; those of `into` are its tensors
    */
   async run(feeds: Feeds, into: Feeds = {}): Promise<Record<string, Tensor>> {
     const fetches: Record<string, Tensor | null> = {};
     for (const name of this.session.outputNames) fetches[name] = into[name] ?? null;
-    return this.session.run(feeds, fetches);
+    const results = await this.session.run(feeds, fetches);
+    // The runtime gives a copy of what it has written in place (ONNX Runtime 1.30.0).
+    const copies = Object.keys(into).flatMap((name) => results[name] ?? []);
+    freeOnHost(copies.filter((copy) => copy.location === 'cpu'));
+    return { ...results, ...into };
   }
 
   async release(): Promise<void> {

@@ -33,6 +33,19 @@ export function scalarData(tensor: Tensor): number {
   return floatData(tensor)[0] ?? Number.NaN;
 }
 
+/** A closed port: what is transferred to it is gone, and its memory free, at once. */
+const nowhere = new MessageChannel().port1;
+nowhere.close();
+
+/**
+ * Frees the memory of tensors on the host, whose data must not be used again. For what is large and
+ * comes often: left to the garbage collector it would be in memory beside its successor.
+ */
+export function freeOnHost(tensors: readonly Tensor[]): void {
+  const buffers = tensors.map((tensor) => floatData(tensor).buffer as ArrayBuffer);
+  nowhere.postMessage(null, buffers);
+}
+
 /** Gives device memory back; a tensor on the host is left to the garbage collector. */
 export function releaseTensor(tensor: Tensor | undefined): void {
   if (tensor && tensor.location !== 'cpu') tensor.dispose();

@@ -160,6 +160,7 @@ function report(
     'seconds a step, alone': `${mean(alone.flat()).toFixed(3)} (${alone.flat().length} steps)`,
     'seconds a step, under load': `${mean(loaded.flat()).toFixed(3)} (${loaded.flat().length} steps)`,
     'slower by': `${mean(slower).toFixed(1)} % ± ${error.toFixed(1)}`,
+    'the median step': `${(100 * (median(loaded.flat()) / median(alone.flat()) - 1)).toFixed(1)} %`,
     'in each round': slower.map((percent) => percent.toFixed(1)).join(', '),
     'event loop delay p99': `${p99.toFixed(1)} ms`,
     'processor time of the server': `${(serverSeconds / reports.length).toFixed(1)} s`,
@@ -187,6 +188,10 @@ function stepSeconds(times: readonly number[], { from, to }: Span): number[] {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, x) => sum + x, 0) / values.length;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** Standard deviation of a sample. */
