@@ -47,7 +47,7 @@ const PROGRAM_BYTES = 0.27e9;
  * measured peaks on the CPU: SD 1.5 with cross-attention trained 5.3 GB at 256 pixels and 8.5 GB at
  * 512, with all trained 21.5 GB at 256; tiny-sd 0.42 to 0.87 GB.
  */
-const ARENA_FACTOR = { kept: 1.1, recomputed: 2.6 } as const;
+const ARENA_FACTOR = { kept: 1.1, recomputed: 3.25 } as const;
 /**
  * Bringing each weight from memory takes as long as so many multiplications; most of the time with
  * small pictures. Measured with SD 1.5 on two CPU cores at 64 and 256 pixels, cross-attention
@@ -152,13 +152,16 @@ function parameterBytes(
 ): number {
   const isTrained = new Set(trained);
   let trainedBytes = 0;
+  // Frozen weights as they are stored, and the one that is cast at the time. Only a GPU without 16-bit
+  // floats has all of them cast, twice as large.
   let frozenBytes = 0;
-  for (const [name, { shape }] of file.tensors) {
+  let largestCast = 0;
+  for (const [name, { shape, dtype, byteLength }] of file.tensors) {
     if (!name.startsWith(UNET_PREFIX)) continue;
     const float32Bytes = 4 * elementCount(shape);
     if (isTrained.has(name)) trainedBytes += float32Bytes;
-    // The runtime unfolds them when it loads the graph.
-    else frozenBytes += float32Bytes;
+    else frozenBytes += byteLength;
+    if (dtype !== 'F32') largestCast = Math.max(largestCast, float32Bytes);
   }
   const copies =
     // θ, ∇L_f (or φ), ∇L_r, and the gradient that the runtime is making.
@@ -167,7 +170,7 @@ function parameterBytes(
     momentNames(settings.optimizer).length +
     (settings.innerSteps > 0 ? momentNames(settings.innerOptimizer).length : 0) +
     (settings.retainTarget === 'original' && keepsOriginal(trainedBytes) ? 1 : 0);
-  return frozenBytes + copies * trainedBytes;
+  return frozenBytes + largestCast + copies * trainedBytes;
 }
 
 /** Of one prompt of 77 tokens: each weight of a matrix meets each token. */

@@ -6,9 +6,11 @@ import { AppError } from '../errors.ts';
 import { buildUnet } from '../models/unet.ts';
 import type { WeightSource } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
+import { castAtUse } from '../onnx/cast-at-use.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
 import { GraphSession, type Device, type Feeds } from '../runtime/session.ts';
+import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import {
   boolTensor,
   floatTensor,
@@ -94,11 +96,14 @@ export class UnetSession {
     const contextShape = [batch, contextTokens, unet.contextDim];
     const shapes = { latentShape, contextShape };
     const graph = buildUnetGraph(checkpoint, settings);
+    const keepsStored = await keepsStoredWeights(graph, settings.device);
+    if (keepsStored) castAtUse(graph);
     const session = await GraphSession.create(graph, {
       device: settings.device,
       threads: settings.threads,
       weightsFolder: weightsFolder(checkpoint),
       sharesWeights: true,
+      keepsStoredWeights: keepsStored,
       ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),
       ...(settings.device === 'webgpu' && {
         residentOutputs: ['prediction', ...settings.trained.map(gradientName)],

@@ -19,6 +19,11 @@ export interface SessionSettings {
    */
   readonly sharesWeights?: boolean;
   /**
+   * Weights stay in memory as they are stored, for a graph that casts them where it reads them: the
+   * runtime must not do so when it loads it.
+   */
+  readonly keepsStoredWeights?: boolean;
+  /**
    * Compiles the graph as it is: for graphs of thousands of elementwise nodes, where there is
    * nothing to gain and the runtime's passes take longer than all the steps of a short run.
    */
@@ -137,7 +142,12 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
     }),
     extra: {
       session,
-      optimization: { disable_specified_optimizers: disabledOptimizers.join(';') },
+      optimization: {
+        disable_specified_optimizers: [
+          ...disabledOptimizers,
+          ...(settings.keepsStoredWeights ? ['ConstantFolding'] : []),
+        ].join(';'),
+      },
     },
   };
 }

@@ -1,26 +1,11 @@
-import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { gradients } from '../../src/autodiff/backward.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { floatTensor } from '../../src/runtime/tensor.ts';
+import { executedNodes } from '../helpers/executed-nodes.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
-
-/** The names of the nodes in the order in which the runtime ran them, from its trace. */
-function executedNodes(folder: string): string[] {
-  interface TraceEvent {
-    readonly cat: string;
-    readonly name: string;
-    readonly ts: number;
-  }
-  const file = readdirSync(folder).find((name) => name.startsWith('trace'))!;
-  const events = JSON.parse(readFileSync(join(folder, file), 'utf8')) as TraceEvent[];
-  return events
-    .filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'))
-    .sort((a, b) => a.ts - b.ts)
-    .map(({ name }) => name);
-}
 
 // onnxruntime orders the nodes of a graph as it likes: what recomputing saves depends on this.
 test('a recomputed segment runs again only after the gradients of all segments above it', async () => {

@@ -1,0 +1,70 @@
+import type { ElementType } from './element-type.ts';
+import { Graph, type Node, Value } from './graph.ts';
+
+/** The types of stored weights that a graph casts before it computes with them. */
+export function castTypes(graph: Graph): ReadonlySet<ElementType> {
+  return new Set(weightCasts(graph).map(({ stored }) => stored.type));
+}
+
+/**
+ * Casts stored weights where they are read instead of once: before each node that reads one, in the
+ * branch of an `If` that the node is in. A cast weight is then in memory for one node only, and for
+ * all others as it is stored, half as large in float16.
+ *
+ * @param graph the outermost graph, complete; changed in place
+ */
+export function castAtUse(graph: Graph): void {
+  const casts = new Map(weightCasts(graph).map(({ cast, node }) => [cast, node]));
+  const nodes = new Set(casts.values());
+  replaceNodes(
+    graph,
+    graph.nodes.filter((node) => !nodes.has(node)),
+  );
+  castInside(graph, casts, { count: 0 });
+}
+
+interface WeightCast {
+  readonly stored: Value;
+  readonly cast: Value;
+  readonly node: Node;
+}
+
+function weightCasts({ nodes, initializers }: Graph): WeightCast[] {
+  return nodes.flatMap((node) => {
+    const [stored] = node.inputs;
+    const [cast] = node.outputs;
+    const isCast = node.opType === 'Cast' && stored && cast && initializers.has(stored);
+    return isCast ? [{ stored, cast, node }] : [];
+  });
+}
+
+function castInside(graph: Graph, casts: ReadonlyMap<Value, Node>, uses: { count: number }): void {
+  // ONNX Runtime 1.30.0 goes back from a node to those that it reads, the last in the list first, and
+  // runs them on the way back: what is to run last, right before its reader, has to be listed first.
+  const own: Node[] = [];
+  const nodes = graph.nodes.map((node) => {
+    for (const branch of Object.values(node.attributes)) {
+      if (branch instanceof Graph) castInside(branch, casts, uses);
+    }
+    if (!node.inputs.some((input) => input && casts.has(input))) return node;
+    const inputs = node.inputs.map((input) => {
+      const cast = input && casts.get(input);
+      if (!cast) return input;
+      const output = new Value(`${input.name}/use${uses.count++}`, input.type, input.shape);
+      own.push(madeBy({ ...cast, name: output.name, outputs: [output] }));
+      return output;
+    });
+    return madeBy({ ...node, inputs });
+  });
+  replaceNodes(graph, [...own, ...nodes]);
+}
+
+function replaceNodes(graph: Graph, nodes: readonly Node[]): void {
+  graph.nodes.splice(0, graph.nodes.length, ...nodes);
+}
+
+/** The node, now the one that makes its outputs. */
+function madeBy(node: Node): Node {
+  for (const output of node.outputs) output.producer = node;
+  return node;
+}
