@@ -5,6 +5,7 @@ import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
 import { Graph } from '../onnx/graph.ts';
 import { momentNames } from '../optim/update-rule.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
+import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { evaluatedPictures } from './compared-pictures.ts';
 import type { EraseSettings } from './job.ts';
@@ -47,7 +48,7 @@ const PROGRAM_BYTES = 0.27e9;
  * measured peaks on the CPU: SD 1.5 with cross-attention trained 5.3 GB at 256 pixels and 8.5 GB at
  * 512, with all trained 21.5 GB at 256; tiny-sd 0.42 to 0.87 GB.
  */
-const ARENA_FACTOR = { kept: 1.1, recomputed: 3.25 } as const;
+const ARENA_FACTOR = { kept: 1.1, recomputed: 2.6 } as const;
 /**
  * Bringing each weight from memory takes as long as so many multiplications; most of the time with
  * small pictures. Measured with SD 1.5 on two CPU cores at 64 and 256 pixels, cross-attention
@@ -66,7 +67,7 @@ const TOKENS = 77;
 export function costOfRun(
   checkpoint: Checkpoint,
   settings: EraseSettings,
-  extent: RunExtent,
+  { device, ...extent }: RunExtent & { readonly device: Device },
 ): RunCost {
   const { batch, steps } = settings;
   const shape = unetShape(checkpoint, settings);
@@ -96,7 +97,7 @@ export function costOfRun(
   const results = Math.max(train.peakBytes, predict.peakBytes);
   const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
   const memoryBytes =
-    PROGRAM_BYTES + parameterBytes(checkpoint, trained, settings) + factor * results;
+    PROGRAM_BYTES + parameterBytes(checkpoint, trained, { settings, device }) + factor * results;
   return { step, rest, picture, gradient, prediction, memoryBytes };
 }
 
@@ -148,20 +149,18 @@ function unetWeights({ file }: Checkpoint): number {
 function parameterBytes(
   { file }: Checkpoint,
   trained: readonly string[],
-  settings: EraseSettings,
+  { settings, device }: { settings: EraseSettings; device: Device },
 ): number {
   const isTrained = new Set(trained);
+  const isCastOnce = device === 'cpu';
   let trainedBytes = 0;
-  // Frozen weights as they are stored, and the one that is cast at the time. Only a GPU without 16-bit
-  // floats has all of them cast, twice as large.
   let frozenBytes = 0;
-  let largestCast = 0;
-  for (const [name, { shape, dtype, byteLength }] of file.tensors) {
+  for (const [name, { shape, byteLength }] of file.tensors) {
     if (!name.startsWith(UNET_PREFIX)) continue;
     const float32Bytes = 4 * elementCount(shape);
     if (isTrained.has(name)) trainedBytes += float32Bytes;
-    else frozenBytes += byteLength;
-    if (dtype !== 'F32') largestCast = Math.max(largestCast, float32Bytes);
+    // A GPU without 16-bit floats has them cast too, which is not counted.
+    else frozenBytes += isCastOnce ? float32Bytes : byteLength;
   }
   const copies =
     // θ, ∇L_f (or φ), ∇L_r, and the gradient that the runtime is making.
@@ -170,7 +169,7 @@ function parameterBytes(
     momentNames(settings.optimizer).length +
     (settings.innerSteps > 0 ? momentNames(settings.innerOptimizer).length : 0) +
     (settings.retainTarget === 'original' && keepsOriginal(trainedBytes) ? 1 : 0);
-  return frozenBytes + largestCast + copies * trainedBytes;
+  return frozenBytes + copies * trainedBytes;
 }
 
 /** Of one prompt of 77 tokens: each weight of a matrix meets each token. */

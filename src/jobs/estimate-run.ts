@@ -49,7 +49,8 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   const checkpoint = await openCheckpoint(question.model);
   try {
     const [settings, ...smaller] = variants;
-    const costOf = (variant: EraseSettings) => costOfRun(checkpoint, variant, extent);
+    const costOf = (variant: EraseSettings) =>
+      costOfRun(checkpoint, variant, { ...extent, device });
     const cost = costOf(settings);
     const fits = freeBytes === null || cost.memoryBytes <= freeBytes;
     const costs = fits ? [cost] : [cost, ...smaller.map(costOf)];

@@ -7,8 +7,8 @@ import { AppError } from '../errors.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { fittingAdvice, smallerVariants } from './smaller-settings.ts';
 
-/** What does not change how much memory training takes. */
-const nothingDrawn = { prompts: { forget: 0, retain: 0 }, drawnPictures: 0 };
+/** Pictures and prompts do not change how much memory training takes. */
+const extent = { device: 'cpu', prompts: { forget: 0, retain: 0 }, drawnPictures: 0 } as const;
 
 /**
  * Refuses a run on the CPU that needs more memory than there is at all: it would not end, but bring
@@ -22,7 +22,7 @@ export function requireMemory(
   settings: EraseSettings,
   machineBytes = availableAtMost(),
 ): void {
-  const bytesOf = (tried: EraseSettings) => costOfRun(checkpoint, tried, nothingDrawn).memoryBytes;
+  const bytesOf = (tried: EraseSettings) => costOfRun(checkpoint, tried, extent).memoryBytes;
   const bytes = bytesOf(settings);
   if (bytes <= machineBytes) return;
   const changes = smallerVariants(checkpoint, settings).map((change) => ({

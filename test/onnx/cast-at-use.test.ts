@@ -6,7 +6,6 @@ import type { ElementType } from '../../src/onnx/element-type.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { Graph, type Value } from '../../src/onnx/graph.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
-import { keepsStoredWeights } from '../../src/runtime/stored-weights.ts';
 import { boolTensor, floatData, floatTensor } from '../../src/runtime/tensor.ts';
 import { executedNodes } from '../helpers/executed-nodes.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
@@ -94,12 +93,5 @@ describe('castAtUse', () => {
     castAtUse(graph);
     expect(graph.nodes.map(({ opType }) => opType)).not.toContain('Cast');
     expect(castTypes(graph).size).toBe(0);
-  });
-});
-
-describe('keepsStoredWeights', () => {
-  it('is of use on the CPU with weights that are cast', async () => {
-    expect(await keepsStoredWeights(graphWithWeights('float16'), 'cpu')).toBe(true);
-    expect(await keepsStoredWeights(graphWithWeights('float32'), 'cpu')).toBe(false);
   });
 });

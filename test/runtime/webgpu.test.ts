@@ -1,10 +1,12 @@
-import type { Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { gradients } from '../../src/autodiff/backward.ts';
+import { castAtUse } from '../../src/onnx/cast-at-use.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Graph, Value } from '../../src/onnx/graph.ts';
 import { takeElements } from '../../src/runtime/read-back.ts';
 import { GraphSession, type Device, type Feeds } from '../../src/runtime/session.ts';
+import { keepsStoredWeights } from '../../src/runtime/stored-weights.ts';
 import { boolTensor, releaseTensor, scalarData } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { maxDifference } from '../helpers/max-difference.ts';
@@ -66,6 +68,30 @@ describeOnWebgpu('weights in device memory', () => {
     expect([...(await takeElements(second))]).toEqual([20, 300]);
     releaseTensor(first);
     await session.release();
+  });
+});
+
+describeOnWebgpu('weights stored as float16', () => {
+  test('stay so where shaders know it, and give what they give on the CPU', async () => {
+    const build = () => {
+      const g = new GraphBuilder('float16');
+      const x = g.input('x', 'float32', [2, 3]);
+      const stored = g.constant([1, -2, 0.5, 4, 0.25, -1, 3, 8, -0.125], [3, 3], 'float16');
+      const weight = g.cast(stored, 'float32');
+      const y = g.matMul(g.op('Tanh', [g.matMul(x, weight)]), weight);
+      const loss = g.reduceMean(g.mul(y, y), [0, 1], false);
+      g.output('gradient', gradients(g, loss, [x])[0]!);
+      return g.graph;
+    };
+    const [expected, actual] = [build(), build()];
+    const keeps = await keepsStoredWeights(actual, 'webgpu');
+    // SwiftShader knows no 16-bit floats, Mesa's driver does.
+    expect(keeps).toBe(!process.env.VK_ICD_FILENAMES?.includes('swiftshader'));
+    if (keeps) castAtUse(actual);
+    const x = new Tensor('float32', Float32Array.of(0.1, -0.3, 0.2, 0.5, 0.4, -0.6), [2, 3]);
+    const onCpu = await runOn('cpu', expected, { x });
+    const onWebgpu = await runOn('webgpu', actual, { x }, keeps);
+    expect(maxDifference(onWebgpu.gradient!, onCpu.gradient!)).toBeLessThan(1e-4);
   });
 });
 
@@ -152,8 +178,9 @@ function buildTogether(cases: readonly VjpCase[]) {
   return { graph: g.graph, feeds };
 }
 
-async function runOn(device: Device, graph: Graph, feeds: Feeds) {
-  const session = await GraphSession.create(graph, { device, threads: 1 });
+async function runOn(device: Device, graph: Graph, feeds: Feeds, keepsStored = false) {
+  const settings = { device, threads: 1, keepsStoredWeights: keepsStored };
+  const session = await GraphSession.create(graph, settings);
   try {
     const outputs = await session.run(feeds);
     return Object.fromEntries(
