@@ -41,15 +41,12 @@ export class Optimizer {
   private readonly groups: readonly Group[];
   private readonly parameters: readonly ParameterSpec[];
 
-  private readonly device: Device;
-
   private constructor(
     settings: OptimizerSettings,
     parameters: readonly ParameterSpec[],
-    { device, groups }: { device: Device; groups: readonly Group[] },
+    groups: readonly Group[],
   ) {
     this.settings = settings;
-    this.device = device;
     this.parameters = parameters;
     this.groups = groups;
   }
@@ -61,7 +58,7 @@ export class Optimizer {
     { device, threads, terms }: { device: Device; threads: number; terms: number },
   ): Promise<Optimizer> {
     const groups: Group[] = [];
-    if (!usesGraphs(device)) return new Optimizer(settings, parameters, { device, groups });
+    if (!usesGraphs(device)) return new Optimizer(settings, parameters, groups);
     for (const group of groupParameters(parameters)) {
       const graph = buildUpdateGraph(group, settings, terms);
       const residentOutputs = graph.outputs.map(({ name }) => name);
@@ -73,7 +70,7 @@ export class Optimizer {
       });
       groups.push({ parameters: group, session });
     }
-    return new Optimizer(settings, parameters, { device, groups });
+    return new Optimizer(settings, parameters, groups);
   }
 
   /** The state before the first step. */
@@ -87,7 +84,7 @@ export class Optimizer {
   /** Brings a state back to that before the first step; on the host in the memory that it has. */
   reset(state: OptimizerState): void {
     state.step = 0;
-    if (!usesGraphs(this.device)) {
+    if (this.groups.length === 0) {
       for (const set of state.moments.values()) {
         for (const { name } of this.parameters) floatData(set.get(name)).fill(0);
       }

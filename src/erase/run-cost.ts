@@ -152,15 +152,14 @@ function parameterBytes(
   { settings, device }: { settings: EraseSettings; device: Device },
 ): number {
   const isTrained = new Set(trained);
-  const isCastOnce = device === 'cpu';
   let trainedBytes = 0;
   let frozenBytes = 0;
-  for (const [name, { shape, byteLength }] of file.tensors) {
+  for (const [name, { shape, dtype, byteLength }] of file.tensors) {
     if (!name.startsWith(UNET_PREFIX)) continue;
     const float32Bytes = 4 * elementCount(shape);
     if (isTrained.has(name)) trainedBytes += float32Bytes;
-    // A GPU without 16-bit floats has them cast too, which is not counted.
-    else frozenBytes += isCastOnce ? float32Bytes : byteLength;
+    // As `keepsStoredWeights` has it. That some GPUs know no 16-bit floats is not counted.
+    else frozenBytes += device !== 'cpu' && dtype === 'F16' ? byteLength : float32Bytes;
   }
   const copies =
     // θ, ∇L_f (or φ), ∇L_r, and the gradient that the runtime is making.

@@ -29,8 +29,8 @@ export interface WeightUse {
 /**
  * Weights of safetensors files as values of `g`. Trained ones are inputs, all others initializers
  * over the files' own bytes and a cast: the runtime folds it when it loads the graph, unless
- * `castAtUse` moves it. Each enters the graph when it is first asked for. Branches of an `If` share them, so `g` is the outermost
- * builder.
+ * `castAtUse` moves it. Each enters the graph when it is first asked for. Branches of an `If` share
+ * them, so `g` is the outermost builder.
  *
  * @param locationOf the file of a tensor, relative to the session's folder of weights
  */

@@ -13,8 +13,14 @@ import { GraphSession } from './session.ts';
 export async function keepsStoredWeights(graph: Graph, device: Device): Promise<boolean> {
   const types = castTypes(graph);
   const isFloat16 = types.size > 0 && [...types].every((type) => type === 'float16');
-  return device !== 'cpu' && isFloat16 && (await castsFloat16(device));
+  if (device === 'cpu' || !isFloat16) return false;
+  const found = casting.get(device) ?? castsFloat16(device);
+  casting.set(device, found);
+  return found;
 }
+
+/** Which devices cast float16: found out once. */
+const casting = new Map<Device, Promise<boolean>>();
 
 async function castsFloat16(device: Device): Promise<boolean> {
   const g = new GraphBuilder('float16');

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The names of the nodes in the order in which the runtime ran them, from its trace `trace…` in a folder. */
+/** The nodes' names in the order in which the runtime ran them, from its trace (`trace…`) in a folder. */
 export function executedNodes(folder: string): string[] {
   interface TraceEvent {
     readonly cat: string;
