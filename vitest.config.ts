@@ -6,8 +6,10 @@ const webgpu = ['test/**/*webgpu*.test.ts'];
 const [driver, another] = softwareDrivers(process.env);
 
 // Forked processes: onnxruntime-node does not recognise typed arrays made in a vm context.
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
+    // --mode long: what is long by nature runs in full.
+    env: { ERASE_CONCEPT_LONG_TESTS: mode === 'long' ? '1' : '' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 180_000,
@@ -32,4 +34,4 @@ export default defineConfig({
       { extends: true, test: { name: 'cpu', include: all, exclude: webgpu, env: withoutVulkan } },
     ],
   },
-});
+}));

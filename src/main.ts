@@ -1,13 +1,5 @@
+import { addCommands } from './cli/add-commands.ts';
 import { createProgram } from './cli/program.ts';
-import { addDoctorCommand } from './cli/commands/doctor.ts';
-import { addEraseCommand } from './cli/commands/erase.ts';
-import { addEvaluateCommand } from './cli/commands/evaluate.ts';
-import { addInspectCommand } from './cli/commands/inspect.ts';
-import { addInstallCommands } from './cli/commands/install.ts';
-import { addPresetsCommand } from './cli/commands/presets.ts';
-import { addResumeCommand } from './cli/commands/resume.ts';
-import { addSampleCommand } from './cli/commands/sample.ts';
-import { addServeCommand } from './cli/commands/serve.ts';
 import type { CliContext } from './cli/context.ts';
 import { runCli } from './cli/run-cli.ts';
 import { readConfig } from './config.ts';
@@ -27,15 +19,7 @@ const context: CliContext = {
 };
 
 const program = createProgram(terminal, { json: arguments_.includes('--json') });
-addServeCommand(program, context);
-addEraseCommand(program, context);
-addResumeCommand(program, context);
-addSampleCommand(program, context);
-addEvaluateCommand(program, context);
-addInspectCommand(program, context);
-addPresetsCommand(program, context);
-addDoctorCommand(program, context);
-addInstallCommands(program, context);
+addCommands(program, context);
 
 process.exitCode = await runCli(program, arguments_, terminal);
 // Work that was given up on Ctrl-C may still be under way; what is printed must get out first.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type CliResult, parseEvents, runCli, startCli } from '../helpers/run-cli.ts';
+import { callCli, type CliResult, parseEvents, runCli, startCli } from '../helpers/run-cli.ts';
 import { writeBadInput } from './bad-input-files.ts';
 
 let folder: string;
@@ -430,17 +430,24 @@ describe.each([
   ['A command line with', usages],
 ])('%s', (_, rows) => {
   it.each(rows)('%s', async (_what, args, refusal) => {
-    const [plain, json] = await Promise.all([
-      runCli(args, folder),
-      runCli([...args, '--json'], folder),
-    ]);
+    const plain = await callCli(args, folder);
+    const json = await callCli([...args, '--json'], folder);
     expectRefusal({ plain, json }, refusal);
     expect(listFiles(), 'files left behind').toEqual(filesBefore);
   });
 });
 
+it('A process of its own answers the same, with its exit status', async () => {
+  const args = eraseFrom('half');
+  const [plain, json] = await Promise.all([
+    runCli(args, folder),
+    runCli([...args, '--json'], folder),
+  ]);
+  expectRefusal({ plain, json }, damaged(/it was cut off/));
+});
+
 it('No command at all: the commands are listed', async () => {
-  const { status, stdout, stderr } = await runCli([], folder);
+  const { status, stdout, stderr } = await callCli([], folder);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toMatch(/Usage: erase-concept.*Commands:.*erase .*resume /s);
 });

@@ -1,6 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 
+import { addCommands } from '../../src/cli/add-commands.ts';
+import { createProgram } from '../../src/cli/program.ts';
+import { runCli as runProgram } from '../../src/cli/run-cli.ts';
+import { readConfig } from '../../src/config.ts';
+import { chooseDevice } from '../../src/runtime/probe-device.ts';
+
 const bin = path.resolve(import.meta.dirname, '../../src/bin.mjs');
 /** A command that hangs must fail its test, not stop the others; most take a second. */
 const LIMIT_MS = 50_000;
@@ -88,4 +94,26 @@ export function parseEvents(stdout: string): Record<string, unknown>[] {
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/**
+ * Calls the program within this process, which takes a fraction of the second that a start of Node
+ * takes: for commands that end before they train. While it runs, `folder` is where this process runs.
+ */
+export async function callCli(args: readonly string[], folder: string): Promise<CliResult> {
+  const printed = { stdout: '', stderr: '' };
+  const sink = (name: keyof typeof printed) => ({
+    write: (text: string) => (printed[name] += text),
+  });
+  const terminal = { stdout: sink('stdout'), stderr: sink('stderr'), barStream: null };
+  const config = readConfig({ ERASE_CONCEPT_DATA: path.join(folder, 'data') });
+  const program = createProgram(terminal, { json: args.includes('--json') });
+  addCommands(program, { terminal, config, chooseDevice });
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    return { status: await runProgram(program, args, terminal), ...printed };
+  } finally {
+    process.chdir(before);
+  }
 }

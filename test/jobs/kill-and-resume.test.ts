@@ -4,11 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { createTestRandom, rounds } from '../helpers/long.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const cli = path.resolve('src/bin.mjs');
 const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
-const kills = 10;
+const kills = rounds({ few: 3, many: 30 });
 
 /** Every part of a run that has state: an inner loop, moments, both sets drawn by the model. */
 const request = [
@@ -21,6 +22,7 @@ const request = [
 
 describe('a run that is killed', () => {
   it(`with SIGKILL at ${kills} random moments ends with the same bytes as one that is not`, async () => {
+    const random = createTestRandom('random moments of SIGKILL');
     const undisturbed = makeTemporaryFolder();
     const whole = start([...request, ...placesIn(undisturbed)]);
     whole.stdout?.resume();
@@ -41,7 +43,7 @@ describe('a run that is killed', () => {
         const output = lastLineOf(run);
         const exit = exitOf(run);
         if (killed < kills) {
-          await Promise.race([exit, sleep((0.2 + Math.random() * 0.35 * seconds) * 1000)]);
+          await Promise.race([exit, sleep((0.2 + random() * 0.35 * seconds) * 1000)]);
           if (killGroup(run)) killed += 1;
         }
         status = await exit;
@@ -55,7 +57,7 @@ describe('a run that is killed', () => {
       // Nothing half written is left behind.
       expect(readdirSync(disturbed).sort()).toEqual(readdirSync(undisturbed).sort());
     }
-  }, 900_000);
+  }, 1_800_000);
 });
 
 function placesIn(folder: string): string[] {

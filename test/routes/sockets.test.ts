@@ -97,7 +97,9 @@ describe('a socket', () => {
     'of a foreign page or under a foreign name is refused: %j',
     async (extraHeaders) => {
       const socket = connect(await startTestSidecar(), { extraHeaders });
-      await expect(opened(socket)).rejects.toThrow();
+      await expect(opened(socket)).rejects.toMatchObject({
+        description: { message: 'Unexpected server response: 400' },
+      });
     },
   );
 

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addEraseCommand } from './commands/erase.ts';
+import { addEvaluateCommand } from './commands/evaluate.ts';
+import { addInspectCommand } from './commands/inspect.ts';
+import { addInstallCommands } from './commands/install.ts';
+import { addPresetsCommand } from './commands/presets.ts';
+import { addResumeCommand } from './commands/resume.ts';
+import { addSampleCommand } from './commands/sample.ts';
+import { addServeCommand } from './commands/serve.ts';
+import type { CliContext } from './context.ts';
+
+/** Gives the program its commands, in the order in which `--help` lists them. */
+export function addCommands(program: Command, context: CliContext): void {
+  addServeCommand(program, context);
+  addEraseCommand(program, context);
+  addResumeCommand(program, context);
+  addSampleCommand(program, context);
+  addEvaluateCommand(program, context);
+  addInspectCommand(program, context);
+  addPresetsCommand(program, context);
+  addDoctorCommand(program, context);
+  addInstallCommands(program, context);
+}
