@@ -1,0 +1,42 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const documents = [
+  'README.md',
+  'docs/architecture.md',
+  'docs/runtime.md',
+  '.github/CONTRIBUTING.md',
+];
+const read = (file: string) => readFileSync(file, 'utf8');
+
+describe('the documents', () => {
+  it.each(documents)('%s names only files and folders that are there', (file) => {
+    const code = [...read(file).matchAll(/`((?:src|test|routes|ui|docs|presets)\/[\w./-]+)`/g)];
+    const named = code.map(([, name = '']) => name.replace(/\/$/, ''));
+    const isThere = (name: string) =>
+      existsSync(name) || existsSync(`${name}.ts`) || existsSync(`${name}.test.ts`);
+    expect(named.filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  it.each(documents)('%s links only to pages that are there', (file) => {
+    const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)];
+    const targets = links.map(([, target = '']) => path.join(path.dirname(file), target));
+    expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  });
+
+  it('architecture.md names every folder of src', () => {
+    const folders = readdirSync('src', { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
+    const text = read('docs/architecture.md');
+    const missing = folders.filter(({ name }) => !text.includes(`| \`src/${name}\``));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('name every command of package.json that CONTRIBUTING.md speaks of', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = [...read('.github/CONTRIBUTING.md').matchAll(/npm run ([\w:]+)/g)];
+    expect(named.map(([, name = '']) => name).filter((name) => !scripts[name])).toEqual([]);
+  });
+});
