@@ -49,6 +49,7 @@ export default defineConfig(
             zone('runtime', 'autodiff', 'models', 'diffusion', ...app),
             zone('diffusion', 'checkpoint', 'autodiff', 'models', 'runtime', ...app),
             zone('erase', 'jobs', 'hosts', 'cli'),
+            zone('evaluation', 'jobs', 'hosts', 'cli', 'report'),
             {
               target: './ui',
               from: './src',
@@ -58,6 +59,7 @@ export default defineConfig(
                 './erase/method-settings.ts',
                 './format-bytes.ts',
                 './format.ts',
+                './report/describe-figure.ts',
               ],
               message: 'The page takes from src only what is pure and small.',
             },

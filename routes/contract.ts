@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { Evaluation } from '../src/erase/evaluation-summary.ts';
+import type { Evaluation } from '../src/evaluation/evaluation.ts';
 import type { Phase, ProgressEvent } from '../src/erase/events.ts';
 import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
 import { type PicturesBy, picturesWishes, type PicturesWish } from '../src/jobs/pictures-wish.ts';

@@ -1,13 +1,16 @@
-import type { Evaluation } from '../erase/evaluation-summary.ts';
+import type { Evaluation } from '../evaluation/evaluation.ts';
 import { formatTable } from '../format.ts';
-import { explainEvaluation } from '../report/explain-evaluation.ts';
+import { describeFigure } from '../report/describe-figure.ts';
 
 /** An evaluation as a small table, each number with a sentence that says what it is. */
-export function describeEvaluation(evaluation: Evaluation): string {
-  const { figures, caution } = explainEvaluation(evaluation);
+export function describeEvaluation({ figures }: Evaluation): string {
   const table = formatTable([
     ['', 'before', 'after', ''],
-    ...figures.map(({ name, before, after, meaning }) => [name, before ?? '', after, meaning]),
+    ...figures.map((figure) => {
+      const { before, after, meaning, confidence } = describeFigure(figure);
+      const range = confidence === null ? '' : ` (95 % confidence: ${confidence})`;
+      return [figure.title, before ?? '', after, `${meaning}${range}`];
+    }),
   ]);
-  return caution === null ? table : `${table}\n${caution}`;
+  return [table, ...figures.flatMap(({ caution }) => caution ?? [])].join('\n');
 }

@@ -3,6 +3,7 @@ import { SingleBar } from 'cli-progress';
 
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
+import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
 import { printJson, printLine, type Terminal } from './terminal.ts';
@@ -83,7 +84,7 @@ class LineReporter implements EraseReporter {
         this.showEvaluating(event);
         break;
       case 'evaluation':
-        this.print(describeEvaluation(event.evaluation));
+        this.print(describeEvaluation(readEvaluation(event.evaluation)));
         break;
       case 'note':
         this.print(event.message);

@@ -8,23 +8,21 @@ import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
-import { evaluate } from '../erase/evaluate.ts';
-import {
-  evaluationSampler,
-  listPictures,
-  type EvaluationPicture,
-} from '../erase/evaluation-pictures.ts';
+import { requireClassifier } from '../evaluation/classifier/classifier.ts';
+import type { PicturePair } from '../evaluation/evaluator.ts';
+import { evaluate } from '../evaluation/evaluate.ts';
+import { evaluationSampler, listPictures, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
-import type { PixelImage } from '../images/pixels.ts';
 import { preparePrompts } from '../jobs/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import type { CliContext } from './context.ts';
+import { type JudgeOptions, readJudge } from './judge-options.ts';
 import { createEvaluationReporter, type EvaluationReporter } from './evaluation-reporter.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 
 /** The options of the command `evaluate`. */
-export interface EvaluateOptions {
+export interface EvaluateOptions extends JudgeOptions {
   readonly before: string;
   readonly after: string;
   readonly forget: readonly string[];
@@ -49,7 +47,7 @@ const sheetRows = 12;
  * Measures how much was erased and how much was kept, and tells it.
  *
  * @param signal aborted to stop; what was written stays
- * @throws AppError `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`,
+ * @throws AppError `usage.invalid`, `judge.invalid`, `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`,
  *   `output.exists`, `output.unwritable`, `device.*`
  */
 export async function evaluateModels(
@@ -58,6 +56,7 @@ export async function evaluateModels(
   signal: AbortSignal,
 ): Promise<void> {
   const started = performance.now();
+  const classifier = readJudge(options);
   const { forget, retain } = await preparePrompts(
     {
       forget: options.forget,
@@ -86,7 +85,9 @@ export async function evaluateModels(
     if (folder !== null) await prepareFolder(folder, listPictures(drawing));
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
-    const settings = { ...drawing, steps, guidanceScale: options.cfg, size, device, threads };
+    if (classifier) await requireClassifier(classifier);
+    const drawn = { ...drawing, steps, guidanceScale: options.cfg, size };
+    const settings = { ...drawn, classifier, device, threads };
     const reporter = createEvaluationReporter(terminal, options.json === true);
     const pictures = folder === null ? null : new PictureFolder(folder, options, reporter);
     try {
@@ -99,7 +100,7 @@ export async function evaluateModels(
           reporter.progress(done, total);
         },
         ...(pictures && {
-          onPictures: (picture, images) => pictures.write(picture, images),
+          onPictures: (pair) => pictures.write(pair),
         }),
       });
       await pictures?.finish();
@@ -164,15 +165,12 @@ class PictureFolder {
     this.reporter = reporter;
   }
 
-  async write(
-    picture: EvaluationPicture,
-    images: Readonly<Record<Which, PixelImage>>,
-  ): Promise<void> {
-    const { role, number, prompt, seed } = picture;
+  async write(pair: PicturePair): Promise<void> {
+    const { role, number, prompt, seed } = pair;
     const { steps, cfg } = this.options;
     for (const which of ['before', 'after'] as const) {
-      const file = fileOf(this.folder, picture, which);
-      const png = await encodeGeneratedPng(images[which], {
+      const file = fileOf(this.folder, pair, which);
+      const png = await encodeGeneratedPng(pair[which], {
         prompt,
         steps,
         sampler: evaluationSampler,
@@ -186,7 +184,7 @@ class PictureFolder {
     const row = `${role} ${number}`;
     if (number >= sheetRows || this.rows.has(row)) return;
     const label = `${role === 'forget' ? 'forgotten' : 'kept'}: ${prompt}`;
-    this.rows.set(row, { label, images: [images.before, images.after] });
+    this.rows.set(row, { label, images: [pair.before, pair.after] });
   }
 
   async finish(): Promise<void> {

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 
-import type { Evaluation } from '../erase/evaluation-summary.ts';
+import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from '../format.ts';

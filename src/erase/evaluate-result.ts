@@ -1,12 +1,13 @@
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
+import { elementAt } from '../element-at.ts';
 import { AppError } from '../errors.ts';
 import { readImageFolder } from '../images/image-folder.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { thumbnailOfFile } from '../images/thumbnail.ts';
-import { evaluate } from './evaluate.ts';
-import { evaluationSampler, type EvaluationPicture } from './evaluation-pictures.ts';
+import { evaluate } from '../evaluation/evaluate.ts';
+import { evaluationSampler, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
 import type { EraseJob } from './job.ts';
 import type { RunIo } from './run-io.ts';
@@ -50,10 +51,14 @@ async function evaluateChosen(
   const chosen = comparedPromptsOf(job);
   const samples = new SampleFolder(folder, io);
   const { guidanceScale, size } = settings;
-  const publish = async (picture: EvaluationPicture, which: 'before' | 'after', png: Buffer) => {
-    const number = chosen[picture.role][picture.number]?.index ?? picture.number;
+  const publish = async (
+    { role, number: place, prompt, seed }: EvaluationPicture,
+    which: 'before' | 'after',
+    png: Buffer,
+  ) => {
+    const number = elementAt<{ readonly index: number }>(chosen[role], place).index;
     const step = which === 'before' ? 0 : steps;
-    await samples.publish({ ...picture, number }, { which, step }, png);
+    await samples.publish({ role, number, prompt, seed }, { which, step }, png);
   };
   const started = performance.now();
   return evaluate(
@@ -77,13 +82,13 @@ async function evaluateChosen(
         const etaSeconds = ((performance.now() - started) / 1000 / done) * (total - done);
         io.onEvent({ event: 'evaluating', done, total, etaSeconds });
       },
-      onPictures: async (picture, images) => {
+      onPictures: async (pair) => {
         for (const which of ['before', 'after'] as const) {
-          const { prompt, seed } = picture;
+          const { prompt, seed } = pair;
           const model = modelTitle(which === 'before' ? job.model.path : job.output);
           const drawing = { sampler: evaluationSampler, steps: comparisonSteps, guidanceScale };
-          const png = await encodeGeneratedPng(images[which], { prompt, seed, model, ...drawing });
-          await publish(picture, which, png);
+          const png = await encodeGeneratedPng(pair[which], { prompt, seed, model, ...drawing });
+          await publish(pair, which, png);
         }
       },
     },

@@ -1,4 +1,5 @@
-import type { Evaluation, Role } from './evaluation-summary.ts';
+import type { StoredEvaluation } from '../evaluation/stored-evaluation.ts';
+import type { Role } from '../evaluation/figure.ts';
 
 /** What a run is busy with. */
 export type Phase = 'encode' | 'generate' | 'train' | 'evaluate' | 'save';
@@ -31,7 +32,7 @@ export type EraseEvent =
       readonly total: number;
       readonly etaSeconds: number;
     }
-  | { readonly event: 'evaluation'; readonly evaluation: Evaluation }
+  | { readonly event: 'evaluation'; readonly evaluation: StoredEvaluation }
   /** Something that a person finds in the log who looks for it. */
   | { readonly event: 'note'; readonly message: string }
   /** Something a person should know: an early stop, a changed setting. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { replaceFile } from '../checkpoint/atomic-file.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
-import type { Role } from './evaluation-summary.ts';
+import type { Role } from '../evaluation/figure.ts';
 import type { SampleEvent } from './events.ts';
 import type { RunIo } from './run-io.ts';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { seedFor } from '../tensor/random.ts';
-import type { Role } from './evaluation-summary.ts';
+import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
 
 /** A picture that stands for what a set says in words. */

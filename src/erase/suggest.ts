@@ -3,7 +3,7 @@ import { poolPrompts } from '../pipeline/pool-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { fillTemplate } from './fill-template.ts';
-import { nearestPrompts } from './nearest-prompts.ts';
+import { nearestPrompts } from '../pipeline/nearest-prompts.ts';
 import type { Suggestions } from './suggestions.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 

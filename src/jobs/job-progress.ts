@@ -1,6 +1,7 @@
 import path from 'node:path';
 
-import type { Evaluation } from '../erase/evaluation-summary.ts';
+import type { Evaluation } from '../evaluation/evaluation.ts';
+import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import {
   phaseTitles,
   type Phase,
@@ -62,7 +63,7 @@ export class JobProgress {
         this.etaSeconds = event.etaSeconds;
         break;
       case 'evaluation':
-        this.evaluation = event.evaluation;
+        this.evaluation = readEvaluation(event.evaluation);
         break;
       case 'done':
         this.outcome = { kind: 'done' };

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { replaceFile, syncFolder } from '../checkpoint/atomic-file.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { EraseJob } from '../erase/job.ts';
-import type { Role } from '../erase/evaluation-summary.ts';
+import type { Role } from '../evaluation/figure.ts';
 import { drawnFolderOf, picturesOfSet, type SetPicture } from '../erase/set-pictures.ts';
 import type { HostPicture } from '../hosts/host.ts';
 

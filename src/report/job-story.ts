@@ -1,4 +1,5 @@
-import type { Evaluation } from '../erase/evaluation-summary.ts';
+import type { Evaluation } from '../evaluation/evaluation.ts';
+import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import type { EraseEvent, ProgressEvent, SampleEvent } from '../erase/events.ts';
 
 /** The events of all runs of a job as one run. */
@@ -21,7 +22,7 @@ export function tellStory(events: readonly EraseEvent[]): JobStory {
   for (const event of events) {
     if (event.event === 'progress') progress.set(event.step, event);
     else if (event.event === 'sample') samples.push(event);
-    else if (event.event === 'evaluation') evaluation = event.evaluation;
+    else if (event.event === 'evaluation') evaluation = readEvaluation(event.evaluation);
     else if (event.event === 'notice') notices.add(event.message);
     else if (event.event === 'job') runs += 1;
   }

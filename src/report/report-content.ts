@@ -1,5 +1,5 @@
 import type { EraseJob } from '../erase/job.ts';
-import type { Role } from '../erase/evaluation-summary.ts';
+import type { Role } from '../evaluation/figure.ts';
 import type { SampleEvent } from '../erase/events.ts';
 import { spread } from '../erase/spread.ts';
 import type { JobStory } from './job-story.ts';

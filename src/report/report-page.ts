@@ -1,10 +1,10 @@
-import type { Evaluation, Role } from '../erase/evaluation-summary.ts';
+import type { Figure, Role } from '../evaluation/figure.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob, Method } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { drawChart } from './chart.ts';
 import { describeSettings, trainSetTitles } from './describe-settings.ts';
-import { explainEvaluation } from './explain-evaluation.ts';
+import { describeFigure } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
 import { html, Markup } from './markup.ts';
 import type { Pair, ReportPictures, Strip } from './report-content.ts';
@@ -87,41 +87,33 @@ function renderFigures({ story: { evaluation } }: ReportContent): Markup {
       the command <code>erase-concept evaluate</code> measures it.
     </p>`;
   }
-  const { figures, caution } = explainEvaluation(evaluation);
-  const [forgotten, kept, changed] = figures;
-  const shown = [
-    { ...forgotten, role: 'forget' },
-    { ...kept, role: 'retain' },
-    { ...changed, role: '' },
-  ];
+  const { figures, forget, retain } = evaluation;
+  const limits = [...new Set(figures.flatMap((figure) => figure.limits ?? []))];
   return html`<ul class="figures">
-      ${shown.map(
-        ({ role, name, before, after, meaning }) =>
-          html`<li class="${role}">
-            <span>${name}</span>
-            <strong>${before === null ? null : html`<small>${before} →</small> `}${after}</strong>
-            <span>${meaning}</span>
-          </li>`,
-      )}
+      ${figures.map(renderFigure)}
     </ul>
-    ${caution === null ? null : html`<p class="callout">${caution}</p>`}
+    ${figures.flatMap(({ caution }) => (caution === null ? [] : html`<p class="callout">${caution}</p>`))}
     <h3>What these figures mean, and what they do not</h3>
+    <p class="note">Both models drew the same prompts from the same noise.</p>
+    <ul class="note">
+      ${limits.map((limit) => html`<li>${limit}</li>`)}
+    </ul>
     <p class="note">
-      Both models drew the same prompts from the same noise. The original model then judged every
-      picture: which of several prompts explains it best? ${explainedForgetting(evaluation)}
-    </p>
-    <p class="note">
-      So no outside judge was asked, and only prompts of this list were drawn:
-      ${count(evaluation.forget.pictures, 'picture')} of forgotten prompts (each is
-      ${share(evaluation.forget.pictures)}) and ${evaluation.retain.pictures} of kept ones. Other
-      words for the concept, a picture to start from, or further training may still bring it back.
+      Only prompts of this list were drawn: ${count(forget.pictures, 'picture')} of forgotten
+      prompts (each is ${share(forget.pictures)}) and ${retain.pictures} of kept ones. The ranges
+      are where the true values lie with a confidence of 95 %. Other words for the concept, a
+      picture to start from, or further training may still bring it back.
     </p>`;
 }
 
-function explainedForgetting({ forget }: Evaluation): string {
-  return forget.fromGiven === undefined
-    ? 'A picture shows the concept if its own prompt is clearly ahead of the prompt that it was steered to and of similar kept ones.'
-    : 'The distance to a given picture is the mean difference of a colour value, both made small. It says whether the picture comes back as it was, not whether parts of it or its subject do.';
+function renderFigure(figure: Figure): Markup {
+  const { before, after, meaning, confidence } = describeFigure(figure);
+  return html`<li class="${figure.role}">
+    <span>${figure.title}</span>
+    <strong>${before === null ? null : html`<small>${before} →</small> `}${after}</strong>
+    <span>${meaning}</span>
+    ${confidence === null ? null : html`<small>95 %: ${confidence}</small>`}
+  </li>`;
 }
 
 function share(pictures: number): string {

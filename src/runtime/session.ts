@@ -36,6 +36,14 @@ export interface SessionSettings {
 
 export type Feeds = Readonly<Record<string, Tensor>>;
 
+/** A tensor that a graph takes or gives; a dimension that is open has a name. */
+export interface DeclaredTensor {
+  readonly name: string;
+  /** `float32`, …; null for what is no tensor. */
+  readonly type: string | null;
+  readonly shape: readonly (number | string)[];
+}
+
 /** A graph compiled for a device. Release it: its memory is not the garbage collector's. */
 export class GraphSession {
   readonly device: Device;
@@ -80,6 +88,12 @@ export class GraphSession {
     const copies = Object.keys(into).flatMap((name) => results[name] ?? []);
     freeOnHost(copies.filter((copy) => copy.location === 'cpu'));
     return { ...results, ...into };
+  }
+
+  /** What the graph takes and gives, as its file declares it. */
+  declaredTensors(): { inputs: DeclaredTensor[]; outputs: DeclaredTensor[] } {
+    const { inputMetadata, outputMetadata } = this.session;
+    return { inputs: inputMetadata.map(declared), outputs: outputMetadata.map(declared) };
   }
 
   async release(): Promise<void> {
@@ -150,4 +164,11 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
       },
     },
   };
+}
+
+function declared(metadata: InferenceSession.ValueMetadata): DeclaredTensor {
+  const { name } = metadata;
+  return metadata.isTensor
+    ? { name, type: metadata.type, shape: metadata.shape }
+    : { name, type: null, shape: [] };
 }

@@ -400,6 +400,19 @@ const usages: Row[] = [
     eraseTiny('--forget'),
     usage(/--forget <prompt\.\.\.>' argument missing/),
   ],
+  [
+    'half a judge',
+    [
+      ...['evaluate', '--before', 'tiny-sd.safetensors', '--after', 'tiny-sd.safetensors'],
+      ...['--forget', 'a heart', '--judge', 'judge.onnx'],
+    ],
+    {
+      status: 2,
+      code: 'usage.invalid',
+      wrong: /a judge is three options: --judge FILE\.onnx, --judge-labels FILE/,
+      remedy: /See --help/,
+    },
+  ],
   ['no job', ['resume'], usage(/missing required argument 'job'/)],
   [
     'a variable without a preset',

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 
 import type { EraseEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
+import { readEvaluation } from '../../src/evaluation/stored-evaluation.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';
 
@@ -42,13 +43,15 @@ it('a run forgets given pictures; stopped and resumed it ends with the same byte
   const last = events.at(-1);
   expect(last).toMatchObject({ event: 'evaluation' });
   if (last?.event !== 'evaluation') throw new Error('no evaluation');
-  const { forget, prompts, retain, unrelatedChange } = last.evaluation;
-  const { fromGiven } = forget;
-  expect(fromGiven!.before).toBeGreaterThan(0);
-  expect(fromGiven!.before).toBeLessThan(2 * unrelatedChange!);
-  expect(fromGiven!.after).not.toBe(fromGiven!.before);
-  expect(prompts[0]!.fromGiven).toEqual(fromGiven);
-  expect(retain.fromGiven).toBeUndefined();
+  const { figures, prompts } = readEvaluation(last.evaluation);
+  const id = 'given-pictures.distance';
+  const distance = figures.find((figure) => figure.id === id)!;
+  expect(distance.before).toBeGreaterThan(0);
+  expect(distance.before).toBeLessThan(2 * distance.reference!.value);
+  expect(distance.after).not.toBe(distance.before);
+  const { before, after } = distance;
+  expect(prompts[0]!.verdicts[id]).toEqual({ before, after });
+  expect(prompts.find(({ role }) => role === 'retain')!.verdicts[id]).toBeUndefined();
 
   const broken = makeTemporaryFolder();
   const stopped = await sissJob(broken);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import type { Evaluation } from '../../src/erase/evaluation-summary.ts';
+import type { StoredEvaluation } from '../../src/evaluation/stored-evaluation.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 import { tellStory } from '../../src/report/job-story.ts';
@@ -46,7 +46,8 @@ const sample = (
 });
 
 const shares = { pictures: 8, before: 0.9375, after: 0.0625, change: 0.2 };
-const evaluation: Evaluation = {
+/** As the first version kept it. */
+const evaluation: StoredEvaluation = {
   forget: { ...shares, margin: 0.1 },
   retain: { ...shares, after: 0.9 },
   unrelatedChange: 0.3,

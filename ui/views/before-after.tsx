@@ -51,26 +51,35 @@ function ComparedPair({
   pair: Pair;
   job: JobView;
 }) {
-  const shares = job.evaluation?.prompts.find((one) => one.role === role && one.prompt === prompt);
+  const judged = job.evaluation?.prompts.find((one) => one.role === role && one.prompt === prompt);
   return (
     <figure class="pair">
       <Slider prompt={prompt} before={sampleUrl(job.id, before)} after={sampleUrl(job.id, after)} />
       <figcaption>
         {prompt}
-        {shares && <small>{describeChange(role, shares)}</small>}
+        {judged && <small>{describeChange(judged)}</small>}
       </figcaption>
     </figure>
   );
 }
 
-type Shares = NonNullable<JobView['evaluation']>['prompts'][number];
+type Judged = NonNullable<JobView['evaluation']>['prompts'][number];
 
-function describeChange(role: Pair['role'], { before, after, fromGiven }: Shares): string {
-  if (fromGiven) {
-    return `distance ${fromGiven.before.toFixed(2)} → ${fromGiven.after.toFixed(2)}`;
-  }
-  const what = role === 'forget' ? 'shows it' : 'recognised';
-  return `${what} ${formatShare(before)} → ${formatShare(after)}`;
+/** What is said of one prompt's pictures, the most telling figure first. */
+function describeChange({ verdicts }: Judged): string | null {
+  const distance = verdicts['given-pictures.distance'];
+  if (distance) return `distance ${describeVerdict(distance, (value) => value.toFixed(2))}`;
+  const shown = verdicts['zero-shot.shown'];
+  if (shown) return `shows it ${describeVerdict(shown, formatShare)}`;
+  const recognised = verdicts['zero-shot.recognised'];
+  return recognised ? `recognised ${describeVerdict(recognised, formatShare)}` : null;
+}
+
+function describeVerdict(
+  { before, after }: Judged['verdicts'][string],
+  format: (value: number) => string,
+): string {
+  return before === null ? format(after) : `${format(before)} → ${format(after)}`;
 }
 
 /** The library's element; to the keyboard and to screen readers it is a slider. */

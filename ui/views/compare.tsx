@@ -22,7 +22,7 @@ export function Compare({ job, history }: WatchedJob) {
     <article class="compare">
       <JobHeader job={job} title={`Without ${job.concept}`} />
       {job.result ? <Result job={job} result={job.result} /> : <MissingResult job={job} />}
-      {job.evaluation && <Numbers evaluation={job.evaluation} concept={job.concept} />}
+      {job.evaluation && <Numbers evaluation={job.evaluation} />}
       <BeforeAfter job={job} />
       <details class="how">
         <summary>How it trained</summary>

@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import type { EvaluateOptions } from '../evaluate-models.ts';
+import { addJudgeOptions } from '../judge-options.ts';
 import { untilAborted, withInterrupts } from '../interrupts.ts';
 import { realNumber, wholeNumber } from '../parse-option.ts';
 
 /** `erase-concept evaluate`: how much was erased and how much was kept. */
 export function addEvaluateCommand(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('evaluate')
     .description(
       'Measure how much was erased and how much was kept: both models draw the same pictures, the original judges them.',
@@ -34,7 +35,9 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
       "width and height of the pictures (default: the model's own)",
       wholeNumber(1),
     )
-    .option('--out <folder>', 'writes the pictures and a before/after sheet there')
+    .option('--out <folder>', 'writes the pictures and a before/after sheet there');
+  addJudgeOptions(command);
+  command
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(jsonOption())

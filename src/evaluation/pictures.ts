@@ -1,18 +1,16 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { latentScale } from '../checkpoint/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
-import { imageDistance } from '../images/image-distance.ts';
 import type { PixelImage } from '../images/pixels.ts';
-import { thumbnail } from '../images/thumbnail.ts';
-import { ImageDecoder } from '../pipeline/autoencoder.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../pipeline/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../pipeline/text-encoder.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import type { Distances, Role } from './evaluation-summary.ts';
-import { scheduleOf } from './make-dataset.ts';
+import type { ClassifierChoice } from './classifier/classifier-choice.ts';
+import type { Role } from './figure.ts';
+import { scheduleOf } from '../erase/make-dataset.ts';
 
 /** What is drawn. */
 export interface PictureSettings {
@@ -27,6 +25,8 @@ export interface PictureSettings {
 export interface EvaluationSettings extends PictureSettings {
   /** Thumbnails of the pictures that were to be forgotten themselves; empty where none were. */
   readonly given?: readonly PixelImage[];
+  /** A classifier of pictures that is asked too, and the classes that count as the concept. */
+  readonly classifier?: ClassifierChoice | undefined;
   /** Sampling steps. */
   readonly steps: number;
   readonly guidanceScale: number;
@@ -46,12 +46,6 @@ export interface EvaluationPicture {
   readonly prompt: string;
   readonly seed: number;
 }
-
-/** Told of both pictures, in their order. */
-export type PicturesListener = (
-  picture: EvaluationPicture,
-  images: { readonly before: PixelImage; readonly after: PixelImage },
-) => Promise<void>;
 
 /** Every picture to be drawn, forgotten prompts first. */
 export function listPictures({
@@ -121,70 +115,4 @@ export function drawPictures(
   const schedule = scheduleOf(checkpoint);
   const sampling = { steps, guidanceScale, sampler: evaluationSampler, schedule, predictionType };
   return drawLatents(painter, requests, sampling, io);
-}
-
-export interface Comparison {
-  readonly pictures: readonly EvaluationPicture[];
-  readonly before: readonly Float32Array[];
-  readonly after: readonly Float32Array[];
-  readonly settings: EvaluationSettings;
-  readonly io: { readonly signal: AbortSignal; readonly onPictures: PicturesListener };
-}
-
-/**
- * Decodes all pictures, one pair in memory at a time.
- *
- * @returns how far each picture is from what it was, how far different ones of the original are from
- *   each other on average, and those of forgotten prompts from the nearest given one, as
- *   `imageDistance`
- */
-export async function comparePictures(
-  checkpoint: Checkpoint,
-  { pictures, before, after, settings, io }: Comparison,
-): Promise<{
-  perPicture: number[];
-  unrelated: number | null;
-  fromGiven: (Distances | null)[];
-}> {
-  const { size, device, threads, given = [] } = settings;
-  const dimensions = { width: size, height: size };
-  const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
-  try {
-    const perPicture: number[] = [];
-    const unrelated: number[] = [];
-    const fromGiven: (Distances | null)[] = [];
-    let previous: PixelImage | undefined;
-    for (const [i, picture] of pictures.entries()) {
-      io.signal.throwIfAborted();
-      const images = {
-        before: await decoder.decode(before[i] ?? new Float32Array()),
-        after: await decoder.decode(after[i] ?? new Float32Array()),
-      };
-      perPicture.push(imageDistance(images.before, images.after));
-      if (previous) unrelated.push(imageDistance(previous, images.before));
-      previous = images.before;
-      fromGiven.push(
-        given.length > 0 && picture.role === 'forget'
-          ? {
-              before: await nearestDistance(images.before, given),
-              after: await nearestDistance(images.after, given),
-            }
-          : null,
-      );
-      await io.onPictures(picture, images);
-    }
-    const sum = unrelated.reduce((total, distance) => total + distance, 0);
-    return {
-      perPicture,
-      unrelated: unrelated.length > 0 ? sum / unrelated.length : null,
-      fromGiven,
-    };
-  } finally {
-    await decoder.release();
-  }
-}
-
-async function nearestDistance(image: PixelImage, given: readonly PixelImage[]): Promise<number> {
-  const small = await thumbnail(image);
-  return Math.min(...given.map((picture) => imageDistance(small, picture)));
 }

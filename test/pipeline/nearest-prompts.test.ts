@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { nearestPrompts } from '../../src/erase/nearest-prompts.ts';
+import { nearestPrompts } from '../../src/pipeline/nearest-prompts.ts';
 
 const contexts = new Map(
   Object.entries({ a: [0, 0], b: [0, 1], c: [3, 0], d: [0, -2] }).map(

@@ -1,11 +1,11 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { qSample, vTarget } from '../diffusion/forward-process.ts';
-import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
-import type { Painter } from '../pipeline/draw-latents.ts';
-import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
-import { predictRows, type PredictionRow } from '../pipeline/predict-rows.ts';
-import { createGenerator, seedFor } from '../tensor/random.ts';
-import { scheduleOf } from './make-dataset.ts';
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
+import { qSample, vTarget } from '../../diffusion/forward-process.ts';
+import type { NoiseSchedule } from '../../diffusion/noise-schedule.ts';
+import type { Painter } from '../../pipeline/draw-latents.ts';
+import type { EncodedPrompt } from '../../pipeline/encoded-prompt.ts';
+import { predictRows, type PredictionRow } from '../../pipeline/predict-rows.ts';
+import { createGenerator, seedFor } from '../../tensor/random.ts';
+import { scheduleOf } from '../../erase/make-dataset.ts';
 
 /**
  * Noises that a picture is judged at, each at a timestep of its own. Measured on tiny-sd, 5, 10 and

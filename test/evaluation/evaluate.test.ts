@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { Judge } from '../../src/demo/judge.ts';
-import { evaluate } from '../../src/erase/evaluate.ts';
-import type { EvaluationSettings } from '../../src/erase/evaluation-pictures.ts';
+import { evaluate } from '../../src/evaluation/evaluate.ts';
+import type { EvaluationSettings } from '../../src/evaluation/pictures.ts';
 import { tinySd, writeForgetfulModel } from '../helpers/forgetful-model.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -24,6 +24,11 @@ const settings: EvaluationSettings = {
   steps: 10,
   guidanceScale: 5,
   size: 64,
+  classifier: {
+    file: path.join(path.dirname(tinySd), 'cls-style.onnx'),
+    labels: path.join(path.dirname(tinySd), 'classifiers.json#style'),
+    classes: ['pontilla'],
+  },
   device: 'cpu',
   threads: 2,
 };
@@ -42,7 +47,7 @@ describe('evaluate', () => {
       signal: new AbortController().signal,
       onPhase: (phase) => phases.push(phase),
       onProgress: (done, total) => (progress = [done, total]),
-      onPictures: async ({ role, prompt }, images) => {
+      onPictures: async ({ role, prompt, ...images }) => {
         for (const which of ['before', 'after'] as const) {
           const { style, subject, colour } = await judge.judge(images[which]);
           const isThing = prompt.startsWith(`a ${colour} ${subject} `);
@@ -57,19 +62,29 @@ describe('evaluate', () => {
 
     expect(phases).toEqual(['encode', 'generate', 'evaluate']);
     expect(progress).toEqual([48, 48]);
-    const { forget, retain, prompts, unrelatedChange } = evaluation;
+    const { figures, forget, retain, prompts, unrelatedChange } = evaluation;
     expect(forget).toMatchObject({ pictures: 6, before: 1, after: 0 });
     expect(forget.margin).toBeGreaterThan(0.1);
     // Kept prompts do not hold the word, so their pictures are the same.
     expect(retain).toMatchObject({ pictures: 6, change: 0 });
     expect(retain.after).toBe(retain.before);
-    expect(forget.change).toBeGreaterThan(0.05);
     expect(unrelatedChange).toBeGreaterThan(0.1);
 
-    const verdicts = prompts.flatMap(({ prompt, before, after }) => [
-      [`before ${prompt}`, before] as const,
-      [`after ${prompt}`, after] as const,
+    // The classifier of styles as a judge: the same verdicts as here, and its false positives.
+    expect(figures.map(({ id, before, after }) => [id, before, after])).toEqual([
+      ['zero-shot.shown', 1, 0],
+      ['zero-shot.recognised', retain.before, retain.after],
+      ['classifier.shown', 1, 0],
+      ['classifier.false', 0, 0],
+      ['change.kept', null, 0],
     ]);
+    expect(figures[0]?.intervals?.after).toEqual([expect.closeTo(0, 6), expect.closeTo(0.39, 2)]);
+
+    const verdicts = prompts.flatMap(({ role, prompt, verdicts }) => {
+      const id = role === 'forget' ? 'zero-shot.shown' : 'zero-shot.recognised';
+      const { before, after } = verdicts[id]!;
+      return [[`before ${prompt}`, before] as const, [`after ${prompt}`, after] as const];
+    });
     expect(verdicts).toHaveLength(24);
     const disagreeing = verdicts.filter(([key, share]) => seen.get(key) !== (share === 1));
     expect(disagreeing.length / verdicts.length, String(disagreeing)).toBeLessThanOrEqual(0.1);

@@ -1,0 +1,149 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { elementAt } from '../element-at.ts';
+import { ImageDecoder } from '../pipeline/autoencoder.ts';
+import type { Painter } from '../pipeline/draw-latents.ts';
+import { encodePrompts, type EncodedPromptSet } from '../pipeline/text-encoder.ts';
+import { type Evaluation, summarize } from './evaluation.ts';
+import type { LatentEvaluator, PictureJudge, PicturePair } from './evaluator.ts';
+import type { Measure } from './figure.ts';
+import {
+  drawPictures,
+  type EvaluationPicture,
+  type EvaluationSettings,
+  listPictures,
+  withPainter,
+} from './pictures.ts';
+import { evaluators } from './registry.ts';
+
+export interface EvaluationIo {
+  readonly signal: AbortSignal;
+  readonly onPhase?: (phase: 'encode' | 'generate' | 'evaluate') => void;
+  /** Pictures drawn or judged, of all there are. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Told of both pictures of each pair, in their order. */
+  readonly onPictures?: (pair: PicturePair) => Promise<void>;
+}
+
+/** The latents of every picture, float32 [C, h, w] each, and what their judges said. */
+interface Drawn {
+  readonly before: readonly Float32Array[];
+  readonly after: readonly Float32Array[];
+  readonly measures: ReadonlyMap<string, readonly Measure[]>;
+}
+
+/**
+ * How much of a concept was erased between two states of one model and how much else was kept. Both
+ * models draw the same prompts from the same noise, each with its own text encoder; then every
+ * evaluator that the settings ask for judges the pictures (`registry.ts`).
+ *
+ * The models are compiled one after another, each with its weights mapped from its own file: so the
+ * work needs the memory of one UNet, whatever was trained, and stays on a GPU.
+ *
+ * @param before the original; comparable to `after` (`requireComparable`)
+ * @throws the signal's reason; AppError `device.*`, `model.unsupported`, `judge.*`
+ */
+export async function evaluate(
+  before: Checkpoint,
+  after: Checkpoint,
+  settings: EvaluationSettings,
+  io: EvaluationIo,
+): Promise<Evaluation> {
+  const pictures = listPictures(settings);
+  const asked = evaluators.filter(({ isAsked }) => isAsked(settings));
+  const latentEvaluators = asked.filter((evaluator) => evaluator.sees === 'latents');
+  const drawn = await drawAndJudge(before, after, latentEvaluators, { pictures, settings, io });
+  const judges = new Map<string, PictureJudge>();
+  try {
+    for (const evaluator of asked) {
+      if (evaluator.sees === 'pictures') {
+        judges.set(evaluator.id, await evaluator.open(settings));
+      }
+    }
+    await showPairs(before, [...judges.values()], { pictures, drawn, settings, io });
+    const measures = asked.flatMap(
+      ({ id }) => drawn.measures.get(id) ?? judges.get(id)?.measures() ?? [],
+    );
+    return summarize(pictures, measures, settings.forget);
+  } finally {
+    for (const judge of judges.values()) await judge.release();
+  }
+}
+
+interface EvaluationRun {
+  readonly pictures: readonly EvaluationPicture[];
+  readonly settings: EvaluationSettings;
+  readonly io: EvaluationIo;
+}
+
+/** Draws everything with both models; judges of latents see it while the original is in memory. */
+async function drawAndJudge(
+  before: Checkpoint,
+  after: Checkpoint,
+  latentEvaluators: readonly LatentEvaluator[],
+  { pictures, settings, io }: EvaluationRun,
+): Promise<Drawn> {
+  io.onPhase?.('encode');
+  const prompts = new Set([
+    '',
+    ...settings.forget.flatMap(({ prompt, anchor }) => [prompt, anchor]),
+    ...settings.retain,
+  ]);
+  const encodedBefore = await encodePrompts(before, prompts, settings);
+  const encodedAfter = await encodePrompts(after, prompts, settings);
+
+  io.onPhase?.('generate');
+  const total = 2 * pictures.length * (1 + latentEvaluators.length);
+  const progressFrom = (start: number) => (done: number) => io.onProgress?.(start + done, total);
+  const draw = (
+    painter: Painter,
+    checkpoint: Checkpoint,
+    encoded: EncodedPromptSet,
+    start: number,
+  ) => {
+    const { signal } = io;
+    const drawing = { pictures, encoded, settings, io: { signal, onDrawn: progressFrom(start) } };
+    return drawPictures(painter, checkpoint, drawing);
+  };
+  const latentsAfter = await withPainter(after, settings, encodedAfter, (painter) =>
+    draw(painter, after, encodedAfter, 0),
+  );
+  return withPainter(before, settings, encodedBefore, async (painter) => {
+    const latentsBefore = await draw(painter, before, encodedBefore, pictures.length);
+    io.onPhase?.('evaluate');
+    const measures = new Map<string, readonly Measure[]>();
+    for (const evaluator of latentEvaluators) {
+      const onJudged = progressFrom(2 * pictures.length * (1 + measures.size));
+      const said = await evaluator.judge({
+        ...{ original: before, painter, encoded: encodedBefore.prompts, pictures, settings },
+        ...{ before: latentsBefore, after: latentsAfter, signal: io.signal, onJudged },
+      });
+      measures.set(evaluator.id, said);
+    }
+    return { before: latentsBefore, after: latentsAfter, measures };
+  });
+}
+
+/** Decodes all pictures, one pair in memory at a time, and shows them to the judges. */
+async function showPairs(
+  checkpoint: Checkpoint,
+  judges: readonly PictureJudge[],
+  { pictures, drawn, settings, io }: EvaluationRun & { readonly drawn: Drawn },
+): Promise<void> {
+  const { size, device, threads } = settings;
+  const dimensions = { width: size, height: size };
+  const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
+  try {
+    for (const [i, picture] of pictures.entries()) {
+      io.signal.throwIfAborted();
+      const pair = {
+        ...picture,
+        before: await decoder.decode(elementAt(drawn.before, i)),
+        after: await decoder.decode(elementAt(drawn.after, i)),
+      };
+      for (const judge of judges) await judge.see(pair);
+      await io.onPictures?.(pair);
+    }
+  } finally {
+    await decoder.release();
+  }
+}

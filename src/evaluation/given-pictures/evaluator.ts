@@ -1,0 +1,64 @@
+import { imageDistance } from '../../images/image-distance.ts';
+import type { PixelImage } from '../../images/pixels.ts';
+import { thumbnail } from '../../images/thumbnail.ts';
+import type { Evaluator, PictureJudge, PicturePair } from '../evaluator.ts';
+import type { Measure, Quantity, Verdict } from '../figure.ts';
+import { UnrelatedPictures } from '../unrelated-pictures.ts';
+
+/** How near pictures of forgotten prompts come to the given ones that were to be forgotten. */
+export const givenPicturesEvaluator: Evaluator = {
+  id: 'given-pictures',
+  sees: 'pictures',
+  isAsked: ({ given = [] }) => given.length > 0,
+  open: ({ given = [] }) => Promise.resolve(new GivenPicturesJudge(given)),
+};
+
+class GivenPicturesJudge implements PictureJudge {
+  private readonly given: readonly PixelImage[];
+  private readonly verdicts: Verdict[] = [];
+  private readonly unrelated = new UnrelatedPictures();
+
+  /** @param given thumbnails */
+  constructor(given: readonly PixelImage[]) {
+    this.given = given;
+  }
+
+  async see({ role, before, after }: PicturePair): Promise<void> {
+    this.unrelated.add(before);
+    if (role !== 'forget') return;
+    this.verdicts.push({
+      before: await this.nearestDistance(before),
+      after: await this.nearestDistance(after),
+    });
+  }
+
+  measures(): Measure[] {
+    const quantity = givenPicturesQuantity(this.unrelated.reference());
+    return [{ ...quantity, verdicts: this.verdicts }];
+  }
+
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async nearestDistance(image: PixelImage): Promise<number> {
+    const small = await thumbnail(image);
+    return Math.min(...this.given.map((picture) => imageDistance(small, picture)));
+  }
+}
+
+export function givenPicturesQuantity(reference: Quantity['reference']): Quantity {
+  return {
+    id: 'given-pictures.distance',
+    role: 'forget',
+    title: 'Distance to the given pictures',
+    kind: 'distance',
+    wanted: 'higher',
+    meaning:
+      'is how far a picture of a forgotten prompt is from the most similar given one, 0 to 1, on average',
+    limits:
+      'The distance to a given picture is the mean difference of a colour value, both made small. It says whether the picture comes back as it was, not whether parts of it or its subject do.',
+    reference,
+    caution: null,
+  };
+}

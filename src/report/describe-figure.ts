@@ -1,0 +1,29 @@
+import type { Figure } from '../evaluation/figure.ts';
+import { formatShare } from '../format.ts';
+
+/** A figure in words, for a table, a page and the report. */
+export interface DescribedFigure {
+  /** Null for what compares the two models. */
+  readonly before: string | null;
+  readonly after: string;
+  /** Goes on from the figures, as in `94 % of 16 pictures …`. */
+  readonly meaning: string;
+  /** Where the true value lies, for `before → after`; null where nobody knows. */
+  readonly confidence: string | null;
+}
+
+/** The numbers of a figure as people read them. */
+export function describeFigure(figure: Figure): DescribedFigure {
+  const { kind, meaning, reference, intervals } = figure;
+  const format = kind === 'share' ? formatShare : (value: number) => value.toFixed(2);
+  const range = (interval: readonly [number, number]) => interval.map(format).join(' to ');
+  const read = reference ? `; ${reference.words} are ${format(reference.value)} apart` : '';
+  return {
+    before: figure.before === null ? null : format(figure.before),
+    after: format(figure.after),
+    meaning: `${meaning}${read}`,
+    confidence:
+      intervals &&
+      [intervals.before, intervals.after].flatMap((one) => (one ? [range(one)] : [])).join(' → '),
+  };
+}
