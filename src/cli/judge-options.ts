@@ -40,5 +40,5 @@ export function readJudge({
       'a judge is three options: --judge FILE.onnx, --judge-labels FILE and --judge-class LABEL. See --help.',
     );
   }
-  return { file: path.resolve(judge), labels: path.resolve(judgeLabels), classes: [...judgeClass] };
+  return { file: path.resolve(judge), labels: path.resolve(judgeLabels), classes: judgeClass };
 }

@@ -129,7 +129,7 @@ describeInBrowser('an erasure by a preset', () => {
   it(
     'ends in a comparison: pictures under a slider, and numbers with their meaning',
     async () => {
-      await page.getByRole('heading', { name: /^Still shows Pontilla/ }).waitFor();
+      await page.getByRole('heading', { name: /^Still shows the concept/ }).waitFor();
       expect(await page.getByText(/^Of \d+ pictures of forgotten prompts/).isVisible()).toBe(true);
       const slider = page.getByRole('slider').first();
       await slider.focus();

@@ -69,10 +69,10 @@ describe('evaluate', () => {
     const { status, stdout } = await runCli([...quick, '--after', 'scrubbed.safetensors'], folder);
     expect(status, stdout).toBe(0);
     expect(stdout).toMatch(
-      /^forgotten +\d+ % +\d+ % +of 2 pictures of forgotten prompts.*\(95 % confidence: /m,
+      /^Still shows the concept +\d+ % +\d+ % +of 2 pictures of forgotten prompts.*\(95 % confidence: /m,
     );
-    expect(stdout).toMatch(/^kept +\d+ % +\d+ % +of 2 pictures of kept prompts/m);
-    expect(stdout).toMatch(/^changed +0\.00 +is how far a kept picture moved.* are 0\.\d\d apart/m);
+    expect(stdout).toMatch(/^Still shows what is kept +\d+ % +\d+ % +of 2 pictures of kept prompts/m);
+    expect(stdout).toMatch(/^Change of what is kept +0\.00 +is how far a kept picture moved.* are 0\.\d\d apart/m);
   });
 
   it('refuses what cannot be evaluated before any work', async () => {
