@@ -1,7 +1,7 @@
-import { changeQuantity } from './change/evaluator.ts';
+import { changeQuantity } from './change/quantity.ts';
 import type { Evaluation, Headline, PromptVerdicts } from './evaluation.ts';
 import type { Figure, Quantity, Verdict } from './figure.ts';
-import { givenPicturesQuantity } from './given-pictures/evaluator.ts';
+import { givenPicturesQuantity } from './given-pictures/quantity.ts';
 import { recognisedQuantity, shownQuantity } from './zero-shot/measures.ts';
 
 /** An evaluation as version 0.1.0 kept it: without figures. */

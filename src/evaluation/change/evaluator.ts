@@ -1,7 +1,8 @@
 import { imageDistance } from '../../images/image-distance.ts';
 import type { Evaluator, PictureJudge, PicturePair } from '../evaluator.ts';
-import type { Measure, Quantity, Verdict } from '../figure.ts';
+import type { Measure, Verdict } from '../figure.ts';
 import { UnrelatedPictures } from '../unrelated-pictures.ts';
+import { changeQuantity } from './quantity.ts';
 
 /** How far each kept picture is from the one that the original draws from the same noise. */
 export const changeEvaluator: Evaluator = {
@@ -31,19 +32,4 @@ class ChangeJudge implements PictureJudge {
   release(): Promise<void> {
     return Promise.resolve();
   }
-}
-
-export function changeQuantity(reference: Quantity['reference']): Quantity {
-  return {
-    id: 'change.kept',
-    role: 'retain',
-    title: 'Change of what is kept',
-    kind: 'distance',
-    wanted: 'unchanged',
-    meaning: 'is how far a kept picture moved, 0 to 1, on average',
-    limits:
-      'The distance is the mean difference of a colour value: a picture that moved may be as good as before.',
-    reference,
-    caution: null,
-  };
 }

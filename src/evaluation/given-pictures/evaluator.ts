@@ -2,8 +2,9 @@ import { imageDistance } from '../../images/image-distance.ts';
 import type { PixelImage } from '../../images/pixels.ts';
 import { thumbnail } from '../../images/thumbnail.ts';
 import type { Evaluator, PictureJudge, PicturePair } from '../evaluator.ts';
-import type { Measure, Quantity, Verdict } from '../figure.ts';
+import type { Measure, Verdict } from '../figure.ts';
 import { UnrelatedPictures } from '../unrelated-pictures.ts';
+import { givenPicturesQuantity } from './quantity.ts';
 
 /** How near pictures of forgotten prompts come to the given ones that were to be forgotten. */
 export const givenPicturesEvaluator: Evaluator = {
@@ -45,20 +46,4 @@ class GivenPicturesJudge implements PictureJudge {
     const small = await thumbnail(image);
     return Math.min(...this.given.map((picture) => imageDistance(small, picture)));
   }
-}
-
-export function givenPicturesQuantity(reference: Quantity['reference']): Quantity {
-  return {
-    id: 'given-pictures.distance',
-    role: 'forget',
-    title: 'Distance to the given pictures',
-    kind: 'distance',
-    wanted: 'higher',
-    meaning:
-      'is how far a picture of a forgotten prompt is from the most similar given one, 0 to 1, on average',
-    limits:
-      'The distance to a given picture is the mean difference of a colour value, both made small. It says whether the picture comes back as it was, not whether parts of it or its subject do.',
-    reference,
-    caution: null,
-  };
 }
