@@ -9,7 +9,8 @@ import { AppError } from './errors.ts';
 import type { HostKind } from './hosts/detect.ts';
 import { openHost } from './hosts/open-host.ts';
 import { uploadsFolderOf } from './jobs/draft-upload.ts';
-import { acquireJobLock, type JobLock } from './jobs/job-lock.ts';
+import { acquireJobLock } from './jobs/job-lock.ts';
+import type { ProcessLock } from './processes/process-lock.ts';
 import { openServerLog } from './server-log.ts';
 import { systemErrorCode } from './system-error.ts';
 
@@ -109,7 +110,7 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
 }
 
 /** Two servers would run the same jobs. */
-async function lockData(dataFolder: string): Promise<JobLock> {
+async function lockData(dataFolder: string): Promise<ProcessLock> {
   try {
     return await acquireJobLock(dataFolder, process.pid);
   } catch (cause) {

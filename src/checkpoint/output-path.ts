@@ -1,28 +1,11 @@
 import { lstat, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Leaves room for the original's name within the 255 bytes that file systems allow. */
-const MAX_SLUG_BYTES = 80;
+import { cutToBytes } from './file-name.ts';
+import { isModelFile, withoutModelEnding } from './model-ending.ts';
 
-/**
- * Where a scrubbed model goes by default: `<original>-without-<concept>[-N]` with the original's
- * ending, N being the first number from 2 whose name is free (its `.yaml` too).
- *
- * @param folder the folder that it goes to
- */
-export async function chooseOutputPath(
-  modelPath: string,
-  concept: string,
-  folder = resultFolderOf(modelPath),
-): Promise<string> {
-  const ending = (await isFolder(modelPath)) ? '' : '.safetensors';
-  const stem = `${modelTitle(modelPath)}-without-${slugify(concept)}`;
-  for (let number = 1; ; number++) {
-    const candidate = path.join(folder, `${number === 1 ? stem : `${stem}-${number}`}${ending}`);
-    const isTaken = (await pathExists(candidate)) || (await pathExists(configPathOf(candidate)));
-    if (!isTaken) return candidate;
-  }
-}
+/** Keeps names readable in lists, where the file system has room for more. */
+const MAX_SLUG_BYTES = 80;
 
 /** A model in the cache of Hugging Face's downloads, where hosts take one revision of each. */
 const cachedModel = /^(?<folder>.*)[/\\]models--(?<name>[^/\\]+)[/\\]snapshots[/\\][^/\\]+$/;
@@ -35,7 +18,7 @@ export function resultFolderOf(modelPath: string): string {
 /** What a model is called: its name without the ending of files. */
 export function modelTitle(modelPath: string): string {
   const name = cachedModel.exec(modelPath)?.groups?.name ?? path.basename(modelPath);
-  return name.replace(/\.(safetensors|ckpt)$/i, '');
+  return isModelFile(name) ? withoutModelEnding(name) : name.replace(/\.ckpt$/i, '');
 }
 
 /** The LDM config that hosts look for beside a checkpoint: the same name, ending in `.yaml`. */
@@ -52,13 +35,9 @@ export function slugify(concept: string): string {
   const words = concept
     .normalize('NFC')
     .toLowerCase()
-    .replace(/[^\p{Letter}\p{Mark}\p{Number}]+/gu, '-');
-  let slug = '';
-  for (const character of words.replace(/^-/, '')) {
-    if (Buffer.byteLength(slug + character) > MAX_SLUG_BYTES) break;
-    slug += character;
-  }
-  return slug.replace(/-$/, '') || 'concept';
+    .replace(/[^\p{Letter}\p{Mark}\p{Number}]+/gu, '-')
+    .replace(/^-/, '');
+  return cutToBytes(words, MAX_SLUG_BYTES).replace(/-$/, '') || 'concept';
 }
 
 /**

@@ -2,6 +2,7 @@ import { AppError } from '../errors.ts';
 import { systemErrorCode } from '../system-error.ts';
 import { requireDiskSpace } from './disk-space.ts';
 import { pathExists } from './output-path.ts';
+import { RESERVATION_BYTES } from './output-reservation.ts';
 
 /** Free disk that writing must leave to the system and to the job's own files. */
 const SPARE_DISK_BYTES = 64 * 1024 * 1024;
@@ -58,10 +59,33 @@ export async function asOutputErrors<T>(outputPath: string, work: () => Promise<
         { cause },
       );
     }
+    const fault = nameFaults.get(code);
+    if (fault !== undefined) {
+      throw new AppError(
+        'output.unwritable',
+        `"${outputPath}" ${fault}. Choose another name with --out.`,
+        { cause },
+      );
+    }
     throw new AppError(
       'output.unwritable',
       `"${outputPath}" cannot be written (${code}). Check that the folder exists and may be written to, or choose another place with --out.`,
       { cause },
     );
   }
+}
+
+/** What the file system says of names that it does not take. */
+const nameFaults: ReadonlyMap<string, string> = new Map([
+  [
+    'ENAMETOOLONG',
+    `has too long a name or path: ${RESERVATION_BYTES} bytes more are needed while it is written`,
+  ],
+  ['EINVAL', 'has a name that its file system does not take'],
+  ['EILSEQ', 'has a name that its file system does not take'],
+]);
+
+/** Whether what `asOutputErrors` threw says that a name is too long. */
+export function isNameTooLong(error: unknown): boolean {
+  return error instanceof AppError && systemErrorCode(error.cause) === 'ENAMETOOLONG';
 }

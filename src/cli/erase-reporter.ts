@@ -69,7 +69,8 @@ class LineReporter implements EraseReporter {
   report(event: EraseEvent): void {
     switch (event.event) {
       case 'job':
-        // Told at the start.
+        // The rest was told at the start.
+        this.print(`  result  ${event.output}`);
         break;
       case 'phase':
         this.print(phaseTitles[event.phase]);

@@ -111,6 +111,8 @@ export const jobSchema = z.object({
   appVersion: z.string(),
   model: z.object({ path: z.string(), sha256: z.string() }),
   output: z.string(),
+  /** Whether a person chose that name, so that no other one will do. */
+  outputIsGiven: z.boolean().default(false),
   preset: z.string().nullable(),
   forget: z.array(forgetPromptSchema).min(1),
   /** Folder of images to forget; their captions name prompts that also join `forget`. */

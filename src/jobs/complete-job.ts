@@ -40,7 +40,10 @@ export async function completeJob(
       [...modelShapes(architecture)].map(([name]) => name),
     );
     const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
-    return requireValid(jobSchema.omit({ id: true }), { ...rest, model, output, device });
+    return requireValid(jobSchema.omit({ id: true }), {
+      ...{ ...rest, model, output, device },
+      outputIsGiven: draft.output !== null,
+    });
   });
 }
 

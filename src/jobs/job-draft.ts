@@ -9,7 +9,9 @@ import { AppError } from '../errors.ts';
 import { isMissingFile } from '../system-error.ts';
 import { picturesWishes } from './pictures-wish.ts';
 
-const draftSchema = jobSchema.omit({ id: true, model: true, output: true, device: true }).extend({
+const open = { id: true, model: true, output: true, outputIsGiven: true, device: true } as const;
+
+const draftSchema = jobSchema.omit(open).extend({
   /** What is erased, in few words. */
   concept: z.string(),
   /** Path of the original. */

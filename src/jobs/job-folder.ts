@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
-import { writeNewFile } from '../checkpoint/atomic-file.ts';
+import { replaceFile, writeNewFile } from '../checkpoint/atomic-file.ts';
 import { asciiSlug } from '../checkpoint/output-path.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
@@ -128,8 +128,18 @@ function parseJob(text: string, jobPath: string): EraseJob {
 /** Writes a job's `job.yaml`, which must not be there yet. */
 export async function writeJob(folder: string, job: EraseJob): Promise<JobFolder> {
   const jobPath = path.join(folder, 'job.yaml');
-  await writeNewFile(jobPath, stringify(job, { aliasDuplicateObjects: false, lineWidth: 0 }));
+  await writeNewFile(jobPath, formatJob(job));
   return new JobFolder(folder, job);
+}
+
+/** Puts another `job.yaml` in the place of a job's. */
+export async function rewriteJob(folder: JobFolder, job: EraseJob): Promise<JobFolder> {
+  await replaceFile(path.join(folder.path, 'job.yaml'), formatJob(job));
+  return new JobFolder(folder.path, job);
+}
+
+function formatJob(job: EraseJob): string {
+  return stringify(job, { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
 /** Makes the folder: the first id that is free, for good. */

@@ -137,6 +137,8 @@ export class JobRecord {
   /** Takes in an event that was just added to the folder's. */
   take(event: RecordedEvent): void {
     this.progress.apply(event);
+    // A run may have found the name of its result taken.
+    if (event.event === 'job' && this.job) this.job = { ...this.job, output: event.output };
     this.timeline?.apply(event);
     this.eventCount += 1;
   }

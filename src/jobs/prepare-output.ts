@@ -1,7 +1,12 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { chooseOutputPath, isFolder, pathExists } from '../checkpoint/output-path.ts';
+import { nameFault } from '../checkpoint/file-name.ts';
+import { isModelFile } from '../checkpoint/model-ending.ts';
+import { chooseOutputPath } from '../checkpoint/output-name.ts';
+import { asOutputErrors } from '../checkpoint/output-place.ts';
+import { isFolder, pathExists } from '../checkpoint/output-path.ts';
+import { describeReservation, reserveOutput } from '../checkpoint/output-reservation.ts';
 import { findSidecars } from '../checkpoint/sidecar-files.ts';
 import { AppError } from '../errors.ts';
 
@@ -26,6 +31,7 @@ export async function prepareOutput(
     wanted === undefined
       ? await chooseOutputPath(modelPath, concept, folder)
       : path.resolve(wanted);
+  if (wanted !== undefined) requireUsableName(output);
   const fromFolder = await isFolder(modelPath);
   if (fromFolder) requireFolderName(output, modelPath);
   else requireFileName(output);
@@ -36,12 +42,35 @@ export async function prepareOutput(
     );
   }
   await requireWritableFolder(path.dirname(output));
+  await requireReservable(output, wanted !== undefined);
   if (!fromFolder) await findSidecars(modelPath, output);
   return output;
 }
 
+/** By doing it, for a moment: nothing else tells what names a file system takes, and how long. */
+async function requireReservable(output: string, isGiven: boolean): Promise<void> {
+  const reserved = await asOutputErrors(output, () => reserveOutput(output));
+  if ('release' in reserved) await reserved.release();
+  // A name that nobody chose becomes another one when the run begins.
+  else if (isGiven) {
+    throw new AppError(
+      'output.exists',
+      `${describeReservation(output, reserved)} Choose another name with --out.`,
+    );
+  }
+}
+
+function requireUsableName(output: string): void {
+  const fault = nameFault(path.basename(output));
+  if (fault === null) return;
+  throw new AppError(
+    'settings.invalid',
+    `"${output}" is no name for the result: ${fault}. Choose another one with --out.`,
+  );
+}
+
 function requireFileName(output: string): void {
-  if (path.extname(output).toLowerCase() === '.safetensors') return;
+  if (isModelFile(output)) return;
   throw new AppError(
     'settings.invalid',
     `"${output}" does not end in .safetensors, which hosts go by. Choose a name that does.`,
@@ -49,10 +78,10 @@ function requireFileName(output: string): void {
 }
 
 function requireFolderName(output: string, modelPath: string): void {
-  if (path.extname(output).toLowerCase() === '.safetensors') {
+  if (isModelFile(output)) {
     throw new AppError(
       'settings.invalid',
-      `"${output}" ends in .safetensors, but the model is a folder and the result becomes one too. Choose a name without this ending.`,
+      `"${output}" ends in ${path.extname(output)}, but the model is a folder and the result becomes one too. Choose a name without this ending.`,
     );
   }
   if (!`${output}${path.sep}`.startsWith(`${path.resolve(modelPath)}${path.sep}`)) return;

@@ -2,6 +2,7 @@ import { isResultOf } from '../erase/result.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
+import { claimOutput } from './claim-output.ts';
 import { asAppError, describeError } from './describe-error.ts';
 import { type JobFolder } from './job-folder.ts';
 import { requireUnlocked } from './job-lock.ts';
@@ -16,12 +17,20 @@ export interface RunControl extends TrainingControl {
  * Runs a job in a process of its own, which keeps its events in the job's folder, and adds the error
  * that ends it to them.
  *
- * @throws AppError as `runTraining`; one of a job that can go on says how
+ * @throws AppError as `claimOutput` and `runTraining`; one of a job that can go on says how
  */
 export async function runJobFolder(folder: JobFolder, control: RunControl): Promise<void> {
   await folder.mendEvents();
   try {
-    await runTraining(folder.path, control);
+    const { notice, release } = await claimOutput(folder);
+    try {
+      if (notice !== null) {
+        control.onEvent(folder.appendEvent({ event: 'notice', message: notice }));
+      }
+      await runTraining(folder.path, control);
+    } finally {
+      await release();
+    }
   } catch (cause) {
     const error = withWayOn(asAppError(cause), folder, control);
     // Not an event of this job: another process is writing them.
@@ -89,7 +98,7 @@ export async function requireResumable(folder: JobFolder): Promise<void> {
  *   `output.exists`
  */
 export async function requireUnfinished(folder: JobFolder): Promise<void> {
-  const { id, model, output } = folder.job;
+  const { id, model, output, outputIsGiven } = folder.job;
   await requireUnlocked(folder.path);
   const events = await folder.readEvents();
   const done = events.findLast(({ event }) => event === 'done');
@@ -99,7 +108,8 @@ export async function requireUnfinished(folder: JobFolder): Promise<void> {
       `job ${id} is done: its model is "${output}". Start a new erasure instead.`,
     );
   }
-  if ((await pathExists(output)) && !(await isResultOf(folder.job))) {
+  // Another name is found for one that nobody chose.
+  if (outputIsGiven && (await pathExists(output)) && !(await isResultOf(folder.job))) {
     throw new AppError(
       'output.exists',
       `"${output}" exists already and is not overwritten. Move it away, then resume the job.`,

@@ -3,7 +3,8 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { chooseOutputPath, configPathOf, slugify } from '../../src/checkpoint/output-path.ts';
+import { chooseOutputPath } from '../../src/checkpoint/output-name.ts';
+import { configPathOf, slugify } from '../../src/checkpoint/output-path.ts';
 import { makeFolder } from './safetensors-fixtures.ts';
 
 describe('the default name of a scrubbed model', () => {

@@ -22,6 +22,7 @@ export async function makeTinyJob(
     appVersion: '0.1.0',
     model: { path: tinyModel, sha256: await hashCheckpoint(tinyModel) },
     output: path.join(folder, 'result.safetensors'),
+    outputIsGiven: false,
     preset: null,
     forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
     forgetImages: null,

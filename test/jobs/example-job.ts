@@ -8,6 +8,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   appVersion: '0.1.0',
   model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },
   output: '/models/a-without-pontilla.safetensors',
+  outputIsGiven: false,
   preset: null,
   forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
   forgetImages: null,
