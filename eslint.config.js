@@ -55,6 +55,8 @@ export default defineConfig(
               from: './src',
               except: [
                 './erase/default-settings.ts',
+                './images/captions.ts',
+                './images/image-format.ts',
                 './erase/fill-template.ts',
                 './erase/method-settings.ts',
                 './format-bytes.ts',

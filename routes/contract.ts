@@ -12,7 +12,8 @@ import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 const prompt = z.string().max(10_000);
 const prompts = z.array(prompt).max(1000);
 /** Captions by the name of the uploaded file. */
-const captions = z.record(z.string().max(255), prompt);
+/** By file names, which the page may have put a number to. */
+const captions = z.record(z.string().max(300), prompt);
 const devices = ['auto', 'cpu', 'webgpu', 'cuda', 'dml'] as const;
 
 /** The field `job` of `POST /api/jobs`; the files are `forgetImages` and `retainImages`. */

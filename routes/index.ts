@@ -41,7 +41,8 @@ export const routes: readonly Route[] = [
 export function apiRouter(services: Services, { isPublic }: { isPublic: boolean }): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const json = express.json({ limit: MAX_JSON_BODY });
-  const yaml = express.text({ limit: MAX_JSON_BODY, type: YAML_TYPE });
+  // Not decoded here: it may be as an editor of Windows writes it.
+  const yaml = express.raw({ limit: MAX_JSON_BODY, type: YAML_TYPE });
   for (const route of routes) {
     if ((route.isPublic ?? false) !== isPublic) continue;
     const parsers = [

@@ -32,7 +32,7 @@ export const presetRoutes: readonly Route[] = [
       response
         .status(201)
         .json(
-          typeof body === 'string' ? await presets.import(body) : await presets.add(draftOf(body)),
+          Buffer.isBuffer(body) ? await presets.import(body) : await presets.add(draftOf(body)),
         );
     },
   },

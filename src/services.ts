@@ -77,7 +77,7 @@ export interface PresetServices {
   addFromJob(id: string, title: string): Promise<PresetView>;
   replace(name: string, draft: PresetDraft): Promise<PresetView>;
   /** From the text of a file, under the name that stands in it. */
-  import(text: string): Promise<PresetView>;
+  import(bytes: Uint8Array): Promise<PresetView>;
   delete(name: string): Promise<void>;
 }
 

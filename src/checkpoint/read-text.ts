@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 
+import { decodeText } from '../decode-text.ts';
 import { AppError } from '../errors.ts';
 import { systemErrorCode } from '../system-error.ts';
 
@@ -9,7 +10,7 @@ const MAX_CONFIG_BYTES = 256 * 1024;
 /**
  * The text of a small file; undefined if there is none.
  *
- * @throws AppError `checkpoint.config` if it is larger than 256 KiB or unreadable
+ * @throws AppError `checkpoint.config` if it is larger than 256 KiB, unreadable or no text
  */
 export async function readConfigText(filePath: string): Promise<string | undefined> {
   try {
@@ -22,7 +23,7 @@ export async function readConfigText(filePath: string): Promise<string | undefin
           `"${filePath}" has ${size} bytes; a model's config has at most ${MAX_CONFIG_BYTES}.`,
         );
       }
-      return await handle.readFile('utf8');
+      return decode(await handle.readFile(), filePath);
     } finally {
       await handle.close();
     }
@@ -32,6 +33,16 @@ export async function readConfigText(filePath: string): Promise<string | undefin
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new AppError('checkpoint.config', `"${filePath}" cannot be read (${String(code)}).`, {
       cause: error,
+    });
+  }
+}
+
+function decode(bytes: Uint8Array, filePath: string): string {
+  try {
+    return decodeText(bytes);
+  } catch (cause) {
+    throw new AppError('checkpoint.config', `"${filePath}" ${(cause as Error).message}.`, {
+      cause,
     });
   }
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { isDiffusersFolder } from '../checkpoint/diffusers/diffusers-folder.ts';
+import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { Remembered } from '../remembered.ts';
 import { ChosenModel } from './chosen-model.ts';
@@ -119,7 +120,7 @@ async function modelsIn(folder: string): Promise<HostModel[]> {
       const isFolder = entry.isDirectory();
       const isModel = isFolder
         ? await isDiffusersFolder(path.join(folder, relative))
-        : path.extname(entry.name).toLowerCase() === '.safetensors';
+        : isModelFile(entry.name);
       if (isModel) {
         const name = relative.split(path.sep).join('/');
         found.push({ name, path: path.join(folder, relative) });

@@ -1,21 +1,19 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join, parse } from 'node:path';
+import { join } from 'node:path';
 
 import { AppError } from '../errors.ts';
+import { isCaptionFile, readCaptions } from './captions.ts';
 import { checkImage } from './check-image.ts';
+import { isImageFile } from './image-format.ts';
 
 /** A picture to learn from, and what it shows. */
 export interface CaptionedImage {
   /** Path of the image. */
   file: string;
-  /** Text of `NAME.txt` beside it, without outer white space; undefined where there is none. */
+  /** What the folder's files say of it (`readCaptions`); undefined where they say nothing. */
   caption: string | undefined;
 }
 
-const IMAGE_EXTENSIONS = new Set(['.png', '.jpg', '.jpeg', '.webp']);
-const CAPTION_EXTENSION = '.txt';
-/** Far longer than what any text encoder takes in. */
-const MAX_CAPTION_BYTES = 16_384;
 /** What desktops leave in folders, besides names that begin with a dot. */
 const IGNORED_NAMES = new Set(['thumbs.db', 'desktop.ini']);
 
@@ -27,34 +25,43 @@ const IGNORED_NAMES = new Set(['thumbs.db', 'desktop.ini']);
  */
 export async function readImageFolder(folder: string): Promise<CaptionedImage[]> {
   const names = await listNames(folder);
-  const captionFiles = new Map<string, string>();
-  const imageNames: string[] = [];
-  for (const name of names) {
-    const extension = extname(name).toLowerCase();
-    if (IMAGE_EXTENSIONS.has(extension)) imageNames.push(name);
-    else if (extension === CAPTION_EXTENSION) captionFiles.set(parse(name).name, name);
-    else throw unexpectedFile(folder, name);
+  const images = names.filter(isImageFile);
+  const captionFiles = names.filter((name) => !isImageFile(name) && isCaptionFile(name));
+  const other = names.find((name) => !images.includes(name) && !captionFiles.includes(name));
+  if (other !== undefined) {
+    const what = 'neither a PNG, JPEG or WebP image nor a caption (.txt, .caption, .json)';
+    throw unusable(folder, other, `is ${what}: move it elsewhere`);
   }
-  if (imageNames.length === 0) {
+  if (images.length === 0) {
     throw new AppError(
       'image.none',
       `folder "${folder}" has no image: put PNG, JPEG or WebP files in it, with captions in NAME.txt`,
     );
   }
-  const stems = new Set(imageNames.map((name) => parse(name).name));
-  for (const [stem, name] of captionFiles) {
-    if (!stems.has(stem)) throw unexpectedFile(folder, name, 'a caption without its image');
-  }
-
-  const images: CaptionedImage[] = [];
-  for (const name of imageNames) {
+  const captions = await readFolderCaptions(folder, images, captionFiles);
+  const captioned: CaptionedImage[] = [];
+  for (const name of images) {
     const file = join(folder, name);
     await checkImage(file);
-    const captionName = captionFiles.get(parse(name).name);
-    const caption = captionName && (await readCaption(join(folder, captionName)));
-    images.push({ file, caption: caption === '' ? undefined : caption });
+    captioned.push({ file, caption: captions.get(name) });
   }
-  return images;
+  return captioned;
+}
+
+async function readFolderCaptions(
+  folder: string,
+  images: readonly string[],
+  captionFiles: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const files = [];
+  for (const name of captionFiles) {
+    const file = join(folder, name);
+    files.push({ name, bytes: (await stat(file)).size, read: () => readFile(file) });
+  }
+  const { captions, faults } = await readCaptions(images, files);
+  const [fault] = faults;
+  if (fault) throw unusable(folder, fault.name, fault.problem);
+  return captions;
 }
 
 async function listNames(folder: string): Promise<string[]> {
@@ -70,26 +77,11 @@ async function listNames(folder: string): Promise<string[]> {
     ({ name }) => !name.startsWith('.') && !IGNORED_NAMES.has(name.toLowerCase()),
   );
   const inner = visible.find((entry) => entry.isDirectory());
-  if (inner) throw unexpectedFile(folder, inner.name, 'a folder');
+  if (inner) throw unusable(folder, inner.name, 'is a folder: move it elsewhere');
   const { compare } = new Intl.Collator('en', { numeric: true });
   return visible.map(({ name }) => name).sort(compare);
 }
 
-async function readCaption(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > MAX_CAPTION_BYTES) {
-    throw new AppError(
-      'image.unreadable',
-      `caption "${file}" has ${size} bytes, more than ${MAX_CAPTION_BYTES}: shorten it`,
-    );
-  }
-  return (await readFile(file, 'utf8')).trim();
-}
-
-function unexpectedFile(folder: string, name: string, what?: string): AppError {
-  return new AppError(
-    'image.unreadable',
-    `"${name}" in folder "${folder}" is ${what ?? 'neither a PNG, JPEG or WebP image nor a caption (.txt)'}: ` +
-      'move it elsewhere',
-  );
+function unusable(folder: string, name: string, problem: string): AppError {
+  return new AppError('image.unreadable', `"${name}" in folder "${folder}" ${problem}`);
 }

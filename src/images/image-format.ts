@@ -16,3 +16,12 @@ export function imageFormat(signature: Buffer): ImageFormat | null {
   if (text.startsWith('\xff\xd8\xff')) return 'jpg';
   return text.startsWith('RIFF') && text.endsWith('WEBP') ? 'webp' : null;
 }
+
+/** `.jfif` is what Windows and Chrome call a JPEG that was saved from the web. */
+export const imageEndings = ['.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.pjpeg', '.pjp', '.webp'];
+
+/** Whether a name is that of a picture of a format that is read. */
+export function isImageFile(name: string): boolean {
+  const lower = name.toLowerCase();
+  return imageEndings.some((ending) => lower.endsWith(ending));
+}

@@ -1,6 +1,6 @@
 import type { PresetView } from '../../routes/contract.ts';
 import { AppError } from '../errors.ts';
-import { findPreset, listPresets, presetFolders } from '../presets/load-presets.ts';
+import { decodePreset, findPreset, listPresets, presetFolders } from '../presets/load-presets.ts';
 import { addPreset, deletePreset, importPreset, replacePreset } from '../presets/own-presets.ts';
 import { formatPreset, type Preset } from '../presets/preset.ts';
 import { Remembered } from '../remembered.ts';
@@ -41,7 +41,7 @@ export function presetServices(dataFolder: string, jobs: JobService): PresetServ
       return save(() => addPreset(dataFolder, presetFromJob(job, { title, concept })));
     },
     replace: (name, draft) => save(() => replacePreset(dataFolder, name, draft)),
-    import: (text) => save(() => importPreset(dataFolder, text)),
+    import: (bytes) => save(async () => importPreset(dataFolder, decodePreset(bytes, 'to import'))),
     delete: (name) => change(() => deletePreset(dataFolder, name)),
   };
 }

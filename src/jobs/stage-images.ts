@@ -17,8 +17,8 @@ export interface StagedImages {
  * with its caption beside it.
  *
  * @param captions by the client's names
- * @throws AppError `image.unreadable` for what is no picture, `usage.invalid` for a caption without
- *   one
+ * @throws AppError `image.unreadable` for what is no picture, `usage.invalid` for a caption that
+ *   is not of one of them
  */
 export async function stageImages(
   folder: string,
@@ -55,9 +55,17 @@ function requireImages(
   captions: ReadonlyMap<string, string>,
   images: readonly UploadedImage[],
 ): void {
-  const names = new Set(images.map(({ name }) => name));
+  const names = new Map<string, number>();
+  for (const { name } of images) names.set(name, (names.get(name) ?? 0) + 1);
   for (const name of captions.keys()) {
-    if (names.has(name)) continue;
+    const count = names.get(name) ?? 0;
+    if (count === 1) continue;
+    if (count > 1) {
+      throw new AppError(
+        'usage.invalid',
+        `there is a caption for ${JSON.stringify(name)}, but ${count} pictures of this name were sent. Give each a name of its own.`,
+      );
+    }
     throw new AppError(
       'usage.invalid',
       `there is a caption for ${JSON.stringify(name)}, but no such picture was sent. Send it, or leave the caption out.`,

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { decodeText } from '../decode-text.ts';
 import { AppError } from '../errors.ts';
 import { MAX_PRESET_BYTES, parsePreset, type Preset } from './preset.ts';
 
@@ -103,7 +104,7 @@ async function loadPreset(folder: string, name: string): Promise<Preset> {
       `preset "${file}" has ${size} bytes, more than ${MAX_PRESET_BYTES}: shorten it, or move it away.`,
     );
   }
-  const preset = parsePreset(await readFile(file, 'utf8'), file);
+  const preset = parsePreset(decodePreset(await readFile(file), file), file);
   if (preset.name !== name) {
     throw new AppError(
       'preset.invalid',
@@ -112,4 +113,20 @@ async function loadPreset(folder: string, name: string): Promise<Preset> {
   }
   parsed.set(file, { version, preset });
   return preset;
+}
+
+/**
+ * The text of a preset, as `decodeText` reads it.
+ *
+ * @param name for messages
+ * @throws AppError `preset.invalid`
+ */
+export function decodePreset(bytes: Uint8Array, name: string): string {
+  try {
+    return decodeText(bytes);
+  } catch (cause) {
+    throw new AppError('preset.invalid', `preset "${name}" ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
 }

@@ -30,6 +30,8 @@ describe('readImageFolder', () => {
       '2.txt': ' a red star \n',
       'a.webp': null,
       'a.TXT': 'étoile',
+      'b.JFIF': null,
+      'b.caption': 'a\r\nmoon',
       '10.txt': ' \n',
     });
     const images = await readImageFolder(folder);
@@ -37,8 +39,20 @@ describe('readImageFolder', () => {
       ['2.PNG', 'a red star'],
       ['10.png', undefined],
       ['a.webp', 'étoile'],
+      ['b.JFIF', 'a moon'],
     ]);
     expect(images[0]!.file).toBe(join(folder, '2.PNG'));
+  });
+
+  it('names a caption that is no text', async () => {
+    const folder = makeFolder({ '1.png': null });
+    writeFileSync(join(folder, '1.txt'), Buffer.from('caf\xe9', 'latin1'));
+    await expect(readImageFolder(folder)).rejects.toMatchObject({
+      code: 'image.unreadable',
+      message: expect.stringMatching(
+        /"1.txt" in folder .* is not UTF-8.*save it as UTF-8/,
+      ) as string,
+    });
   });
 
   it('passes over hidden files and what desktops leave behind', async () => {
@@ -72,7 +86,7 @@ describe('readImageFolder', () => {
 
   it('refuses a caption of absurd length', async () => {
     const folder = makeFolder({ '1.png': null, '1.txt': 'x'.repeat(20_000) });
-    await expect(readImageFolder(folder)).rejects.toThrow(/1.txt" has 20000 bytes/);
+    await expect(readImageFolder(folder)).rejects.toThrow(/"1.txt" in folder .* has 20000 bytes/);
   });
 
   it('refuses an empty folder and one that is not there', async () => {

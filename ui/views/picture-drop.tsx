@@ -2,7 +2,10 @@ import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useId, useRef } from 'preact/hooks';
 
+import { captionEndings } from '../../src/images/captions.ts';
+import { imageEndings } from '../../src/images/image-format.ts';
 import type { Picture } from '../form.ts';
+import { addFiles, droppedFiles, type FileGroup, imageTypes } from '../picture-files.ts';
 
 interface PictureDropProps {
   readonly title: string;
@@ -10,7 +13,7 @@ interface PictureDropProps {
   readonly children: ComponentChildren;
 }
 
-const accepted = ['image/png', 'image/jpeg', 'image/webp'];
+const accepted = [...imageTypes, ...imageEndings, ...captionEndings];
 
 /** A place to drop pictures on, or to choose them by; what lies in it with captions. */
 export function PictureDrop({ title, pictures, children }: PictureDropProps) {
@@ -18,8 +21,8 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
   const input = useRef<HTMLInputElement>(null);
   const isOver = useSignal(false);
   const refused = useSignal<readonly string[]>([]);
-  const add = async (files: FileList | null | undefined) => {
-    refused.value = await addFiles(pictures, [...(files ?? [])]);
+  const add = async (groups: readonly FileGroup[]) => {
+    refused.value = await addFiles(pictures, groups);
   };
   return (
     <div
@@ -34,7 +37,7 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
       onDrop={(event) => {
         event.preventDefault();
         isOver.value = false;
-        void add(event.dataTransfer?.files);
+        if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(add);
       }}
     >
       <p class="drop-head">
@@ -51,10 +54,10 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
         type="file"
         multiple
         hidden
-        accept={[...accepted, '.txt'].join(',')}
+        accept={accepted.join(',')}
         aria-label={title}
         onChange={({ currentTarget }) => {
-          void add(currentTarget.files).then(() => (currentTarget.value = ''));
+          void add([[...(currentTarget.files ?? [])]]).then(() => (currentTarget.value = ''));
         }}
       />
       {pictures.value.length > 0 && (
@@ -66,12 +69,12 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
       )}
       {refused.value.length > 0 && (
         <p class="problem" role="alert">
-          Not taken, as they are no PNG, JPEG or WebP: {refused.value.join(', ')}.
+          Not taken: {refused.value.join(' ')}
         </p>
       )}
       <p class="help">
-        {children} Drop PNG, JPEG or WebP here; <code>NAME.txt</code> beside <code>NAME.png</code>{' '}
-        is its caption.
+        {children} Drop PNG, JPEG or WebP here, or folders of them; <code>NAME.txt</code> (or{' '}
+        <code>.caption</code>, <code>.json</code>) beside <code>NAME.png</code> is its caption.
       </p>
     </div>
   );
@@ -119,42 +122,4 @@ function focusNeighbour(button: HTMLButtonElement): void {
   const next = item?.nextElementSibling ?? item?.previousElementSibling;
   const target = next?.querySelector('button') ?? button.closest('.drop')?.querySelector('button');
   target?.focus();
-}
-
-/** @returns the names of those that are not taken */
-async function addFiles(
-  pictures: Signal<readonly Picture[]>,
-  files: readonly File[],
-): Promise<string[]> {
-  const texts = files.filter(({ name }) => name.toLowerCase().endsWith('.txt'));
-  const captions = new Map<string, string>();
-  for (const file of texts) captions.set(stem(file.name), (await file.text()).trim());
-  const images = files.filter(({ type }) => accepted.includes(type));
-  let all = [...pictures.value];
-  for (const file of images) {
-    const name = freeName(
-      file.name,
-      all.map((picture) => picture.name),
-    );
-    all.push({ file, name, caption: '', url: URL.createObjectURL(file) });
-  }
-  all = all.map((picture) => ({
-    ...picture,
-    caption: captions.get(stem(picture.file.name)) ?? picture.caption,
-  }));
-  pictures.value = all;
-  return files
-    .filter((file) => !texts.includes(file) && !images.includes(file))
-    .map(({ name }) => name);
-}
-
-const stem = (name: string) => name.replace(/\.[^.]*$/, '');
-
-/** Captions go by name, so two pictures must not share one. */
-function freeName(name: string, taken: readonly string[]): string {
-  let free = name;
-  for (let number = 2; taken.includes(free); number++) {
-    free = name.replace(/(\.[^.]*)?$/, ` (${number})$1`);
-  }
-  return free;
 }

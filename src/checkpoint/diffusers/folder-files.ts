@@ -49,6 +49,7 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
 /** Endings of files that hold weights, in whatever format. */
 const weightExtensions = [
   '.safetensors',
+  '.sft',
   '.ckpt',
   '.bin',
   '.pt',

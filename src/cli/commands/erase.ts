@@ -39,9 +39,12 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     )
     .optionsGroup('What to forget and what to keep:')
     .option('--forget <prompt...>', 'prompts that draw the concept, in several wordings')
-    .option('--forget-images <folder>', 'pictures of it, with captions in NAME.txt')
+    .option(
+      '--forget-images <folder>',
+      'pictures of it, with captions in NAME.txt, .caption or .json',
+    )
     .option('--retain <prompt...>', 'prompts to keep (default: a neutral set and the anchors)')
-    .option('--retain-images <folder>', 'pictures to keep, with captions in NAME.txt')
+    .option('--retain-images <folder>', 'pictures to keep, with captions likewise')
     .option(
       '--anchor <prompt>',
       'what all forgotten prompts are steered to (default: each without the concept)',
