@@ -6,7 +6,7 @@ const text = 'a “red” heart, 心 ❤️ é\r\n';
 const utf16le = Buffer.from(text, 'utf16le');
 const utf16be = Buffer.from(utf16le).swap16();
 const utf32le = Buffer.concat(
-  [...text].map((character) => {
+  Array.from(text, (character) => {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32LE(character.codePointAt(0) ?? 0);
     return bytes;

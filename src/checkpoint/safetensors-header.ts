@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import { type Dtype, dtypeBytes, dtypes, isDtype } from '../tensor/dtype.ts';
 import { elementCount } from '../tensor/shape.ts';
-import { scanJsonKeys } from './json-keys.ts';
+import { jsonMembers, parseJson } from './json-members.ts';
 
 /** Where one tensor of a safetensors file lies and how its bytes are to be read. */
 export interface TensorInfo {
@@ -29,10 +29,16 @@ export interface SafetensorsHeader {
 export const LENGTH_PREFIX_BYTES = 8;
 
 /**
- * Headers of Stable Diffusion checkpoints take 0.1 to 0.6 MB, merge recipes in the metadata a few
- * more. The format allows 100 MB; parsing that much hostile JSON would stall the program for seconds.
+ * What the format allows. Headers of Stable Diffusion checkpoints take 0.1 to 0.6 MB; merge recipes
+ * and pictures in the metadata can be far larger.
+ * (huggingface/safetensors, safetensors/src/tensor.rs, `MAX_HEADER_SIZE`)
  */
-export const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Tensors, or entries of the metadata: ten times what any model has, and soon gone through. */
+const MAX_ENTRIES = 100_000;
+/** Of the JSON that describes one tensor; a hundred bytes are usual. */
+const MAX_ENTRY_BYTES = 64 * 1024;
 
 /**
  * The header's length in bytes, from the file's first 8 bytes.
@@ -85,17 +91,16 @@ export function parseSafetensorsHeader(
   fileBytes: number,
   fileName: string,
 ): SafetensorsHeader {
-  const { object, names } = parseJson(bytes, fileName);
   const dataOffset = LENGTH_PREFIX_BYTES + bytes.byteLength;
   const tensors = new Map<string, TensorInfo>();
-  for (const name of names) {
+  const members = readMembers(bytes, fileName);
+  for (const [name, json] of members) {
     if (name === METADATA_KEY) continue;
-    const entry = parseEntry(name, object[name], fileName);
-    const info = checkEntry(entry, dataOffset, fileName);
-    tensors.set(name, info);
+    const entry = parseEntry(name, json, fileName);
+    tensors.set(name, checkEntry(entry, dataOffset, fileName));
   }
   checkLayout(tensors, { dataOffset, fileBytes, fileName });
-  const metadata = parseMetadata(object[METADATA_KEY], fileName);
+  const metadata = parseMetadata(members.get(METADATA_KEY), fileName);
   return { tensors, metadata, dataOffset };
 }
 
@@ -110,33 +115,45 @@ interface HeaderEntry {
   readonly end: number;
 }
 
-function parseJson(bytes: Uint8Array, fileName: string) {
-  let text: string;
-  let value: unknown;
+/** The entries of an object, each by its JSON. */
+function readMembers(json: Uint8Array, fileName: string): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  asJson(fileName, () => {
+    for (const { key, json: value } of jsonMembers(json)) {
+      if (found.has(key)) throw damaged(fileName, `the header has ${quote(key)} twice`);
+      if (found.size >= MAX_ENTRIES) {
+        throw damaged(fileName, `the header has more than ${MAX_ENTRIES} entries`);
+      }
+      found.set(key, value);
+    }
+  });
+  return found;
+}
+
+function asJson<T>(fileName: string, read: () => T): T {
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    value = JSON.parse(text);
+    return read();
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw notSafetensors(
       fileName,
-      'its header is not JSON. The file is of another kind, or damaged.',
+      'its header is not JSON of tensors. The file is of another kind, or damaged.',
       cause,
     );
   }
-  if (!isObject(value)) {
-    throw notSafetensors(fileName, 'its header is JSON, but not an object of tensors.');
-  }
-  const { topLevel, duplicate } = scanJsonKeys(text);
-  if (duplicate !== undefined) {
-    throw damaged(fileName, `the header has ${quote(duplicate)} twice`);
-  }
-  return { object: value, names: topLevel };
 }
 
-function parseEntry(name: string, entry: unknown, fileName: string): HeaderEntry {
+function parseEntry(name: string, json: Uint8Array, fileName: string): HeaderEntry {
   const where = `tensor ${quote(name)}`;
-  if (!isObject(entry)) throw damaged(fileName, `${where} is not described by an object`);
-  const { dtype, shape, data_offsets: offsets } = entry;
+  if (json.length > MAX_ENTRY_BYTES) {
+    throw damaged(fileName, `${where} is described by ${json.length} bytes`);
+  }
+  if (!startsWith(json, '{')) throw damaged(fileName, `${where} is not described by an object`);
+  const members = readMembers(json, fileName);
+  const values = new Map(
+    [...members].map(([key, value]) => [key, asJson(fileName, () => parseJson(value))]),
+  );
+  const [dtype, shape, offsets] = ['dtype', 'shape', 'data_offsets'].map((key) => values.get(key));
   if (!isDtype(dtype)) {
     const known = dtypes.join(', ');
     throw damaged(fileName, `${where} has the unknown type ${quote(dtype)}; known are ${known}`);
@@ -210,25 +227,26 @@ export function byFileOffset(tensors: TensorTable): TensorInfo[] {
   );
 }
 
-function parseMetadata(value: unknown, fileName: string): Map<string, string> {
-  if (value === undefined) return new Map();
-  if (!isObject(value)) throw damaged(fileName, `${METADATA_KEY} is not an object`);
+function parseMetadata(json: Uint8Array | undefined, fileName: string): Map<string, string> {
+  if (json === undefined) return new Map();
+  if (!startsWith(json, '{')) throw damaged(fileName, `${METADATA_KEY} is not an object`);
   const metadata = new Map<string, string>();
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') {
+  for (const [key, value] of readMembers(json, fileName)) {
+    // Not parsed to be shown: it may be anything of any depth.
+    if (!startsWith(value, '"')) {
+      const shown = Buffer.from(value.subarray(0, MAX_QUOTED)).toString();
       throw damaged(
         fileName,
-        `${METADATA_KEY} entry ${quote(key)} is ${quote(text)}, where text is expected`,
+        `${METADATA_KEY} entry ${quote(key)} is ${shown}, where text is expected`,
       );
     }
-    metadata.set(key, text);
+    metadata.set(key, asJson(fileName, () => parseJson(value)) as string);
   }
   return metadata;
 }
 
-/** Own properties only matter here: `JSON.parse` makes even `__proto__` one. */
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function startsWith(json: Uint8Array, character: string): boolean {
+  return json[0] === character.charCodeAt(0);
 }
 
 function isCounts(value: unknown): value is readonly number[] {
@@ -237,10 +255,13 @@ function isCounts(value: unknown): value is readonly number[] {
   );
 }
 
+/** Characters of a value in a message. */
+const MAX_QUOTED = 120;
+
 /** A value from a hostile header, as JSON, short enough for a message. */
 function quote(value: unknown): string {
   const text = value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
 }
 
 function notSafetensors(fileName: string, detail: string, cause?: unknown): AppError {

@@ -25,6 +25,11 @@ export class Sidecar {
     return new Sidecar(folder, child, await linkOf(child));
   }
 
+  /** Where its jobs are. */
+  get dataFolder(): string {
+    return dataFolderIn(this.folder);
+  }
+
   /** The page without the token. */
   get address(): string {
     return new URL(this.startLink).origin;
@@ -57,10 +62,12 @@ export class Sidecar {
   }
 }
 
+const dataFolderIn = (folder: string) => path.join(folder, 'data');
+
 function spawnServer(folder: string, port: number): ChildProcess {
   return spawn(
     process.execPath,
-    [bin, 'serve', '--port', String(port), '--data', path.join(folder, 'data')],
+    [bin, 'serve', '--port', String(port), '--data', dataFolderIn(folder)],
     // Without a graphics driver, whose software one is slower than the processor.
     {
       cwd: folder,

@@ -36,6 +36,20 @@ model:
 `;
 
 describe('an LDM config', () => {
+  it('may be written as Windows does, and is refused by name where it is no text', async () => {
+    const folder = await makeFolder();
+    const file = path.join(folder, 'a.yaml');
+    await writeFile(file, Buffer.from(`\ufeff${v1Yaml.replaceAll('\n', '\r\n')}`, 'utf16le'));
+    expect(await readLdmConfig(path.join(folder, 'a.safetensors'))).toMatchObject({
+      scaleFactor: 0.18215,
+    });
+    await writeFile(file, Buffer.from('# caf\xe9', 'latin1'));
+    await expect(readLdmConfig(path.join(folder, 'a.safetensors'))).rejects.toMatchObject({
+      code: 'checkpoint.config',
+      message: expect.stringMatching(/a\.yaml" is not UTF-8 text.*save it as UTF-8/) as string,
+    });
+  });
+
   it('tells head counts, schedule and scale', () => {
     const config = parseLdmConfig(v1Yaml, 'a.yaml');
     expect(config).toMatchObject({

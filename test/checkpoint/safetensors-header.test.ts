@@ -36,6 +36,25 @@ describe('a safetensors header', () => {
     expect([...metadata]).toEqual([['format', 'pt']]);
   });
 
+  it('may be as large as the format allows, and is read without stopping a server', () => {
+    const about = (text: string) => ({ a: f32(0, 4), __metadata__: { recipe: text, 'ü"': 'é\n' } });
+    const overhead = Buffer.byteLength(JSON.stringify(about('')));
+    // The longest text, and the one with the most to look at.
+    for (const text of ['x'.repeat(MAX_HEADER_BYTES - overhead), '\\"'.repeat(2e7)]) {
+      const json = Buffer.from(JSON.stringify(about(text)));
+      // Not of the clock: other tests run at the same time.
+      const started = process.cpuUsage();
+      const { metadata, tensors } = parseSafetensorsHeader(json, 8 + json.length + 4, 'a');
+      const { user, system } = process.cpuUsage(started);
+      expect([metadata.get('recipe') === text, metadata.get('ü"'), tensors.size]).toEqual([
+        true,
+        'é\n',
+        1,
+      ]);
+      expect((user + system) / 1e6).toBeLessThan(2);
+    }
+  });
+
   it('may describe empty tensors, which share their place with another', () => {
     const { tensors } = parse({ b: f32(0, 8), none: f32(0, 0, [0, 3]) }, 8);
     expect(tensors.size).toBe(2);
@@ -115,6 +134,14 @@ describe('a damaged safetensors header', () => {
   it.each([
     ['text that is not JSON', '{"a": '],
     ['a list', '[]'],
+    ['nothing but space', '  '],
+    ['an object that has no end', '{"a":{}'],
+    ['a comma too many', '{"__metadata__":{},}'],
+    ['no comma', '{"__metadata__":{"a":"b" "c":"d"}}'],
+    ['something after its end', '{} {}'],
+    ['a key that is no text', '{a:1}'],
+    ['text with a bare line end', '{"__metadata__":{"a":"\n"}}'],
+    ['a number that is none', '{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}'],
     ['a number', '12'],
     ['null', 'null'],
     ['deeply nested lists', '['.repeat(200_000)],
@@ -127,6 +154,14 @@ describe('a damaged safetensors header', () => {
   it('is refused for bytes that are not UTF-8', () => {
     const json = Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]);
     expect(() => parseSafetensorsHeader(json, 16, 'a')).toThrow(/not JSON/);
+  });
+
+  it('is refused for more than can be of a model', () => {
+    const many = Object.fromEntries(Array.from({ length: 100_001 }, (_, i) => [i, '']));
+    expect(() => parse({ __metadata__: many }, 0)).toThrow(/more than 100000 entries/);
+    const deep = '['.repeat(100_000);
+    expect(() => parse(`{"a":${deep}${']'.repeat(100_000)}}`, 0)).toThrow(/described by 200000/);
+    expect(() => parse(`{"__metadata__":{"a":${deep}}}`, 0)).toThrow(/not JSON/);
   });
 
   it('keeps messages short however long the names are', () => {

@@ -12,6 +12,8 @@ import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 it('a folder with a diffusers model is one model, not its files', async () => {
   const models = makeTemporaryFolder();
   writeModel(models, 'a.safetensors');
+  // The same format by another name.
+  writeModel(models, 'b.SFT');
   writeTinySdFolder(path.join(models, 'sub', 'tiny-v1.5'));
   // An unfinished result, and a folder that only looks like a model.
   writeTinySdFolder(path.join(models, '.tiny-without-red.1.part'));
@@ -20,8 +22,8 @@ it('a folder with a diffusers model is one model, not its files', async () => {
 
   const host = new StandaloneHost([models], makeTemporaryFolder());
   const listed = await host.listModels();
-  expect(listed.map(({ name }) => name)).toEqual(['a.safetensors', 'sub/tiny-v1.5']);
-  const folder = listed[1]!;
+  expect(listed.map(({ name }) => name)).toEqual(['a.safetensors', 'b.SFT', 'sub/tiny-v1.5']);
+  const folder = listed[2]!;
   expect(folder.bytes).toBeGreaterThan(18e6);
   expect(host.resultFolder(folder)).toBe(path.join(models, 'sub'));
   expect(await describeModel(folder)).toMatchObject({

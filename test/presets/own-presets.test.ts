@@ -171,11 +171,16 @@ describe('listPresets', () => {
     await addPreset(data, draft);
     writeFileSync(join(data, 'presets', 'broken.yaml'), 'forget: [');
     mkdirSync(join(data, 'presets', 'folder.yaml'));
+    // As Windows' editor saves them: as "Unicode", and as "ANSI".
+    const text = formatPreset({ name: 'wide', variables: {}, ...draft } as never);
+    writeFileSync(join(data, 'presets', 'wide.yaml'), Buffer.from(`\ufeff${text}`, 'utf16le'));
+    writeFileSync(join(data, 'presets', 'ansi.yaml'), Buffer.from('# caf\xe9', 'latin1'));
     const { presets, faults } = await listPresets(data);
     expect(presets.length).toBeGreaterThan(15);
-    expect(await ownOf(data)).toEqual(['garden-gnomes']);
-    expect(faults.map(({ name }) => name)).toEqual(['broken', 'folder']);
-    expect(faults[0]?.message).toContain('Correct the file');
+    expect(await ownOf(data)).toEqual(['garden-gnomes', 'wide']);
+    expect(faults.map(({ name }) => name)).toEqual(['ansi', 'broken', 'folder']);
+    expect(faults[0]?.message).toMatch(/ansi\.yaml" is not UTF-8.*save it as UTF-8/);
+    expect(faults[1]?.message).toContain('Correct the file');
   });
 });
 

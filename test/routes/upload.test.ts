@@ -45,6 +45,30 @@ function bomb(width: number, height: number): Buffer {
   ]);
 }
 
+describe('a preset that is imported', () => {
+  it('may be text as Windows writes it', async () => {
+    const { api } = await startTestSidecar();
+    const yaml = [
+      'name: gnomes',
+      'title: Gnomes',
+      'description: No gnomes.',
+      'expectation: Lawns.',
+    ];
+    const prompts = ['forget: [a gnome]', 'retain: [a statue]'];
+    const post = (bytes: Buffer) =>
+      api('post', '/presets').set('Content-Type', 'application/yaml').send(bytes);
+    const text = [...yaml, ...prompts, ''].join('\r\n');
+    const answer = await post(Buffer.from(`\ufeff${text}`, 'utf16le').swap16());
+    expect(answer.body).toMatchObject({ name: 'gnomes', isOwn: true });
+    expect(answer.status).toBe(201);
+    const refused = await post(Buffer.from('# caf\xe9', 'latin1'));
+    expect(refused.body).toMatchObject({
+      error: { message: expect.stringMatching(/not UTF-8.*save it as UTF-8/) as string },
+    });
+    expect(refused.status).toBe(422);
+  });
+});
+
 describe('pictures of a job', () => {
   it('come in every format, with captions, under names of our own', async () => {
     const sidecar = await startTestSidecar();
@@ -130,6 +154,19 @@ describe('pictures of a job', () => {
     expect(answer.body).toMatchObject({ error: { code } });
     expect(answer.status).toBe(413);
     expect(readdirSync(path.join(data, 'uploads'))).toEqual([]);
+  });
+
+  it('must not share a name that a caption goes by', async () => {
+    const { api } = await startTestSidecar();
+    const captions = { forget: { '1.png': 'a heart' } };
+    const answer = await api('post', '/jobs')
+      .field('job', JSON.stringify({ ...job, captions }))
+      .attach('forgetImages', await picture('png'), 'a/1.png')
+      .attach('forgetImages', await picture('png'), 'b/1.png');
+    expect(answer.body).toMatchObject({
+      error: { message: expect.stringContaining('2 pictures of this name') as string },
+    });
+    expect(answer.status).toBe(400);
   });
 
   it('come in two fields only', async () => {
