@@ -24,8 +24,9 @@ export interface ResultName {
 }
 
 /**
- * Where a scrubbed model goes by default: `<original>-without-<concept>[-N]` with the original's
- * ending, cut to what the file system takes, N being the first number from 2 whose name is free.
+ * Where a scrubbed model goes by default: `<original>-without-<concept>[-N].safetensors`, of a folder
+ * without an ending, cut to what the file system takes, N being the first number from 2 whose name is
+ * free.
  *
  * @param folder the folder that it goes to
  */
