@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
 
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
@@ -5,7 +6,9 @@ import { nativeSize } from '../checkpoint/image-size.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { CheckpointFamily } from '../checkpoint/recognize.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
+import { LENGTH_PREFIX_BYTES, MAX_HEADER_BYTES } from '../checkpoint/safetensors-header.ts';
 import { AppError } from '../errors.ts';
+import { askProcess } from '../processes/ask-process.ts';
 import type { HostModel } from './host.ts';
 
 /** What a checkpoint's header tells. */
@@ -36,12 +39,43 @@ export function describeModel({ path, bytes, modifiedMs }: HostModel): Promise<M
   const found = known.get(key);
   if (found) return found;
   if (known.size >= MAX_KNOWN) known.clear();
-  const description = readDescription(path);
+  const description = describe(path);
   known.set(key, description);
   return description;
 }
 
-async function readDescription(path: string): Promise<ModelDescription> {
+const describeWorker = new URL('./describe-worker.ts', import.meta.url);
+/** Headers up to this are read in 20 ms; what is larger, 100 MB at most, would keep a server waiting. */
+const MAX_HEADER_BYTES_HERE = 4 * 1024 * 1024;
+
+async function describe(path: string): Promise<ModelDescription> {
+  const bytes = await headerBytes(path);
+  // What says that it has more than any is refused without being read.
+  const isLarge = bytes > MAX_HEADER_BYTES_HERE && bytes <= MAX_HEADER_BYTES;
+  if (!isLarge) return readDescription(path);
+  return (await askProcess(describeWorker, path, {
+    purpose: 'reading the header of a model',
+  })) as ModelDescription;
+}
+
+/** How long a file's header is, by its beginning; 0 for what has none. */
+async function headerBytes(path: string): Promise<number> {
+  const handle = await open(path).catch(() => null);
+  if (!handle) return 0;
+  try {
+    const start = Buffer.alloc(LENGTH_PREFIX_BYTES);
+    await handle.read(start);
+    return Number(start.readBigUInt64LE());
+  } catch {
+    // A folder.
+    return 0;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The same, read in this process. */
+export async function readDescription(path: string): Promise<ModelDescription> {
   try {
     const checkpoint = await openCheckpoint(path);
     const { file, architecture } = checkpoint;

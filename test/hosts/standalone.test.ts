@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
 import { describeModel } from '../../src/hosts/describe-model.ts';
 import { StandaloneHost } from '../../src/hosts/standalone.ts';
+import { fileBytes } from '../checkpoint/safetensors-fixtures.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
@@ -31,5 +32,30 @@ it('a folder with a diffusers model is one model, not its files', async () => {
     refusal: null,
     nativeSize: 64,
     concept: null,
+  });
+});
+
+it('a model with a header of many megabytes is described as one without', async () => {
+  const folder = makeTemporaryFolder();
+  const tiny = path.resolve('presets/tiny-sd');
+  cpSync(path.join(tiny, 'tiny-clip'), path.join(folder, 'tiny-clip'), { recursive: true });
+  copyFileSync(path.join(tiny, 'tiny-sd.yaml'), path.join(folder, 'large.yaml'));
+  const bytes = readFileSync(path.join(tiny, 'tiny-sd.safetensors'));
+  const headerEnd = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, headerEnd).toString()) as object;
+  const recipe = '{"merged": "from much"}'.repeat(300_000);
+  const file = path.join(folder, 'large.safetensors');
+  writeFileSync(
+    file,
+    fileBytes({ ...header, __metadata__: { recipe } }, bytes.subarray(headerEnd)),
+  );
+  const { size, mtimeMs } = statSync(file);
+  const model = { name: 'large.safetensors', path: file, bytes: size, modifiedMs: mtimeMs };
+  expect(await describeModel(model)).toMatchObject({ architecture: 'SD 1.x', refusal: null });
+  // Just as what is refused is.
+  writeFileSync(file, fileBytes(`{"a":${'['.repeat(5e6)}`));
+  expect(await describeModel({ ...model, bytes: 1 })).toMatchObject({
+    architecture: null,
+    refusal: expect.stringMatching(/header is not JSON/) as string,
   });
 });
