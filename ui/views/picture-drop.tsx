@@ -37,7 +37,10 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
       onDrop={(event) => {
         event.preventDefault();
         isOver.value = false;
-        if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(add);
+        if (!event.dataTransfer) return;
+        void droppedFiles(event.dataTransfer).then(add, () => {
+          refused.value = ['the browser may not read what was dropped.'];
+        });
       }}
     >
       <p class="drop-head">
