@@ -3,6 +3,7 @@ import path from 'node:path';
 import { AppError } from '../errors.ts';
 import { isFloatDtype } from '../tensor/dtype.ts';
 import { type ClipTextSettings, clipLargeSettings, readClipSettings } from './clip-config.ts';
+import { describeForeignTensors } from './foreign-tensors.ts';
 import type { LdmConfig } from './ldm-config.ts';
 import {
   clipHiddenSize,
@@ -12,12 +13,8 @@ import {
   deriveClipTextConfig,
 } from './layout/clip-text-layout.ts';
 import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
-import {
-  deriveUnetConfig,
-  type UnetConfig,
-  type UnetHeads,
-  unetShapes,
-} from './layout/unet-layout.ts';
+import { deriveUnetConfig } from './layout/derive-unet.ts';
+import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
 import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
 import { type CheckpointFamily, recognize } from './recognize.ts';
 
@@ -63,7 +60,20 @@ export async function readArchitecture(
       `"${path.basename(source.path)}" ${recognition.explanation}.`,
     );
   }
-  const { family } = recognition;
+  try {
+    return await deriveArchitecture(source, recognition.family, ldmConfig);
+  } catch (error) {
+    // What is missing or of another shape may be so because the model is of another kind.
+    const reason = describeForeignTensors(source.tensors, undefined);
+    throw reason === null ? error : unsupported(source, reason);
+  }
+}
+
+async function deriveArchitecture(
+  source: TensorSource,
+  family: CheckpointFamily,
+  ldmConfig: LdmConfig | undefined,
+): Promise<Architecture> {
   const assumptions: string[] = [];
   const unet = deriveUnetConfig(source, unetHeads(family, ldmConfig));
   const scaleFactor = ldmConfig?.scaleFactor ?? (family.startsWith('sdxl') ? 0.13025 : 0.18215);
@@ -89,13 +99,17 @@ export function* modelShapes(architecture: Omit<Architecture, 'refusal'>): Gener
 }
 
 /**
- * Refuses a checkpoint that a concept cannot be erased from.
+ * Refuses a checkpoint that a concept cannot be erased from, nor pictures drawn with as others would.
  *
  * @throws AppError `model.unsupported` with the reason
  */
 export function requireErasable(source: TensorSource, { refusal }: Architecture): void {
   if (refusal === null) return;
-  throw new AppError('model.unsupported', `"${path.basename(source.path)}": ${refusal}`);
+  throw unsupported(source, refusal);
+}
+
+function unsupported({ path: filePath }: TensorSource, reason: string): AppError {
+  return new AppError('model.unsupported', `"${path.basename(filePath)}": ${reason}`);
 }
 
 /** `UNetModel` takes `num_head_channels` where it is given and not -1, `num_heads` otherwise. */
@@ -216,6 +230,7 @@ function findRefusal(
   if (family === 'sdxl-refiner') return refinerRefusal;
   return (
     channelsRefusal(unet) ??
+    describeForeignTensors(source.tensors, unet) ??
     conditionRefusal(architecture) ??
     scheduleRefusal(source) ??
     precisionRefusal(source, architecture)
@@ -230,10 +245,11 @@ function channelsRefusal({ inChannels, outChannels }: UnetConfig): string | null
     return 'this is an inpainting model (its UNet takes 9 channels). Erase the concept from the base model that it was made from.';
   }
   if (inChannels === 8) {
-    return 'this is an instruct-pix2pix model (its UNet takes 8 channels). Erase the concept from a text-to-image model.';
+    return 'this is an instruct-pix2pix model or one that is conditioned on a picture likewise (its UNet takes 8 channels). Erase the concept from a text-to-image model.';
   }
   if (inChannels !== 4 || outChannels !== 4) {
-    return `its UNet takes ${inChannels} and gives ${outChannels} channels, where a text-to-image model has 4 and 4. Use a text-to-image model.`;
+    const kind = { 5: 'this is a depth-to-image model: ', 7: 'this is an upscaler: ' }[inChannels];
+    return `${kind ?? ''}its UNet takes ${inChannels} and gives ${outChannels} channels, where a text-to-image model has 4 and 4. Use a text-to-image model.`;
   }
   return null;
 }
@@ -249,7 +265,7 @@ function conditionRefusal({
 }: Omit<Architecture, 'refusal'>): string | null {
   if (family !== 'sdxl') {
     if (admInChannels === null) return null;
-    return `its UNet takes an added condition of ${admInChannels} channels, unlike a text-to-image model's. Use a text-to-image model.`;
+    return `its UNet takes an added condition of ${admInChannels} channels (label_emb), as unCLIP and class-conditional models do, unlike a text-to-image model's. Use a text-to-image model.`;
   }
   const { projection = null, keyPrefix = '' } = textEncoders.at(-1) ?? {};
   if (projection === null) {

@@ -21,6 +21,8 @@ export interface FileChange {
   readonly source: SafetensorsFile;
   /** By the names of this file; all other tensors are copied as they are. */
   readonly replaced: ReplacedTensors;
+  /** Names of tensors that are left out. */
+  readonly omitted?: ReadonlySet<string>;
   /** Entries that join the original's metadata, replacing those of the same key. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Stops the writing; the promise is then rejected with the signal's reason. */
@@ -33,12 +35,12 @@ const CONVERT_ELEMENTS = 2 * 1024 * 1024;
 /** Size of the file that {@link writeChangedFile} makes, in bytes. */
 export function changedFileBytes(change: FileChange): number {
   const header = headerOf(change).byteLength;
-  return [...change.source.tensors.values()].reduce((sum, info) => sum + info.byteLength, header);
+  return keptTensors(change).reduce((sum, info) => sum + info.byteLength, header);
 }
 
 /**
  * Writes a safetensors file anew and flushes it to the disk: the same names, order and types, some
- * tensors with new values, the others byte for byte.
+ * tensors with new values, some left out, the others byte for byte.
  *
  * @param filePath nothing may be there yet; an incomplete file is left to the caller
  * @param outputPath what is being written, for messages
@@ -58,7 +60,7 @@ export async function writeChangedFile(
       await asOutputErrors(outputPath, () => handle.writeFile(bytes));
     };
     await write(headerOf(change));
-    for (const info of byFileOffset(change.source.tensors)) {
+    for (const info of keptTensors(change)) {
       for await (const piece of await piecesOf(info, change)) await write(piece);
     }
     await asOutputErrors(outputPath, () => handle.sync());
@@ -67,11 +69,23 @@ export async function writeChangedFile(
   }
 }
 
-function headerOf({ source, metadata }: FileChange): Buffer {
+function headerOf(change: FileChange): Buffer {
+  const { source, metadata } = change;
+  const places = new Map<string, TensorInfo>();
+  let fileOffset = 0;
+  for (const info of keptTensors(change)) {
+    places.set(info.name, { ...info, fileOffset });
+    fileOffset += info.byteLength;
+  }
   return serializeSafetensorsHeader(
-    source.tensors.values(),
+    [...source.tensors.keys()].flatMap((name) => places.get(name) ?? []),
     new Map([...source.metadata, ...Object.entries(metadata)]),
   );
+}
+
+/** In the order of their bytes. */
+function keptTensors({ source, omitted }: FileChange): TensorInfo[] {
+  return byFileOffset(source.tensors).filter(({ name }) => omitted?.has(name) !== true);
 }
 
 async function piecesOf(info: TensorInfo, { source, replaced }: FileChange) {

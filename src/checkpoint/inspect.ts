@@ -10,7 +10,7 @@ import { vaeShapes } from './layout/vae-layout.ts';
 import { type ModelFiles, openModelFiles } from './model-files.ts';
 import { readProvenance } from './provenance.ts';
 import { type CheckpointFamily, type OtherFamily, recognize } from './recognize.ts';
-import type { TensorStore } from './tensor-store.ts';
+import { copiesLeftOut } from './unet-copies.ts';
 
 /** One of the models in a checkpoint. */
 export interface PartDescription {
@@ -39,6 +39,8 @@ export interface CheckpointDescription {
   /** The LDM config beside it, if there is one; in a folder, the UNet's config. */
   readonly configFile: string | null;
   readonly hasEma: boolean;
+  /** What an erasure leaves out, as it would still draw the concept: `model_ema.*`, or a folder's files. */
+  readonly unetCopies: readonly string[];
   /** How it was made, if it is a scrubbed model. */
   readonly eraseConcept: Readonly<Record<string, unknown>> | null;
   readonly erasing: { readonly supported: boolean; readonly reason: string | null };
@@ -93,7 +95,8 @@ function configFolder({ layout, path: modelPath }: ModelFiles): string {
   return layout === 'diffusers' ? modelPath : path.dirname(modelPath);
 }
 
-function describeFile(file: TensorStore) {
+function describeFile(file: ModelFiles) {
+  const unetCopies = copiesLeftOut(file);
   const infos = [...file.tensors.values()];
   return {
     file: path.basename(file.path),
@@ -101,7 +104,8 @@ function describeFile(file: TensorStore) {
     tensorCount: infos.length,
     precisions: sortedByUse(infos),
     parameters: infos.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-    hasEma: infos.some(({ name }) => name.startsWith('model_ema.')),
+    hasEma: unetCopies.some((name) => /(^|[^a-z])ema([^a-z]|$)/i.test(name)),
+    unetCopies,
     eraseConcept: readProvenance(file.metadata),
   };
 }

@@ -4,14 +4,16 @@ import path from 'node:path';
 import { publishFile, removeAbandoned, syncFolder, temporaryPathOf } from './atomic-file.ts';
 import { changedFileBytes, type FileChange, writeChangedFile } from './changed-file.ts';
 import { asOutputErrors, type OutputPlace, requirePlace } from './output-place.ts';
+import { findUnetCopies } from './unet-copies.ts';
 import { copySidecars, findSidecars, removeSidecars, type SidecarFile } from './sidecar-files.ts';
 
 /** What a scrubbed model is made of. */
-export interface ScrubbedCheckpoint extends FileChange, OutputPlace {}
+export interface ScrubbedCheckpoint extends Omit<FileChange, 'omitted'>, OutputPlace {}
 
 /**
  * Writes a scrubbed model: the original's tensors with the same names, order and types, the trained
- * ones with new values, the others byte for byte; the original's LDM config is copied beside it.
+ * ones with new values, the others byte for byte, but for copies of the UNet, which are left out (see
+ * `findUnetCopies`); the original's LDM config is copied beside it.
  *
  * The file is written under a temporary name that no host lists, flushed to the disk, then given its
  * name: a scrubbed model that exists is whole. On any failure nothing is left behind.
@@ -22,13 +24,14 @@ export interface ScrubbedCheckpoint extends FileChange, OutputPlace {}
  */
 export async function writeScrubbedCheckpoint(checkpoint: ScrubbedCheckpoint): Promise<number> {
   const { source, outputPath } = checkpoint;
-  const totalBytes = changedFileBytes(checkpoint);
+  const change = { ...checkpoint, omitted: findUnetCopies(source.tensors).names };
+  const totalBytes = changedFileBytes(change);
   const sidecars = await findSidecars(source.path, outputPath);
   await requirePlace(checkpoint, totalBytes, removeAbandoned);
 
   const temporaryPath = temporaryPathOf(outputPath);
   try {
-    await writeChangedFile(temporaryPath, checkpoint, outputPath);
+    await writeChangedFile(temporaryPath, change, outputPath);
     await asOutputErrors(outputPath, async () => {
       await publishTogether(temporaryPath, outputPath, sidecars);
     });

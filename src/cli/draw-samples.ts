@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
+import { requireErasable } from '../checkpoint/architecture.ts';
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
@@ -51,6 +52,7 @@ export async function drawSamples(options: SampleOptions, context: CliContext): 
   const requests = listRequests(options);
   const checkpoint = await openCheckpoint(path.resolve(options.model));
   try {
+    requireErasable(checkpoint.file, checkpoint.architecture);
     const size = options.size ?? nativeSize(checkpoint);
     requireSizeFits(checkpoint, size);
     await preparePictureFolder(

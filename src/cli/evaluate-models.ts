@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { modelShapes } from '../checkpoint/architecture.ts';
+import { modelShapes, requireErasable } from '../checkpoint/architecture.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
@@ -77,6 +77,7 @@ export async function evaluateModels(
     const folder = options.out === undefined ? null : path.resolve(options.out);
     await requireComparable(before, after);
     for (const { file, architecture } of [before, after]) {
+      requireErasable(file, architecture);
       await requireFiniteWeights(
         file,
         [...modelShapes(architecture)].map(([name]) => name),

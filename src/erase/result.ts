@@ -8,8 +8,14 @@ import { trainingSettings } from './method-settings.ts';
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
  * how it was watched, so that the same erasure gives the same bytes.
+ *
+ * @param dropped copies of the UNet that the original has and the result has not
  */
-export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<string, unknown>> {
+export function provenanceOf(
+  job: EraseJob,
+  steps: number,
+  dropped: readonly string[],
+): Readonly<Record<string, unknown>> {
   const { appVersion, settings } = job;
   return {
     version: appVersion,
@@ -20,6 +26,7 @@ export function provenanceOf(job: EraseJob, steps: number): Readonly<Record<stri
     seed: settings.seed,
     settings: trainingSettings(settings),
     originalSha256: job.model.sha256,
+    ...(dropped.length > 0 && { dropped }),
   };
 }
 
@@ -35,7 +42,9 @@ export async function stepsOfResult(job: EraseJob): Promise<number | null> {
   await file.close();
   // A run that stopped by itself used the parameters of an earlier step.
   const steps = typeof found?.steps === 'number' ? found.steps : job.settings.steps;
-  return isDeepStrictEqual(found, provenanceOf(job, steps)) ? steps : null;
+  // What was dropped follows from the original, whose hash is compared.
+  const { dropped: _dropped, ...told } = found ?? {};
+  return isDeepStrictEqual(told, provenanceOf(job, steps, [])) ? steps : null;
 }
 
 /** Whether the job's output is there and tells that it was made as the job says. */

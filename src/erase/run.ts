@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
+import { copiesLeftOut } from '../checkpoint/unet-copies.ts';
 import { provenanceOf, stepsOfResult } from './result.ts';
 import { writeScrubbedModel } from '../checkpoint/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
@@ -56,16 +57,30 @@ async function makeResult(
   await mkdir(stateFolder, { recursive: true });
   const { parameters, steps } = await trainFromState(checkpoint, job, { stateFolder, folder, io });
   phase(io, 'save');
+  const dropped = copiesLeftOut(checkpoint.file);
   await writeScrubbedModel({
     source: checkpoint.file,
     outputPath: job.output,
     replaced: new Map(
       [...parameters.entries()].map(([name, tensor]) => [name, () => readElements(tensor)]),
     ),
-    metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps)) },
+    metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps, dropped)) },
     signal: io.signal,
   });
+  if (dropped.length > 0) {
+    io.onEvent({ event: 'notice', message: describeDropped(dropped) });
+  }
   return steps;
+}
+
+/** Names of copies that a message tells one by one. */
+const MAX_NAMED_COPIES = 4;
+
+function describeDropped(dropped: readonly string[]): string {
+  const named = dropped.slice(0, MAX_NAMED_COPIES).map((name) => `"${name}"`);
+  const more = dropped.length - named.length;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `The model holds copies of its UNet, which would still draw the concept. They were left out of the result: ${named.join(', ')}${rest}. The original still has them.`;
 }
 
 /** What a resumed run needs: as large as several copies of what is trained. */

@@ -1,4 +1,11 @@
-import { UNET_PREFIX, type UnetConfig } from '../checkpoint/layout/unet-layout.ts';
+import {
+  inputBlocks,
+  middleResiduals,
+  outputBlocks,
+  UNET_PREFIX,
+  type UnetBlock,
+  type UnetConfig,
+} from '../checkpoint/layout/unet-layout.ts';
 import { AppError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Value } from '../onnx/graph.ts';
@@ -43,9 +50,9 @@ export function buildUnet(
   return g.scope('unet', () => {
     const embedding = silu(g, embedConditions(module, operands));
     const blocks: Blocks = { module, config, embedding, context: operands.context };
-    const skips = inputBlocks(blocks, operands.sample);
-    const middle = middleBlock(blocks, skips.at(-1) ?? operands.sample);
-    return outputLayers(module, outputBlocks(blocks, middle, skips));
+    const states = inputStates(blocks, operands.sample);
+    const middle = middleState(blocks, states.at(-1) ?? operands.sample);
+    return outputLayers(module, outputState(blocks, middle, states));
   });
 }
 
@@ -96,70 +103,59 @@ function embedConditions(module: Module, { timestepEmbedding, y }: UnetOperands)
 }
 
 /** The hidden states after each input block. */
-function inputBlocks(blocks: Blocks, sample: Value): Value[] {
+function inputStates(blocks: Blocks, sample: Value): Value[] {
   const { module, config } = blocks;
-  const { channelMult, numResBlocks, inputDepths } = config;
   let x = module.within('input_blocks.0.0', (part) => conv2d(part, sample, { pads: samePads }));
   const states = [x];
-  for (const level of channelMult.keys()) {
-    for (let i = 0; i < (numResBlocks[level] ?? 0); i++) {
-      const index = states.length;
-      x = module.within(`input_blocks.${index}`, (block) =>
-        residualAndAttention(blocks, block, x, inputDepths[index] ?? 0),
-      );
-      states.push(x);
-    }
-    if (level < channelMult.length - 1) {
-      x = module.within(`input_blocks.${states.length}.0.op`, (part) =>
-        conv2d(part, x, { stride: 2, pads: samePads }),
-      );
-      states.push(x);
-    }
+  for (const block of inputBlocks(config)) {
+    x = residualAndAttention(blocks, block, x);
+    states.push(x);
+    if (block.resampling === null) continue;
+    x = module.within(block.resampling, (part) => conv2d(part, x, { stride: 2, pads: samePads }));
+    states.push(x);
   }
   return states;
 }
 
-function middleBlock(blocks: Blocks, x: Value): Value {
+function middleState(blocks: Blocks, x: Value): Value {
   const { module, config, embedding } = blocks;
-  return module.within('middle_block', (block) => {
-    const attended = residualAndAttention(blocks, block, x, config.middleDepth);
-    // Where the middle has no transformer, the second residual block moves up.
-    return block.within(config.middleDepth > 0 ? '2' : '1', (part) =>
-      resnet(part, attended, embedding, resnetStyle),
-    );
-  });
+  const [first, second] = middleResiduals(config).map(
+    (key) => (input: Value) =>
+      module.within(key, (part) => resnet(part, input, embedding, resnetStyle)),
+  );
+  const entered = first?.(x) ?? x;
+  const attended = attention(blocks, 'middle_block.1', entered, config.middleDepth);
+  return second?.(attended) ?? attended;
 }
 
-function outputBlocks(blocks: Blocks, middle: Value, inputStates: readonly Value[]): Value {
+function outputState(blocks: Blocks, middle: Value, states: readonly Value[]): Value {
   const { module, config } = blocks;
-  const { g } = module;
-  const { channelMult, numResBlocks, outputDepths } = config;
-  const skips = [...inputStates];
+  const skips = [...states];
   let x = middle;
-  let index = 0;
-  for (const level of [...channelMult.keys()].reverse()) {
-    const resBlocks = (numResBlocks[level] ?? 0) + 1;
-    for (let i = 0; i < resBlocks; i++, index++) {
-      const depth = outputDepths[index] ?? 0;
-      const skip = skips.pop();
-      x = module.within(`output_blocks.${index}`, (block) => {
-        const joined = skip ? g.concat([x, skip], 1) : x;
-        const state = residualAndAttention(blocks, block, joined, depth);
-        if (level === 0 || i < resBlocks - 1) return state;
-        return block.within(depth > 0 ? '2' : '1', (part) => upsample(part, state));
-      });
-    }
+  for (const block of outputBlocks(config)) {
+    const skip = skips.pop();
+    x = residualAndAttention(blocks, block, skip ? module.g.concat([x, skip], 1) : x);
+    if (block.resampling !== null) x = module.within(block.resampling, (part) => upsample(part, x));
   }
   return x;
 }
 
-/** A residual block and, where `depth` is not 0, a transformer. */
-function residualAndAttention(blocks: Blocks, block: Module, x: Value, depth: number): Value {
-  const { embedding, context, config } = blocks;
-  const hidden = block.within('0', (part) => resnet(part, x, embedding, resnetStyle));
-  if (depth === 0) return hidden;
-  const heads = headCount(config, dimAt(hidden.shape, 1));
-  return block.within('1', (part) => spatialTransformer(part, hidden, { depth, heads, context }));
+/** A residual block and, where it has one, its transformer. */
+function residualAndAttention(
+  blocks: Blocks,
+  { residual, transformer, depth }: UnetBlock,
+  x: Value,
+): Value {
+  const { module, embedding } = blocks;
+  const hidden = module.within(residual, (part) => resnet(part, x, embedding, resnetStyle));
+  return attention(blocks, transformer, hidden, depth);
+}
+
+/** A transformer of so many blocks; x itself for none. */
+function attention({ module, config, context }: Blocks, key: string, x: Value, depth: number) {
+  if (depth === 0) return x;
+  const heads = headCount(config, dimAt(x.shape, 1));
+  return module.within(key, (part) => spatialTransformer(part, x, { depth, heads, context }));
 }
 
 function headCount({ heads }: UnetConfig, channels: number): number {

@@ -35,6 +35,8 @@ const sd1Unet: UnetConfig = {
   channelMult: [1, 2, 4, 4],
   numResBlocks: [2, 2, 2, 2],
   inputDepths: [0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0],
+  numbering: 'consecutive',
+  middleResBlocks: 2,
   middleDepth: 1,
   outputDepths: [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1],
   heads: { numHeads: 8 },

@@ -133,14 +133,54 @@ describe('a scrubbed model in a folder', () => {
       'v1-5-pruned.safetensors',
       'v1-5-pruned.ckpt',
       '.git/config',
+      'unet/diffusion_pytorch_model.non_ema.safetensors',
+      'unet/diffusion_pytorch_model.non_ema.bin',
+      'unet/model.onnx',
+      'unet/model.onnx_data',
+      'unet/openvino_model.xml',
+      'unet/openvino_model.bin',
+      'unet/onnx/weights.pb',
+      'unet_ema/config.json',
+      'unet_ema/diffusion_pytorch_model.safetensors',
+      'unet_2/config.json',
+      'unet_2/diffusion_pytorch_model.safetensors',
+      'onnx/unet/model.onnx',
+      'unet.engine',
+      'engines/model.plan',
+      'trt/unetxl.trt',
+      'checkpoints/step-500.ckpt',
+      'coreml/Unet.mlmodelc/weights/weight.bin',
     ];
-    const kept = ['vae/diffusion_pytorch_model.fp16.safetensors', 'preview.png'];
+    const kept = [
+      'vae/diffusion_pytorch_model.fp16.safetensors',
+      'vae_decoder/model.onnx',
+      'text_encoder/model.onnx',
+      'safety_checker/model.safetensors',
+      'loras/pytorch_lora_weights.bin',
+      'embeddings/learned_embeds.bin',
+      'training/loss.csv',
+      'preview.png',
+    ];
     for (const name of [...others, ...kept]) {
       mkdirSync(path.dirname(path.join(made.folder, name)), { recursive: true });
       writeFileSync(path.join(made.folder, name), name);
     }
-    await write(made);
+    const indexFile = path.join(made.folder, 'model_index.json');
+    const index = JSON.parse(readFileSync(indexFile, 'utf8')) as object;
+    const unet2 = ['diffusers', 'UNet2DConditionModel'];
+    writeFileSync(indexFile, JSON.stringify({ ...index, unet_2: unet2 }));
+    const source = await openDiffusersFolder(made.folder);
+    await source.close();
+    expect([...source.leftOut].sort()).toEqual(
+      others.filter((name) => !name.startsWith('.')).sort(),
+    );
+    const bytes = await write(made);
+    expect(bytes).toBe((await measureModel(made.outputPath))?.bytes);
     for (const name of others) expect(existsSync(path.join(made.outputPath, name))).toBe(false);
+    for (const name of others) expect(existsSync(path.join(made.folder, name))).toBe(true);
+    expect(
+      JSON.parse(readFileSync(path.join(made.outputPath, 'model_index.json'), 'utf8')),
+    ).toEqual(index);
     for (const name of kept) {
       expect(readFileSync(path.join(made.outputPath, name), 'utf8')).toBe(name);
     }

@@ -63,6 +63,7 @@ describe('inspecting tiny-sd', () => {
       precisions: ['F16'],
       configFile: 'model.yaml',
       hasEma: false,
+      unetCopies: [],
       eraseConcept: null,
       erasing: { supported: true, reason: null },
       parts: {
@@ -210,6 +211,7 @@ describe('a variant that a concept cannot be erased from', () => {
   it.each([
     ['an inpainting model', { inChannels: 9 }, /inpainting/],
     ['an instruct-pix2pix model', { inChannels: 8 }, /pix2pix/],
+    ['an upscaler', { inChannels: 7 }, /upscaler/],
     ['a depth model', { inChannels: 5 }, /takes 5 and gives 4 channels/],
     ['an image-conditioned model', { admInChannels: 16 }, /takes an added condition of 16/],
   ])('is %s', async (_what, changes, reason) => {
@@ -288,6 +290,7 @@ describe('a scrubbed model', () => {
     const description = await inspectWith('{"method":"erasediff","steps":40}');
     expect(description.eraseConcept).toEqual({ method: 'erasediff', steps: 40 });
     expect(description.hasEma).toBe(true);
+    expect(description.unetCopies).toEqual(['model_ema.*']);
   });
 
   it.each(['{', '[1]', 'null', '"text"'])(

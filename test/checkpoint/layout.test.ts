@@ -6,8 +6,8 @@ import {
   deriveClipTextConfig,
 } from '../../src/checkpoint/layout/clip-text-layout.ts';
 import type { NamedShape, TensorSource } from '../../src/checkpoint/layout/named-shapes.ts';
+import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
 import {
-  deriveUnetConfig,
   UNET_PREFIX,
   type UnetConfig,
   unetShapes,
@@ -79,6 +79,8 @@ function expectedUnetConfig(params: UnetModelParams): UnetConfig {
     numResBlocks: params.channel_mult.map(() => params.num_res_blocks),
     // Every level's blocks follow the stem or a downsampling, which have no transformer.
     inputDepths: depths.flatMap((depth) => [0, ...repeat(depth, params.num_res_blocks)]),
+    numbering: 'consecutive',
+    middleResBlocks: 2,
     middleDepth: [params.transformer_depth].flat().at(-1)!,
     outputDepths: depths.toReversed().flatMap((depth) => repeat(depth, params.num_res_blocks + 1)),
     heads:
@@ -98,6 +100,8 @@ const sd15Unet: UnetConfig = {
   channelMult: [1, 2, 4, 4],
   numResBlocks: [2, 2, 2, 2],
   inputDepths: [0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0],
+  numbering: 'consecutive',
+  middleResBlocks: 2,
   middleDepth: 1,
   outputDepths: [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1],
   heads: { numHeads: 8 },
@@ -150,8 +154,54 @@ describe("a UNet's configuration", () => {
   });
 
   it('may have blocks without attention in the middle, as pruned models do', () => {
-    const pruned: UnetConfig = { ...sd15Unet, modelChannels: 32, middleDepth: 0 };
-    expect(deriveUnetConfig(sourceOf(unetShapes(pruned)), pruned.heads)).toEqual(pruned);
+    for (const middleResBlocks of [0, 1, 2]) {
+      const middle = { middleResBlocks, middleDepth: 0 };
+      const pruned: UnetConfig = { ...sd15Unet, ...middle, modelChannels: 32 };
+      expect(deriveUnetConfig(sourceOf(unetShapes(pruned)), pruned.heads)).toEqual(pruned);
+    }
+  });
+
+  it.each([
+    ['input_blocks.2.', 'input_blocks.2.0.in_layers.0.weight'],
+    ['input_blocks.3.', 'input_blocks.3.0.op.weight'],
+    ['input_blocks.5.', 'input_blocks.5.0.in_layers.0.weight'],
+    ['input_blocks.8.1.', 'input_blocks.8.1.norm.weight'],
+    ['input_blocks.11.', 'input_blocks.11.0.in_layers.0.weight'],
+    ['output_blocks.4.', 'output_blocks.4.0.in_layers.0.weight'],
+    ['output_blocks.4.1.', 'output_blocks.4.1.norm.weight'],
+    ['output_blocks.5.', 'output_blocks.5.0.in_layers.0.weight'],
+    ['output_blocks.11.', 'output_blocks.11.0.in_layers.0.weight'],
+    ['middle_block.0.', 'middle_block.0.in_layers.0.weight'],
+    ['middle_block.1.', 'middle_block.1.norm.weight'],
+    ['middle_block.2.', 'middle_block.2.in_layers.0.weight'],
+    ['input_blocks.4.1.transformer_blocks.', 'input_blocks.4.1.transformer_blocks.0.attn1'],
+    ['output_blocks.8.2.', 'output_blocks.8.2.conv.weight'],
+    ['time_embed.', 'time_embed.0.weight'],
+  ])('is that of a damaged file where all of %s is gone', (part, missing) => {
+    const whole = sourceOf(unetShapes({ ...sd15Unet, modelChannels: 32, contextDim: 16 }));
+    const left = [...whole.tensors].filter(([name]) => !name.startsWith(UNET_PREFIX + part));
+    expect(() => deriveUnetConfig({ ...whole, tensors: new Map(left) }, sd15Unet.heads)).toThrow(
+      expect.objectContaining({
+        code: 'checkpoint.damaged',
+        message: expect.stringContaining(`lacks the tensor "${UNET_PREFIX}${missing}`) as string,
+      }),
+    );
+  });
+
+  it.each([
+    ['two levels lose one block each', ['input_blocks.2.', 'output_blocks.11.']],
+    ['a transformer loses one of its blocks', ['input_blocks.4.1.transformer_blocks.1.']],
+    ['a deep transformer loses its last block', ['input_blocks.5.1.transformer_blocks.2.']],
+  ])('is that of a damaged file where %s', (_what, parts) => {
+    const depths = [0, 1, 1, 0, 3, 3, 0, 1, 1, 0, 0, 0];
+    const deep = { ...sd15Unet, modelChannels: 32, contextDim: 16, inputDepths: depths };
+    const whole = sourceOf(unetShapes(deep));
+    const left = [...whole.tensors].filter(
+      ([name]) => !parts.some((part) => name.startsWith(UNET_PREFIX + part)),
+    );
+    expect(() => deriveUnetConfig({ ...whole, tensors: new Map(left) }, deep.heads)).toThrow(
+      expect.objectContaining({ code: 'checkpoint.damaged' }),
+    );
   });
 
   it('does not mind further tensors', async () => {

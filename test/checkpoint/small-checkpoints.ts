@@ -10,6 +10,8 @@ export const unet: UnetConfig = {
   channelMult: [1, 2],
   numResBlocks: [1, 1],
   inputDepths: [0, 1, 0, 0],
+  numbering: 'consecutive',
+  middleResBlocks: 2,
   middleDepth: 1,
   outputDepths: [0, 0, 1, 1],
   heads: { numHeads: 8 },

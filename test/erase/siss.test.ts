@@ -69,13 +69,13 @@ it('a run forgets given pictures; stopped and resumed it ends with the same byte
 it('the provenance of a result tells the method and nothing of the other one', async () => {
   const { provenanceOf } = await import('../../src/erase/result.ts');
   const job = await sissJob(makeTemporaryFolder());
-  const { method, settings } = provenanceOf(job, 3);
+  const { method, settings } = provenanceOf(job, 3, []);
   expect(method).toBe('siss');
   expect(settings).toMatchObject({ mixture: 0.5, forgetNorm: 1280, firstTimestep: 900 });
   expect(settings).not.toHaveProperty('rule');
   expect(settings).not.toHaveProperty('method');
   const erasediff = { ...job, settings: { ...job.settings, method: 'erasediff' as const } };
-  const other = provenanceOf(erasediff, 3).settings;
+  const other = provenanceOf(erasediff, 3, []).settings;
   expect(other).toHaveProperty('rule');
   expect(other).not.toHaveProperty('mixture');
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { vjpRules } from '../../src/autodiff/rules/index.ts';
 import { deriveClipTextConfig } from '../../src/checkpoint/layout/clip-text-layout.ts';
 import type { TensorSource } from '../../src/checkpoint/layout/named-shapes.ts';
-import { deriveUnetConfig } from '../../src/checkpoint/layout/unet-layout.ts';
+import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
 import { deriveVaeConfig } from '../../src/checkpoint/layout/vae-layout.ts';
 import { buildClipText } from '../../src/models/clip-text.ts';
 import { buildUnet } from '../../src/models/unet.ts';

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gradients } from '../../src/autodiff/backward.ts';
-import { deriveUnetConfig, type UnetHeads } from '../../src/checkpoint/layout/unet-layout.ts';
+import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
+import type { UnetHeads } from '../../src/checkpoint/layout/unet-layout.ts';
 import { buildUnet } from '../../src/models/unet.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { timestepEmbedding } from '../../src/diffusion/timestep-embedding.ts';

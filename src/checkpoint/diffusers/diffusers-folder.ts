@@ -7,8 +7,16 @@ import type { TensorInfo, TensorTable } from '../safetensors-header.ts';
 import { CHUNK_BYTES, openSafetensors, type SafetensorsFile } from '../safetensors-reader.ts';
 import type { TensorStore } from '../tensor-store.ts';
 import { type Component, findWeightFiles } from './component-weights.ts';
-import { filesOfModel, type FolderFile, listFolder } from './folder-files.ts';
-import { configFiles, MODEL_INDEX, readModelConfig } from './model-config.ts';
+import { findFolderCopies } from './folder-copies.ts';
+import { type FolderFile, listFolder } from './folder-files.ts';
+import {
+  configFiles,
+  MODEL_INDEX,
+  readModelConfig,
+  listComponents,
+  unetConfig,
+} from './model-config.ts';
+import { requireConfiguredBlocks } from './unet-blocks.ts';
 import { unetNames } from './unet-names.ts';
 import { vaeNames, vaeShape } from './vae-names.ts';
 
@@ -29,6 +37,10 @@ export interface DiffusersFolder extends TensorStore {
   readonly weightFiles: readonly WeightFile[];
   /** Every file that the model consists of, in the order of their names. */
   readonly files: readonly FolderFile[];
+  /** Paths of the other files, which hold copies of the UNet, with forward slashes. */
+  readonly leftOut: readonly string[];
+  /** Components of the index that are UNets besides the one in use. */
+  readonly otherUnets: readonly string[];
 }
 
 interface MappedComponent extends Component {
@@ -36,7 +48,7 @@ interface MappedComponent extends Component {
   readonly shapeOf?: (name: string, shape: readonly number[]) => readonly number[];
 }
 
-const components: readonly MappedComponent[] = [
+const mappedComponents: readonly MappedComponent[] = [
   { folder: 'unet', stem: 'diffusion_pytorch_model', namesOf: unetNames },
   { folder: 'text_encoder', stem: 'model', namesOf: textEncoderNames },
   { folder: 'vae', stem: 'diffusion_pytorch_model', namesOf: vaeNames, shapeOf: vaeShape },
@@ -73,17 +85,26 @@ export async function openDiffusersFolder(folderPath: string): Promise<Diffusers
     const weightFiles: WeightFile[] = [];
     const placed = new Map<string, PlacedTensor>();
     const inUse = new Set<string>();
-    for (const component of components) {
+    for (const component of mappedComponents) {
       const { shards, index } = await findWeightFiles(folder, component);
       for (const name of shards) opened.push(await openSafetensors(path.join(folder, name)));
       const files = opened.slice(-shards.length);
-      const names = component.namesOf(files.flatMap(({ tensors }) => [...tensors.keys()]));
+      const keys = files.flatMap(({ tensors }) => [...tensors.keys()]);
+      if (component.folder === 'unet') {
+        await requireConfiguredBlocks(path.join(folder, unetConfig), keys);
+      }
+      const names = component.namesOf(keys);
       for (const file of files) placeTensors(placed, file, { ...component, names });
       weightFiles.push(...files.map((file, i) => ({ name: shards[i] ?? '', file, names })));
       for (const name of index === null ? shards : [...shards, index]) inUse.add(name);
     }
-    const files = filesOfModel(await listFolder(folder), inUse);
-    return new OpenFolder(folder, { ldmConfig, weightFiles, files, placed });
+    const components = await listComponents(folder);
+    const all = await listFolder(folder);
+    const copies = await findFolderCopies(folder, all, { inUse, components });
+    const files = all.filter(({ name }) => !copies.has(name));
+    const leftOut = [...copies].map((name) => name.split(path.sep).join('/'));
+    const content = { ldmConfig, weightFiles, files, leftOut, otherUnets: components.unets };
+    return new OpenFolder(folder, { ...content, placed });
   } catch (error) {
     await closeAll(opened);
     throw error;
@@ -132,6 +153,8 @@ class OpenFolder implements DiffusersFolder {
   readonly ldmConfig: LdmConfig;
   readonly weightFiles: readonly WeightFile[];
   readonly files: readonly FolderFile[];
+  readonly leftOut: readonly string[];
+  readonly otherUnets: readonly string[];
   readonly fileBytes: number;
   readonly tensors: TensorTable;
   readonly metadata: ReadonlyMap<string, string>;
@@ -139,15 +162,20 @@ class OpenFolder implements DiffusersFolder {
 
   constructor(
     folder: string,
-    content: Pick<DiffusersFolder, 'ldmConfig' | 'weightFiles' | 'files'> & {
+    content: Pick<
+      DiffusersFolder,
+      'ldmConfig' | 'weightFiles' | 'files' | 'leftOut' | 'otherUnets'
+    > & {
       readonly placed: ReadonlyMap<string, PlacedTensor>;
     },
   ) {
-    const { ldmConfig, weightFiles, files, placed } = content;
+    const { ldmConfig, weightFiles, files, leftOut, otherUnets, placed } = content;
     this.path = folder;
     this.ldmConfig = ldmConfig;
     this.weightFiles = weightFiles;
     this.files = files;
+    this.leftOut = leftOut;
+    this.otherUnets = otherUnets;
     this.fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
     // By name, as single files are written: what is trained has the same order in both.
     this.tensors = new Map(

@@ -45,38 +45,3 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
   await visit('', []);
   return files;
 }
-
-/** Endings of files that hold weights, in whatever format. */
-const weightExtensions = [
-  '.safetensors',
-  '.sft',
-  '.ckpt',
-  '.bin',
-  '.pt',
-  '.pth',
-  '.msgpack',
-  '.onnx',
-  '.pb',
-  '.onnx_data',
-  '.h5',
-  '.gguf',
-];
-
-/**
- * The files that a scrubbed model has too. Weights of the UNet in another variant or format, and
- * single-file checkpoints beside the components, would still draw the concept for a host that takes
- * them: they are left out.
- *
- * @param inUse names of the files that the model's weights are read from
- */
-export function filesOfModel(
-  files: readonly FolderFile[],
-  inUse: ReadonlySet<string>,
-): FolderFile[] {
-  return files.filter(({ name }) => {
-    const { dir, base } = path.parse(name);
-    if (inUse.has(name) || (dir !== '' && dir !== 'unet')) return true;
-    const isIndex = /\.index(\.[\w-]+)?\.json$/.test(base);
-    return !isIndex && !weightExtensions.includes(path.extname(base).toLowerCase());
-  });
-}

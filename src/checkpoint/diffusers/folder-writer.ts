@@ -1,4 +1,14 @@
-import { chmod, constants, copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
+import {
+  chmod,
+  constants,
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 
 import {
@@ -27,8 +37,8 @@ export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'>,
 
 /**
  * Writes a scrubbed model in the layout of the original: files with trained tensors anew, with the
- * same names, order and types; all others are copies. Weights of the UNet that the original has
- * besides those in use are left out (see `filesOfModel`).
+ * same names, order and types; all others are copies. Copies of the UNet that the original has
+ * besides the one in use are left out (see `findFolderCopies`), of its index too.
  *
  * The folder is made under a temporary name that no host lists, all of it flushed to the disk, then
  * given its name: a scrubbed model that exists is whole. On any failure nothing is left behind.
@@ -39,8 +49,10 @@ export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'>,
 export async function writeScrubbedFolder(model: ScrubbedFolder): Promise<number> {
   const { source, outputPath } = model;
   const changes = changesOf(model);
+  const index = source.otherUnets.length === 0 ? null : await indexWithoutOthers(source);
   const totalBytes = source.files.reduce((sum, { name, bytes }) => {
     const change = changes.get(name);
+    if (name === MODEL_INDEX && index) return sum + index.byteLength;
     return sum + (change ? changedFileBytes(change) : bytes);
   }, 0);
   await requirePlace(model, totalBytes, removeAbandonedFolders);
@@ -48,7 +60,7 @@ export async function writeScrubbedFolder(model: ScrubbedFolder): Promise<number
   const temporaryPath = temporaryFolderOf(outputPath);
   try {
     await asOutputErrors(outputPath, () => mkdir(temporaryPath));
-    await fill(temporaryPath, model, changes);
+    await fill(temporaryPath, model, { changes, index });
     await asOutputErrors(outputPath, () => publishFolder(temporaryPath, outputPath));
     return totalBytes;
   } finally {
@@ -85,7 +97,7 @@ function ownNames(
 async function fill(
   temporaryPath: string,
   { source, outputPath, signal }: ScrubbedFolder,
-  changes: ReadonlyMap<string, FileChange>,
+  { changes, index }: { changes: ReadonlyMap<string, FileChange>; index: Buffer | null },
 ): Promise<void> {
   const names = source.files.map(({ name }) => name).filter((name) => name !== MODEL_INDEX);
   const folders = new Set([temporaryPath]);
@@ -96,10 +108,20 @@ async function fill(
     await asOutputErrors(outputPath, () => mkdir(path.dirname(to), { recursive: true }));
     folders.add(path.dirname(to));
     const change = changes.get(name);
+    const from = path.join(source.path, name);
     if (change) await writeChangedFile(to, change, outputPath);
-    else await asOutputErrors(outputPath, () => copyFlushed(path.join(source.path, name), to));
+    else if (name === MODEL_INDEX && index) {
+      await asOutputErrors(outputPath, () => writeFile(to, index, { flag: 'wx', flush: true }));
+    } else await asOutputErrors(outputPath, () => copyFlushed(from, to));
   }
   for (const folder of folders) await syncFolder(folder);
+}
+
+/** The index without the UNets that are left out: diffusers would look for them. */
+async function indexWithoutOthers({ path: folder, otherUnets }: DiffusersFolder): Promise<Buffer> {
+  const index = JSON.parse(await readFile(path.join(folder, MODEL_INDEX), 'utf8')) as object;
+  const kept = Object.entries(index).filter(([name]) => !otherUnets.includes(name));
+  return Buffer.from(`${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
 }
 
 /** Copies a file; where the file system can, without copying its bytes until one of them changes. */

@@ -9,7 +9,8 @@ import type { LdmConfig } from '../ldm-config.ts';
 /** The file that makes a folder a diffusers model. */
 export const MODEL_INDEX = 'model_index.json';
 
-const unetConfig = path.join('unet', 'config.json');
+/** Within a model's folder. */
+export const unetConfig = path.join('unet', 'config.json');
 const textEncoderConfig = path.join('text_encoder', 'config.json');
 const vaeConfig = path.join('vae', 'config.json');
 const schedulerConfig = path.join('scheduler', 'scheduler_config.json');
@@ -68,7 +69,8 @@ type Expected = Readonly<Record<string, readonly unknown[]>>;
  */
 const unetExpected: Expected = {
   down_block_types: ['CrossAttnDownBlock2D', 'DownBlock2D'],
-  mid_block_type: ['UNetMidBlock2DCrossAttn'],
+  // Pruned ones have a residual block alone there, or nothing.
+  mid_block_type: ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D', null],
   up_block_types: ['CrossAttnUpBlock2D', 'UpBlock2D'],
   center_input_sample: [false],
   flip_sin_to_cos: [true],
@@ -151,6 +153,23 @@ export async function readModelConfig(folder: string): Promise<LdmConfig> {
     vae: {},
     // Looked for beside the model, as a single file's is.
     textEncoderVersion: path.join(path.basename(folder), 'text_encoder'),
+  };
+}
+
+/** Components of a model's index besides the UNet that it draws with: other UNets, and other parts. */
+export async function listComponents(
+  folder: string,
+): Promise<Readonly<Record<'unets' | 'others', readonly string[]>>> {
+  const index = await required(path.join(folder, MODEL_INDEX), z.looseObject({}));
+  const components = Object.entries(index).flatMap(([name, value]) => {
+    const className: unknown = Array.isArray(value) ? value[1] : null;
+    return typeof className === 'string' && name !== 'unet' ? [{ name, className }] : [];
+  });
+  const isUnet = (component: (typeof components)[number]) =>
+    /unet/i.test(`${component.name} ${component.className}`);
+  return {
+    unets: components.filter(isUnet).map(({ name }) => name),
+    others: components.filter((component) => !isUnet(component)).map(({ name }) => name),
   };
 }
 

@@ -14,7 +14,8 @@ const resnetModules = {
 /**
  * Keys of a UNet in a single-file checkpoint by those that diffusers' `UNet2DConditionModel` has for
  * the same tensors. Diffusers groups the blocks by levels; LDM numbers them in the order of their
- * work, so the numbers follow from how many blocks each level has.
+ * work, so the numbers follow from how many blocks each level has. Tensors that LDM has no name for
+ * keep theirs: what they are is for whoever derives the layout.
  * (huggingface/diffusers, scripts/convert_original_stable_diffusion_to_diffusers.py,
  * `convert_ldm_unet_checkpoint`)
  */
@@ -30,10 +31,11 @@ export function unetNames(keys: readonly string[]): Map<string, string> {
     ...middleModules(tree),
     ...outputModules(tree),
   ]);
-  return renameKeys(
+  const known = renameKeys(
     keys,
     new Map([...modules].map(([module, name]) => [module, `${UNET_PREFIX}${name}`])),
   );
+  return new Map(keys.map((key) => [key, known.get(key) ?? `${UNET_PREFIX}${key}`]));
 }
 
 type ModulePair = readonly [module: string, name: string];

@@ -45,7 +45,7 @@ export function* norm(prefix: string, channels: number): Generator<NamedShape> {
  */
 export function dimension(source: TensorSource, name: string, axis: number): number {
   const info = source.tensors.get(name);
-  if (!info) throw missing(source, name);
+  if (!info) throw missingTensor(source, name);
   const size = info.shape[axis];
   // Zero-sized weights would make every width derived from them meaningless.
   if (size !== undefined && size > 0) return size;
@@ -64,7 +64,7 @@ export function dimension(source: TensorSource, name: string, axis: number): num
 export function requireShapes(source: TensorSource, expected: Iterable<NamedShape>): void {
   for (const [name, shape] of expected) {
     const info = source.tensors.get(name);
-    if (!info) throw missing(source, name);
+    if (!info) throw missingTensor(source, name);
     if (!isSameShape(info.shape, shape)) {
       throw new AppError(
         'model.unsupported',
@@ -74,7 +74,8 @@ export function requireShapes(source: TensorSource, expected: Iterable<NamedShap
   }
 }
 
-function missing(source: TensorSource, name: string): AppError {
+/** What a complete copy of a model has and this one has not. */
+export function missingTensor(source: TensorSource, name: string): AppError {
   return new AppError(
     'checkpoint.damaged',
     `checkpoint "${path.basename(source.path)}" lacks the tensor "${name}", which its architecture needs. Use a complete copy of the model.`,

@@ -1,15 +1,4 @@
-import path from 'node:path';
-
-import { AppError } from '../../errors.ts';
-import {
-  conv,
-  dimension,
-  linear,
-  type NamedShape,
-  norm,
-  requireShapes,
-  type TensorSource,
-} from './named-shapes.ts';
+import { conv, linear, type NamedShape, norm } from './named-shapes.ts';
 
 /** Where the UNet's tensors are in a single-file checkpoint. */
 export const UNET_PREFIX = 'model.diffusion_model.';
@@ -20,7 +9,16 @@ export const UNET_PREFIX = 'model.diffusion_model.';
  */
 export type UnetHeads = { readonly numHeads: number } | { readonly numHeadChannels: number };
 
-/** The UNet of CompVis' latent diffusion (`UNetModel`), in its words. */
+/**
+ * How a file numbers the UNet's blocks. LDM counts them in the order of their work. The script that
+ * makes single files of diffusers models gives every level three numbers, whether the level has that
+ * many blocks or not; `by-level-unfinished` is what it makes of a UNet with attention at its lowest
+ * level, whose names it leaves as diffusers has them. So are single files of BK-SDM (small-sd, tiny-sd).
+ * (huggingface/diffusers, scripts/convert_diffusers_to_original_stable_diffusion.py)
+ */
+export type BlockNumbering = 'consecutive' | 'by-level' | 'by-level-unfinished';
+
+/** The UNet of CompVis' latent diffusion (`UNetModel`), in its words; pruned ones included. */
 export interface UnetConfig {
   readonly inChannels: number;
   readonly outChannels: number;
@@ -29,11 +27,15 @@ export interface UnetConfig {
   readonly channelMult: readonly number[];
   /** Residual blocks of each level on the way down; on the way up there is one more. */
   readonly numResBlocks: readonly number[];
+  readonly numbering: BlockNumbering;
   /**
    * Transformer blocks in each of `input_blocks`: 0 for the first convolution, the downsamplings
    * and residual blocks without attention.
    */
   readonly inputDepths: readonly number[];
+  /** Residual blocks in the middle: 2; of pruned UNets 1 (SSD-1B, Vega) or 0 (KOALA-700M, small-sd). */
+  readonly middleResBlocks: number;
+  /** Transformer blocks between the two residual blocks in the middle. */
   readonly middleDepth: number;
   /** Transformer blocks in each of `output_blocks`. */
   readonly outputDepths: readonly number[];
@@ -46,108 +48,88 @@ export interface UnetConfig {
   readonly useLinearProjection: boolean;
 }
 
-/**
- * The configuration of a checkpoint's UNet, from its keys and shapes; every tensor that follows from
- * it is then checked to be there.
- *
- * @param heads the one thing that the tensors do not tell.
- * @throws AppError `checkpoint.damaged`, `model.unsupported`, `checkpoint.config` if the heads do not
- *   divide a level's channels
- */
-export function deriveUnetConfig(source: TensorSource, heads: UnetHeads): UnetConfig {
-  const stem = `${UNET_PREFIX}input_blocks.0.0.weight`;
-  const modelChannels = dimension(source, stem, 0);
-  const { levels, inputDepths } = walkInputBlocks(source);
-  const outputDepths = walkOutputBlocks(source);
-  const attention = firstAttention(source);
-  const labels = `${UNET_PREFIX}label_emb.0.0.weight`;
-  const config: UnetConfig = {
-    inChannels: dimension(source, stem, 1),
-    outChannels: dimension(source, `${UNET_PREFIX}out.2.weight`, 0),
-    modelChannels,
-    channelMult: levels.map(({ channels }) => channels / modelChannels),
-    numResBlocks: levels.map(({ resBlocks }) => resBlocks),
-    inputDepths,
-    middleDepth: transformerDepth(source, 'middle_block.1'),
-    outputDepths,
-    heads,
-    contextDim: dimension(source, `${attention}.transformer_blocks.0.attn2.to_k.weight`, 1),
-    admInChannels: source.tensors.has(labels) ? dimension(source, labels, 1) : null,
-    useLinearProjection: source.tensors.get(`${attention}.proj_in.weight`)?.shape.length === 2,
-  };
-  requireShapes(source, unetShapes(config));
-  requireDivisibleHeads(source, config);
-  return config;
+/** What tells where the UNet's blocks are. */
+export type UnetLevels = Pick<
+  UnetConfig,
+  'modelChannels' | 'channelMult' | 'numResBlocks' | 'numbering' | 'inputDepths' | 'outputDepths'
+>;
+
+/** Numbers that each level has where they are not consecutive. */
+const NUMBERS_PER_LEVEL = 3;
+
+/** A residual block of the UNet and what follows it. Keys are those of a checkpoint, below the prefix. */
+export interface UnetBlock {
+  /** 0 has the resolution of the latents. */
+  readonly level: number;
+  readonly residual: string;
+  /** Channels that it gives. */
+  readonly channels: number;
+  readonly transformer: string;
+  /** Transformer blocks in there; 0: there is no such layer. */
+  readonly depth: number;
+  /** A downsampling (`input_blocks`) or an upsampling (`output_blocks`) after it. */
+  readonly resampling: string | null;
 }
 
-interface Level {
-  channels: number;
-  resBlocks: number;
-}
-
-function walkInputBlocks(source: TensorSource) {
-  const levels: Level[] = [];
-  const inputDepths = [0];
-  let level: Level | undefined;
-  for (let block = 1; ; block++) {
-    const convolution = `${UNET_PREFIX}input_blocks.${block}.0.out_layers.3.weight`;
-    if (source.tensors.has(convolution)) {
-      const channels = dimension(source, convolution, 0);
-      if (!level) levels.push((level = { channels, resBlocks: 0 }));
-      level.resBlocks++;
-    } else if (source.tensors.has(`${UNET_PREFIX}input_blocks.${block}.0.op.weight`)) {
-      level = undefined;
-    } else {
-      return { levels, inputDepths };
+/** The residual blocks on the way down, in the order of their work. */
+export function inputBlocks(config: UnetLevels): UnetBlock[] {
+  const { channelMult, modelChannels, numResBlocks, numbering, inputDepths } = config;
+  const isByLevel = numbering !== 'consecutive';
+  const blocks: UnetBlock[] = [];
+  // Of the first convolution, which is block 0.
+  let position = 1;
+  for (const [level, mult] of channelMult.entries()) {
+    const count = numResBlocks[level] ?? 0;
+    const first = isByLevel ? NUMBERS_PER_LEVEL * level + 1 : position;
+    const downsampling = isByLevel ? first + NUMBERS_PER_LEVEL - 1 : first + count;
+    for (let i = 0; i < count; i++, position++) {
+      const isLast = i === count - 1 && level < channelMult.length - 1;
+      blocks.push({
+        level,
+        residual: `input_blocks.${first + i}.0`,
+        channels: mult * modelChannels,
+        transformer: `input_blocks.${first + i}.1`,
+        depth: inputDepths[position] ?? 0,
+        resampling: isLast ? `input_blocks.${downsampling}.0.op` : null,
+      });
     }
-    inputDepths.push(transformerDepth(source, `input_blocks.${block}.1`));
+    position++;
   }
+  return blocks;
 }
 
-function walkOutputBlocks(source: TensorSource): number[] {
-  const depths: number[] = [];
-  while (source.tensors.has(`${UNET_PREFIX}output_blocks.${depths.length}.0.out_layers.3.weight`)) {
-    depths.push(transformerDepth(source, `output_blocks.${depths.length}.1`));
+/** The residual blocks on the way up, in the order of their work: one more at each level. */
+export function outputBlocks(config: UnetLevels): UnetBlock[] {
+  const { channelMult, modelChannels, numResBlocks, numbering, outputDepths } = config;
+  const isByLevel = numbering !== 'consecutive';
+  const blocks: UnetBlock[] = [];
+  for (const [step, mult] of [...channelMult].reverse().entries()) {
+    const level = channelMult.length - 1 - step;
+    const count = (numResBlocks[level] ?? 0) + 1;
+    const first = isByLevel ? NUMBERS_PER_LEVEL * step : blocks.length;
+    const last = isByLevel ? first + NUMBERS_PER_LEVEL - 1 : first + count - 1;
+    const isUnfinished = numbering === 'by-level-unfinished' && step === 0;
+    for (let i = 0; i < count; i++) {
+      const depth = outputDepths[blocks.length] ?? 0;
+      const part = depth > 0 && !isUnfinished ? 2 : 1;
+      blocks.push({
+        level,
+        residual: `output_blocks.${first + i}.0`,
+        channels: mult * modelChannels,
+        transformer: isUnfinished ? `up_blocks.0.attentions.${i}` : `output_blocks.${first + i}.1`,
+        depth,
+        resampling: i === count - 1 && level > 0 ? `output_blocks.${last}.${part}` : null,
+      });
+    }
   }
-  return depths;
+  return blocks;
 }
 
-/** Number of transformer blocks below `block`, a key without the UNet's prefix. */
-function transformerDepth(source: TensorSource, block: string): number {
-  const prefix = `${UNET_PREFIX}${block}`;
-  if (source.tensors.has(`${prefix}.qkv.weight`)) {
-    throw new AppError(
-      'model.unsupported',
-      `checkpoint "${path.basename(source.path)}": "${prefix}" is an attention layer without text, as in unconditional latent diffusion. Stable Diffusion models are supported.`,
-    );
-  }
-  let depth = 0;
-  while (source.tensors.has(`${prefix}.transformer_blocks.${depth}.attn1.to_q.weight`)) depth++;
-  return depth;
-}
-
-/** Key of the first layer that has a transformer: every one of them has the same context. */
-function firstAttention(source: TensorSource): string {
-  const pattern = /^model\.diffusion_model\.\w+\.\d+(?:\.\d+)?(?=\.transformer_blocks\.0\.)/;
-  for (const name of source.tensors.keys()) {
-    const match = pattern.exec(name);
-    if (match) return match[0];
-  }
-  return `${UNET_PREFIX}middle_block.1`;
-}
-
-function requireDivisibleHeads(source: TensorSource, config: UnetConfig): void {
-  const { heads, modelChannels, channelMult } = config;
-  const [divisor, what] =
-    'numHeads' in heads
-      ? [heads.numHeads, `${heads.numHeads} heads`]
-      : [heads.numHeadChannels, `heads of ${heads.numHeadChannels} channels`];
-  const odd = channelMult.map((mult) => mult * modelChannels).find((size) => size % divisor !== 0);
-  if (odd === undefined) return;
-  throw new AppError(
-    'checkpoint.config',
-    `checkpoint "${path.basename(source.path)}": a UNet level of ${odd} channels cannot be divided into ${what}. Put the model's LDM config (same name, .yaml) beside it, with the right num_heads or num_head_channels.`,
-  );
+/** Keys of the residual blocks in the middle; the transformer between two is `middle_block.1`. */
+export function middleResiduals({ middleResBlocks, middleDepth }: UnetConfig): string[] {
+  // Where the middle has no transformer, the second residual block moves up.
+  const second = middleDepth > 0 ? 'middle_block.2' : 'middle_block.1';
+  return ['middle_block.0', second].slice(0, middleResBlocks);
 }
 
 /**
@@ -172,56 +154,45 @@ export function* unetShapes(config: UnetConfig): Generator<NamedShape> {
 
 /** @returns channels of what each input block hands to its output block */
 function* inputShapes(config: UnetConfig): Generator<NamedShape, number[]> {
-  const { modelChannels, channelMult, numResBlocks, inputDepths } = config;
-  yield* conv(`${UNET_PREFIX}input_blocks.0.0`, modelChannels, config.inChannels, 3);
-  const skipChannels = [modelChannels];
-  let channels = modelChannels;
-  for (const [level, mult] of channelMult.entries()) {
-    for (let i = 0; i < (numResBlocks[level] ?? 0); i++) {
-      const block = skipChannels.length;
-      const prefix = `${UNET_PREFIX}input_blocks.${block}`;
-      yield* resBlockShapes(`${prefix}.0`, channels, mult * modelChannels, config);
-      channels = mult * modelChannels;
-      yield* transformerShapes(`${prefix}.1`, channels, inputDepths[block] ?? 0, config);
-      skipChannels.push(channels);
-    }
-    if (level < channelMult.length - 1) {
-      const prefix = `${UNET_PREFIX}input_blocks.${skipChannels.length}`;
-      yield* conv(`${prefix}.0.op`, channels, channels, 3);
-      skipChannels.push(channels);
-    }
+  let channels = config.modelChannels;
+  yield* conv(`${UNET_PREFIX}input_blocks.0.0`, channels, config.inChannels, 3);
+  const skipChannels = [channels];
+  for (const block of inputBlocks(config)) {
+    yield* blockShapes(block, channels, config);
+    channels = block.channels;
+    skipChannels.push(channels);
+    if (block.resampling === null) continue;
+    yield* conv(`${UNET_PREFIX}${block.resampling}`, channels, channels, 3);
+    skipChannels.push(channels);
   }
   return skipChannels;
 }
 
 function* middleShapes(config: UnetConfig): Generator<NamedShape> {
   const channels = (config.channelMult.at(-1) ?? 1) * config.modelChannels;
-  const prefix = `${UNET_PREFIX}middle_block`;
-  yield* resBlockShapes(`${prefix}.0`, channels, channels, config);
-  yield* transformerShapes(`${prefix}.1`, channels, config.middleDepth, config);
-  // Where the middle has no transformer, the second residual block moves up.
-  const last = config.middleDepth > 0 ? 2 : 1;
-  yield* resBlockShapes(`${prefix}.${last}`, channels, channels, config);
+  for (const residual of middleResiduals(config)) {
+    yield* resBlockShapes(`${UNET_PREFIX}${residual}`, channels, channels, config);
+  }
+  yield* transformerShapes(`${UNET_PREFIX}middle_block.1`, channels, config.middleDepth, config);
 }
 
 function* outputShapes(config: UnetConfig, skipChannels: number[]): Generator<NamedShape> {
-  const { modelChannels, channelMult, numResBlocks, outputDepths } = config;
-  let channels = (channelMult.at(-1) ?? 1) * modelChannels;
-  let block = 0;
-  for (const [level, mult] of [...channelMult.entries()].reverse()) {
-    const resBlocks = (numResBlocks[level] ?? 0) + 1;
-    for (let i = 0; i < resBlocks; i++, block++) {
-      const prefix = `${UNET_PREFIX}output_blocks.${block}`;
-      const input = channels + (skipChannels.pop() ?? 0);
-      const depth = outputDepths[block] ?? 0;
-      channels = mult * modelChannels;
-      yield* resBlockShapes(`${prefix}.0`, input, channels, config);
-      yield* transformerShapes(`${prefix}.1`, channels, depth, config);
-      if (level > 0 && i === resBlocks - 1) {
-        yield* conv(`${prefix}.${depth > 0 ? 2 : 1}.conv`, channels, channels, 3);
-      }
-    }
+  let channels = (config.channelMult.at(-1) ?? 1) * config.modelChannels;
+  for (const block of outputBlocks(config)) {
+    yield* blockShapes(block, channels + (skipChannels.pop() ?? 0), config);
+    channels = block.channels;
+    if (block.resampling === null) continue;
+    yield* conv(`${UNET_PREFIX}${block.resampling}.conv`, channels, channels, 3);
   }
+}
+
+function* blockShapes(
+  { residual, transformer, channels, depth }: UnetBlock,
+  input: number,
+  config: UnetConfig,
+): Generator<NamedShape> {
+  yield* resBlockShapes(`${UNET_PREFIX}${residual}`, input, channels, config);
+  yield* transformerShapes(`${UNET_PREFIX}${transformer}`, channels, depth, config);
 }
 
 function* resBlockShapes(

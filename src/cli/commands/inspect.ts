@@ -38,11 +38,15 @@ function describe(description: CheckpointDescription): string {
     ...partRows(description),
     ...architectureRows(description),
     ['config', description.configFile ?? 'none beside it'],
-    ['EMA copy', description.hasEma ? 'yes' : 'no'],
+    ['UNet copies', describeCopies(description.unetCopies)],
     ['erasing', erasing.supported ? 'supported' : `not supported: ${erasing.reason ?? ''}`],
     ...provenanceRows(description),
   ];
   return formatTable(rows);
+}
+
+function describeCopies(copies: readonly string[]): string {
+  return copies.length === 0 ? 'none' : `${copies.join(', ')} (a scrubbed model has none of them)`;
 }
 
 function partRows({ parts }: CheckpointDescription): string[][] {

@@ -94,7 +94,7 @@ async function writeUnchanged(job: EraseJob): Promise<void> {
       source,
       outputPath: job.output,
       replaced: new Map([[trained, () => source.readFloat32(trained)]]),
-      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps)) },
+      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps, [])) },
     });
   } finally {
     await source.close();
