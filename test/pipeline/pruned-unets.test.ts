@@ -91,7 +91,11 @@ describe.each<[string, UnetHeads, readonly Naming[], readonly number[]]>([
     const error = g.sub(prediction, input('target'));
     const loss = g.reduceMean(g.mul(error, error), [0, 1, 2, 3], false);
     g.output('prediction', prediction);
-    gradients(g, loss, names.map(values.get)).forEach((gradient, i) => {
+    gradients(
+      g,
+      loss,
+      names.map((key) => values.get(key)),
+    ).forEach((gradient, i) => {
       g.output(`grad.${names[i]!}`, gradient);
     });
     const session = await GraphSession.create(g.graph, { device: 'cpu', threads: 1 });

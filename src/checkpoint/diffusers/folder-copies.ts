@@ -48,15 +48,21 @@ export async function findFolderCopies(
 async function isCopy(folder: string, name: string, components: Components): Promise<boolean> {
   const { dir, base, ext } = path.parse(name);
   const [component = '', ...inner] = dir.split(path.sep);
-  const namesUnet = (part: string) => /unet/i.test(part) && !additions.test(part);
-  if (components.unets.includes(component) || inner.some(namesUnet)) return true;
-  if (component !== 'unet' && namesUnet(component)) return true;
+  const others = component === 'unet' ? inner : [component, ...inner];
+  if (components.unets.includes(component) || others.some(namesUnet)) return true;
   const isIndex = /\.index(\.[\w-]+)?\.json$/.test(base);
   if (!isIndex && !weightExtensions.has(ext.toLowerCase())) return false;
   if (component === 'unet' || namesUnet(base)) return true;
-  const isOther = components.others.includes(component) || otherPart.test(component);
-  if (isOther || additions.test(base)) return false;
-  return isIndex || ext.toLowerCase() !== '.safetensors' || holdsUnet(path.join(folder, name));
+  if (isOfOther(component, components) || additions.test(base)) return false;
+  return ext.toLowerCase() !== '.safetensors' || holdsUnet(path.join(folder, name));
+}
+
+function namesUnet(part: string): boolean {
+  return /unet/i.test(part) && !additions.test(part);
+}
+
+function isOfOther(component: string, { others }: Components): boolean {
+  return others.includes(component) || otherPart.test(component);
 }
 
 /** Whether a safetensors file holds a UNet, or cannot be read. */

@@ -76,17 +76,23 @@ function* configuredParts(config: Blocks): Generator<string> {
     yield* levelParts(`down_blocks.${level}`, side);
     if (level < down.length - 1) yield `down_blocks.${level}.downsamplers.0`;
   }
-  if (middle !== null) yield 'mid_block.resnets.0';
-  if (middle === crossAttention) {
-    yield 'mid_block.resnets.1';
-    yield* transformerParts('mid_block.attentions.0', [depths.at(-1) ?? 1].flat()[0] ?? 1);
-  }
+  yield* middleParts(middle, depths.at(-1));
   const upDepths = config.reverse_transformer_layers_per_block ?? depths.toReversed();
   for (const [step, type] of up.entries()) {
     const number = (layers.at(-1 - step) ?? 0) + 1;
     yield* levelParts(`up_blocks.${step}`, { count: number, depths: upDepths[step] ?? 1, type });
     if (step < up.length - 1) yield `up_blocks.${step}.upsamplers.0`;
   }
+}
+
+function* middleParts(
+  type: string | null,
+  depths: number | readonly number[] = 1,
+): Generator<string> {
+  if (type !== null) yield 'mid_block.resnets.0';
+  if (type !== crossAttention) return;
+  yield 'mid_block.resnets.1';
+  yield* transformerParts('mid_block.attentions.0', [depths].flat()[0] ?? 1);
 }
 
 function perLevel<T>(value: number | readonly T[], levels: number): readonly (T | number)[] {

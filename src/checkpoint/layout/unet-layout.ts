@@ -100,29 +100,34 @@ export function inputBlocks(config: UnetLevels): UnetBlock[] {
 
 /** The residual blocks on the way up, in the order of their work: one more at each level. */
 export function outputBlocks(config: UnetLevels): UnetBlock[] {
-  const { channelMult, modelChannels, numResBlocks, numbering, outputDepths } = config;
-  const isByLevel = numbering !== 'consecutive';
   const blocks: UnetBlock[] = [];
-  for (const [step, mult] of [...channelMult].reverse().entries()) {
-    const level = channelMult.length - 1 - step;
-    const count = (numResBlocks[level] ?? 0) + 1;
-    const first = isByLevel ? NUMBERS_PER_LEVEL * step : blocks.length;
-    const last = isByLevel ? first + NUMBERS_PER_LEVEL - 1 : first + count - 1;
-    const isUnfinished = numbering === 'by-level-unfinished' && step === 0;
-    for (let i = 0; i < count; i++) {
-      const depth = outputDepths[blocks.length] ?? 0;
-      const part = depth > 0 && !isUnfinished ? 2 : 1;
-      blocks.push({
-        level,
-        residual: `output_blocks.${first + i}.0`,
-        channels: mult * modelChannels,
-        transformer: isUnfinished ? `up_blocks.0.attentions.${i}` : `output_blocks.${first + i}.1`,
-        depth,
-        resampling: i === count - 1 && level > 0 ? `output_blocks.${last}.${part}` : null,
-      });
-    }
+  for (let level = config.channelMult.length - 1; level >= 0; level--) {
+    blocks.push(...outputLevel(config, level, blocks.length));
   }
   return blocks;
+}
+
+/** @param position how many blocks come before */
+function outputLevel(config: UnetLevels, level: number, position: number): UnetBlock[] {
+  const { channelMult, modelChannels, numResBlocks, numbering, outputDepths } = config;
+  const step = channelMult.length - 1 - level;
+  const count = (numResBlocks[level] ?? 0) + 1;
+  const isByLevel = numbering !== 'consecutive';
+  const first = isByLevel ? NUMBERS_PER_LEVEL * step : position;
+  const last = first + (isByLevel ? NUMBERS_PER_LEVEL : count) - 1;
+  const isUnfinished = numbering === 'by-level-unfinished' && step === 0;
+  return Array.from({ length: count }, (_, i) => {
+    const depth = outputDepths[position + i] ?? 0;
+    const part = depth > 0 && !isUnfinished ? 2 : 1;
+    return {
+      level,
+      residual: `output_blocks.${first + i}.0`,
+      channels: (channelMult[level] ?? 1) * modelChannels,
+      transformer: isUnfinished ? `up_blocks.0.attentions.${i}` : `output_blocks.${first + i}.1`,
+      depth,
+      resampling: i === count - 1 && level > 0 ? `output_blocks.${last}.${part}` : null,
+    };
+  });
 }
 
 /** Keys of the residual blocks in the middle; the transformer between two is `middle_block.1`. */
