@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { isModelFile } from '../model-ending.ts';
 import { openSafetensors } from '../safetensors-reader.ts';
 import type { FolderFile } from './folder-files.ts';
 import type { listComponents } from './model-config.ts';
