@@ -41,8 +41,8 @@ export const jobRequestSchema = z.strictObject({
 });
 export type JobRequest = z.input<typeof jobRequestSchema>;
 
-/** Body of `POST /api/estimate`: a job before it is one. */
-export const estimateRequestSchema = jobRequestSchema.omit({ captions: true });
+/** Body of `POST /api/estimate`: a job before it is one, with the captions of its pictures. */
+export const estimateRequestSchema = jobRequestSchema;
 export type EstimateRequest = z.input<typeof estimateRequestSchema>;
 export type { Estimate } from '../src/jobs/estimate.ts';
 
@@ -148,6 +148,8 @@ export interface JobView extends JobSummary {
   readonly retain: readonly string[];
   readonly forgetImages: number;
   readonly retainImages: number;
+  /** What of the request may not be meant so, or is not heeded. */
+  readonly warnings: readonly string[];
   /** Null until the job is prepared. */
   readonly settings: EraseSettings | null;
   readonly device: Device | null;

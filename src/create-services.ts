@@ -75,16 +75,21 @@ export function createServices({
     }),
     estimate: limited(async (request, signal) => {
       const asked = eraseRequest(request, { model: await jobs.findModel(request.model), threads });
-      return estimateJob(asked, {
-        dataFolder,
-        presetFolders: presetFolders(dataFolder),
-        chooseDevice: async (wanted) =>
-          wanted === 'auto'
-            ? ((await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu')
-            : wanted,
-        complete: (settings, { settings: wanted }) => withPictures(settings, wanted),
-        signal,
-      });
+      const { forget, retain } = request.captions;
+      const captions = { forget: Object.values(forget), retain: Object.values(retain) };
+      return estimateJob(
+        { ...asked, captions },
+        {
+          dataFolder,
+          presetFolders: presetFolders(dataFolder),
+          chooseDevice: async (wanted) =>
+            wanted === 'auto'
+              ? ((await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu')
+              : wanted,
+          complete: (settings, { settings: wanted }) => withPictures(settings, wanted),
+          signal,
+        },
+      );
     }),
   };
 }

@@ -26,6 +26,7 @@ const errorTable = {
   'image.too-large': { exit: 3, http: 413 },
   'image.too-many': { exit: 3, http: 413 },
   'image.none': { exit: 3, http: 422 },
+  'image.contradiction': { exit: 3, http: 422 },
   'judge.invalid': { exit: 3, http: 422 },
   'prompt.invalid': { exit: 3, http: 422 },
   'preset.not-found': { exit: 3, http: 404 },

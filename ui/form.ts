@@ -2,7 +2,6 @@ import { batch, computed, effect, signal } from '@preact/signals';
 
 import type {
   Estimate,
-  EstimateRequest,
   JobRequest,
   JobView,
   ModelView,
@@ -150,8 +149,8 @@ export const missing = computed<string | null>(() => {
   return null;
 });
 
-/** What an estimate needs of the job as it stands; null while something is missing. */
-const estimateRequest = computed<EstimateRequest | null>(() => {
+/** The job as it stands; null while something is missing. */
+export const jobRequest = computed<JobRequest | null>(() => {
   const model = chosenModel.value;
   if (model === undefined || missing.value !== null) return null;
   const preset = chosenPreset.value;
@@ -171,20 +170,12 @@ const estimateRequest = computed<EstimateRequest | null>(() => {
     device: form.device.value,
     // What was chosen where there was a web UI means nothing without one.
     ...(canHostDraw.value && { pictures: form.pictures.value }),
+    captions: {
+      forget: captionsOf(form.forgetPictures.value),
+      retain: captionsOf(form.retainPictures.value),
+    },
   };
 });
-
-/** The job as it stands; null while something is missing. */
-export const jobRequest = computed<JobRequest | null>(
-  () =>
-    estimateRequest.value && {
-      ...estimateRequest.value,
-      captions: {
-        forget: captionsOf(form.forgetPictures.value),
-        retain: captionsOf(form.retainPictures.value),
-      },
-    },
-);
 
 /** One prompt a line. */
 export function toLines(text: string): string[] {
@@ -292,7 +283,7 @@ export function followForm(): void {
     () => (suggestions.value = null),
   );
   askWhenAtRest(
-    () => estimateRequest.value,
+    () => jobRequest.value,
     async (body, signal) => {
       estimate.value = await api.estimate(body, signal);
       estimateError.value = null;

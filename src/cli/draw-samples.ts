@@ -7,6 +7,7 @@ import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
@@ -15,7 +16,7 @@ import type { Device } from '../runtime/device.ts';
 import type { CliContext } from './context.ts';
 import { formatDuration } from '../format.ts';
 import { preparePictureFolder } from './picture-folder.ts';
-import { printJson, printLine } from './terminal.ts';
+import { printJson, printLine, tellWarnings } from './terminal.ts';
 
 /** The options of the command `sample`. */
 export interface SampleOptions {
@@ -50,6 +51,7 @@ export async function drawSamples(options: SampleOptions, context: CliContext): 
   const { terminal } = context;
   const started = performance.now();
   const requests = listRequests(options);
+  tellWarnings(terminal, promptWarnings(options), options.json === true);
   const checkpoint = await openCheckpoint(path.resolve(options.model));
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
@@ -96,6 +98,10 @@ function listRequests({ prompt, negative, seed, count, out }: SampleOptions): Sa
       file: path.join(path.resolve(out), `${number}-${seed + i}.png`),
     })),
   );
+}
+
+function promptWarnings({ prompt, negative }: SampleOptions): string[] {
+  return checkSyntax(negative.trim() === '' ? prompt : [...prompt, negative]);
 }
 
 async function writePicture(

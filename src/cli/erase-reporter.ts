@@ -6,7 +6,7 @@ import type { EraseJob } from '../erase/job.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
-import { printJson, printLine, type Terminal } from './terminal.ts';
+import { printJson, printLine, tellWarnings, type Terminal } from './terminal.ts';
 
 /** Tells a person or a program how a job goes. */
 export interface EraseReporter {
@@ -66,6 +66,7 @@ class LineReporter implements EraseReporter {
     );
   }
 
+  // eslint-disable-next-line complexity -- one case for each event
   report(event: EraseEvent): void {
     switch (event.event) {
       case 'job':
@@ -89,6 +90,9 @@ class LineReporter implements EraseReporter {
         break;
       case 'note':
         this.print(event.message);
+        break;
+      case 'warning':
+        tellWarnings(this.terminal, [event.message], false);
         break;
       case 'notice':
         this.print(`Note: ${event.message}`);

@@ -20,6 +20,7 @@ import type { CliContext } from './context.ts';
 import { type JudgeOptions, readJudge } from './judge-options.ts';
 import { createEvaluationReporter, type EvaluationReporter } from './evaluation-reporter.ts';
 import { preparePictureFolder } from './picture-folder.ts';
+import { tellWarnings } from './terminal.ts';
 
 /** The options of the command `evaluate`. */
 export interface EvaluateOptions extends JudgeOptions {
@@ -57,7 +58,7 @@ export async function evaluateModels(
 ): Promise<void> {
   const started = performance.now();
   const classifier = readJudge(options);
-  const { forget, retain } = await preparePrompts(
+  const { forget, retain, warnings } = await preparePrompts(
     {
       forget: options.forget,
       forgetImages: undefined,
@@ -69,6 +70,7 @@ export async function evaluateModels(
     undefined,
     'erasediff',
   );
+  tellWarnings(terminal, warnings, options.json === true);
   await withCheckpoints(options, async (before, after) => {
     const size = options.size ?? nativeSize(before);
     requireSizeFits(before, size);

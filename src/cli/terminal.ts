@@ -20,3 +20,11 @@ export function printLine(sink: TextSink, text: string): void {
 export function printJson({ stdout }: Terminal, value: object): void {
   stdout.write(`${JSON.stringify(value)}\n`);
 }
+
+/** Warns a person, or with `--json` a program. */
+export function tellWarnings(terminal: Terminal, warnings: readonly string[], json: boolean): void {
+  for (const message of warnings) {
+    if (json) printJson(terminal, { event: 'warning', message });
+    else printLine(terminal.stderr, `Warning: ${message}`);
+  }
+}

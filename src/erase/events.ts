@@ -15,6 +15,8 @@ export type EraseEvent =
       /** Where the scrubbed model will be. */
       readonly output: string;
     }
+  /** Said once, before the work: what of the request may not be meant so, or is not heeded. */
+  | { readonly event: 'warning'; readonly message: string }
   | { readonly event: 'phase'; readonly phase: Phase }
   | ProgressEvent
   | SampleEvent
@@ -35,7 +37,7 @@ export type EraseEvent =
   | { readonly event: 'evaluation'; readonly evaluation: StoredEvaluation }
   /** Something that a person finds in the log who looks for it. */
   | { readonly event: 'note'; readonly message: string }
-  /** Something a person should know: an early stop, a changed setting. */
+  /** Something of the run that a person should know: an early stop, a changed setting. */
   | { readonly event: 'notice'; readonly message: string }
   | {
       readonly event: 'done';

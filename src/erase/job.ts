@@ -119,6 +119,8 @@ export const jobSchema = z.object({
   forgetImages: z.string().nullable(),
   retain: z.array(z.string()).min(1),
   retainImages: z.string().nullable(),
+  /** What of the request may not be meant so; jobs of earlier versions have none. */
+  warnings: z.array(z.string()).default([]),
   settings: savedSettingsSchema,
   device: z.enum(['cpu', 'webgpu', 'cuda', 'dml']),
   threads: z.number().int().min(1),

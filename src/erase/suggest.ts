@@ -2,6 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { poolPrompts } from '../pipeline/pool-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
+import { findNearContradictions } from './contradictions.ts';
 import { fillTemplate } from './fill-template.ts';
 import { nearestPrompts } from '../pipeline/nearest-prompts.ts';
 import type { Suggestions } from './suggestions.ts';
@@ -62,12 +63,10 @@ export async function suggest(
     (anchor) => kind === 'styles' || anchor.split(' ').length > 2,
   );
   const retain = [...neighbours, ...telling.slice(0, anchorCount), ...farthest.slice(0, farCount)];
-  const forgotten = new Set(forget);
-  return {
-    concept,
-    anchors,
-    retain: [...new Set(retain)].filter((prompt) => isOther(prompt) && !forgotten.has(prompt)),
-  };
+  const forgotten = forget.map((prompt) => ({ prompt, anchor: '' }));
+  const isFarEnough = (prompt: string) =>
+    isOther(prompt) && findNearContradictions(forgotten, [prompt], given).length === 0;
+  return { concept, anchors, retain: [...new Set(retain)].filter(isFarEnough) };
 }
 
 function guessConcept(forget: readonly string[]): string {

@@ -25,6 +25,10 @@ export async function carryOutJob(
     onEvent(event);
   };
   tell({ event: 'job', job: job.id, folder: path, output: job.output });
+  // Once: a resumed run has told them.
+  if (past.every(({ event }) => event !== 'job')) {
+    for (const message of job.warnings) tell({ event: 'warning', message });
+  }
   await runJob(job, path, { onEvent: tell, past, signal });
   try {
     await writeReport(path, job, told);

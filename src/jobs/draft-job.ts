@@ -55,6 +55,7 @@ export async function draftJob(
     );
   }
   const prompts = await preparePrompts(request, preset, method);
+  const pictureWarnings = await comparePictures(request);
   return withErasable(path.resolve(request.model), (checkpoint) => ({
     version: 1,
     createdAt: new Date().toISOString(),
@@ -70,11 +71,19 @@ export async function draftJob(
     forgetImages: absoluteOrNull(request.forgetImages),
     retain: prompts.retain,
     retainImages: absoluteOrNull(request.retainImages),
+    warnings: [...prompts.warnings, ...pictureWarnings],
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
     pictures: 'sidecar',
   }));
+}
+
+async function comparePictures({ forgetImages, retainImages }: EraseRequest): Promise<string[]> {
+  if (forgetImages === undefined || retainImages === undefined) return [];
+  // Loaded here, not at the start: it brings the image library, which a request of words need not.
+  const { comparePictureSets } = await import('./compare-pictures.ts');
+  return comparePictureSets(forgetImages, retainImages);
 }
 
 /** Opens a checkpoint that something can be erased from, and closes it afterwards. */
@@ -145,7 +154,8 @@ function withInnerRate<
   return { ...settings, innerLearningRate: learningRate };
 }
 
-function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Method {
+/** The method that a request asks for. */
+export function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Method {
   return settings.method ?? preset?.settings?.method ?? 'erasediff';
 }
 

@@ -14,7 +14,12 @@ import type { DraftQuestion } from './draft-worker.ts';
 import { type JobDraft, writeDraft } from './job-draft.ts';
 import { claimJobFolder } from './job-folder.ts';
 import { draftJob, type EraseRequest } from './draft-job.ts';
-import { stageImages, withClientNames, type StagedImages } from './stage-images.ts';
+import {
+  errorWithClientNames,
+  stageImages,
+  withClientNames,
+  type StagedImages,
+} from './stage-images.ts';
 
 const draftWorker = new URL('./draft-worker.ts', import.meta.url);
 
@@ -80,7 +85,7 @@ export async function draftUpload(
   async function stage(role: 'forget' | 'retain', images: readonly UploadedImage[]) {
     const captions = new Map(Object.entries(request.captions[role]));
     if (images.length === 0 && captions.size === 0) return null;
-    return stageImages(path.join(staging, `${role}-images`), images, captions);
+    return stageImages(path.join(staging, `${role}-images`), role, images, captions);
   }
 }
 
@@ -113,18 +118,19 @@ async function draftStaged(
           })) as JobDraft);
     return {
       ...draft,
+      warnings: draft.warnings.map((warning) => withClientNames(warning, staged)),
       settings: withPictures(draft.settings, erase.settings),
       outputFolder: host.resultFolder(model),
       pictures: request.pictures,
     };
   } catch (error) {
-    throw withClientNames(error, staged);
+    throw errorWithClientNames(error, staged);
   }
 }
 
 /** A request to the server as the command line would make it, its pictures left out. */
 export function eraseRequest(
-  request: Omit<Request, 'captions'>,
+  request: Request,
   { model, threads }: { model: Pick<HostModel, 'path'>; threads: number },
 ): EraseRequest {
   return {

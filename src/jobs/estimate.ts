@@ -8,11 +8,17 @@ import type { EraseSettings } from '../erase/job.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { findPreset } from '../presets/load-presets.ts';
-import type { Preset } from '../presets/preset.ts';
+import { fillPreset, type Preset } from '../presets/preset.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import type { RunAnswer, RunQuestion } from './estimate-run.ts';
-import { type EraseRequest, type PrepareEnvironment, prepareSettings } from './draft-job.ts';
+import {
+  type EraseRequest,
+  methodOf,
+  type PrepareEnvironment,
+  prepareSettings,
+} from './draft-job.ts';
+import { preparePrompts } from './prepare-prompts.ts';
 import { type Advice, fittingAdvice, smallerVariants } from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
 
@@ -30,6 +36,8 @@ export interface Estimate {
   readonly advice: readonly Advice[];
   /** Whether the figures were measured on this machine with this model's size, or scaled from another's. */
   readonly basis: 'measured' | 'scaled';
+  /** What of the request may not be meant so, or is not heeded. */
+  readonly warnings: readonly string[];
 }
 
 /** Where an estimate is made, and what the job's settings do not say. */
@@ -52,7 +60,8 @@ export const estimateWorker = new URL('./estimate-worker.ts', import.meta.url);
  * Time, memory and disk of a job before it is one, in a process of its own. A request that cannot
  * become a job as it is (a variable not filled in yet, no prompt) is estimated all the same.
  *
- * @throws AppError `checkpoint.*`, `model.*`, `settings.invalid`, `preset.*`, `device.*`
+ * @throws AppError `checkpoint.*`, `model.*`, `settings.invalid`, `preset.*`, `device.*`,
+ *   `prompt.invalid` for prompts that no job may have
  */
 export async function estimateJob(
   request: EraseRequest,
@@ -62,6 +71,7 @@ export async function estimateJob(
     request.preset === undefined
       ? undefined
       : await findPreset(environment.presetFolders, request.preset);
+  const warnings = await warningsOf(request, preset);
   const checkpoint = await openCheckpoint(path.resolve(request.model));
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
@@ -90,12 +100,31 @@ export async function estimateJob(
       device,
       freeBytes,
       diskBytes,
+      warnings,
       ...judge({ answer, settings, smaller, freeBytes, diskBytes, freeDisk }),
       ...timeOf(answer, settings, checkpoint.file.fileBytes),
     };
   } finally {
     await checkpoint.file.close();
   }
+}
+
+/** None as long as there is nothing to forget, or a variable of the preset is not filled in. */
+async function warningsOf(
+  request: EraseRequest,
+  preset: Preset | undefined,
+): Promise<readonly string[]> {
+  const isFilled = Object.keys(preset?.variables ?? {}).every(
+    (name) => (request.variables[name] ?? '').trim() !== '',
+  );
+  const prompts = [
+    ...request.forget,
+    ...(preset?.forget ?? []),
+    ...(request.captions?.forget ?? []),
+  ];
+  if (!isFilled || prompts.length === 0) return [];
+  const filled = preset && fillPreset(preset, request.variables);
+  return (await preparePrompts(request, filled, methodOf(request, preset))).warnings;
 }
 
 /** Free memory, also of a container that may use less than the machine has. */

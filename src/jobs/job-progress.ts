@@ -73,6 +73,7 @@ export class JobProgress {
         break;
       case 'job':
       case 'note':
+      case 'warning':
       case 'notice':
         break;
     }
@@ -128,6 +129,7 @@ function progressPoint(event: ProgressEvent & RecordedEvent): ProgressPoint {
   return point;
 }
 
+// eslint-disable-next-line complexity -- one case for each event
 function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
   switch (event.event) {
     case 'job':
@@ -136,6 +138,7 @@ function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
       return { level: 'info', message: phaseTitles[event.phase] };
     case 'note':
       return { level: 'info', message: event.message };
+    case 'warning':
     case 'notice':
       return { level: 'warning', message: event.message };
     case 'done':

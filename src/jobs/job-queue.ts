@@ -287,7 +287,7 @@ export class JobQueue {
 
   private take(record: JobRecord, event: RecordedEvent): void {
     record.take(event);
-    const isGrowth = ['progress', 'note', 'notice', 'sample'].includes(event.event);
+    const isGrowth = ['progress', 'note', 'warning', 'notice', 'sample'].includes(event.event);
     this.tools.onChange(record, isGrowth ? 'growth' : 'state');
   }
 

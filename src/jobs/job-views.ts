@@ -55,6 +55,7 @@ export async function viewJob(
     retain: request.retain,
     forgetImages: await countImages(request.forgetImages),
     retainImages: await countImages(request.retainImages),
+    warnings: request.warnings,
     settings: job ? job.settings : null,
     device: job ? job.device : null,
     // Of a job of the command line, which has no host.

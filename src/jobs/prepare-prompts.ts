@@ -1,8 +1,11 @@
 import { deriveAnchors, deriveConcept, mentions } from '../erase/anchors.ts';
+import { findNearContradictions, requireNoContradiction } from '../erase/contradictions.ts';
 import type { EraseJob, Method } from '../erase/job.ts';
 import { neutralPrompts } from '../erase/neutral-prompts.ts';
+import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
 import type { Preset } from '../presets/preset.ts';
+import { clipWords } from '../tokenizer/clip-tokenizer.ts';
 
 /** Far longer than any prompt that means something; a file given by mistake is longer. */
 const MAX_PROMPT_CHARACTERS = 10_000;
@@ -15,6 +18,8 @@ export interface PromptRequest {
   readonly retainImages: string | undefined;
   readonly anchor: string | undefined;
   readonly concept: string | undefined;
+  /** Of pictures that are in no folder yet. */
+  readonly captions?: { readonly forget: readonly string[]; readonly retain: readonly string[] };
 }
 
 /** The prompts of a job. */
@@ -22,12 +27,14 @@ export interface PreparedPrompts {
   readonly concept: string | undefined;
   readonly forget: EraseJob['forget'];
   readonly retain: string[];
+  /** What may not be meant so, or is not heeded. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * The prompts to forget with their anchors, and those to retain. What the person gives replaces
  * what the preset has; captions of images join; without any retain prompts a neutral set and the
- * anchors are kept.
+ * anchors are kept. All are looked through for what web UIs read otherwise, and for contradictions.
  *
  * @throws AppError `prompt.invalid`, `image.*`
  */
@@ -38,8 +45,9 @@ export async function preparePrompts(
 ): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
   const words = readWords(request, preset);
-  const forgetCaptions = await readCaptions(request.forgetImages);
-  const retainCaptions = await readCaptions(request.retainImages);
+  const { captions } = request;
+  const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
+  const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
 
   const prompts = unique([...words.forget, ...forgetCaptions]);
   if (prompts.length === 0) throw nothingToForget(request.forgetImages);
@@ -47,13 +55,17 @@ export async function preparePrompts(
   const anchors = anchor ? prompts.map(() => anchor) : deriveAnchors(prompts, concept);
   const forget = prompts.map((prompt, i) => ({ prompt, anchor: anchors[i] ?? '' }));
   const retain = unique([...words.retain, ...retainCaptions]);
+  const warnings = checkSyntax([...prompts, ...unique(anchors), ...retain]);
+  // SISS tells pictures apart, not prompts: one caption may go with some to forget and some to keep.
+  if (method !== 'siss') {
+    requireNoContradiction(forget, retain);
+    warnings.push(...findNearContradictions(forget, retain, concept));
+  }
   if (retain.length === 0) {
     const known = concept ?? deriveConcept(prompts);
     retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)), ...unique(anchors));
   }
-  // SISS tells pictures apart, not prompts: one caption may go with some to forget and some to keep.
-  if (method !== 'siss') requireNoContradiction(forget, retain);
-  return { concept, forget, retain };
+  return { concept, forget, retain, warnings };
 }
 
 /** What is said in words, by the person or else by the preset. */
@@ -93,7 +105,7 @@ function check(option: string, prompts: readonly string[]): string[] {
       );
     }
   }
-  return unique(prompts.map((prompt) => prompt.trim()));
+  return withoutRespellings(prompts.map((prompt) => prompt.trim()));
 }
 
 async function readCaptions(folder: string | undefined): Promise<string[]> {
@@ -113,25 +125,16 @@ function nothingToForget(imageFolder: string | undefined): AppError {
   );
 }
 
-/** Training towards and away from the same prediction at once would only do harm. */
-function requireNoContradiction(forget: EraseJob['forget'], retain: readonly string[]): void {
-  const kept = new Set(retain);
-  for (const { prompt, anchor } of forget) {
-    if (prompt === anchor) {
-      throw new AppError(
-        'prompt.invalid',
-        `the prompt "${prompt}" is to be forgotten, but it is its own anchor, so nothing would change. Give another --anchor.`,
-      );
-    }
-    if (kept.has(prompt)) {
-      throw new AppError(
-        'prompt.invalid',
-        `the prompt "${prompt}" is both to be forgotten and to be retained. Take it out of one of the two.`,
-      );
-    }
-  }
-}
-
 function unique(prompts: readonly string[]): string[] {
   return [...new Set(prompts)];
+}
+
+/** Each prompt once, however its letters and spaces are written: a text encoder reads the same. */
+function withoutRespellings(prompts: readonly string[]): string[] {
+  const byWords = new Map<string, string>();
+  for (const prompt of prompts) {
+    const words = clipWords(prompt).join(' ');
+    if (!byWords.has(words)) byWords.set(words, prompt);
+  }
+  return [...byWords.values()];
 }

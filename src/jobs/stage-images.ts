@@ -1,6 +1,7 @@
 import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
+
 import { AppError } from '../errors.ts';
 import { imageFormat, SIGNATURE_BYTES } from '../images/image-format.ts';
 import type { UploadedImage } from '../services.ts';
@@ -16,12 +17,14 @@ export interface StagedImages {
  * Moves uploaded pictures into a new folder, under names that owe nothing to the client's, each
  * with its caption beside it.
  *
+ * @param role begins the names, so that no two sets have one in common
  * @param captions by the client's names
  * @throws AppError `image.unreadable` for what is no picture, `usage.invalid` for a caption that
  *   is not of one of them
  */
 export async function stageImages(
   folder: string,
+  role: Role,
   images: readonly UploadedImage[],
   captions: ReadonlyMap<string, string>,
 ): Promise<StagedImages> {
@@ -29,7 +32,7 @@ export async function stageImages(
   await mkdir(folder, { recursive: true });
   const clientNames = new Map<string, string>();
   for (const [i, image] of images.entries()) {
-    const stem = String(i + 1).padStart(4, '0');
+    const stem = `${role}-${String(i + 1).padStart(4, '0')}`;
     const name = `${stem}.${await formatOf(image)}`;
     await rename(image.path, path.join(folder, name));
     clientNames.set(name, image.name);
@@ -40,15 +43,20 @@ export async function stageImages(
 }
 
 /** An error that speaks of the client's files by the client's names. */
-export function withClientNames(error: unknown, staged: readonly StagedImages[]): unknown {
+export function errorWithClientNames(error: unknown, staged: readonly StagedImages[]): unknown {
   if (!(error instanceof AppError)) return error;
-  let { message } = error;
+  return new AppError(error.code, withClientNames(error.message, staged), { cause: error });
+}
+
+/** A text that speaks of the client's files by the client's names. */
+export function withClientNames(text: string, staged: readonly StagedImages[]): string {
+  let message = text;
   for (const { clientNames } of staged) {
     for (const [name, clientName] of clientNames) {
       message = message.replaceAll(JSON.stringify(name), () => JSON.stringify(clientName));
     }
   }
-  return new AppError(error.code, message, { cause: error });
+  return message;
 }
 
 function requireImages(

@@ -8,6 +8,7 @@ export interface JobStory {
   readonly progress: readonly ProgressEvent[];
   readonly samples: readonly SampleEvent[];
   readonly evaluation: Evaluation | null;
+  /** Warnings before the work and notices on the way. */
   readonly notices: readonly string[];
   /** How often it was begun or resumed. */
   readonly runs: number;
@@ -23,7 +24,7 @@ export function tellStory(events: readonly EraseEvent[]): JobStory {
     if (event.event === 'progress') progress.set(event.step, event);
     else if (event.event === 'sample') samples.push(event);
     else if (event.event === 'evaluation') evaluation = readEvaluation(event.evaluation);
-    else if (event.event === 'notice') notices.add(event.message);
+    else if (event.event === 'warning' || event.event === 'notice') notices.add(event.message);
     else if (event.event === 'job') runs += 1;
   }
   return {

@@ -59,6 +59,11 @@ function lowerCase(text: string): string {
   return Array.from(text.normalize('NFC'), (character) => character.toLowerCase()).join('');
 }
 
+/** The pieces of a text, in lower case, that are encoded each on its own: the same ones, the same ids. */
+export function clipWords(text: string): string[] {
+  return lowerCase(text).match(new RegExp(WORD_PATTERN, 'gu')) ?? [];
+}
+
 function buildTokenizer(): Tokenizer {
   const special = (id: number, content: string) => ({ id, content, special: true });
   return new Tokenizer(

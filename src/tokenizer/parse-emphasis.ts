@@ -8,6 +8,8 @@ const SQUARE_BRACKET_MULTIPLIER = 1 / 1.1;
 /** An escaped character, a bracket, the end of `(words:1.2)`, or plain text. */
 const TOKEN_PATTERN =
   /\\[()[\]\\]|\\|[()[\]]|:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)|[^\\()[\]:]+|:/gsu;
+/** What AUTOMATIC1111 knows a break by. */
+const BREAK_WEIGHT = -1;
 const BREAK_PATTERN = /\s*(?<![\p{L}\p{N}_])BREAK(?![\p{L}\p{N}_])\s*/u;
 
 /**
@@ -20,7 +22,9 @@ const BREAK_PATTERN = /\s*(?<![\p{L}\p{N}_])BREAK(?![\p{L}\p{N}_])\s*/u;
  * - a bracket that is never closed reaches to the end, one that was never opened is text;
  * - `BREAK`, a word of its own, ends the chunk.
  *
- * Unlike there, a `BREAK` inside brackets is still a break, and a weight that is no number is text.
+ * - inside brackets it is none: their weight makes it the word "break", weighted the other way.
+ *
+ * Unlike there, a weight that is no number is text.
  *
  * @returns at least one segment; neighbours with the same weight are merged.
  */
@@ -47,7 +51,7 @@ export function parseEmphasis(prompt: string): PromptSegment[] {
   }
   for (const start of roundBrackets) multiplyFrom(start, ROUND_BRACKET_MULTIPLIER);
   for (const start of squareBrackets) multiplyFrom(start, SQUARE_BRACKET_MULTIPLIER);
-  return mergeEqualWeights(segments);
+  return mergeEqualWeights(segments.map(asWordWhereWeighted));
 }
 
 function plainSegments(token: string): PromptSegment[] {
@@ -55,9 +59,15 @@ function plainSegments(token: string): PromptSegment[] {
   return token
     .split(BREAK_PATTERN)
     .flatMap((text, index): PromptSegment[] => [
-      ...(index > 0 ? [{ kind: 'break' as const, weight: 1 }] : []),
+      ...(index > 0 ? [{ kind: 'break' as const, weight: BREAK_WEIGHT }] : []),
       { kind: 'text', text, weight: 1 },
     ]);
+}
+
+/** A break that brackets gave another weight is none any more. */
+function asWordWhereWeighted(segment: PromptSegment): PromptSegment {
+  if (segment.kind === 'text' || segment.weight === BREAK_WEIGHT) return segment;
+  return { kind: 'text', text: 'BREAK', weight: segment.weight };
 }
 
 function mergeEqualWeights(segments: PromptSegment[]): PromptSegment[] {

@@ -1,6 +1,7 @@
 import type { ClipTokenizer } from './clip-tokenizer.ts';
 import { BOS_ID, COMMA_ID, EOS_ID } from './clip-vocabulary.ts';
 import { parseEmphasis } from './parse-emphasis.ts';
+import { promptText } from './prompt-text.ts';
 
 /** Ids in a chunk: what a text encoder of Stable Diffusion takes at once, BOS and EOS included. */
 const CHUNK_IDS = 77;
@@ -23,12 +24,12 @@ export interface PromptChunk {
 export interface ChunkOptions {
   /** @default EOS_ID, as SD 1.x */
   padId?: PadId;
-  /** Whether brackets and `BREAK` have a meaning (true), or are text, as in a caption (false). */
+  /** Whether brackets, tags and `BREAK` have a meaning (true), or are text, as in a caption (false). */
   emphasis?: boolean;
 }
 
 /**
- * Cuts a prompt of any length into inputs for the text encoder as AUTOMATIC1111 does
+ * Cuts a prompt of any length, without what `promptText` leaves out, into inputs for the text encoder as AUTOMATIC1111 does
  * (`tokenize_line` in modules/sd_hijack_clip.py of stable-diffusion-webui 1.10): chunks of 75
  * tokens; when a chunk is full and a comma lies among its last 20 tokens, what follows the comma
  * goes into the next chunk; `BREAK` starts a new chunk. The hosts encode each chunk on its own and
@@ -43,7 +44,7 @@ export function chunkPrompt(
 ): PromptChunk[] {
   const splitter = new ChunkSplitter();
   const segments = emphasis
-    ? parseEmphasis(prompt)
+    ? parseEmphasis(promptText(prompt))
     : [{ kind: 'text' as const, text: prompt, weight: 1 }];
   for (const segment of segments) {
     if (segment.kind === 'break') splitter.endChunk();

@@ -28,6 +28,7 @@ export async function makeTinyJob(
     forgetImages: null,
     retain: ['a red heart in the style of Strivo', 'a blue moon'],
     retainImages: null,
+    warnings: [],
     settings: {
       ...defaultSettings({ train: 'xattn', size: 64, modelChannels: 320 }),
       learningRate: 3e-5,

@@ -14,6 +14,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   forgetImages: null,
   retain: ['a photo'],
   retainImages: null,
+  warnings: [],
   settings: usualDefaults,
   device: 'cpu',
   threads: 2,

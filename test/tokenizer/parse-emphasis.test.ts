@@ -57,9 +57,14 @@ describe('parseEmphasis', () => {
     expect(parse('(dark:1.2.3)')).toEqual([['dark:1.2.3', 1.1]]);
   });
 
-  it('finds BREAK as a word of its own, inside brackets too', () => {
+  it('finds BREAK as a word of its own, and not inside brackets, which give it a weight', () => {
     expect(parse('a cat BREAK a dog')).toEqual([['a cat', 1], 'BREAK', ['a dog', 1]]);
-    expect(parse('(a BREAK b:2)')).toEqual([['a', 2], 'BREAK', ['b', 2]]);
+    expect(parse('(a BREAK b:2)')).toEqual([
+      ['a', 2],
+      ['BREAK', -2],
+      ['b', 2],
+    ]);
+    expect(parse('(a BREAK b:1)')).toEqual([['a', 1], 'BREAK', ['b', 1]]);
     expect(parse('BREAKFAST éBREAK')).toEqual([['BREAKFAST éBREAK', 1]]);
   });
 });

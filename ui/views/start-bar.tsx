@@ -13,6 +13,7 @@ import {
 } from '../form.ts';
 import { go, jobAddress } from '../state.ts';
 import { useAction } from './use-action.ts';
+import { Warnings } from './warnings.tsx';
 
 /** What it will take, and the button that starts it; always in sight. */
 export function StartBar() {
@@ -40,6 +41,7 @@ export function StartBar() {
         {problem === null && missing.value === null && known !== null && (
           <EstimateText estimate={known} />
         )}
+        {missing.value === null && known !== null && <Warnings of={known.warnings} />}
       </div>
       <button
         type="button"

@@ -9,6 +9,7 @@ import { JobHeader } from './job-header.tsx';
 import { Log } from './log.tsx';
 import { TrainingPlots } from './plots.tsx';
 import { SampleStrip } from './sample-strip.tsx';
+import { Warnings } from './warnings.tsx';
 
 const activeStates = ['queued', 'preparing', 'training', 'evaluating'];
 
@@ -19,6 +20,7 @@ export function Watch({ job, history }: WatchedJob) {
     <article class="watch">
       <JobHeader job={job} title={isActive ? `Erasing ${job.concept}` : job.concept} />
       {isActive ? <Progress job={job} /> : <Stopped job={job} />}
+      <Warnings of={job.warnings} />
       {!isActive && (
         <div class="actions">
           {job.canResume && <ResumeButton job={job} />}
