@@ -36,7 +36,7 @@ const membersByKind: Readonly<Record<string, string>> = {
   ship: 'cruise ship, battleship, pirate ship, container ship, yacht, ferry',
   airplane: 'jet, fighter jet, airliner, biplane, glider',
   weapon:
-    'gun, sword, knife, rifle, pistol, handgun, bow, axe, spear, dagger, bomb, grenade, cannon, machine gun, shotgun, katana',
+    'gun, sword, rifle, pistol, handgun, spear, dagger, bomb, grenade, cannon, machine gun, shotgun, katana',
   gun: 'pistol, rifle, revolver, shotgun, machine gun, handgun, assault rifle',
   sword: 'katana, rapier, sabre, lightsaber',
   building:

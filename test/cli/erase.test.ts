@@ -123,23 +123,31 @@ it('--sample-every and --evaluate show what a run does, and the report keeps it'
   expect(readdirSync(job).sort()).toEqual(['events.ndjson', 'job.yaml', 'report.html', 'samples']);
 }, 300_000);
 
-it('prints plain lines where standard output is no terminal, and reads captions', async () => {
+it('prints plain lines where standard output is no terminal, reads captions, and warns once', async () => {
   writeFolder(path.join(folder, 'hearts'), {
     '1.png': png(8, 8),
     '1.txt': 'a heart on a beach\n',
     '2.png': png(8, 8),
-    '2.txt': 'a red heart',
+    '2.txt': 'a red heart <lora:shine:0.8>',
   });
   const args = [...erase(1), '--forget-images', 'hearts', '--concept', 'plain heart'];
   const { status, stdout, stderr } = await runCli(args, folder);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stderr).toMatch(/^Warning: "<lora:shine:0\.8>": left out of the text.*\n$/);
+  expect(status).toBe(0);
+  const job = jobOf('plain-heart');
+  const events = parseEvents(readFileSync(path.join(job, 'events.ndjson'), 'utf8'));
+  expect(events.slice(0, 3).map(({ event }) => event)).toEqual(['job', 'warning', 'phase']);
+  expect(readFileSync(path.join(job, 'report.html'), 'utf8')).toContain('shine:0.8&gt;');
   // Neither carriage return nor escape sequence nor a block of a bar.
   expect(stdout).toMatch(/^[^\x00-\x09\x0b-\x1f\x7f█░]*$/);
   expect(stdout).toMatch(/Training\nstep 1\/1 {2}retain loss .* left\n.*\nDone in /s);
-  const { forget } = parse(readFileSync(path.join(jobOf('plain-heart'), 'job.yaml'), 'utf8')) as {
+  const { forget } = parse(readFileSync(path.join(job, 'job.yaml'), 'utf8')) as {
     forget: { prompt: string }[];
   };
-  expect(forget.map(({ prompt }) => prompt)).toEqual(['a heart on a beach', 'a red heart']);
+  expect(forget.map(({ prompt }) => prompt)).toEqual([
+    'a heart on a beach',
+    'a red heart <lora:shine:0.8>',
+  ]);
 });
 
 const steps = 16;

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { deriveAnchors, deriveConcept, mentions } from '../../src/erase/anchors.ts';
+import { findNearContradictions } from '../../src/erase/contradictions.ts';
+import { checkSyntax } from '../../src/erase/prompt-syntax.ts';
 import { listPresets } from '../../src/presets/load-presets.ts';
 import { fillPreset, parsePreset, presetSchema } from '../../src/presets/preset.ts';
 
@@ -72,6 +74,12 @@ describe('the shipped presets', () => {
         ? [filled.anchor]
         : deriveAnchors(filled.forget, filled.concept);
       expect(filled.retain.filter((prompt) => mentions(prompt, concept))).toEqual([]);
+      const forget = filled.forget.map((prompt, i) => ({
+        prompt,
+        anchor: anchors[i] ?? 'a photo',
+      }));
+      expect(checkSyntax([...filled.forget, ...filled.retain, ...anchors])).toEqual([]);
+      expect(findNearContradictions(forget, filled.retain, filled.concept)).toEqual([]);
       expect(anchors.filter((prompt) => mentions(prompt, concept))).toEqual([]);
       expect(anchors.filter((prompt) => wording(prompt) === '')).toEqual([]);
       const prompts = filled.forget.map(wording);

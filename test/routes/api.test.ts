@@ -74,10 +74,18 @@ describe('POST /api/estimate', () => {
 
   it('tells what a job will need, its pictures on the way and at the end too', async () => {
     const sidecar = await startTestSidecar();
-    const asked = { model: tinyModel, forget: ['a heart'], settings: { steps: 20 }, device: 'cpu' };
+    const asked = {
+      model: tinyModel,
+      forget: ['a poodle'],
+      retain: ['a star'],
+      captions: { retain: { '1.png': 'a dog' } },
+      settings: { steps: 20 },
+      device: 'cpu',
+    };
     const { status, body } = (await ask(sidecar, asked)) as { status: number; body: Estimate };
     expect(status).toBe(200);
     expect(body).toMatchObject({ device: 'cpu', basis: 'measured', fits: true, advice: [] });
+    expect(body.warnings).toEqual([expect.stringContaining('"a dog" (poodle)')]);
     expect(body.memoryBytes).toBeGreaterThan(0.2e9);
     expect(body.diskBytes).toBeGreaterThan(100e6);
     const settings = { steps: 20, sampleEvery: 1, evaluationPictures: 4 };
@@ -91,6 +99,18 @@ describe('POST /api/estimate', () => {
     ['an unknown model', { model: '../x.safetensors' }, 404, 'model.not-found'],
     ['an unknown preset', { model: tinyModel, preset: 'nothing' }, 404, 'preset.not-found'],
     ['a wrong setting', { model: tinyModel, settings: { steps: -1 } }, 400, 'usage.invalid'],
+    [
+      'a contradiction',
+      { model: tinyModel, forget: ['a heart'], captions: { retain: { '1.png': 'A Heart.' } } },
+      422,
+      'prompt.invalid',
+    ],
+    [
+      'a prompt of several',
+      { model: tinyModel, forget: ['a [red|blue] heart'] },
+      422,
+      'prompt.invalid',
+    ],
   ])('refuses %s', async (_, asked, status, code) => {
     const answer = await ask(await startTestSidecar(), asked);
     expect(answer.body).toMatchObject({ error: { code } });
@@ -102,8 +122,9 @@ describe('a job', () => {
   it('goes from the queue to a model that is applied, rolled back and deleted', async () => {
     const sidecar = await startTestSidecar();
     const { api, reaches } = sidecar;
-    const job = await sidecar.create();
+    const job = await sidecar.create({ retain: ['a star', 'two hearts'] });
     expect(job).toMatchObject({
+      warnings: [expect.stringContaining('"two hearts" (heart)') as string],
       state: expect.stringMatching(/queued|preparing/) as string,
       concept: 'heart',
       model: tinyModel,

@@ -86,18 +86,40 @@ describe('pictures of a job', () => {
     const { id } = answer.body as JobView;
     const folder = jobFolderOf(sidecar, id);
     expect(readdirSync(path.join(folder, 'forget-images'))).toEqual([
-      '0001.png',
-      '0001.txt',
-      '0002.jpg',
-      '0002.txt',
+      'forget-0001.png',
+      'forget-0001.txt',
+      'forget-0002.jpg',
+      'forget-0002.txt',
     ]);
-    expect(readFileSync(path.join(folder, 'forget-images', '0002.txt'), 'utf8')).toBe(
+    expect(readFileSync(path.join(folder, 'forget-images', 'forget-0002.txt'), 'utf8')).toBe(
       'a red heart',
     );
-    expect(readdirSync(path.join(folder, 'retain-images'))).toEqual(['0001.webp']);
+    expect(readdirSync(path.join(folder, 'retain-images'))).toEqual(['retain-0001.webp']);
     expect(readdirSync(path.join(sidecar.data, 'uploads'))).toEqual([]);
     await sidecar.reaches(id, 'done');
   });
+
+  it.each(['erasediff', 'siss'])(
+    'may not be to be forgotten and kept at once, with %s',
+    async (method) => {
+      const { api, data } = await startTestSidecar();
+      const same = sharp(await picture('png')).webp({ lossless: true });
+      const answer = await api('post', '/jobs')
+        .field('job', JSON.stringify({ ...job, settings: { method } }))
+        .attach('forgetImages', await picture('png'), 'mine.png')
+        .attach('retainImages', await same.toBuffer(), 'theirs.webp');
+      expect(answer.body).toMatchObject({
+        error: {
+          code: 'image.contradiction',
+          message: expect.stringContaining(
+            'forgotten, as "mine.png", and to be kept, as "theirs.webp"',
+          ) as string,
+        },
+      });
+      expect(answer.status).toBe(422);
+      expect(readdirSync(path.join(data, 'jobs'))).toEqual([]);
+    },
+  );
 
   it.each([
     ['a text', () => Buffer.from('hello'), 415, 'image.unreadable'],

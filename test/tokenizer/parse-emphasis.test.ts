@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { parseEmphasis } from '../../src/tokenizer/parse-emphasis.ts';
@@ -40,6 +41,16 @@ describe('parseEmphasis', () => {
     ],
     ['', [['', 1]]],
   ])('reads %j as AUTOMATIC1111 documents it', (prompt, expected) => {
+    expect(parse(prompt)).toEqual(expected);
+  });
+
+  const golden = JSON.parse(
+    readFileSync(new URL('../golden/prompt-segments.json', import.meta.url), 'utf8'),
+  ) as [prompt: string, segments: [text: string, weight: number][]][];
+  it.each(golden)("reads %j as AUTOMATIC1111's parser does", (prompt, segments) => {
+    const expected = segments.map(([text, weight]) =>
+      text === 'BREAK' && weight === -1 ? 'BREAK' : [text, Number(weight.toFixed(6))],
+    );
     expect(parse(prompt)).toEqual(expected);
   });
 
