@@ -16,7 +16,10 @@ const prompts = z.array(prompt).max(1000);
 const captions = z.record(z.string().max(300), prompt);
 const devices = ['auto', 'cpu', 'webgpu', 'cuda', 'dml'] as const;
 
-/** The field `job` of `POST /api/jobs`; the files are `forgetImages` and `retainImages`. */
+/**
+ * The field `job` of `POST /api/jobs`, whose files are `forgetImages` and `retainImages`; body of
+ * `POST /api/estimate`.
+ */
 export const jobRequestSchema = z.strictObject({
   /** As `GET /api/models` names it; never a path. */
   model: z.string().min(1).max(1024),
@@ -41,9 +44,6 @@ export const jobRequestSchema = z.strictObject({
 });
 export type JobRequest = z.input<typeof jobRequestSchema>;
 
-/** Body of `POST /api/estimate`: a job before it is one, with the captions of its pictures. */
-export const estimateRequestSchema = jobRequestSchema;
-export type EstimateRequest = z.input<typeof estimateRequestSchema>;
 export type { Estimate } from '../src/jobs/estimate.ts';
 
 /** Body of `POST /api/suggestions`. */

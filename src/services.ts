@@ -1,7 +1,6 @@
 import type {
   DeviceView,
   Estimate,
-  estimateRequestSchema,
   Health,
   JobHistory,
   JobSummary,
@@ -90,6 +89,6 @@ export interface Services {
   /** What could be kept and steered to; aborted where nobody waits for it any more. */
   suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;
   /** What a job would need; aborted likewise. */
-  estimate(request: z.output<typeof estimateRequestSchema>, signal: AbortSignal): Promise<Estimate>;
+  estimate(request: z.output<typeof jobRequestSchema>, signal: AbortSignal): Promise<Estimate>;
   readonly jobs: JobServices;
 }

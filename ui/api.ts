@@ -5,7 +5,6 @@ import type {
   DeviceView,
   ErrorBody,
   Estimate,
-  EstimateRequest,
   Health,
   JobRequest,
   JobView,
@@ -60,7 +59,7 @@ export const api = {
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),
   health: () => request<Health>('GET', 'health'),
-  estimate: (body: EstimateRequest, signal: AbortSignal) =>
+  estimate: (body: JobRequest, signal: AbortSignal) =>
     request<Estimate>('POST', 'estimate', { body, signal }),
   suggestions: (body: SuggestionRequest, signal: AbortSignal) =>
     request<Suggestions>('POST', 'suggestions', { body, signal }),

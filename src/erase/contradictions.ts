@@ -9,7 +9,7 @@ import { singular } from './singular.ts';
 type Forget = EraseJob['forget'];
 
 /** Two prompts with one key are the same prompt, however they are written. */
-export function promptKey(prompt: string): string {
+function promptKey(prompt: string): string {
   return promptWords(prompt).join(' ');
 }
 

@@ -1,8 +1,8 @@
 import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-
 import { AppError } from '../errors.ts';
+import type { Role } from '../evaluation/figure.ts';
 import { imageFormat, SIGNATURE_BYTES } from '../images/image-format.ts';
 import type { UploadedImage } from '../services.ts';
 

@@ -278,37 +278,6 @@ const requests: Row[] = [
     },
   ],
   [
-    'a prompt to forget that is to be retained in other letters',
-    forgetHeart('--retain', 'A  (HEART:1.1)'),
-    {
-      code: 'prompt.invalid',
-      wrong:
-        /"a heart" is both to be forgotten and to be retained, where it is written "A {2}\(HEART:1\.1\)"/,
-      remedy: /Take it out of one/,
-    },
-  ],
-  [
-    'a prompt to sample that joins two',
-    ['sample', '--model', 'tiny-sd.safetensors', '--prompt', 'a AND b', '--out', 'pictures'],
-    {
-      code: 'prompt.invalid',
-      wrong: /"AND" joins two pictures/,
-      remedy: /Give each part as a prompt of its own/,
-    },
-  ],
-  [
-    'a prompt to evaluate that changes from step to step',
-    [
-      ...['evaluate', '--before', 'tiny-sd.safetensors', '--after', 'tiny-sd.safetensors'],
-      ...['--forget', 'a [red|blue] heart', '--retain', 'a star'],
-    ],
-    {
-      code: 'prompt.invalid',
-      wrong: /changes from step to step/,
-      remedy: /Give instead: "a red heart", "a blue heart"/,
-    },
-  ],
-  [
     'a missing preset',
     eraseTiny('--preset', 'nobody'),
     {

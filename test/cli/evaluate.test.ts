@@ -71,8 +71,12 @@ describe('evaluate', () => {
     expect(stdout).toMatch(
       /^Still shows the concept +\d+ % +\d+ % +of 2 pictures of forgotten prompts.*\(95 % confidence: /m,
     );
-    expect(stdout).toMatch(/^Still shows what is kept +\d+ % +\d+ % +of 2 pictures of kept prompts/m);
-    expect(stdout).toMatch(/^Change of what is kept +0\.00 +is how far a kept picture moved.* are 0\.\d\d apart/m);
+    expect(stdout).toMatch(
+      /^Still shows what is kept +\d+ % +\d+ % +of 2 pictures of kept prompts/m,
+    );
+    expect(stdout).toMatch(
+      /^Change of what is kept +0\.00 +is how far a kept picture moved.* are 0\.\d\d apart/m,
+    );
   });
 
   it('refuses what cannot be evaluated before any work', async () => {
