@@ -2,21 +2,15 @@ import path from 'node:path';
 
 import { AppError } from '../errors.ts';
 import { isFloatDtype } from '../tensor/dtype.ts';
-import { type ClipTextSettings, clipLargeSettings, readClipSettings } from './clip-config.ts';
 import { describeForeignTensors } from './foreign-tensors.ts';
 import type { LdmConfig } from './ldm-config.ts';
-import {
-  clipHiddenSize,
-  type ClipTextConfig,
-  type ClipTextLocation,
-  clipTextShapes,
-  deriveClipTextConfig,
-} from './layout/clip-text-layout.ts';
+import { clipTextShapes } from './layout/clip-text-layout.ts';
 import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
 import { deriveUnetConfig } from './layout/derive-unet.ts';
 import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
 import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
 import { type CheckpointFamily, recognize } from './recognize.ts';
+import { readTextEncoders, type TextEncoderConfig } from './text-encoders.ts';
 
 /** How the UNet was trained to predict noise. */
 export interface DiffusionConfig {
@@ -32,7 +26,7 @@ export interface Architecture {
   readonly family: CheckpointFamily;
   readonly unet: UnetConfig;
   /** One; SDXL has two, whose outputs are joined. */
-  readonly textEncoders: readonly ClipTextConfig[];
+  readonly textEncoders: readonly TextEncoderConfig[];
   readonly vae: VaeConfig;
   readonly diffusion: DiffusionConfig;
   /** What neither the tensors nor a config tell and was taken as usual, in sentences. */
@@ -82,7 +76,8 @@ async function deriveArchitecture(
   if (!ldmConfig && family === 'sd1' && unet.modelChannels !== 320) {
     assumptions.push('The UNet has 8 attention heads, as every SD 1.x (no .yaml says otherwise).');
   }
-  const textEncoders = await readTextEncoders(source, family, ldmConfig);
+  const known = { ldmConfig, assumptions };
+  const textEncoders = await readTextEncoders(source, family, known);
   const diffusion = readDiffusion(source, family, { ldmConfig, assumptions });
   const parts = { family, unet, textEncoders, vae, diffusion, assumptions };
   return { ...parts, refusal: findRefusal(source, parts) };
@@ -119,62 +114,6 @@ function unetHeads(family: CheckpointFamily, ldmConfig: LdmConfig | undefined): 
   if (numHeadChannels > 0) return { numHeadChannels };
   if (numHeads > 0) return { numHeads };
   return family === 'sd1' ? { numHeads: 8 } : { numHeadChannels: 64 };
-}
-
-async function readTextEncoders(
-  source: TensorSource,
-  family: CheckpointFamily,
-  ldmConfig: LdmConfig | undefined,
-): Promise<ClipTextConfig[]> {
-  const encoders: ClipTextConfig[] = [];
-  for (const location of locateTextEncoders(source, family)) {
-    const settings =
-      location.layout === 'openclip'
-        ? openClipSettings(clipHiddenSize(source, location))
-        : await transformersSettings(source, ldmConfig);
-    encoders.push(deriveClipTextConfig(source, location, settings));
-  }
-  return encoders;
-}
-
-function locateTextEncoders(source: TensorSource, family: CheckpointFamily): ClipTextLocation[] {
-  const transformers = (prefix: string): ClipTextLocation => {
-    // Files written by newer versions of transformers lack the inner name.
-    const isNested = source.tensors.has(`${prefix}text_model.embeddings.token_embedding.weight`);
-    return { layout: 'transformers', keyPrefix: isNested ? `${prefix}text_model.` : prefix };
-  };
-  switch (family) {
-    case 'sd1':
-      return [transformers('cond_stage_model.transformer.')];
-    case 'sd2':
-      return [{ layout: 'openclip', keyPrefix: 'cond_stage_model.model.' }];
-    case 'sdxl':
-      return [
-        transformers('conditioner.embedders.0.transformer.'),
-        { layout: 'openclip', keyPrefix: 'conditioner.embedders.1.model.' },
-      ];
-    case 'sdxl-refiner':
-      return [{ layout: 'openclip', keyPrefix: 'conditioner.embedders.0.model.' }];
-  }
-}
-
-/** Every open_clip text encoder has heads of 64 channels (ViT-H: 16, bigG: 20). */
-function openClipSettings(hiddenSize: number): ClipTextSettings {
-  return { hiddenSize, heads: hiddenSize / 64, activation: 'gelu', layerNormEps: 1e-5 };
-}
-
-async function transformersSettings(
-  source: TensorSource,
-  ldmConfig: LdmConfig | undefined,
-): Promise<ClipTextSettings> {
-  const version = ldmConfig?.textEncoderVersion;
-  if (version === undefined) return clipLargeSettings;
-  const settings = await readClipSettings(source.path, version);
-  if (settings) return settings;
-  throw new AppError(
-    'checkpoint.config',
-    `"${ldmConfig?.path ?? ''}" names the text encoder ${JSON.stringify(version)}, but "${path.join(version, 'config.json')}" is not in the checkpoint's folder. Put it there.`,
-  );
 }
 
 function readDiffusion(

@@ -10,7 +10,16 @@ export interface ClipTextSettings {
   readonly heads: number;
   readonly activation: 'quick_gelu' | 'gelu';
   readonly layerNormEps: number;
+  /** Layers of the whole encoder, of which a file may hold fewer. Default: as many as it holds. */
+  readonly layers?: number | undefined;
+  /** The config that states all this. Default: it is known otherwise. */
+  readonly statedIn?: string | undefined;
+  /** What else the config states and the tensors must bear out, by its name there. */
+  readonly claims?: Readonly<Partial<Record<ClipTextClaim, number>>>;
 }
+
+const claimNames = ['vocab_size', 'intermediate_size', 'max_position_embeddings'] as const;
+type ClipTextClaim = (typeof claimNames)[number];
 
 /** openai/clip-vit-large-patch14, the text encoder of every SD 1.x. */
 export const clipLargeSettings: ClipTextSettings = {
@@ -18,20 +27,32 @@ export const clipLargeSettings: ClipTextSettings = {
   heads: 12,
   activation: 'quick_gelu',
   layerNormEps: 1e-5,
+  layers: 12,
 };
 
+const count = z.int().min(1).max(1_000_000);
 const textConfigSchema = z.looseObject({
-  hidden_size: z.int().min(1),
-  num_attention_heads: z.int().min(1),
-  hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
+  hidden_size: count,
+  num_attention_heads: count,
+  num_hidden_layers: z.int().min(1).max(1000).nullish(),
+  hidden_act: z
+    .enum(['quick_gelu', 'gelu'], {
+      error: ({ input }) =>
+        `it is ${JSON.stringify(input)}, and only "quick_gelu" and "gelu" are supported`,
+    })
+    .default('quick_gelu'),
   layer_norm_eps: z.number().positive().max(1).default(1e-5),
+  ...Object.fromEntries(claimNames.map((name) => [name, count.nullish()])),
 });
 
 /** A whole CLIP model's config has the text encoder's part under `text_config`. */
-const configSchema = z.union([
-  textConfigSchema,
-  z.looseObject({ text_config: textConfigSchema }).transform((config) => config.text_config),
-]);
+const configSchema = z.preprocess(textPartOf, textConfigSchema);
+
+/** The text encoder's part of a config: a whole CLIP model's has it under `text_config`. */
+export function textPartOf(config: unknown): unknown {
+  const hasPart = typeof config === 'object' && config !== null && 'text_config' in config;
+  return hasPart ? config.text_config : config;
+}
 
 /**
  * Path of the `config.json` that an LDM config's `version` names, in the checkpoint's folder.
@@ -72,11 +93,17 @@ export async function readClipSettings(
   if (!config) {
     return version === 'openai/clip-vit-large-patch14' ? clipLargeSettings : undefined;
   }
-  const { hidden_size, num_attention_heads, hidden_act, layer_norm_eps } = config;
+  const stated = claimNames.flatMap((name) => {
+    const value = config[name];
+    return typeof value === 'number' ? [[name, value] as const] : [];
+  });
   return {
-    hiddenSize: hidden_size,
-    heads: num_attention_heads,
-    activation: hidden_act,
-    layerNormEps: layer_norm_eps,
+    hiddenSize: config.hidden_size,
+    heads: config.num_attention_heads,
+    activation: config.hidden_act,
+    layerNormEps: config.layer_norm_eps,
+    layers: config.num_hidden_layers ?? undefined,
+    statedIn: configPath,
+    claims: Object.fromEntries(stated),
   };
 }

@@ -14,8 +14,9 @@ export async function readJsonConfig<T>(
   filePath: string,
   schema: z.ZodType<T>,
   what: string,
+  maxBytes?: number,
 ): Promise<T | undefined> {
-  const text = await readConfigText(filePath);
+  const text = await readConfigText(filePath, maxBytes);
   if (text === undefined) return undefined;
   const result = schema.safeParse(parseJson(text, filePath));
   if (result.success) return result.data;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
+import type { ModelTokenizer } from './model-tokenizer.ts';
 import { configPathOf } from './output-path.ts';
 import { readConfigText } from './read-text.ts';
 
@@ -21,7 +22,9 @@ const unetParams = z
   })
   .partial();
 
-const textEncoderParams = z.looseObject({ version: z.string().min(1) }).partial();
+const embedderParams = z
+  .looseObject({ version: z.string().min(1), layer: z.string(), layer_idx: z.int().nullish() })
+  .partial();
 
 const vaeParams = z
   .looseObject({ ddconfig: z.looseObject({ ch: count, z_channels: count }).partial() })
@@ -29,6 +32,10 @@ const vaeParams = z
 
 const component = <T extends z.ZodType>(params: T) =>
   z.looseObject({ target: z.string(), params }).partial();
+
+const embedder = component(embedderParams);
+/** A text encoder as an LDM config names it. */
+export type Embedder = z.infer<typeof embedder>;
 
 const modelParams = z
   .looseObject({
@@ -41,7 +48,8 @@ const modelParams = z
     scale_factor: z.number().positive(),
     unet_config: component(unetParams),
     first_stage_config: component(vaeParams),
-    cond_stage_config: component(textEncoderParams),
+    cond_stage_config: embedder,
+    conditioner_config: component(z.looseObject({ emb_models: z.array(embedder) }).partial()),
   })
   .partial();
 
@@ -61,6 +69,10 @@ export interface LdmConfig {
   readonly vae: z.infer<typeof vaeParams>;
   /** Name or folder of the transformers CLIP model (`cond_stage_config.params.version`). */
   readonly textEncoderVersion: string | undefined;
+  /** What is said of each text encoder (`cond_stage_config`, sgm's `conditioner_config`). */
+  readonly embedders: readonly Embedder[];
+  /** The model's own tokenizer; null where CLIP's is meant, as in every single file. */
+  readonly tokenizer: ModelTokenizer | null;
 }
 
 /**
@@ -98,7 +110,14 @@ export function parseLdmConfig(text: string, path: string): LdmConfig {
     unet: params.unet_config?.params ?? {},
     vae: params.first_stage_config?.params ?? {},
     textEncoderVersion: params.cond_stage_config?.params?.version,
+    embedders: embeddersOf(params),
+    tokenizer: null,
   };
+}
+
+function embeddersOf(params: z.infer<typeof modelParams>): Embedder[] {
+  const { cond_stage_config: single, conditioner_config: several } = params;
+  return several?.params?.emb_models ?? (single ? [single] : []);
 }
 
 function parseYaml(text: string, path: string): unknown {

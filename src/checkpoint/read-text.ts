@@ -10,17 +10,20 @@ const MAX_CONFIG_BYTES = 256 * 1024;
 /**
  * The text of a small file; undefined if there is none.
  *
- * @throws AppError `checkpoint.config` if it is larger than 256 KiB, unreadable or no text
+ * @throws AppError `checkpoint.config` if it is larger than `maxBytes`, unreadable or no text
  */
-export async function readConfigText(filePath: string): Promise<string | undefined> {
+export async function readConfigText(
+  filePath: string,
+  maxBytes = MAX_CONFIG_BYTES,
+): Promise<string | undefined> {
   try {
     const handle = await open(filePath, 'r');
     try {
       const { size } = await handle.stat();
-      if (size > MAX_CONFIG_BYTES) {
+      if (size > maxBytes) {
         throw new AppError(
           'checkpoint.config',
-          `"${filePath}" has ${size} bytes; a model's config has at most ${MAX_CONFIG_BYTES}.`,
+          `"${filePath}" has ${size} bytes; a model's config has at most ${maxBytes}.`,
         );
       }
       return decode(await handle.readFile(), filePath);

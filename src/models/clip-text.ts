@@ -56,15 +56,16 @@ class ClipText {
   }
 
   /**
-   * The last hidden state at the first end token, after the final norm and, where the checkpoint has
-   * one, open_clip's text projection: float32 [N, C′].
+   * The last hidden state that the file has the layers for, at the first end token, after the final
+   * norm and open_clip's text projection where the checkpoint has them: float32 [N, C′].
    */
-  pooled(): Value {
+  pooled(endId: number): Value {
     const { g } = this.module;
-    const last = this.hidden(1, true);
+    const { layers, storedLayers, hasFinalNorm } = this.config;
+    const last = this.hidden(layers - storedLayers + 1, hasFinalNorm);
     return this.emit(() => {
       const [batch, channels] = [dimAt(last.shape, 0), dimAt(last.shape, 2)];
-      const choice = firstEnd(g, this.ids, this.config.vocabSize - 1);
+      const choice = firstEnd(g, this.ids, endId);
       const chosen = g.matMul(g.reshape(choice, [batch, 1, dimAt(last.shape, 1)]), last);
       const pooled = g.reshape(chosen, [batch, channels]);
       if (this.config.projection === null) return pooled;
@@ -82,12 +83,12 @@ class ClipText {
   }
 
   private stateBefore(clipSkip: number): Value {
-    const { layers } = this.config;
+    const { layers, storedLayers } = this.config;
     const count = layers - clipSkip + 1;
-    if (!Number.isInteger(clipSkip) || clipSkip < 1 || count < 0) {
+    if (!Number.isInteger(clipSkip) || count > storedLayers || count < 0) {
       throw new AppError(
         'graph.invalid',
-        `clip skip ${clipSkip}: the text encoder has ${layers} layers, so 1 to ${layers + 1} fit`,
+        `clip skip ${clipSkip}: the text encoder has ${layers} layers, the file the first ${storedLayers}, so ${layers - storedLayers + 1} to ${layers + 1} fit`,
       );
     }
     this.embeddings ??= this.embed();
@@ -216,7 +217,8 @@ function causalMask(g: GraphBuilder, length: number): Value {
  */
 function firstEnd(g: GraphBuilder, ids: Value, endId: number): Value {
   const numbers = g.cast(ids, 'float32');
-  const isEnd = g.cast(g.op('Greater', [numbers, g.scalar(endId - 0.5, numbers)]), 'float32');
+  const distance = g.op('Abs', [g.sub(numbers, g.scalar(endId, numbers))]);
+  const isEnd = g.op('Max', [g.sub(g.scalar(1, numbers), distance), g.scalar(0, numbers)]);
   const earlier = triangle(g, dimAt(ids.shape, 1), (row, column) => (row < column ? 1 : 0));
   return g.op('Max', [g.sub(isEnd, g.matMul(isEnd, earlier)), g.scalar(0, numbers)]);
 }

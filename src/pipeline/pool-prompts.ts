@@ -5,11 +5,9 @@ import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, intTensor } from '../runtime/tensor.ts';
 import { splitRows } from '../tensor/rows.ts';
-import { createClipTokenizer } from '../tokenizer/clip-tokenizer.ts';
-import { EOS_ID } from '../tokenizer/clip-vocabulary.ts';
 import { chunkPrompt } from '../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
-import { padIdOf } from './text-encoder.ts';
+import { openTokenizer } from './open-tokenizer.ts';
 
 /** Prompts of one run of the text encoder: more are no faster for each. */
 const promptsAtOnce = 16;
@@ -27,18 +25,19 @@ export async function poolPrompts(
 ): Promise<Map<string, Float32Array>> {
   const [config] = checkpoint.architecture.textEncoders;
   if (!config) throw new AppError('internal.unexpected', 'the checkpoint has no text encoder');
-  const tokenizer = createClipTokenizer();
-  const padId = padIdOf(config);
+  const tokenizer = await openTokenizer(checkpoint);
+  const { tokenizer: frame } = config;
   const rows = [...new Set(prompts)].map((prompt) => ({
     prompt,
-    ids: chunkPrompt(prompt, tokenizer, { padId })[0]?.ids ?? [],
+    ids: chunkPrompt(prompt, tokenizer, { frame })[0]?.ids ?? [],
   }));
-  const length = Math.max(1, ...rows.map(({ ids }) => ids.indexOf(EOS_ID) + 1));
+  const length = Math.max(1, ...rows.map(({ ids }) => ids.indexOf(frame.endId) + 1));
 
   const g = new GraphBuilder('text-pool');
   const shape = [promptsAtOnce, length];
   const ids = g.input('ids', 'int64', shape);
-  g.output('pooled', buildClipText(g, checkpointWeights(g, checkpoint), config, ids).pooled());
+  const text = buildClipText(g, checkpointWeights(g, checkpoint), config, ids);
+  g.output('pooled', text.pooled(frame.endId));
   const session = await GraphSession.create(g.graph, {
     device,
     threads,

@@ -1,6 +1,4 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { ClipTextConfig } from '../checkpoint/layout/clip-text-layout.ts';
-import type { CheckpointFamily } from '../checkpoint/recognize.ts';
 import { AppError } from '../errors.ts';
 import { buildClipText } from '../models/clip-text.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
@@ -8,30 +6,16 @@ import { GraphSession, type Device } from '../runtime/session.ts';
 import { floatData, intTensor, type Tensor } from '../runtime/tensor.ts';
 import { joinColumns, joinRows } from '../tensor/rows.ts';
 import { applyEmphasis } from '../tokenizer/apply-emphasis.ts';
-import { createClipTokenizer } from '../tokenizer/clip-tokenizer.ts';
-import { EOS_ID } from '../tokenizer/clip-vocabulary.ts';
-import {
-  chunkPrompt,
-  padChunks,
-  type PadId,
-  type PromptChunk,
-} from '../tokenizer/prompt-chunks.ts';
+import { chunkPrompt, padChunks, type PromptChunk } from '../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
 import type { EncodedPrompt, EncodedPrompts } from './encoded-prompt.ts';
-
-/** Tokens of one chunk with its start and end. */
-const chunkTokens = 77;
+import { openTokenizer } from './open-tokenizer.ts';
 
 /** Prompts that all have equally many tokens. */
 export interface EncodedPromptSet {
-  /** Tokens of each context: 77 times the chunks of the longest prompt. */
+  /** Tokens of each context: 77, or what the model takes at once, times the chunks of the longest prompt. */
   readonly tokens: number;
   readonly prompts: EncodedPrompts;
-}
-
-/** What follows a prompt's end token. */
-export function padIdOf({ layout }: ClipTextConfig): PadId {
-  return layout === 'openclip' ? 0 : EOS_ID;
 }
 
 /**
@@ -46,23 +30,24 @@ export async function encodePrompts(
   { device, threads }: { device: Device; threads: number },
 ): Promise<EncodedPromptSet> {
   const { textEncoders } = checkpoint.architecture;
-  const tokenizer = createClipTokenizer();
+  const tokenizer = await openTokenizer(checkpoint);
   const texts = [...new Set(prompts)];
-  const chunksFor = ({ padId }: { padId: PadId }) =>
-    texts.map((text) => chunkPrompt(text, tokenizer, { padId }));
-  const chunked = textEncoders.map((config) => chunksFor({ padId: padIdOf(config) }));
+  const frames = textEncoders.map((config) => config.tokenizer);
+  const chunked = frames.map((frame) =>
+    texts.map((text) => chunkPrompt(text, tokenizer, { frame })),
+  );
   const count = Math.max(1, ...(chunked[0] ?? []).map((chunks) => chunks.length));
 
   const session = await createSession(checkpoint, { device, threads });
   try {
     const encoded = new Map<string, EncodedPrompt>();
     for (const [i, text] of texts.entries()) {
-      const padded = textEncoders.map((config, encoder) =>
-        padChunks(chunked[encoder]?.[i] ?? [], count, padIdOf(config)),
+      const padded = frames.map((frame, encoder) =>
+        padChunks(chunked[encoder]?.[i] ?? [], count, frame),
       );
       encoded.set(text, await encodePrompt(session, padded));
     }
-    return { tokens: count * chunkTokens, prompts: encoded };
+    return { tokens: count * (frames[0]?.length ?? 0), prompts: encoded };
   } finally {
     await session.release();
   }
@@ -80,7 +65,7 @@ async function encodePrompt(
     const chunks = padded.flatMap((of) => of[i] ?? []);
     const ids = chunks.map((chunk, encoder): [string, Tensor] => [
       `ids${encoder}`,
-      intTensor(chunk.ids, [1, chunkTokens]),
+      intTensor(chunk.ids, [1, chunk.ids.length]),
     ]);
     const states = await session.run(Object.fromEntries(ids));
     const columns = chunks.map(({ weights }, encoder) => {
@@ -88,7 +73,7 @@ async function encodePrompt(
       if (!hidden) throw new AppError('internal.unexpected', 'the text encoder gave no output');
       return applyEmphasis(floatData(hidden), weights);
     });
-    rows.push(joinColumns(columns, chunkTokens));
+    rows.push(joinColumns(columns, chunks[0]?.ids.length ?? 0));
     if (states.pooled) pooled ??= floatData(states.pooled).slice();
   }
   return { context: joinRows(rows), pooled };
@@ -102,33 +87,22 @@ async function createSession(
   checkpoint: Checkpoint,
   { device, threads }: { device: Device; threads: number },
 ): Promise<GraphSession> {
-  const { textEncoders, family, unet } = checkpoint.architecture;
+  const { textEncoders, unet } = checkpoint.architecture;
   const g = new GraphBuilder('text-encoder');
   const weights = checkpointWeights(g, checkpoint);
   for (const [i, config] of textEncoders.entries()) {
-    const ids = g.input(`ids${i}`, 'int64', [1, chunkTokens]);
+    const ids = g.input(`ids${i}`, 'int64', [1, config.tokenizer.length]);
     const text = buildClipText(g, weights, config, ids);
-    const { clipSkip, isNormalized } = trainedOn(family);
+    const { clipSkip, isNormalized, tokenizer } = config;
     g.output(`hidden${i}`, text.hidden(clipSkip, isNormalized));
     const isLast = i === textEncoders.length - 1;
-    if (isLast && unet.admInChannels !== null) g.output('pooled', text.pooled());
+    if (isLast && unet.admInChannels !== null) {
+      g.output('pooled', text.pooled(tokenizer.endId));
+    }
   }
   return GraphSession.create(g.graph, {
     device,
     threads,
     weightsFolder: weightsFolder(checkpoint),
   });
-}
-
-/** Which hidden states a family's UNets were trained on. */
-function trainedOn(family: CheckpointFamily): { clipSkip: number; isNormalized: boolean } {
-  switch (family) {
-    case 'sd1':
-      return { clipSkip: 1, isNormalized: true };
-    case 'sd2':
-      return { clipSkip: 2, isNormalized: true };
-    case 'sdxl':
-    case 'sdxl-refiner':
-      return { clipSkip: 2, isNormalized: false };
-  }
 }

@@ -1,20 +1,47 @@
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 
 /** Start of text: the first id of every chunk. */
 export const BOS_ID = 49406;
 /** End of text, and the padding of SD 1.x. */
 export const EOS_ID = 49407;
-/** `,</w>`: where a long prompt may be cut. */
-export const COMMA_ID = 267;
+/** Words of CLIP's vocabulary. */
+export const CLIP_WORDS = EOS_ID + 1;
+/** {@link vocabularyDigest} of CLIP's vocabulary. */
+export const CLIP_DIGEST = '05f6f898f4f9c824c37b7dcacccc3d2e3ebab7b5a76de05da606127062a08e0e';
 
 /** 256 byte letters, each alone and as a word's end, then one token a merge, then BOS and EOS. */
-const MERGE_COUNT = EOS_ID + 1 - 2 * 256 - 2;
+const MERGE_COUNT = CLIP_WORDS - 2 * 256 - 2;
 
 export interface ClipVocabulary {
   /** Token text to id, 49408 entries. */
   vocab: Record<string, number>;
   /** Merge rules, most frequent first. */
   merges: [string, string][];
+  /** Tokens that are found in a text before it is cut into words. */
+  addedWords: readonly AddedWord[];
+  /** The token that stands for letters without one. */
+  unknown: string;
+}
+
+/** A token that a text is searched for as a whole. */
+export interface AddedWord {
+  readonly id: number;
+  readonly content: string;
+  /** Whether it frames prompts, rather than being a word of them. */
+  readonly special: boolean;
+  /** Whether it is looked for in lower case. */
+  readonly normalized: boolean;
+}
+
+/** A number for a vocabulary's words and merges: SHA-256 of them, a line each. */
+export function vocabularyDigest({ vocab, merges }: Pick<ClipVocabulary, 'vocab' | 'merges'>) {
+  const words: string[] = [];
+  for (const [word, id] of Object.entries(vocab)) words[id] = word;
+  const rules = merges.map((pair) => pair.join(' '));
+  return createHash('sha256')
+    .update([...words, '', ...rules].join('\n'))
+    .digest('hex');
 }
 
 /**
@@ -42,7 +69,16 @@ export function loadClipVocabulary(): ClipVocabulary {
     '<|startoftext|>',
     '<|endoftext|>',
   ];
-  return { vocab: Object.fromEntries(tokens.map((token, id) => [token, id])), merges };
+  const frame = (id: number) => {
+    const content = tokens[id] ?? '';
+    return { id, content, special: true, normalized: false };
+  };
+  return {
+    vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    merges,
+    addedWords: [frame(BOS_ID), frame(EOS_ID)],
+    unknown: frame(EOS_ID).content,
+  };
 }
 
 /**

@@ -1,29 +1,22 @@
 import type { ClipTokenizer } from './clip-tokenizer.ts';
-import { BOS_ID, COMMA_ID, EOS_ID } from './clip-vocabulary.ts';
 import { parseEmphasis } from './parse-emphasis.ts';
 import { promptText } from './prompt-text.ts';
-
-/** Ids in a chunk: what a text encoder of Stable Diffusion takes at once, BOS and EOS included. */
-const CHUNK_IDS = 77;
-const CHUNK_TOKENS = CHUNK_IDS - 2;
+import { type ChunkFrame, clipTokenizerConfig } from './tokenizer-config.ts';
 
 /** A word is moved to the next chunk whole, with all since a comma at most this many tokens back. */
 const COMMA_BACKTRACK_TOKENS = 20;
 
-/** What follows EOS up to 77 ids: SD 1.x repeats EOS, OpenCLIP (SD 2.x) writes zeros. */
-export type PadId = typeof EOS_ID | 0;
-
 /** One input of the text encoder. */
 export interface PromptChunk {
-  /** int64 [77]: BOS, up to 75 tokens, EOS, padding. */
+  /** int64 [77], or the frame's length: start, up to 75 tokens, end, padding. */
   ids: number[];
-  /** [77]: the weight of each id, 1 where nothing is emphasised. See `applyEmphasis`. */
+  /** As many: the weight of each id, 1 where nothing is emphasised. See `applyEmphasis`. */
   weights: number[];
 }
 
 export interface ChunkOptions {
-  /** @default EOS_ID, as SD 1.x */
-  padId?: PadId;
+  /** @default that of SD 1.x */
+  frame?: ChunkFrame;
   /** Whether brackets, tags and `BREAK` have a meaning (true), or are text, as in a caption (false). */
   emphasis?: boolean;
 }
@@ -40,9 +33,9 @@ export interface ChunkOptions {
 export function chunkPrompt(
   prompt: string,
   tokenizer: ClipTokenizer,
-  { padId = EOS_ID, emphasis = true }: ChunkOptions = {},
+  { frame = clipTokenizerConfig, emphasis = true }: ChunkOptions = {},
 ): PromptChunk[] {
-  const splitter = new ChunkSplitter();
+  const splitter = new ChunkSplitter(frame.length - 2, tokenizer.commaId);
   const segments = emphasis
     ? parseEmphasis(promptText(prompt))
     : [{ kind: 'text' as const, text: prompt, weight: 1 }];
@@ -50,7 +43,7 @@ export function chunkPrompt(
     if (segment.kind === 'break') splitter.endChunk();
     else for (const id of tokenizer.encode(segment.text)) splitter.add(id, segment.weight);
   }
-  return splitter.finish().map((tokens) => frameChunk(tokens, padId));
+  return splitter.finish().map((tokens) => frameChunk(tokens, frame));
 }
 
 /**
@@ -60,10 +53,10 @@ export function chunkPrompt(
 export function padChunks(
   chunks: PromptChunk[],
   count: number,
-  padId: PadId = EOS_ID,
+  frame: ChunkFrame = clipTokenizerConfig,
 ): PromptChunk[] {
   const missing = Math.max(0, count - chunks.length);
-  return [...chunks, ...Array.from({ length: missing }, () => frameChunk([], padId))];
+  return [...chunks, ...Array.from({ length: missing }, () => frameChunk([], frame))];
 }
 
 interface WeightedToken {
@@ -74,10 +67,18 @@ interface WeightedToken {
 class ChunkSplitter {
   private readonly chunks: WeightedToken[][] = [];
   private current: WeightedToken[] = [];
+  /** Tokens that a chunk holds. */
+  private readonly capacity: number;
+  private readonly commaId: number | undefined;
+
+  constructor(capacity: number, commaId: number | undefined) {
+    this.capacity = capacity;
+    this.commaId = commaId;
+  }
 
   add(id: number, weight: number): void {
-    if (this.current.length === CHUNK_TOKENS) {
-      const carried = id === COMMA_ID ? [] : this.takeAfterLastComma();
+    if (this.current.length === this.capacity) {
+      const carried = id === this.commaId ? [] : this.takeAfterLastComma();
       this.endChunk();
       this.current = carried;
     }
@@ -96,16 +97,17 @@ class ChunkSplitter {
 
   /** Removes and returns what follows the last comma, if that comma is near enough. */
   private takeAfterLastComma(): WeightedToken[] {
-    const comma = this.current.findLastIndex((token) => token.id === COMMA_ID);
-    if (comma < CHUNK_TOKENS - COMMA_BACKTRACK_TOKENS) return [];
+    const comma = this.current.findLastIndex((token) => token.id === this.commaId);
+    if (comma < Math.max(0, this.capacity - COMMA_BACKTRACK_TOKENS)) return [];
     return this.current.splice(comma + 1);
   }
 }
 
-function frameChunk(tokens: WeightedToken[], padId: PadId): PromptChunk {
-  const padding = CHUNK_TOKENS - tokens.length;
+function frameChunk(tokens: WeightedToken[], frame: ChunkFrame): PromptChunk {
+  const { startId, endId, padId, length } = frame;
+  const padding = length - 2 - tokens.length;
   return {
-    ids: [BOS_ID, ...tokens.map(({ id }) => id), EOS_ID, ...Array<number>(padding).fill(padId)],
+    ids: [startId, ...tokens.map(({ id }) => id), endId, ...Array<number>(padding).fill(padId)],
     weights: [1, ...tokens.map(({ weight }) => weight), 1, ...Array<number>(padding).fill(1)],
   };
 }

@@ -90,13 +90,29 @@ const vocabulary = { vocabSize: 49408, maxPositions: 77 };
 const clipLarge = (keyPrefix: string): ClipTextConfig => ({
   ...clipLargeSettings,
   ...vocabulary,
-  ...{ layout: 'transformers', keyPrefix, layers: 12, intermediateSize: 3072, projection: null },
+  ...{
+    layout: 'transformers',
+    keyPrefix,
+    layers: 12,
+    storedLayers: 12,
+    intermediateSize: 3072,
+    projection: null,
+    hasFinalNorm: true,
+  },
 });
 
 /** open_clip's ViT-H-14 and ViT-bigG-14. */
 const openClip = (keyPrefix: string, hiddenSize: number, layers: number): ClipTextConfig => ({
   ...vocabulary,
-  ...{ layout: 'openclip', keyPrefix, layers, hiddenSize, intermediateSize: 4 * hiddenSize },
+  ...{
+    layout: 'openclip',
+    keyPrefix,
+    layers,
+    storedLayers: layers,
+    hasFinalNorm: true,
+    hiddenSize,
+    intermediateSize: 4 * hiddenSize,
+  },
   ...{ heads: hiddenSize / 64, activation: 'gelu', layerNormEps: 1e-5, projection: hiddenSize },
 });
 

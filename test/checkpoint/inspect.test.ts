@@ -182,7 +182,7 @@ describe('a config beside a checkpoint', () => {
       },
       unet: { heads: { numHeadChannels: 32 } },
       vae: { scaleFactor: 0.2 },
-      assumptions: [],
+      assumptions: [expect.stringMatching(/whole with its 2 layers.*no encoder of width 128/)],
     });
   });
 });

@@ -293,6 +293,8 @@ describe("a text encoder's configuration", () => {
       layout: 'openclip',
       keyPrefix: 'cond_stage_model.model.',
       layers: 24,
+      storedLayers: 24,
+      hasFinalNorm: true,
       hiddenSize: 1024,
       heads: 16,
       intermediateSize: 4096,

@@ -127,8 +127,13 @@ describe("a text encoder's config", () => {
     num_attention_heads: 4,
     hidden_act: 'gelu',
     layer_norm_eps: 1e-6,
+    num_hidden_layers: 3,
+    vocab_size: 100,
   };
-  const settings = { hiddenSize: 64, heads: 4, activation: 'gelu', layerNormEps: 1e-6 };
+  const settings = {
+    ...{ hiddenSize: 64, heads: 4, activation: 'gelu', layerNormEps: 1e-6 },
+    ...{ layers: 3, claims: { vocab_size: 100 } },
+  };
 
   async function folderWith(version: string, content: string) {
     const folder = await makeFolder();
@@ -139,12 +144,12 @@ describe("a text encoder's config", () => {
 
   it('is read from the named folder beside the checkpoint', async () => {
     const model = await folderWith('tiny-clip', JSON.stringify(tiny));
-    expect(await readClipSettings(model, 'tiny-clip')).toEqual(settings);
+    expect(await readClipSettings(model, 'tiny-clip')).toMatchObject(settings);
   });
 
   it('may be the config of a whole CLIP model', async () => {
     const model = await folderWith('org/clip', JSON.stringify({ text_config: tiny }));
-    expect(await readClipSettings(model, 'org/clip')).toEqual(settings);
+    expect(await readClipSettings(model, 'org/clip')).toMatchObject(settings);
   });
 
   it('is known for the model of SD 1.x and for no other', async () => {

@@ -31,14 +31,18 @@ export const vae: VaeConfig = {
   scaleFactor: 0.18215,
 };
 
+/** Of the encoders whose width tells their layers. */
+const layersByWidth: Readonly<Partial<Record<number, number>>> = { 768: 12, 1024: 24, 1280: 32 };
+
 export function textShapes(
   layout: 'transformers' | 'openclip',
   keyPrefix: string,
   hiddenSize = 128,
 ) {
-  const size = { hiddenSize, intermediateSize: 4 * hiddenSize, layers: 2 };
+  const layers = layersByWidth[hiddenSize] ?? 2;
+  const size = { hiddenSize, intermediateSize: 16, layers, storedLayers: layers };
   const settings = { heads: 2, activation: 'gelu', layerNormEps: 1e-5 } as const;
-  const positions = { vocabSize: 100, maxPositions: 77 };
+  const positions = { vocabSize: 49408, maxPositions: 77, hasFinalNorm: true };
   const projection = layout === 'openclip' ? hiddenSize : null;
   return clipTextShapes({ layout, keyPrefix, ...size, ...settings, ...positions, projection });
 }

@@ -3,8 +3,7 @@ and transformers compute with it, all in float32.
 
 The UNet's weights are in several files with an index, the text encoder's have the variant "fp16". Of
 the files of weights only the names and shapes are kept: their values are drawn again from the seed,
-as those of the references in models/ are. There is no pipeline: its classes want a tokenizer, which
-holds more than the rest.
+as those of the references in models/ are. The tokenizer knows letters and nothing longer.
 
 Run by hand, when a reference changes: python make-diffusers.py
 (in an environment with torch, diffusers and transformers)
@@ -22,7 +21,7 @@ import transformers
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 HERE = Path(__file__).parent / "diffusers"
 SEED = 20261126
@@ -99,6 +98,11 @@ folder = Path(tempfile.mkdtemp())
 unet.save_pretrained(folder / "unet", max_shard_size="800KB")
 vae.save_pretrained(folder / "vae")
 text_encoder.save_pretrained(folder / "text_encoder", variant="fp16")
+letters = "abcdefghijklmnopqrstuvwxyz,.!"
+tokens = [*letters, *(f"{letter}</w>" for letter in letters)]
+vocabulary = dict(zip(tokens, range(98))) | {"<|startoftext|>": 98, "<|endoftext|>": 99}
+tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
+tokenizer.save_pretrained(folder / "tokenizer")
 scheduler.save_pretrained(folder / "scheduler")
 index = {
     "_class_name": "StableDiffusionPipeline",

@@ -130,7 +130,11 @@ export async function writeTinyFamily(folder: string, family: 'sd2' | 'sdxl'): P
   mkdirSync(path.join(folder, 'tiny-clip'));
   writeFileSync(
     path.join(folder, 'tiny-clip/config.json'),
-    JSON.stringify({ hidden_size: wide, num_attention_heads: copies * tinyHeads }),
+    JSON.stringify({
+      hidden_size: wide,
+      num_attention_heads: copies * tinyHeads,
+      num_hidden_layers: family === 'sdxl' ? layers + 2 : layers + 1,
+    }),
   );
   return target;
 }

@@ -129,6 +129,13 @@ describe.each([
     expect(relativeError(raw, reference.tensor('out.penultimate_raw'))).toBeLessThan(1e-5);
   });
 
+  it('needs no layer that is skipped', async () => {
+    const stored = new Map([...tensors].filter(([name]) => !/(layers|resblocks)\.2\./.test(name)));
+    const short = { ...encoder, storedLayers: 2 };
+    const normalized = await encode(stored, short, (text) => text.hidden(2, true));
+    expect(relativeError(normalized, reference.tensor('out.clip_skip2'))).toBeLessThan(1e-5);
+  });
+
   it('gives the embeddings where every layer is skipped', async () => {
     const embeddings = await encode(tensors, encoder, (text) => text.hidden(4, false));
     expect(relativeError(embeddings, reference.tensor('out.hidden0_embeddings'))).toBeLessThan(
@@ -138,7 +145,12 @@ describe.each([
 
   it('pools the state at the first end token', async () => {
     for (const ids of ['in.ids', 'in.ids_zero_padded']) {
-      const pooled = await encode(tensors, encoder, (text) => text.pooled(), ids);
+      const pooled = await encode(
+        tensors,
+        encoder,
+        (text) => text.pooled(config.vocabSize - 1),
+        ids,
+      );
       expect(relativeError(pooled, reference.tensor('out.pooled'))).toBeLessThan(1e-5);
     }
   });
@@ -152,7 +164,7 @@ describe('a CLIP text encoder', () => {
     const projection = { shape: [hiddenSize, hiddenSize], data: doubling };
     const tensors = openClipTensors().set('text_projection', projection);
     const encoder = { ...openClip, projection: hiddenSize };
-    const pooled = await encode(tensors, encoder, (text) => text.pooled());
+    const pooled = await encode(tensors, encoder, (text) => text.pooled(config.vocabSize - 1));
     const expected = reference.tensor('out.pooled').map((element) => 2 * element);
     expect(relativeError(pooled, expected)).toBeLessThan(1e-5);
   });
@@ -177,6 +189,9 @@ describe('a CLIP text encoder', () => {
     const weights = externalWeights(g, reference.source.tensors, () => 'clip.safetensors', use);
     const text = buildClipText(g, weights, config, g.input('ids', 'int64', [1, 77]));
     expect(() => text.hidden(5, true)).toThrow('clip skip 5: the text encoder has 3 layers');
+    const short = { ...config, storedLayers: 2 };
+    const without = buildClipText(g, weights, short, g.input('short', 'int64', [1, 77]));
+    expect(() => without.hidden(1, true)).toThrow('the file the first 2, so 2 to 4 fit');
     const long = buildClipText(g, weights, config, g.input('long', 'int64', [1, 154]));
     expect(() => long.hidden(1, true)).toThrow('a text encoder for 77 tokens got 154');
   });

@@ -15,8 +15,7 @@ import { tensorTable } from '../helpers/model-reference.ts';
 
 /** Operators without a gradient rule, and why they need none. */
 const notDifferentiated: Readonly<Record<string, string>> = {
-  Greater: 'finds the end token among token ids, which are whole numbers',
-  Max: 'finds the first end token, of the same whole numbers',
+  Max: 'finds the first end token among token ids, which are whole numbers',
 };
 
 /** What WebGPU takes (measured; `session.disable_cpu_ep_fallback` fails on any other). */
@@ -64,7 +63,7 @@ function emittedOperators(): Set<string> {
     const settings = { hiddenSize: 64, heads: 4, activation, layerNormEps: 1e-5 };
     const config = deriveClipTextConfig(clip, location, settings);
     const ids = g.input(activation, 'int64', [1, 40]);
-    buildClipText(g, weightsOf(clip), config, ids).pooled();
+    buildClipText(g, weightsOf(clip), config, ids).pooled(config.vocabSize - 1);
   }
   return new Set(g.graph.nodes.map(({ opType }) => opType));
 }

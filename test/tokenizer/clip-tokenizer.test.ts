@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
-import { loadClipVocabulary } from '../../src/tokenizer/clip-vocabulary.ts';
+import {
+  CLIP_DIGEST,
+  loadClipVocabulary,
+  vocabularyDigest,
+} from '../../src/tokenizer/clip-vocabulary.ts';
 import { readGoldenJson } from '../helpers/golden-tensors.ts';
 
 interface Row {
@@ -42,7 +46,8 @@ describe('loadClipVocabulary', () => {
     const { vocab, merges } = loadClipVocabulary();
     expect(merges).toHaveLength(48894);
     expect(Object.keys(vocab)).toHaveLength(49408);
-    expect(vocab[',</w>']).toBe(267);
+    expect(vocabularyDigest({ vocab, merges })).toBe(CLIP_DIGEST);
+    expect(vocab[',</w>']).toBe(tokenizer.commaId);
     expect(vocab['<|startoftext|>']).toBe(49406);
     expect(vocab['<|endoftext|>']).toBe(49407);
   });

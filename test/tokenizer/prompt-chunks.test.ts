@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
 import { chunkPrompt, padChunks } from '../../src/tokenizer/prompt-chunks.ts';
+import { clipTokenizerConfig } from '../../src/tokenizer/tokenizer-config.ts';
 
 const tokenizer = createClipTokenizer();
 const CAT = 2368;
@@ -24,7 +25,7 @@ describe('chunkPrompt', () => {
   });
 
   it('pads with zeros after the first EOS for OpenCLIP', () => {
-    const [chunk] = chunkPrompt('cat', tokenizer, { padId: 0 });
+    const [chunk] = chunkPrompt('cat', tokenizer, { frame: { ...clipTokenizerConfig, padId: 0 } });
     expect(chunk!.ids).toEqual([49406, CAT, 49407, ...Array<number>(74).fill(0)]);
   });
 

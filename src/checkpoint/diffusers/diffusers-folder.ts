@@ -16,6 +16,7 @@ import {
   listComponents,
   unetConfig,
 } from './model-config.ts';
+import { tokenizerFiles } from './tokenizer-folder.ts';
 import { requireConfiguredBlocks } from './unet-blocks.ts';
 import { unetNames } from './unet-names.ts';
 import { vaeNames, vaeShape } from './vae-names.ts';
@@ -111,9 +112,10 @@ export async function openDiffusersFolder(folderPath: string): Promise<Diffusers
   }
 }
 
-/** The files that decide what a model draws, within its folder: configs and weights. */
-export function decisiveFiles({ weightFiles }: DiffusersFolder): string[] {
-  return [...configFiles, ...weightFiles.map(({ name }) => name)].sort();
+/** The files that decide what a model draws, within its folder: configs, vocabulary and weights. */
+export function decisiveFiles({ weightFiles, files }: DiffusersFolder): string[] {
+  const present = tokenizerFiles.filter((file) => files.some(({ name }) => name === file));
+  return [...configFiles, ...present, ...weightFiles.map(({ name }) => name)].sort();
 }
 
 /** A tensor as a single-file checkpoint would have it, and where it is. */

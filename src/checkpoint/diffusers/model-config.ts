@@ -3,8 +3,10 @@ import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
 import { refinerRefusal } from '../architecture.ts';
-import { readJsonConfig } from '../json-config.ts';
 import type { LdmConfig } from '../ldm-config.ts';
+import { type Expected, requireExpected, required, unsupported } from './expected.ts';
+import { requireTextEncoder } from './text-encoder-config.ts';
+import { readTokenizerFolder, requireTokenizerClass } from './tokenizer-folder.ts';
 
 /** The file that makes a folder a diffusers model. */
 export const MODEL_INDEX = 'model_index.json';
@@ -31,6 +33,7 @@ const indexSchema = z.looseObject({
   transformer: component.optional(),
   text_encoder: component.optional(),
   text_encoder_2: component.optional(),
+  tokenizer: component.optional(),
   vae: component.optional(),
 });
 type ModelIndex = z.infer<typeof indexSchema>;
@@ -59,9 +62,6 @@ const schedulerSchema = z.looseObject({
   num_train_timesteps: z.int().min(1).max(100_000).default(1000),
   prediction_type: z.enum(['epsilon', 'v_prediction']).default('epsilon'),
 });
-
-/** Values that a setting may have; a list of settings may hold these only. */
-type Expected = Readonly<Record<string, readonly unknown[]>>;
 
 /**
  * What Stable Diffusion 1.x has of the many things that diffusers' classes can do. They leave no
@@ -133,7 +133,9 @@ export async function readModelConfig(folder: string): Promise<LdmConfig> {
   requireExpected(at(vaeConfig), vae, vaeExpected);
   const scheduler = await required(at(schedulerConfig), schedulerSchema);
   requireExpected(at(schedulerConfig), scheduler, schedulerExpected);
-  await required(at(textEncoderConfig), z.looseObject({}));
+  await requireTextEncoder(at(textEncoderConfig));
+  requireTokenizerClass(at(MODEL_INDEX), index.tokenizer?.[1] ?? null);
+  const { tokenizer } = await readTokenizerFolder(at('tokenizer'));
   const [latentSize] = [unet.sample_size ?? []].flat();
   return {
     path: at(unetConfig),
@@ -153,6 +155,8 @@ export async function readModelConfig(folder: string): Promise<LdmConfig> {
     vae: {},
     // Looked for beside the model, as a single file's is.
     textEncoderVersion: path.join(path.basename(folder), 'text_encoder'),
+    embedders: [],
+    tokenizer,
   };
 }
 
@@ -175,15 +179,6 @@ export async function listComponents(
 
 const folderRefusal = (family: string) =>
   `erasing from ${family} in a diffusers folder is not supported yet. Use the model as one .safetensors file.`;
-
-async function required<T>(filePath: string, schema: z.ZodType<T>): Promise<T> {
-  const config = await readJsonConfig(filePath, schema, 'a config of a diffusers model');
-  if (config !== undefined) return config;
-  throw new AppError(
-    'checkpoint.damaged',
-    `the diffusers model lacks "${filePath}". Use a complete copy of the model.`,
-  );
-}
 
 const stableDiffusionClasses = {
   unet: 'UNet2DConditionModel',
@@ -210,21 +205,6 @@ function requireParts(folder: string, index: ModelIndex): void {
   }
 }
 
-function requireExpected(
-  filePath: string,
-  config: Readonly<Record<string, unknown>>,
-  expected: Expected,
-): void {
-  for (const [name, values] of Object.entries(expected)) {
-    const found = config[name];
-    if (found === undefined || [found].flat().every((value) => values.includes(value))) continue;
-    throw unsupported(
-      filePath,
-      `it sets ${name} to ${JSON.stringify(found).slice(0, 120)}, where Stable Diffusion 1.x has ${values.map((value) => JSON.stringify(value)).join(' or ')}. Use a Stable Diffusion 1.x model.`,
-    );
-  }
-}
-
 /**
  * `attention_head_dim` is, in spite of its name, the number of heads.
  * (huggingface/diffusers, src/diffusers/models/unets/unet_2d_condition.py, `__init__`)
@@ -245,8 +225,4 @@ function unetHeads(
     'checkpoint.config',
     `"${filePath}" gives ${JSON.stringify(given)} attention heads (attention_head_dim) for levels of ${widths.join(', ')} channels, which cannot be divided so. Correct it, or use a complete copy of the model.`,
   );
-}
-
-function unsupported(where: string, reason: string | null): AppError {
-  return new AppError('model.unsupported', `"${where}": ${reason ?? 'it is not supported.'}`);
 }

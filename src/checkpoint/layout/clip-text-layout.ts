@@ -22,7 +22,12 @@ export interface ClipTextConfig {
   readonly layout: ClipTextNaming;
   /** What stands before every key, with the last dot. */
   readonly keyPrefix: string;
+  /** Layers of the whole encoder, from which hosts count. */
   readonly layers: number;
+  /** The first ones, which the file holds. */
+  readonly storedLayers: number;
+  /** Whether it holds the norm that follows the last layer. */
+  readonly hasFinalNorm: boolean;
   readonly hiddenSize: number;
   readonly heads: number;
   readonly intermediateSize: number;
@@ -39,13 +44,15 @@ export interface ClipTextConfig {
 export interface ClipTextLocation {
   readonly layout: ClipTextNaming;
   readonly keyPrefix: string;
+  /** Whether its states are only used without the norm that follows the last layer. */
+  readonly mayLackFinalNorm?: boolean;
 }
 
 /**
  * The configuration of a text encoder from its keys and shapes; every tensor that follows from it is
  * then checked to be there.
  *
- * @param settings what the tensors do not tell; its `hiddenSize` must be the tensors'.
+ * @param settings what the tensors do not tell; what else it has must be the tensors'.
  * @throws AppError `checkpoint.damaged`, `model.unsupported`, `checkpoint.config`
  */
 export function deriveClipTextConfig(
@@ -53,13 +60,17 @@ export function deriveClipTextConfig(
   location: ClipTextLocation,
   settings: ClipTextSettings,
 ): ClipTextConfig {
+  const { layout, keyPrefix, mayLackFinalNorm = false } = location;
+  const { heads, activation, layerNormEps } = settings;
   const names = keyNames(location);
+  const found = countLayers(source, location);
+  const layers = settings.layers ?? found;
   const config: ClipTextConfig = {
-    ...location,
-    ...settings,
-    layers: countLayers(source, location),
+    ...{ layout, keyPrefix, heads, activation, layerNormEps, layers },
+    storedLayers: Math.min(found, layers),
+    hasFinalNorm: !mayLackFinalNorm || source.tensors.has(`${names.finalNorm}.weight`),
     hiddenSize: dimension(source, names.tokens, 1),
-    intermediateSize: dimension(source, `${names.layer(0)}${names.mlpIn}.weight`, 0),
+    intermediateSize: dimension(source, `${names.layers}0.${names.mlpIn}.weight`, 0),
     vocabSize: dimension(source, names.tokens, 0),
     maxPositions: dimension(source, names.positions, 0),
     projection: source.tensors.get(names.projection)?.shape[1] ?? null,
@@ -76,24 +87,40 @@ export function clipHiddenSize(source: TensorSource, location: ClipTextLocation)
 
 function requireFittingSettings(
   source: TensorSource,
-  config: ClipTextConfig,
-  settings: ClipTextSettings,
+  { hiddenSize, heads, vocabSize, intermediateSize, maxPositions }: ClipTextConfig,
+  { claims = {}, ...settings }: ClipTextSettings,
 ): void {
-  const { hiddenSize, heads } = config;
   const isDivisible = Number.isInteger(heads) && hiddenSize % heads === 0;
-  if (hiddenSize === settings.hiddenSize && isDivisible) return;
-  throw new AppError(
-    'checkpoint.config',
-    `checkpoint "${path.basename(source.path)}": its text encoder is ${hiddenSize} wide, but its settings are for a width of ${settings.hiddenSize} with ${heads} heads. Put the model's LDM config (same name, .yaml) beside it, and the folder with the text encoder's config.json that it names; in a diffusers folder, put the right config.json into text_encoder.`,
-  );
+  if (hiddenSize !== settings.hiddenSize || !isDivisible) {
+    throw new AppError(
+      'checkpoint.config',
+      `checkpoint "${path.basename(source.path)}": its text encoder is ${hiddenSize} wide, but its settings are for a width of ${settings.hiddenSize} with ${heads} heads. ${settingsAdvice}`,
+    );
+  }
+  const found = {
+    vocab_size: vocabSize,
+    intermediate_size: intermediateSize,
+    max_position_embeddings: maxPositions,
+  };
+  for (const [name, inFile] of Object.entries(found)) {
+    const inConfig = claims[name as keyof typeof found];
+    if (inConfig === undefined || inConfig === inFile) continue;
+    throw new AppError(
+      'checkpoint.config',
+      `checkpoint "${path.basename(source.path)}": the text encoder's config.json gives ${name} ${inConfig}, but its tensors have ${inFile}. ${settingsAdvice}`,
+    );
+  }
 }
+
+const settingsAdvice =
+  "Put the model's LDM config (same name, .yaml) beside it, and the folder with the text encoder's config.json that it names; in a diffusers folder, put the right config.json into text_encoder.";
 
 function keyNames({ layout, keyPrefix }: ClipTextLocation) {
   return layout === 'transformers'
     ? {
         tokens: `${keyPrefix}embeddings.token_embedding.weight`,
         positions: `${keyPrefix}embeddings.position_embedding.weight`,
-        layer: (index: number) => `${keyPrefix}encoder.layers.${index}.`,
+        layers: `${keyPrefix}encoder.layers.`,
         norms: ['layer_norm1', 'layer_norm2'],
         attentionOut: 'self_attn.out_proj',
         mlpIn: 'mlp.fc1',
@@ -104,7 +131,7 @@ function keyNames({ layout, keyPrefix }: ClipTextLocation) {
     : {
         tokens: `${keyPrefix}token_embedding.weight`,
         positions: `${keyPrefix}positional_embedding`,
-        layer: (index: number) => `${keyPrefix}transformer.resblocks.${index}.`,
+        layers: `${keyPrefix}transformer.resblocks.`,
         norms: ['ln_1', 'ln_2'],
         attentionOut: 'attn.out_proj',
         mlpIn: 'mlp.c_fc',
@@ -114,15 +141,18 @@ function keyNames({ layout, keyPrefix }: ClipTextLocation) {
       };
 }
 
-function countLayers(source: TensorSource, location: ClipTextLocation): number {
-  const { layer, mlpIn } = keyNames(location);
-  let layers = 0;
-  while (source.tensors.has(`${layer(layers)}${mlpIn}.weight`)) layers++;
-  return layers;
+/** As many as the highest number tells, so that a gap is a missing tensor. */
+function countLayers({ tensors }: TensorSource, location: ClipTextLocation): number {
+  const { layers } = keyNames(location);
+  const numbers = [...tensors.keys()]
+    .filter((name) => name.startsWith(layers))
+    .map((name) => Number.parseInt(name.slice(layers.length), 10))
+    .filter(Number.isInteger);
+  return 1 + Math.max(-1, ...numbers);
 }
 
 /**
- * Every tensor of a text encoder with its shape. Position ids and the logit scale are left out: not
+ * Every tensor that the file holds of a text encoder, with its shape. Position ids and the logit scale are left out: not
  * every file has them.
  */
 export function* clipTextShapes(config: ClipTextConfig): Generator<NamedShape> {
@@ -130,15 +160,15 @@ export function* clipTextShapes(config: ClipTextConfig): Generator<NamedShape> {
   const names = keyNames(config);
   yield [names.tokens, [config.vocabSize, hiddenSize]];
   yield [names.positions, [config.maxPositions, hiddenSize]];
-  for (let index = 0; index < config.layers; index++) {
-    const prefix = names.layer(index);
+  for (let index = 0; index < config.storedLayers; index++) {
+    const prefix = `${names.layers}${index}.`;
     for (const name of names.norms) yield* norm(prefix + name, hiddenSize);
     yield* queryKeyValueShapes(prefix, config);
     yield* linear(prefix + names.attentionOut, hiddenSize, hiddenSize);
     yield* linear(prefix + names.mlpIn, intermediateSize, hiddenSize);
     yield* linear(prefix + names.mlpOut, hiddenSize, intermediateSize);
   }
-  yield* norm(names.finalNorm, hiddenSize);
+  if (config.hasFinalNorm) yield* norm(names.finalNorm, hiddenSize);
   if (config.projection !== null) yield [names.projection, [hiddenSize, config.projection]];
 }
 

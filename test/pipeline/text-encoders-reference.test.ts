@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { readTokenizerFolder } from '../../src/checkpoint/diffusers/tokenizer-folder.ts';
+import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
+import { encodePrompts } from '../../src/pipeline/text-encoder.ts';
+import { poolPrompts } from '../../src/pipeline/pool-prompts.ts';
+import type { Shape } from '../../src/tensor/shape.ts';
+import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
+import { writeDiffusersReference } from '../helpers/diffusers-reference.ts';
+import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
+import { drawWeights } from '../helpers/model-reference.ts';
+import { maxDifference } from '../helpers/max-difference.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+type Files = Readonly<Record<string, unknown>>;
+
+const facts = readGoldenJson('text-encoders.json') as {
+  readonly weight_seed: number;
+  readonly weight_shapes: Readonly<Record<string, Shape>>;
+  readonly prompt: string;
+  readonly prompts: readonly string[];
+  readonly tokenizers: Readonly<Record<string, Files>>;
+  readonly ids: Readonly<Record<string, readonly (readonly number[])[]>>;
+  readonly cases: Readonly<Record<string, { tokenizer: string; config: object }>>;
+};
+const hiddenStates = readGoldenTensors('text-encoders.safetensors');
+const onCpu = { device: 'cpu', threads: 1 } as const;
+
+function writeFiles(folder: string, files: Files): string {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    const text = typeof content === 'string' ? content : JSON.stringify(content);
+    writeFileSync(path.join(folder, name), text);
+  }
+  return folder;
+}
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await writeDiffusersReference(
+    path.join(mkdtempSync(path.join(tmpdir(), 'text-encoders-')), 'model'),
+  );
+  rmSync(path.join(folder, 'text_encoder'), { recursive: true });
+  writeFiles(path.join(folder, 'text_encoder'), {});
+  const weights = drawWeights(facts.weight_seed, facts.weight_shapes);
+  const entries = [...weights].map(([key, elements]) => ({
+    name: key,
+    shape: facts.weight_shapes[key]!,
+    elements: () => Promise.resolve(elements),
+  }));
+  await writeTensorFile(path.join(folder, 'text_encoder/model.safetensors'), entries, {});
+  return () => {
+    rmSync(path.dirname(folder), { recursive: true });
+  };
+});
+
+/** The folder with a case's config and tokenizer. */
+async function openCase(name: string): Promise<Checkpoint> {
+  const { tokenizer, config } = facts.cases[name]!;
+  rmSync(path.join(folder, 'tokenizer'), { recursive: true });
+  writeFiles(path.join(folder, 'tokenizer'), facts.tokenizers[tokenizer]!);
+  writeFiles(path.join(folder, 'text_encoder'), { 'config.json': config });
+  const checkpoint = await openCheckpoint(folder);
+  onTestFinished(() => checkpoint.file.close());
+  return checkpoint;
+}
+
+describe('a text encoder and a tokenizer of a folder', () => {
+  it.each(Object.keys(facts.cases))('make of a prompt what transformers does: %s', async (name) => {
+    const checkpoint = await openCase(name);
+    expect(checkpoint.architecture.assumptions).toEqual([]);
+    const { prompts } = await encodePrompts(checkpoint, [facts.prompt], onCpu);
+    const { context } = prompts.get(facts.prompt)!;
+    const expected = Float32Array.from(hiddenStates(name));
+    expect(context).toHaveLength(expected.length);
+    expect(maxDifference(context, expected)).toBeLessThan(1e-4);
+  });
+
+  it('tell prompts apart by added words', async () => {
+    const checkpoint = await openCase('added words');
+    const pooled = await poolPrompts(checkpoint, ['a cat', 'a <cat-toy>', 'a RedCat'], onCpu);
+    const [cat, toy, red] = [...pooled.values()];
+    for (const vector of pooled.values()) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+    expect(toy).not.toEqual(cat);
+    expect(red).not.toEqual(toy);
+  });
+});
+
+describe('a tokenizer of a folder', () => {
+  it.each(Object.keys(facts.tokenizers))('gives the ids of transformers: %s', async (name) => {
+    const files = writeFiles(makeTemporaryFolder(), facts.tokenizers[name]!);
+    const { vocabulary } = await readTokenizerFolder(files);
+    const tokenizer = createClipTokenizer(vocabulary!);
+    const ids = facts.prompts.map((prompt) => tokenizer.encode(prompt));
+    expect(ids).toEqual(facts.ids[name]);
+  });
+});
