@@ -8,6 +8,7 @@ export type OtherFamily =
   | 'lora'
   | 'embedding'
   | 'controlnet'
+  | 'adapter'
   | 'motion-module'
   | 'flux'
   | 'sd3'
@@ -50,6 +51,11 @@ const otherForms: readonly OtherForm[] = [
     family: 'controlnet',
     pattern: /^(control_model\.|input_hint_block\.|zero_convs\.|controlnet_)/,
     explanation: `is a ControlNet. Give the checkpoint that it is used with`,
+  },
+  {
+    family: 'adapter',
+    pattern: /^((image_proj|ip_adapter)\.|(adapter\.)?body\.\d+\.(in_conv|block1|resnets)\b)/,
+    explanation: `is an IP-Adapter or a T2I adapter. Give the checkpoint that it is used with`,
   },
   {
     family: 'motion-module',

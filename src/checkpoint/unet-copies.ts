@@ -20,7 +20,7 @@ const averagesOfOthers = /(first_stage|cond_stage|conditioner|text_model|text_en
 const average = /^(?:[a-z\d]+[_-])*ema(?:[_-][a-z\d]+)*(?=\.)/i;
 
 /** Where in a name the part begins that the UNet's own tensors have too; averages leave out dots. */
-const unetPart = /(time_embed|label_emb|input_blocks|middle_block|output_blocks)\.?\d/;
+const unetPart = /(time_embed|label_emb|input_blocks|middle_block|output_blocks|out)\.?\d/;
 
 /** A UNet by diffusers' names. */
 const diffusersUnet =
@@ -40,19 +40,19 @@ export function findUnetCopies(tensors: TensorTable): UnetCopies {
   );
   const secondUnets = new Set(
     others.flatMap(({ name, shape }) => {
-      const begin = unetPart.exec(name)?.index;
-      if (begin === undefined) return [];
-      const twin = own.get(undotted(name.slice(begin)));
-      return twin && isSameShape(twin, shape) ? [name.slice(0, begin)] : [];
+      const part = unetPart.exec(name);
+      // Many layers of other models are called `out`.
+      if (!part || part[1] === 'out') return [];
+      const twin = own.get(undotted(name.slice(part.index)));
+      return twin && isSameShape(twin, shape) ? [name.slice(0, part.index)] : [];
     }),
   );
   const groupOf = (name: string): string | undefined => {
     const averaged = averagesOfOthers.test(name) ? undefined : average.exec(name)?.[0];
     if (averaged !== undefined) return `${averaged}.`;
-    const second = [...secondUnets].find(
-      (prefix) => name.startsWith(prefix) && own.has(undotted(name.slice(prefix.length))),
-    );
-    if (second !== undefined) return second;
+    const begin = unetPart.exec(name)?.index ?? name.length;
+    const before = name.slice(0, begin);
+    if (secondUnets.has(before) && own.has(undotted(name.slice(begin)))) return before;
     return name.includes('lora') ? undefined : diffusersUnet.exec(name)?.[0];
   };
   const groups = new Map(

@@ -237,6 +237,19 @@ describe('a variant that a concept cannot be erased from', () => {
     });
   });
 
+  it('is told for what it is also where that is why it lacks a tensor', async () => {
+    const key = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k';
+    const others = [...sd1Shapes()].filter(([name]) => name !== `${key}.weight`);
+    const unmerged = writeModel(layOut([...others, [`${key}.base_layer.weight`, [64, 128]]]));
+    await expect(inspectCheckpoint(await unmerged)).rejects.toMatchObject({
+      code: 'model.unsupported',
+      message: expect.stringMatching(/base_layer\.weight", a part of a LoRA/) as string,
+    });
+    await expect(inspectCheckpoint(await writeModel(layOut(others)))).rejects.toMatchObject({
+      code: 'checkpoint.damaged',
+    });
+  });
+
   it('lets every other checkpoint pass', async () => {
     const architecture = await architectureOf(sd1Shapes());
     expect(() => {

@@ -38,6 +38,8 @@ describe('another file', () => {
     ['lora', 'unet.down_blocks.0.attentions.0.attn1.to_q.lora_A.weight', /LoRA/],
     ['lora', 'lycoris_x.hada_w1_a', /LoRA/],
     ['controlnet', 'control_model.input_hint_block.0.weight', /ControlNet/],
+    ['adapter', 'image_proj.norm.weight', /IP-Adapter/],
+    ['adapter', 'body.0.in_conv.weight', /T2I adapter/],
     ['motion-module', 'down_blocks.0.motion_modules.0.temporal_transformer.norm.bias', /video/],
     ['flux', 'double_blocks.0.img_attn.qkv.weight', /Flux/],
     ['flux', 'model.diffusion_model.double_blocks.0.img_attn.qkv.weight', /Flux/],
