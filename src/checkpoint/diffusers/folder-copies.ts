@@ -55,7 +55,7 @@ async function isCopy(folder: string, name: string, components: Components): Pro
   if (!isIndex && !weightExtensions.has(ext.toLowerCase())) return false;
   if (component === 'unet' || namesUnet(base)) return true;
   if (isOfOther(component, components) || additions.test(base)) return false;
-  return ext.toLowerCase() !== '.safetensors' || holdsUnet(path.join(folder, name));
+  return !isModelFile(base) || holdsUnet(path.join(folder, name));
 }
 
 function namesUnet(part: string): boolean {
