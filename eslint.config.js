@@ -58,6 +58,7 @@ export default defineConfig(
                 './images/captions.ts',
                 './images/image-format.ts',
                 './erase/fill-template.ts',
+                './erase/forget-lines.ts',
                 './erase/method-settings.ts',
                 './format-bytes.ts',
                 './format.ts',

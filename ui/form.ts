@@ -15,6 +15,7 @@ import {
   usualModel,
 } from '../src/erase/default-settings.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
+import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
 import { foreignSettings } from '../src/erase/method-settings.ts';
 import { api, type NamedFile } from './api.ts';
 import { canHostDraw, messageOf, models, presets } from './state.ts';
@@ -39,6 +40,8 @@ export const form = {
   forget: signal<string | null>(null),
   retain: signal<string | null>(null),
   anchor: signal<string | null>(null),
+  /** What single prompts become, by prompt, where the person changed it. */
+  anchors: signal<Readonly<Record<string, string>>>({}),
   concept: signal<string | null>(null),
   forgetPictures: signal<readonly Picture[]>([]),
   retainPictures: signal<readonly Picture[]>([]),
@@ -154,16 +157,21 @@ export const jobRequest = computed<JobRequest | null>(() => {
   const model = chosenModel.value;
   if (model === undefined || missing.value !== null) return null;
   const preset = chosenPreset.value;
-  const isEdited = form.forget.value !== null;
+  const own = changedAnchors();
+  const isEdited = form.forget.value !== null || own.size > 0;
   const anchor = (isEdited ? anchorText.value : (form.anchor.value ?? '')).trim();
   const concept = (isEdited ? conceptText.value : (form.concept.value ?? '')).trim();
   // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
-  const own = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
+  const lines = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
   return {
     model: model.name,
     ...(preset && { preset: preset.name, variables: form.variables.value }),
-    forget: own(forgetText.value, isEdited),
-    retain: own(retainText.value, form.retain.value !== null),
+    forget: lines(forgetText.value, isEdited).map((line) => {
+      const prompt = promptOf(line);
+      const changed = own.get(prompt);
+      return changed === undefined ? line : formatForgetLine({ prompt, anchor: changed });
+    }),
+    retain: lines(retainText.value, form.retain.value !== null),
     ...(anchor !== '' && { anchor }),
     ...(concept !== '' && { concept }),
     settings: form.settings.value,
@@ -176,6 +184,18 @@ export const jobRequest = computed<JobRequest | null>(() => {
     },
   };
 });
+
+/** The prompt of a line that may say its anchor. */
+const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
+
+/** Anchors that were changed one by one, of prompts that are still there. */
+function changedAnchors(): ReadonlyMap<string, string> {
+  const prompts = new Set(toLines(forgetText.value).map(promptOf));
+  const changed = Object.entries(form.anchors.value).map(
+    ([prompt, anchor]) => [prompt, anchor.trim()] as const,
+  );
+  return new Map(changed.filter(([prompt, anchor]) => anchor !== '' && prompts.has(prompt)));
+}
 
 /** One prompt a line. */
 export function toLines(text: string): string[] {
@@ -196,6 +216,7 @@ export function choosePreset(name: string | null): void {
     form.forget.value = null;
     form.retain.value = null;
     form.anchor.value = null;
+    form.anchors.value = {};
     form.concept.value = null;
     form.settings.value = {};
   });
@@ -211,6 +232,10 @@ export function fillFromJob(job: JobView): void {
     form.forget.value = job.forget.map(({ prompt }) => prompt).join('\n');
     form.retain.value = job.retain.join('\n');
     form.anchor.value = anchors.size === 1 ? anchor : null;
+    form.anchors.value =
+      anchors.size === 1
+        ? {}
+        : Object.fromEntries(job.forget.map(({ prompt, anchor: own }) => [prompt, own]));
     form.concept.value = job.concept;
     form.settings.value = job.settings ? changesOf(job.settings) : {};
     form.pictures.value = job.pictures;

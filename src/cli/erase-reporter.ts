@@ -2,6 +2,7 @@ import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
+import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
@@ -57,10 +58,10 @@ class LineReporter implements EraseReporter {
 
   start(job: EraseJob, folder: string): void {
     const { forget, retain, settings, device, threads } = job;
-    const more = forget.length > 1 ? ` and ${forget.length - 1} more` : '';
     this.print(`Job ${job.id} in ${folder}`);
     this.print(`  model   ${job.model.path}`);
-    this.print(`  forget  "${forget[0]?.prompt ?? ''}"${more}; retain ${retain.length} prompts`);
+    this.print(`  forget  ${countOf(forget, 'prompt')}; retain ${countOf(retain, 'prompt')}`);
+    for (const line of forgetLines(job)) this.print(`            ${line}`);
     this.print(
       `  train   ${settings.train}, ${settings.steps} steps at ${settings.size}×${settings.size} on ${device === 'cpu' ? `${threads} CPU threads` : device}`,
     );
@@ -129,6 +130,22 @@ class LineReporter implements EraseReporter {
     this.print(`${done}/${total} drawn or judged  ${formatDuration(etaSeconds)} left`);
   }
 }
+
+/** So many prompts are told one by one: what a person looks through before the work begins. */
+const mostLines = 50;
+
+/** Each prompt to forget with its anchor, where the job steers to one. */
+function forgetLines({ forget, settings }: EraseJob): string[] {
+  const isSteered = settings.method === 'erasediff' && settings.target === 'anchor';
+  const lines = forget
+    .slice(0, mostLines)
+    .map((line) => (isSteered ? formatForgetLine(line) : line.prompt));
+  const more = forget.length - lines.length;
+  return more > 0 ? [...lines, `and ${more} more, in job.yaml`] : lines;
+}
+
+const countOf = ({ length }: readonly unknown[], noun: string) =>
+  `${length} ${noun}${length === 1 ? '' : 's'}`;
 
 const createBar = (stream: NodeJS.WritableStream, values: string): SingleBar =>
   new SingleBar({

@@ -5,29 +5,33 @@ import type { PixelImage } from '../images/pixels.ts';
 import { GraphSession } from '../runtime/session.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
 
-/** What the shipped classifiers tell apart in a picture of the tiny model. */
-const traits = ['subject', 'colour', 'style'] as const;
-export type Trait = (typeof traits)[number];
-export type Traits = Readonly<Record<Trait, string>>;
+/** What the classifiers that ship with the tiny model tell apart. */
+export const tinyTraits = ['subject', 'colour', 'style'] as const;
+export type TinyTrait = (typeof tinyTraits)[number];
 
-const labelsSchema = z.object({ labels: z.record(z.enum(traits), z.array(z.string())) });
+/** What classifiers tell apart in a picture, by the name of each trait. */
+export type Labels<Trait extends string> = Readonly<Record<Trait, readonly string[]>>;
+export type Seen<Trait extends string> = Readonly<Record<Trait, string>>;
 
-/** The classifiers that were trained with the tiny model: right on 1000 of 1000 real renders. */
-export class Judge {
+/** Classifiers beside a model, one `cls-TRAIT.onnx` for each trait, their labels in `classifiers.json`. */
+export class Judge<Trait extends string = TinyTrait> {
   private readonly sessions: ReadonlyMap<Trait, GraphSession>;
-  readonly labels: Readonly<Record<Trait, readonly string[]>>;
+  readonly labels: Labels<Trait>;
 
-  private constructor(
-    sessions: ReadonlyMap<Trait, GraphSession>,
-    labels: Readonly<Record<Trait, readonly string[]>>,
-  ) {
+  private constructor(sessions: ReadonlyMap<Trait, GraphSession>, labels: Labels<Trait>) {
     this.sessions = sessions;
     this.labels = labels;
   }
 
-  static async create(folder: string, threads: number): Promise<Judge> {
+  /** @param folder where the classifiers lie */
+  static async create<Trait extends string>(
+    folder: string,
+    traits: readonly Trait[],
+    threads: number,
+  ): Promise<Judge<Trait>> {
     const text = await readFile(path.join(folder, 'classifiers.json'), 'utf8');
-    const { labels } = labelsSchema.parse(JSON.parse(text));
+    const schema = z.object({ labels: z.record(z.enum(traits), z.array(z.string())) });
+    const { labels } = schema.parse(JSON.parse(text));
     const sessions = new Map<Trait, GraphSession>();
     for (const trait of traits) {
       const file = path.join(folder, `cls-${trait}.onnx`);
@@ -36,8 +40,8 @@ export class Judge {
     return new Judge(sessions, labels);
   }
 
-  /** What a 64×64 picture shows. */
-  async judge({ data, width, height }: PixelImage): Promise<Traits> {
+  /** What a picture shows; it is as large as those that the classifiers were made for. */
+  async judge({ data, width, height }: PixelImage): Promise<Seen<Trait>> {
     const image = floatTensor(
       data.map((x) => Math.min(1, Math.max(-1, x))),
       [1, 3, height, width],
@@ -49,7 +53,7 @@ export class Judge {
       const scores = floatData(logits);
       seen[trait] = this.labels[trait][scores.indexOf(Math.max(...scores))] ?? '';
     }
-    return seen as Traits;
+    return seen as Seen<Trait>;
   }
 
   async release(): Promise<void> {

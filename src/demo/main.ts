@@ -8,7 +8,7 @@ import { prepareJob } from '../jobs/prepare-job.ts';
 import { runJobFolder } from '../jobs/run-job.ts';
 import { formatShare } from '../format.ts';
 import { presetFolders } from '../presets/load-presets.ts';
-import { Judge } from './judge.ts';
+import { Judge, tinyTraits } from './judge.ts';
 import { answer, question, share, tinyModelFolder, type Answer, type Question } from './score.ts';
 
 // Erases one style from the tiny model that ships with the program, counts with its classifiers what
@@ -84,7 +84,7 @@ async function erase(model: string, outputFolder: string): Promise<string> {
 await mkdir('demo-output', { recursive: true });
 const outputFolder = await mkdtemp(path.join('demo-output', 'run-'));
 const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
-const judge = await Judge.create(tinyModelFolder, threads);
+const judge = await Judge.create(tinyModelFolder, tinyTraits, threads);
 const { forget, retain } = questions(judge);
 const drawing = { steps: 12, sampler: 'DPM++ 2M' } as const;
 const before = await answer(model, [...forget, ...retain], judge, drawing);

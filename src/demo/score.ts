@@ -4,23 +4,23 @@ import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
-import type { Judge, Traits } from './judge.ts';
+import type { Judge, Seen, TinyTrait } from './judge.ts';
 
 /** The tiny model that ships with the program, its classifiers and its pictures. */
 export const tinyModelFolder = fileURLToPath(new URL('../../presets/tiny-sd/', import.meta.url));
 
 /** A picture to draw, and what it should show. */
-export interface Question extends ImageRequest {
-  readonly expected: Traits;
+export interface Question<Trait extends string = TinyTrait> extends ImageRequest {
+  readonly expected: Seen<Trait>;
 }
 
-export interface Answer extends Question {
+export interface Answer<Trait extends string = TinyTrait> extends Question<Trait> {
   readonly image: PixelImage;
-  readonly seen: Traits;
+  readonly seen: Seen<Trait>;
 }
 
 /** A prompt for the tiny model, in words that it knows. */
-export function question(expected: Traits, seed: number): Question {
+export function question(expected: Seen<TinyTrait>, seed: number): Question {
   const { subject, colour, style } = expected;
   const thing = `${colour} ${subject}`;
   const prompt =
@@ -29,14 +29,14 @@ export function question(expected: Traits, seed: number): Question {
 }
 
 /** Has the model draw every picture and the classifiers look at it. */
-export async function answer(
+export async function answer<Trait extends string>(
   model: string,
-  asked: readonly Question[],
-  judge: Judge,
+  asked: readonly Question<Trait>[],
+  judge: Judge<Trait>,
   { steps, sampler }: { steps: number; sampler: SamplerName },
-): Promise<Answer[]> {
+): Promise<Answer<Trait>[]> {
   const checkpoint = await openCheckpoint(model);
-  const answers: Answer[] = [];
+  const answers: Answer<Trait>[] = [];
   try {
     await drawPictures(
       checkpoint,
@@ -62,7 +62,10 @@ export async function answer(
 }
 
 /** The share of pictures whose trait is as it was asked for. */
-export function share(answers: readonly Answer[], trait: keyof Traits): number {
+export function share<Trait extends string>(
+  answers: readonly Pick<Answer<Trait>, 'seen' | 'expected'>[],
+  trait: Trait,
+): number {
   return (
     answers.filter(({ seen, expected }) => seen[trait] === expected[trait]).length / answers.length
   );

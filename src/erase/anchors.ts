@@ -1,143 +1,136 @@
-import { articleFor } from './fill-template.ts';
+import { chooseConcept, contentWords } from './anchors/choose-concept.ts';
+import { Neighbours } from './anchors/choose-neighbour.ts';
+import {
+  isNudity,
+  type ParsedPrompt,
+  parsePrompt,
+  type Phrase,
+  type PhraseWord,
+} from './anchors/parse-prompt.ts';
+import { writeAnchor } from './anchors/write-anchor.ts';
+
+/** What else is known where anchors are made. */
+export interface AnchorHints {
+  /** The concept's words, where the person or a preset names it. */
+  readonly concept?: string | undefined;
+  /** Kept prompts: what forgotten ones share with them is no part of the concept. */
+  readonly retain?: readonly string[];
+}
 
 /** The prompt that is steered to where nothing else is left of a forgotten one. */
 const neutralPrompt = 'a photo';
 
-const articles = new Set(['a', 'an', 'the']);
-const prepositions = new Set(
-  'of in on at by with from for to into onto over under and or as like'.split(' '),
-);
-/** Words that say of what kind a picture is, not what it shows. */
-const genericWords = new Set(
-  'photo photograph picture image painting drawing illustration portrait style'.split(' '),
-);
-
-const isFunctionWord = (word: string) => articles.has(word) || prepositions.has(word);
-const isContentWord = (word: string) => !isFunctionWord(word) && !genericWords.has(word);
-
 /**
  * A prompt for each forget prompt that says the same without the concept: what its predictions are
- * steered to. `a red star in the style of Pontilla` gives `a red star`; a prompt that is nothing
- * but the concept, or does not name it, gives `a photo`.
+ * steered to. `a red star in the style of Pontilla` gives `a red star`, `naked man on a bed` gives
+ * `man on a bed`. Where nothing is left but a style, a thing stands in that is kept in the same words:
+ * `building, noto style` for `vehicle, noto style`. Where nothing is left and nothing kept stands in,
+ * it is `a person` for nudity, `a painting` for a style, or else `a photo`.
  *
- * @param concept the words to take out. Default: the longest run of words that the prompts share.
  * @returns as many anchors as prompts, none empty
  */
-export function deriveAnchors(forgetPrompts: readonly string[], concept?: string): string[] {
-  const words = splitWords(concept ?? deriveConcept(forgetPrompts)).map(normalize);
-  return forgetPrompts.map((prompt) => removeWords(splitWords(prompt), words));
+export function deriveAnchors(forgetPrompts: readonly string[], hints: AnchorHints = {}): string[] {
+  const prompts = forgetPrompts.map(parsePrompt);
+  const taken = chooseWords(prompts, hints);
+  const neighbours = new Neighbours((hints.retain ?? []).map(parsePrompt));
+  return prompts.map((prompt, i) => {
+    const own = new Set(taken[i]);
+    const neighbour = showsNothing(prompt, own) ? neighbours.standIn(prompt) : null;
+    if (neighbour !== null) return neighbour;
+    const anchor = writeAnchor(prompt, own);
+    return anchor === '' ? standIn(prompts, taken, taken[i] ?? []) : anchor;
+  });
 }
 
 /**
- * What the prompts are about: the longest run of words that all of them share, runs with more
- * words of meaning first (`heart` before `a photo of a`); a single prompt is its own concept. Where
- * they share nothing, the first prompt.
+ * What the prompts are about: what is taken out of the first of them.
  */
-export function deriveConcept(forgetPrompts: readonly string[]): string {
-  const [first = '', ...others] = forgetPrompts;
-  if (others.length === 0) return first.trim();
-  const words = splitWords(first);
-  const normalized = words.map(normalize);
-  const otherWords = others.map((prompt) => splitWords(prompt).map(normalize));
-
-  let best = { start: 0, end: 0, contentWords: 0 };
-  for (let start = 0; start < words.length; start++) {
-    for (let end = start + 1; end <= words.length; end++) {
-      const run = normalized.slice(start, end);
-      if (!otherWords.every((other) => findRun(other, run) >= 0)) break;
-      const contentWords = run.filter(isContentWord).length;
-      const isBetter =
-        contentWords > best.contentWords ||
-        (contentWords > 0 &&
-          contentWords === best.contentWords &&
-          end - start > best.end - best.start);
-      if (isBetter) best = { start, end, contentWords };
-    }
-  }
-  return trimSeparators(words.slice(best.start, best.end).join(' ')) || first.trim();
+export function deriveConcept(
+  forgetPrompts: readonly string[],
+  retain: readonly string[] = [],
+): string {
+  const prompts = forgetPrompts.map(parsePrompt);
+  const [first] = prompts;
+  const [taken = []] = chooseWords(prompts, { retain });
+  const concept = first ? textOf(taken, first) : '';
+  return concept === '' ? (forgetPrompts[0] ?? '').trim() : concept;
 }
 
 /** A concept without the words around its name: `in the style of Pontilla` gives `Pontilla`. */
 export function conceptName(concept: string): string {
-  const words = splitWords(concept);
-  const start = words.findIndex((word) => isContentWord(normalize(word)));
-  return trimSeparators(words.slice(Math.max(0, start)).join(' ')) || concept.trim();
+  const prompt = parsePrompt(concept);
+  const words = wordsOf(prompt);
+  const start = words.findIndex((word) => isMeaning(word, prompt));
+  const glue = words[start]?.glue.length ?? 0;
+  return start < 0 ? concept.trim() : joined(words.slice(start)).slice(glue).trim();
 }
 
 /** Whether a prompt speaks of the concept: it holds one of its words of meaning. */
 export function mentions(prompt: string, concept: string): boolean {
-  const words = new Set(splitWords(prompt).map(normalize));
-  return splitWords(concept)
-    .map(normalize)
-    .some((word) => isContentWord(word) && words.has(word));
+  const stems = new Set(wordsOf(parsePrompt(prompt)).map(({ stem }) => stem));
+  const parsed = parsePrompt(concept);
+  return wordsOf(parsed).some((word) => isMeaning(word, parsed) && stems.has(word.stem));
 }
 
-function removeWords(words: readonly string[], run: readonly string[]): string {
-  const start = findRun(words.map(normalize), run);
-  if (start < 0) return neutralPrompt;
-  const before = dropTrailingFunctionWords(words.slice(0, start));
-  const after = words.slice(start + run.length);
-  const [firstAfter = ''] = after;
-  if (!before.some((word) => !articles.has(normalize(word)))) {
-    if (after.length === 0) return neutralPrompt;
-    // "a heart on a beach": something must stand before what is left.
-    if (prepositions.has(normalize(firstAfter))) {
-      return `${isAboutStyle(after) ? 'a painting' : neutralPrompt} ${trimSeparators(after.join(' '))}`;
-    }
-  }
-  if (/[,;.:]$/.test(words[start + run.length - 1] ?? '')) {
-    return trimSeparators(`${before.join(' ')}, ${after.join(' ')}`) || neutralPrompt;
-  }
-  // What stands before the concept belongs to the noun after it: "a (nude) woman".
-  const kept = isFollowedByNoun(after) ? fitArticle(words.slice(0, start), firstAfter) : before;
-  return trimSeparators([...kept, ...after].join(' ')) || neutralPrompt;
+function chooseWords(prompts: readonly ParsedPrompt[], { concept, retain = [] }: AnchorHints) {
+  const kept = retain.map(parsePrompt).flatMap((prompt) =>
+    wordsOf(prompt)
+      .filter((word) => isMeaning(word, prompt))
+      .map(({ stem }) => stem),
+  );
+  const named = concept === undefined ? undefined : parsePrompt(concept);
+  return chooseConcept(prompts, {
+    kept: new Set(kept),
+    concept: named ? wordsOf(named).filter((word) => isMeaning(word, named)) : [],
+  });
 }
 
-/** "in the style of" without a name says nothing either. */
-function isDangling(word: string): boolean {
-  return isFunctionWord(word) || word === 'style';
+/** Whether no more than a style is left of what was a thing. */
+function showsNothing(
+  { segments, language }: ParsedPrompt,
+  taken: ReadonlySet<PhraseWord>,
+): boolean {
+  const phrases = segments.flatMap((segment) => segment.phrases);
+  const isTaken = ({ words }: Phrase) =>
+    words.some((word) => word.part === 'head' && taken.has(word));
+  const isStyle = ({ role, words }: Phrase) =>
+    role === 'style' || words.some(({ norm }) => language.styleNouns.has(norm));
+  return (
+    phrases.some((phrase) => phrase.role === 'subject' && isTaken(phrase)) &&
+    phrases.every((phrase) => isTaken(phrase) || phrase.role === 'quality' || isStyle(phrase))
+  );
 }
 
-function isFollowedByNoun([next = '']: readonly string[]): boolean {
-  return /^[\p{Letter}\p{Number}]/u.test(next) && !isFunctionWord(normalize(next));
+/** What stands for a prompt that was nothing but the concept. */
+function standIn(
+  prompts: readonly ParsedPrompt[],
+  taken: readonly (readonly PhraseWord[])[],
+  own: readonly PhraseWord[],
+): string {
+  if (own.some(isNudity)) return 'a person';
+  const roles = prompts.map(
+    ({ segments }, i) =>
+      segments
+        .flatMap(({ phrases }) => phrases)
+        .find(({ words }) => words.some((word) => taken[i]?.includes(word)))?.role,
+  );
+  return roles.includes('style') ? 'a painting' : neutralPrompt;
 }
 
-/** "an (oil) painting": an article at the end must fit the word that now follows it. */
-function fitArticle(words: readonly string[], next: string): string[] {
-  const last = words.at(-1);
-  return last === 'a' || last === 'an' ? [...words.slice(0, -1), articleFor(next)] : [...words];
-}
+/** Words of praise and of technique left out. */
+const wordsOf = ({ segments }: ParsedPrompt): PhraseWord[] =>
+  segments.flatMap(({ phrases }) =>
+    phrases.flatMap(({ role, words }) => (role === 'quality' ? [] : words)),
+  );
 
-function isAboutStyle(words: readonly string[]): boolean {
-  return /^(in the style of|by)\b/i.test(words.join(' '));
-}
+/** Words that say what is shown, not of what kind the picture is. */
+const isMeaning = (word: PhraseWord, { language }: ParsedPrompt) =>
+  contentWords([word], language).length > 0 && !language.media.has(word.norm);
 
-function dropTrailingFunctionWords(words: readonly string[]): string[] {
-  const end = words.findLastIndex((word) => !isDangling(normalize(word)));
-  return words.slice(0, end + 1);
-}
+const joined = (words: readonly PhraseWord[]) =>
+  words.map(({ glue, text }) => glue + text).join('');
 
-/** Where `run` stands in `words`, -1 if nowhere or empty. */
-function findRun(words: readonly string[], run: readonly string[]): number {
-  if (run.length === 0) return -1;
-  return words.findIndex((_, start) => run.every((word, i) => words[start + i] === word));
-}
-
-function splitWords(prompt: string): string[] {
-  return prompt.split(/\s+/).filter((word) => word !== '');
-}
-
-/** For comparison: lower case, without the punctuation around it. */
-function normalize(word: string): string {
-  return word
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/^[^\p{Letter}\p{Number}]+|[^\p{Letter}\p{Number}]+$/gu, '');
-}
-
-function trimSeparators(prompt: string): string {
-  return prompt
-    .replace(/(\s*,)+/g, ',')
-    .replace(/^[\s,.;:]+|[\s,.;:]+$/g, '')
-    .replace(/\s+/g, ' ');
+function textOf(words: readonly PhraseWord[], { language }: ParsedPrompt): string {
+  const start = words.findIndex((word) => contentWords([word], language).length > 0);
+  return joined(words.slice(Math.max(0, start))).replace(/^[^\p{L}\p{N}]+/u, '');
 }

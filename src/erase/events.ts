@@ -14,6 +14,8 @@ export type EraseEvent =
       readonly folder: string;
       /** Where the scrubbed model will be. */
       readonly output: string;
+      /** Each prompt to forget with what it is steered to. */
+      readonly forget: readonly { readonly prompt: string; readonly anchor: string }[];
     }
   /** Said once, before the work: what of the request may not be meant so, or is not heeded. */
   | { readonly event: 'warning'; readonly message: string }
@@ -47,7 +49,10 @@ export type EraseEvent =
     }
   | { readonly event: 'error'; readonly code: string; readonly message: string };
 
-/** An event as a job's folder keeps it; `time` (ISO 8601) is missing in those of older versions. */
+/**
+ * An event as a job's folder keeps it; `time` (ISO 8601), and `forget` of `job`, are missing in those of
+ * older versions.
+ */
 export type RecordedEvent = EraseEvent & { readonly time?: string };
 
 /** What a person reads while a phase lasts. */

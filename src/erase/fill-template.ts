@@ -14,7 +14,8 @@ export function fillTemplate(template: string, replace: (name: string) => string
   );
 }
 
-/** `a` or `an`, by the first letter, which is right for nearly all words of prompts. */
+/** `a` or `an`, by the first letters: `an apple`, `a uniform`, `an hour`. */
 export function articleFor(words: string): 'a' | 'an' {
-  return /^[aeiou]/i.test(words) ? 'an' : 'a';
+  if (/^(?:uni(?![mn])|us[aeiu]|ut[aeio]|eu|ewe|one\b|once\b)/i.test(words)) return 'a';
+  return /^(?:[aeiou]|hour|heir|honest|honou?r)/i.test(words) ? 'an' : 'a';
 }

@@ -52,7 +52,7 @@ export async function readJobImages(job: EraseJob, folder: string): Promise<JobI
     (prompt) => !anchors.has(prompt),
   );
   const fixed = new Set(anchors.values()).size === 1 ? job.forget[0]?.anchor : undefined;
-  const derived = deriveAnchors([...forgetPrompts, ...captions]).slice(forgetPrompts.length);
+  const derived = deriveAnchors([...forgetPrompts, ...captions], job).slice(forgetPrompts.length);
   captions.forEach((caption, i) => anchors.set(caption, fixed ?? derived[i] ?? ''));
   return { forget, retain, anchors };
 }

@@ -4,6 +4,7 @@ import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { findNearContradictions } from './contradictions.ts';
 import { fillTemplate } from './fill-template.ts';
+import { parseForgetLine } from './forget-lines.ts';
 import { nearestPrompts } from '../pipeline/nearest-prompts.ts';
 import type { Suggestions } from './suggestions.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
@@ -30,17 +31,17 @@ const plainPrompts: Readonly<Record<Kind, string>> = {
  * them), some anchors, and the farthest of a few everyday prompts. None mentions the concept. The
  * same for the same model and words.
  *
- * @param concept the words to take out. Default: the longest run of words that the prompts share; of
- *   a single one the style, if it names one.
+ * @param concept the words to take out. Default: as `deriveConcept`
  */
 export async function suggest(
   checkpoint: Checkpoint,
-  { forget, concept: given }: { forget: readonly string[]; concept?: string | undefined },
+  { forget: lines, concept: given }: { forget: readonly string[]; concept?: string | undefined },
   settings: { readonly device: Device; readonly threads: number },
 ): Promise<Suggestions> {
-  const concept = given ?? guessConcept(forget);
+  const forget = lines.map((line) => parseForgetLine(line).prompt);
+  const concept = given ?? deriveConcept(forget);
   const name = conceptName(concept);
-  const anchors = deriveAnchors(forget, concept);
+  const anchors = deriveAnchors(forget, { concept: given });
   const templates = forget.flatMap((prompt) => templateOf(prompt, name) ?? []);
   const vocabulary = await readVocabulary(checkpoint);
   const guess = kindOf(templates[0] ?? '{word}', name);
@@ -67,11 +68,6 @@ export async function suggest(
   const isFarEnough = (prompt: string) =>
     isOther(prompt) && findNearContradictions(forgotten, [prompt], given).length === 0;
   return { concept, anchors, retain: [...new Set(retain)].filter(isFarEnough) };
-}
-
-function guessConcept(forget: readonly string[]): string {
-  const style = forget.length === 1 ? /\b(in the style of|by) .+$/i.exec(forget[0] ?? '') : null;
-  return style?.[0] ?? deriveConcept(forget);
 }
 
 /** A forget prompt with a gap where the concept's name stands; null where it does not. */

@@ -99,12 +99,20 @@ export async function readDescription(path: string): Promise<ModelDescription> {
   }
 }
 
-const provenanceSchema = z.object({ forget: z.array(z.object({ prompt: z.string() })).min(1) });
+const provenanceSchema = z.object({
+  forget: z.array(z.object({ prompt: z.string() })).min(1),
+  retain: z.array(z.string()).default([]),
+});
 
 /** From the file, so nothing is promised of it. */
 function conceptOf(provenance: Readonly<Record<string, unknown>> | null): string | null {
   if (!provenance) return null;
   const { data } = provenanceSchema.safeParse(provenance);
   if (!data) return 'unknown';
-  return conceptName(deriveConcept(data.forget.map(({ prompt }) => prompt)));
+  return conceptName(
+    deriveConcept(
+      data.forget.map(({ prompt }) => prompt),
+      data.retain,
+    ),
+  );
 }

@@ -24,7 +24,7 @@ export async function carryOutJob(
     told.push(event);
     onEvent(event);
   };
-  tell({ event: 'job', job: job.id, folder: path, output: job.output });
+  tell({ event: 'job', job: job.id, folder: path, output: job.output, forget: job.forget });
   // Once: a resumed run has told them.
   if (past.every(({ event }) => event !== 'job')) {
     for (const message of job.warnings) tell({ event: 'warning', message });

@@ -61,7 +61,11 @@ export async function draftJob(
     createdAt: new Date().toISOString(),
     appVersion,
     concept: conceptName(
-      prompts.concept ?? deriveConcept(prompts.forget.map(({ prompt }) => prompt)),
+      prompts.concept ??
+        deriveConcept(
+          prompts.forget.map(({ prompt }) => prompt),
+          prompts.retain,
+        ),
     ),
     model: checkpoint.file.path,
     output: request.output ?? null,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { requireErasable } from '../checkpoint/architecture.ts';
-import type { EraseSettings } from '../erase/job.ts';
+import type { EraseJob, EraseSettings } from '../erase/job.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { findPreset } from '../presets/load-presets.ts';
@@ -18,7 +18,7 @@ import {
   type PrepareEnvironment,
   prepareSettings,
 } from './draft-job.ts';
-import { preparePrompts } from './prepare-prompts.ts';
+import { type PreparedPrompts, preparePrompts } from './prepare-prompts.ts';
 import { type Advice, fittingAdvice, smallerVariants } from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
 
@@ -38,6 +38,8 @@ export interface Estimate {
   readonly basis: 'measured' | 'scaled';
   /** What of the request may not be meant so, or is not heeded. */
   readonly warnings: readonly string[];
+  /** Each prompt to forget with what it would be steered to; empty while something is not filled in. */
+  readonly forget: EraseJob['forget'];
 }
 
 /** Where an estimate is made, and what the job's settings do not say. */
@@ -71,7 +73,7 @@ export async function estimateJob(
     request.preset === undefined
       ? undefined
       : await findPreset(environment.presetFolders, request.preset);
-  const warnings = await warningsOf(request, preset);
+  const { warnings, forget } = await promptsOf(request, preset);
   const checkpoint = await openCheckpoint(path.resolve(request.model));
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
@@ -101,6 +103,7 @@ export async function estimateJob(
       freeBytes,
       diskBytes,
       warnings,
+      forget,
       ...judge({ answer, settings, smaller, freeBytes, diskBytes, freeDisk }),
       ...timeOf(answer, settings, checkpoint.file.fileBytes),
     };
@@ -110,10 +113,10 @@ export async function estimateJob(
 }
 
 /** None as long as there is nothing to forget, or a variable of the preset is not filled in. */
-async function warningsOf(
+async function promptsOf(
   request: EraseRequest,
   preset: Preset | undefined,
-): Promise<readonly string[]> {
+): Promise<Pick<PreparedPrompts, 'warnings' | 'forget'>> {
   const isFilled = Object.keys(preset?.variables ?? {}).every(
     (name) => (request.variables[name] ?? '').trim() !== '',
   );
@@ -122,9 +125,9 @@ async function warningsOf(
     ...(preset?.forget ?? []),
     ...(request.captions?.forget ?? []),
   ];
-  if (!isFilled || prompts.length === 0) return [];
+  if (!isFilled || prompts.length === 0) return { warnings: [], forget: [] };
   const filled = preset && fillPreset(preset, request.variables);
-  return (await preparePrompts(request, filled, methodOf(request, preset))).warnings;
+  return preparePrompts(request, filled, methodOf(request, preset));
 }
 
 /** Free memory, also of a container that may use less than the machine has. */

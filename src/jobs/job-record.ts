@@ -84,7 +84,12 @@ export class JobRecord {
   get concept(): string {
     return (
       this.draft?.concept ??
-      conceptName(deriveConcept(this.request.forget.map(({ prompt }) => prompt)))
+      conceptName(
+        deriveConcept(
+          this.request.forget.map(({ prompt }) => prompt),
+          this.request.retain,
+        ),
+      )
     );
   }
 

@@ -6,12 +6,14 @@ import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
 import type { Preset } from '../presets/preset.ts';
 import { clipWords } from '../tokenizer/clip-tokenizer.ts';
+import { type ForgetLine, parseForgetLine } from '../erase/forget-lines.ts';
 
 /** Far longer than any prompt that means something; a file given by mistake is longer. */
 const MAX_PROMPT_CHARACTERS = 10_000;
 
 /** What a person says of the two sets. */
 export interface PromptRequest {
+  /** Each a prompt, or `prompt => anchor`. */
   readonly forget: readonly string[];
   readonly forgetImages: string | undefined;
   readonly retain: readonly string[];
@@ -49,23 +51,61 @@ export async function preparePrompts(
   const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
   const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
 
-  const prompts = unique([...words.forget, ...forgetCaptions]);
-  if (prompts.length === 0) throw nothingToForget(request.forgetImages);
+  const lines = [...words.forget.map(parseForgetLine), ...forgetCaptions.map(withoutAnchor)];
+  if (lines.length === 0) throw nothingToForget(request.forgetImages);
   const { anchor, concept } = words;
-  const anchors = anchor ? prompts.map(() => anchor) : deriveAnchors(prompts, concept);
-  const forget = prompts.map((prompt, i) => ({ prompt, anchor: anchors[i] ?? '' }));
   const retain = unique([...words.retain, ...retainCaptions]);
-  const warnings = checkSyntax([...prompts, ...unique(anchors), ...retain]);
+  const forget = withAnchors(lines, { anchor, concept, retain });
+  const warnings = checkSyntax([
+    ...forget.map(({ prompt }) => prompt),
+    ...unique(forget.map((line) => line.anchor)),
+    ...retain,
+  ]);
   // SISS tells pictures apart, not prompts: one caption may go with some to forget and some to keep.
   if (method !== 'siss') {
     requireNoContradiction(forget, retain);
     warnings.push(...findNearContradictions(forget, retain, concept));
   }
   if (retain.length === 0) {
-    const known = concept ?? deriveConcept(prompts);
-    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)), ...unique(anchors));
+    const known = concept ?? deriveConcept(forget.map(({ prompt }) => prompt));
+    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)));
+    retain.push(...unique(forget.map((line) => line.anchor)));
   }
   return { concept, forget, retain, warnings };
+}
+
+const withoutAnchor = (prompt: string): ForgetLine => ({ prompt, anchor: undefined });
+
+/**
+ * Each prompt once, with its own anchor, the one for all, or itself without the concept.
+ *
+ * @throws AppError `prompt.invalid` where a prompt is given two anchors
+ */
+function withAnchors(
+  lines: readonly ForgetLine[],
+  {
+    anchor,
+    concept,
+    retain,
+  }: { anchor: string | undefined; concept: string | undefined; retain: readonly string[] },
+): EraseJob['forget'] {
+  const given = new Map<string, string | undefined>();
+  for (const line of lines) {
+    const other = given.get(line.prompt);
+    if (other !== undefined && line.anchor !== undefined && other !== line.anchor) {
+      throw new AppError(
+        'prompt.invalid',
+        `the prompt "${line.prompt}" is given two anchors, "${other}" and "${line.anchor}". Leave one of them out.`,
+      );
+    }
+    given.set(line.prompt, other ?? line.anchor);
+  }
+  const prompts = [...given.keys()];
+  const derived = deriveAnchors(prompts, { concept, retain });
+  return prompts.map((prompt, i) => ({
+    prompt,
+    anchor: given.get(prompt) ?? anchor ?? derived[i] ?? '',
+  }));
 }
 
 /** What is said in words, by the person or else by the preset. */

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
+import { deriveAnchors } from '../erase/anchors.ts';
 import { defaultSettings } from '../erase/default-settings.ts';
+import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob, EraseSettings } from '../erase/job.ts';
 import { foreignSettings } from '../erase/method-settings.ts';
 import type { PresetDraft } from '../presets/preset.ts';
@@ -18,11 +20,17 @@ export function presetFromJob(
   const anchors = new Set(job.forget.map(({ anchor }) => anchor));
   const [anchor] = anchors;
   const isFixed = anchors.size === 1 && job.forget.length > 1;
+  const prompts = job.forget.map(({ prompt }) => prompt);
+  const derived = deriveAnchors(prompts, { concept, retain: job.retain });
   return {
     title,
     description: `Takes ${concept} out of a model, as job ${job.id} did.`,
     concept,
-    forget: job.forget.map(({ prompt }) => prompt),
+    forget: isFixed
+      ? prompts
+      : job.forget.map((line, i) =>
+          line.anchor === derived[i] ? line.prompt : formatForgetLine(line),
+        ),
     retain: job.retain,
     ...(isFixed && { anchor }),
     ...(job.forgetImages !== null && {

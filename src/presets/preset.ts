@@ -52,7 +52,10 @@ export const presetSchema = z.strictObject({
   description: text,
   /** The words to take out of a forget prompt for its anchor; they also name the result. */
   concept: text.optional(),
-  /** Several wordings of the concept: what is not asked for in training may survive. */
+  /**
+   * Several wordings of the concept: what is not asked for in training may survive. Each a prompt, or
+   * `prompt => anchor`.
+   */
   forget: prompts,
   /** The concept's neighbours, which suffer first, and some that are far away. */
   retain: prompts,

@@ -34,7 +34,12 @@ export async function writeReport(
   const page = renderReport({
     job,
     story,
-    concept: conceptName(deriveConcept(job.forget.map(({ prompt }) => prompt))),
+    concept: conceptName(
+      deriveConcept(
+        job.forget.map(({ prompt }) => prompt),
+        job.retain,
+      ),
+    ),
     original: await describeModel(job.model.path, job.model.sha256),
     result: await describeModel(job.output, await hashCheckpoint(job.output)),
     steps: (await stepsOfResult(job)) ?? job.settings.steps,

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { Judge, type Trait } from '../../src/demo/judge.ts';
-import { answer, question, share, tinyModelFolder, type Question } from '../../src/demo/score.ts';
-import { createJobFolder } from '../../src/jobs/job-folder.ts';
-import { prepareJob } from '../../src/jobs/prepare-job.ts';
-import { runJobFolder } from '../../src/jobs/run-job.ts';
+import { Judge, type TinyTrait, tinyTraits } from '../../src/demo/judge.ts';
+import { answer, question, type Question, share, tinyModelFolder } from '../../src/demo/score.ts';
+import { eraseWithDefaults } from './erase-with-defaults.ts';
 
 // npm run bench:erase [-- --only heart]
 // Erases a style and a subject from the tiny model, the style from prompts and from pictures too, all
@@ -24,12 +22,12 @@ const threads = availableParallelism();
 const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
 const imagesFolder = path.join(tinyModelFolder, 'images');
 
-const judge = await Judge.create(tinyModelFolder, threads);
+const judge = await Judge.create(tinyModelFolder, tinyTraits, threads);
 const { labels } = judge;
 
 /** Combinations of traits, each in its turn; `fixed` names one that all of them have. */
-function* combinations(fixed: Partial<Record<Trait, string>>, without?: [Trait, string]) {
-  const choices = (trait: Trait) =>
+function* combinations(fixed: Partial<Record<TinyTrait, string>>, without?: [TinyTrait, string]) {
+  const choices = (trait: TinyTrait) =>
     fixed[trait] === undefined
       ? labels[trait].filter((label) => !(without?.[0] === trait && without[1] === label))
       : [fixed[trait]];
@@ -59,37 +57,20 @@ function questions(
 }
 
 async function erase(
-  trait: Trait,
+  trait: TinyTrait,
   concept: string,
   images: { forget: string; retain: string } | null,
 ): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'erase-concept-bench-'));
   const prompts = (asked: Question[]) => [...new Set(asked.map(({ prompt }) => prompt))];
-  const environment = {
-    dataFolder: folder,
-    presetFolders: [],
-    chooseDevice: () => Promise.resolve('cpu' as const),
-  };
-  const request = {
+  const { output } = await eraseWithDefaults({
     model,
-    preset: undefined,
-    variables: {},
     forget: prompts(questions(48, 0, { [trait]: concept })),
-    forgetImages: images?.forget,
     retain: prompts(questions(96, 0, {}, [trait, concept])),
+    forgetImages: images?.forget,
     retainImages: images?.retain,
-    anchor: undefined,
     concept,
-    settings: {},
-    device: 'cpu' as const,
-    threads,
-    output: path.join(folder, 'scrubbed.safetensors'),
-  };
-  const { job } = await prepareJob(request, environment);
-  const jobFolder = await createJobFolder(folder, concept, job);
-  const never = new AbortController().signal;
-  await runJobFolder(jobFolder, { onEvent: () => undefined, cancel: never, kill: never });
-  return job.output;
+  });
+  return output;
 }
 
 const cases = [

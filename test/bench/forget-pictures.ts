@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { Judge } from '../../src/demo/judge.ts';
+import { Judge, tinyTraits } from '../../src/demo/judge.ts';
 import { type Answer, answer, question, share, tinyModelFolder } from '../../src/demo/score.ts';
 import type { EraseSettings } from '../../src/erase/job.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
@@ -58,7 +58,7 @@ const pictures = await Promise.all(
   ),
 );
 
-const judge = await Judge.create(tinyModelFolder, threads);
+const judge = await Judge.create(tinyModelFolder, tinyTraits, threads);
 const { subject, colour, style } = judge.labels;
 const at = (list: readonly string[], i: number) => list[i % list.length] ?? '';
 const others = Array.from({ length: otherDrawings }, (_, i) =>

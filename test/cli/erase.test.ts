@@ -60,7 +60,11 @@ it('--json prints the events of the job and nothing else', async () => {
 
   const id = path.basename(job);
   const output = resultOf('json');
-  expect(events[0]).toEqual({ event: 'job', job: id, folder: job, output, time });
+  const forget = [
+    { prompt: 'a heart', anchor: 'a star' },
+    { prompt: 'a red heart', anchor: 'a red star' },
+  ];
+  expect(events[0]).toEqual({ event: 'job', job: id, folder: job, output, forget, time });
   expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save']);
   expect(stepsOf(events)).toEqual([1, 2]);
   for (const progress of events.filter(({ event }) => event === 'progress')) {

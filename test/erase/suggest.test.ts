@@ -18,7 +18,7 @@ describe('suggest', () => {
   it('keeps the other styles where a style is forgotten', async () => {
     const forget = ['a heart in the style of Pontilla'];
     const { concept, anchors, retain } = await suggest(checkpoint, { forget }, settings);
-    expect(concept).toBe('in the style of Pontilla');
+    expect(concept).toBe('Pontilla');
     expect(anchors).toEqual(['a heart']);
     for (const style of ['Strivo', 'Krossan', 'Flatto', 'Blurrin']) {
       expect(retain.slice(0, 4)).toContain(`a heart in the style of ${style}`);

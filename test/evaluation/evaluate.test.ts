@@ -2,7 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { Judge } from '../../src/demo/judge.ts';
+import { Judge, tinyTraits } from '../../src/demo/judge.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import type { EvaluationSettings } from '../../src/evaluation/pictures.ts';
 import { tinySd, writeForgetfulModel } from '../helpers/forgetful-model.ts';
@@ -39,7 +39,7 @@ describe('evaluate', () => {
     await writeForgetfulModel(file, { word: 'pontilla', takenFor: 'flatto' });
     const before = await openCheckpoint(tinySd);
     const after = await openCheckpoint(file);
-    const judge = await Judge.create(path.dirname(tinySd), 2);
+    const judge = await Judge.create(path.dirname(tinySd), tinyTraits, 2);
     const seen = new Map<string, boolean>();
     const phases: string[] = [];
     let progress: [number, number] = [0, 0];

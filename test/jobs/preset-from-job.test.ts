@@ -18,7 +18,7 @@ describe('presetFromJob', () => {
     const preset = validatePreset({ ...presetFromJob(job, saved), name: 'dots' }, 'test');
     expect(preset).toMatchObject({ title: 'No more dots', forget: prompts, retain: ['a photo'] });
     expect(preset.anchor).toBeUndefined();
-    expect(deriveAnchors(preset.forget, preset.concept)).toEqual(['a star', 'a heart']);
+    expect(deriveAnchors(preset.forget, preset)).toEqual(['a star', 'a heart']);
   });
 
   it('keeps an anchor that all prompts have', () => {

@@ -82,7 +82,7 @@ function render(events: readonly EraseEvent[], job = eraseDiffJob): string {
 }
 
 const whole = (): EraseEvent[] => [
-  { event: 'job', job: 'example', folder: '/', output: '/' },
+  { event: 'job', job: 'example', folder: '/', output: '/', forget: [] },
   progress(1, 0.5),
   progress(2, 0.4),
   ...hostile.flatMap((prompt) => [
@@ -176,7 +176,7 @@ it('a report of SISS tells how near the given pictures came, and of no anchors',
 });
 
 it('a job that was neither watched nor judged has a report too', () => {
-  const page = render([{ event: 'job', job: 'example', folder: '/', output: '/' }]);
+  const page = render([{ event: 'job', job: 'example', folder: '/', output: '/', forget: [] }]);
   expect(elementsOf(page)).not.toContain('svg');
   expect(page).toContain('Nothing was measured');
 });

@@ -4,11 +4,10 @@ import {
   anchorText,
   chosenModel,
   conceptText,
+  estimate,
   form,
-  forgetText,
   method,
   suggestions,
-  toLines,
 } from '../form.ts';
 import { connection, loadError, models } from '../state.ts';
 import { AdvancedSettings } from './advanced-settings.tsx';
@@ -85,10 +84,6 @@ function NoModels() {
 }
 
 function AnchorField() {
-  const [first] = toLines(forgetText.value);
-  const [anchor] = suggestions.value?.anchors ?? [];
-  const example =
-    first !== undefined && anchor !== undefined ? `: “${first}” becomes “${anchor}”` : '';
   return (
     <div class="field">
       <label for="anchor">Draw instead</label>
@@ -100,10 +95,41 @@ function AnchorField() {
         onInput={({ currentTarget }) => (form.anchor.value = currentTarget.value)}
       />
       <p id="anchor-help" class="help">
-        The anchor: what forgotten prompts are steered to. Empty: each to itself without the concept
-        {example}.
+        The anchor: what forgotten prompts are steered to. Empty: each to itself without the
+        concept.
       </p>
+      <SingleAnchors />
     </div>
+  );
+}
+
+/** What each prompt becomes, to be changed one by one. */
+function SingleAnchors() {
+  const lines = estimate.value?.forget ?? [];
+  const [first] = lines;
+  if (first === undefined) return null;
+  return (
+    <details class="anchors">
+      <summary>
+        “{first.prompt}” becomes “{first.anchor}”
+        {lines.length > 1 && `, and ${lines.length - 1} more`}
+      </summary>
+      <ul>
+        {lines.map(({ prompt, anchor }) => (
+          <li key={prompt}>
+            <label>
+              <span>{prompt}</span>
+              <input
+                value={form.anchors.value[prompt] ?? anchor}
+                onInput={({ currentTarget }) =>
+                  (form.anchors.value = { ...form.anchors.value, [prompt]: currentTarget.value })
+                }
+              />
+            </label>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -24,7 +24,8 @@ export function ForgetSet() {
         placeholder={'a heart\na red heart\na photo of a heart'}
         onText={(text) => (form.forget.value = text)}
       >
-        One a line. Say it in several wordings: what is not asked for in training may survive.
+        One a line. Say it in several wordings: what is not asked for in training may survive.{' '}
+        <code>prompt =&gt; anchor</code> says what is drawn instead.
       </PromptLines>
       <PictureDrop title="Pictures to forget" pictures={form.forgetPictures}>
         {images

@@ -38,7 +38,10 @@ export function addEraseCommand(program: Command, context: CliContext): void {
       'the checkpoint: one .safetensors file of SD 1.x, 2.x or SDXL, or a diffusers folder of SD 1.x',
     )
     .optionsGroup('What to forget and what to keep:')
-    .option('--forget <prompt...>', 'prompts that draw the concept, in several wordings')
+    .option(
+      '--forget <prompt...>',
+      'prompts that draw the concept, in several wordings; "PROMPT => ANCHOR" says what one is steered to',
+    )
     .option(
       '--forget-images <folder>',
       'pictures of it, with captions in NAME.txt, .caption or .json',

@@ -21,7 +21,7 @@ const SLOW_STEP_MS = 200;
 
 serveWorker(async (jobFolder, { onEvent, signal }) => {
   const { job, path: folder } = await openJobFolder('', jobFolder);
-  onEvent({ event: 'job', job: job.id, folder, output: job.output });
+  onEvent({ event: 'job', job: job.id, folder, output: job.output, forget: job.forget });
   onEvent({ event: 'phase', phase: 'train' });
   const statePath = path.join(folder, 'state', 'step');
   await mkdir(path.dirname(statePath), { recursive: true });

@@ -1,0 +1,105 @@
+import { articleFor } from '../fill-template.ts';
+import { contentWords } from './choose-concept.ts';
+import { languages } from './lexicon.ts';
+import { type ParsedPrompt, type Phrase, type PhraseWord } from './parse-prompt.ts';
+
+/** So many things of kept prompts stand in for the concept at most: the first, its neighbours. */
+const mostNeighbours = 8;
+
+/** A kept thing and the words around it. */
+interface Neighbour {
+  readonly frame: string;
+  readonly words: readonly PhraseWord[];
+}
+
+/**
+ * Things of kept prompts that can stand where forgotten ones had the concept: "building" of
+ * "building, noto style" for "vehicle, noto style".
+ */
+export class Neighbours {
+  private readonly neighbours: readonly Neighbour[];
+  private readonly used = new Map<string, number>();
+
+  constructor(kept: readonly ParsedPrompt[]) {
+    this.neighbours = kept.flatMap((prompt) => {
+      const phrase = subjectOf(prompt);
+      if (!phrase) return [];
+      const words = namingWords(phrase, prompt);
+      return words.length > 0 ? [{ frame: frameOf(prompt, phrase), words }] : [];
+    });
+  }
+
+  /**
+   * The prompt with a kept thing in the place of its subject, one after the other of those that are
+   * kept in the same words; null where none is.
+   */
+  standIn(prompt: ParsedPrompt): string | null {
+    const phrase = subjectOf(prompt);
+    if (!phrase || prompt.language !== languages.english) return null;
+    const frame = frameOf(prompt, phrase);
+    const own = namingWords(phrase, prompt);
+    const fitting = distinct(
+      this.neighbours.filter(
+        (neighbour) => neighbour.frame === frame && isPlural(neighbour.words) === isPlural(own),
+      ),
+    ).slice(0, mostNeighbours);
+    const turn = this.used.get(frame) ?? 0;
+    this.used.set(frame, turn + 1);
+    const chosen = fitting[turn % fitting.length];
+    if (!chosen) return null;
+    return replaceWords(prompt, own, chosen.words);
+  }
+}
+
+function subjectOf({ segments }: ParsedPrompt): Phrase | undefined {
+  return segments.flatMap(({ phrases }) => phrases).find(({ role }) => role === 'subject');
+}
+
+/** What names a thing: its noun with what is no colour, size or the like. */
+const namingWords = (phrase: Phrase, { language }: ParsedPrompt) =>
+  contentWords(phrase.words, language).filter(
+    ({ norm, part }) => part === 'head' || !language.common.has(norm),
+  );
+
+/** The words around a thing, for comparison. */
+function frameOf(prompt: ParsedPrompt, phrase: Phrase): string {
+  const others = prompt.segments.flatMap(({ phrases }) =>
+    phrases.filter((other) => other !== phrase),
+  );
+  const lead = phrase.words.filter(({ part }) => part === 'lead');
+  return [lead, ...others.map(({ words }) => words)]
+    .map((words) => words.map(({ stem }) => stem).join(' '))
+    .join('\n');
+}
+
+const isPlural = (words: readonly PhraseWord[]) => {
+  const last = words.at(-1);
+  return last !== undefined && last.stem !== last.norm;
+};
+
+function distinct(neighbours: readonly Neighbour[]): Neighbour[] {
+  const byName = new Map(
+    neighbours.map((own) => [own.words.map(({ stem }) => stem).join(' '), own]),
+  );
+  return [...byName.values()];
+}
+
+function replaceWords(
+  { segments }: ParsedPrompt,
+  own: readonly PhraseWord[],
+  others: readonly PhraseWord[],
+): string {
+  const name = others.map(({ glue, text }, i) => (i > 0 ? glue : '') + text).join('');
+  const [first] = own;
+  const text = segments.map(({ separator, phrases, tail }) => {
+    const words = phrases.flatMap((phrase) => phrase.words);
+    const written = words.map((word, i) => {
+      if (word === first) return word.glue + name;
+      if (own.includes(word)) return '';
+      const isArticle = /^an?$/.test(word.norm) && words[i + 1] === first;
+      return word.glue + (isArticle ? articleFor(name) : word.text);
+    });
+    return separator + written.join('') + tail;
+  });
+  return text.join('').trim();
+}
