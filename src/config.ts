@@ -1,11 +1,11 @@
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 
 /** Everything that the environment decides. */
 export interface Config {
-  /** Folder of jobs and of the user's own presets. */
-  readonly dataFolder: string;
+  /** Folder of jobs and of the user's own presets; null for a user without a home. */
+  readonly dataFolder: string | null;
   /** Port of the sidecar. */
   readonly port: number;
   /** `user:password` of the web UI's API; null where it asks for none. */
@@ -43,18 +43,48 @@ const environmentSchema = z.object({
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const variables = environmentSchema.parse(environment);
   return {
-    dataFolder: path.resolve(
-      variables.ERASE_CONCEPT_DATA ?? path.join(userDataFolder(variables), 'erase-concept'),
-    ),
+    dataFolder: chooseDataFolder(variables),
     port: variables.ERASE_CONCEPT_PORT ?? DEFAULT_PORT,
     hostCredentials: variables.ERASE_CONCEPT_HOST_AUTH ?? null,
   };
 }
 
-function userDataFolder(variables: z.infer<typeof environmentSchema>): string {
-  if (process.platform === 'win32') {
-    return variables.LOCALAPPDATA ?? path.join(homedir(), 'AppData', 'Local');
+type Variables = z.infer<typeof environmentSchema>;
+
+function chooseDataFolder(variables: Variables): string | null {
+  if (variables.ERASE_CONCEPT_DATA !== undefined) return path.resolve(variables.ERASE_CONCEPT_DATA);
+  const folder = userDataFolder(variables);
+  return folder && path.join(folder, 'erase-concept');
+}
+
+function userDataFolder(variables: Variables): string | null {
+  const chosen =
+    process.platform === 'win32'
+      ? variables.LOCALAPPDATA
+      : process.platform === 'darwin'
+        ? undefined
+        : variables.XDG_DATA_HOME;
+  // Freedesktop: a path that is not absolute is to be ignored.
+  if (chosen !== undefined && path.isAbsolute(chosen)) return chosen;
+  const home = homeFolder();
+  return home && path.join(home, ...userDataPath());
+}
+
+function userDataPath(): readonly string[] {
+  if (process.platform === 'win32') return ['AppData', 'Local'];
+  if (process.platform === 'darwin') return ['Library', 'Application Support'];
+  return ['.local', 'share'];
+}
+
+/** Of the environment or else of the system's list of users; containers run as users without either. */
+function homeFolder(): string | null {
+  for (const find of [homedir, () => userInfo().homedir]) {
+    try {
+      const home = find();
+      if (path.isAbsolute(home)) return home;
+    } catch {
+      // This user has none there.
+    }
   }
-  if (process.platform === 'darwin') return path.join(homedir(), 'Library', 'Application Support');
-  return variables.XDG_DATA_HOME ?? path.join(homedir(), '.local', 'share');
+  return null;
 }

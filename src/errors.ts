@@ -1,3 +1,5 @@
+import { systemErrorCode } from './system-error.ts';
+
 /**
  * Every error a person may meet: its code, the exit status of the command line and the HTTP status
  * of the sidecar. A code is for programs, the message for people: it says what is wrong and what
@@ -90,4 +92,34 @@ export class AppError extends Error {
   get httpStatus(): number {
     return errorTable[this.code].http;
   }
+}
+
+/** Of rights, of a file system that is read-only, of a limit of the size of files. */
+const refusals: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'EFBIG'];
+
+/** Any error as one that a person may meet. */
+export function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const code = systemErrorCode(error);
+  // Any write of a run may meet it: of the state, of an event, of a picture.
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new AppError(
+      'output.no-space',
+      `the disk became full (${code}). Free some disk space.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (error instanceof Error && code !== undefined && refusals.includes(code)) {
+    return new AppError(
+      'output.unwritable',
+      `the system does not allow it: ${error.message}. Give this user the right, raise its limit, or choose another place.`,
+      { cause: error },
+    );
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new AppError('internal.unexpected', `something went wrong that should not: ${detail}`, {
+    cause: error,
+  });
 }

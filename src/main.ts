@@ -2,12 +2,12 @@ import { addCommands } from './cli/add-commands.ts';
 import { createProgram } from './cli/program.ts';
 import type { CliContext } from './cli/context.ts';
 import { runCli } from './cli/run-cli.ts';
+import { openTerminal } from './cli/terminal.ts';
 import { readConfig } from './config.ts';
 import type { Device } from './runtime/device.ts';
 
-const { stdout, stderr } = process;
 const arguments_ = process.argv.slice(2);
-const terminal = { stdout, stderr, barStream: stdout.isTTY ? stdout : null };
+const terminal = openTerminal();
 const context: CliContext = {
   terminal,
   config: readConfig(),
@@ -21,6 +21,4 @@ const context: CliContext = {
 const program = createProgram(terminal, { json: arguments_.includes('--json') });
 addCommands(program, context);
 
-process.exitCode = await runCli(program, arguments_, terminal);
-// Work that was given up on Ctrl-C may still be under way; what is printed must get out first.
-stdout.write('', () => process.exit());
+process.exit(await runCli(program, arguments_, terminal));

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
 import { createProgram } from '../src/cli/program.ts';
 import { addServeCommand } from '../src/cli/commands/serve.ts';
+import { openTerminal } from '../src/cli/terminal.ts';
 import { readConfig } from '../src/config.ts';
 import { startTestSidecar } from './helpers/sidecar.ts';
 
@@ -47,7 +48,7 @@ describe('plugin.yaml', () => {
     expect(program).toBe('node');
     expect(path.resolve(root, file)).toBe(path.resolve(root, packageJson.bin['erase-concept']));
     expect(existsSync(path.join(root, file))).toBe(true);
-    const terminal = { stdout: process.stdout, stderr: process.stderr, barStream: null };
+    const terminal = openTerminal();
     const cli = createProgram(terminal, { json: false });
     const config = readConfig({});
     addServeCommand(cli, { terminal, config, chooseDevice: () => Promise.resolve('cpu') });

@@ -33,15 +33,27 @@ export function removeAbandonedFolders(finalPath: string): Promise<void> {
 /** Removes what killed processes left of earlier attempts to write the same file. */
 export async function removeAbandoned(finalPath: string): Promise<void> {
   const { dir, base } = path.parse(finalPath);
-  const names = await readdir(dir || '.').catch(() => []);
+  await removeAbandonedIn(dir || '.', base);
+}
+
+/**
+ * Removes what killed processes have not finished writing into a folder.
+ *
+ * @param finalName the file or folder that it was to be. Default: any
+ */
+export async function removeAbandonedIn(folder: string, finalName?: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
   for (const name of names) {
-    if (!name.startsWith(`${base}.`)) continue;
-    const processId = /^\.(\d+)\.part$/.exec(name.slice(base.length))?.[1];
-    if (processId !== undefined && !isOtherRunning(Number(processId))) {
-      await rm(path.join(dir, name), { force: true, recursive: true });
+    const { final, processId } = temporaryName.exec(name)?.groups ?? {};
+    if (final === undefined || (finalName !== undefined && final !== finalName)) continue;
+    if (!isOtherRunning(Number(processId))) {
+      await rm(path.join(folder, name), { force: true, recursive: true });
     }
   }
 }
+
+/** As `temporaryPathOf` makes them. */
+const temporaryName = /^(?<final>.+)\.(?<processId>\d+)\.part$/s;
 
 /** Whether another process of this id runs. Ids repeat (in containers always): it may be our own. */
 function isOtherRunning(processId: number): boolean {
@@ -114,10 +126,14 @@ export async function syncFolder(folder: string): Promise<void> {
  * @param mode who may read it. Default: as the system has it.
  * @throws Error with code `EEXIST` if the name is taken
  */
-export async function writeNewFile(filePath: string, text: string, mode?: number): Promise<void> {
+export async function writeNewFile(
+  filePath: string,
+  content: string | Uint8Array,
+  mode?: number,
+): Promise<void> {
   const temporaryPath = temporaryPathOf(filePath);
   try {
-    await writeFile(temporaryPath, text, { flag: 'wx', flush: true, mode });
+    await writeFile(temporaryPath, content, { flag: 'wx', flush: true, mode });
     await publishFile(temporaryPath, filePath);
     await syncFolder(path.dirname(filePath));
   } finally {

@@ -7,10 +7,11 @@ import { wholeNumber, webAddress } from './parse-option.ts';
 export const jsonOption = (): Option =>
   new Option('--json', 'print one JSON object a line on standard output, and nothing else there');
 
-export const dataOption = (defaultFolder: string): Option =>
+/** @param defaultFolder null: it has to be given, which `createProgram` sees to */
+export const dataOption = (defaultFolder: string | null): Option =>
   new Option('--data <folder>', 'folder of jobs and of your own presets')
     .argParser((folder) => path.resolve(folder))
-    .default(defaultFolder);
+    .default(defaultFolder ?? undefined);
 
 export const deviceOption = (): Option =>
   new Option('--device <name>', 'auto takes the fastest in a short measurement')

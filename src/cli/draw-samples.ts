@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { requireErasable } from '../checkpoint/architecture.ts';
+import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
@@ -13,10 +13,8 @@ import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
-import type { CliContext } from './context.ts';
-import { formatDuration } from '../format.ts';
+import { chooseDevice } from '../runtime/probe-device.ts';
 import { preparePictureFolder } from './picture-folder.ts';
-import { printJson, printLine, tellWarnings } from './terminal.ts';
 
 /** The options of the command `sample`. */
 export interface SampleOptions {
@@ -36,6 +34,17 @@ export interface SampleOptions {
   readonly json?: true;
 }
 
+/** What the command tells. */
+export type SampleTold =
+  | { readonly event: 'warning'; readonly message: string }
+  | {
+      readonly event: 'sample';
+      readonly file: string;
+      readonly prompt: string;
+      readonly seed: number;
+    }
+  | { readonly event: 'done'; readonly output: string; readonly seconds: number };
+
 /** A picture to draw and the file it goes to. */
 interface SampleRequest extends ImageRequest {
   readonly file: string;
@@ -47,11 +56,13 @@ interface SampleRequest extends ImageRequest {
  * @throws AppError `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `output.exists`,
  *   `output.unwritable`, `device.*`
  */
-export async function drawSamples(options: SampleOptions, context: CliContext): Promise<void> {
-  const { terminal } = context;
+export async function drawSamples(
+  options: SampleOptions,
+  tell: (event: SampleTold) => void,
+): Promise<void> {
   const started = performance.now();
   const requests = listRequests(options);
-  tellWarnings(terminal, promptWarnings(options), options.json === true);
+  for (const message of promptWarnings(options)) tell({ event: 'warning', message });
   const checkpoint = await openCheckpoint(path.resolve(options.model));
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
@@ -68,22 +79,19 @@ export async function drawSamples(options: SampleOptions, context: CliContext): 
       guidanceScale: options.cfg,
       sampler: options.sampler,
       batch: options.batch,
-      device: await context.chooseDevice(options.device),
+      device: await chooseDevice(options.device),
       threads: options.threads ?? availableParallelism(),
     };
     await drawPictures(checkpoint, requests, settings, async (image, request) => {
       const { file, prompt, seed } = request;
       await writePicture(image, request, options);
-      if (options.json) printJson(terminal, { event: 'sample', file, prompt, seed });
-      else printLine(terminal.stdout, file);
+      tell({ event: 'sample', file, prompt, seed });
     });
   } finally {
     await checkpoint.file.close();
   }
   const seconds = (performance.now() - started) / 1000;
-  const output = path.resolve(options.out);
-  if (options.json) printJson(terminal, { event: 'done', output, seconds });
-  else printLine(terminal.stdout, `${requests.length} pictures in ${formatDuration(seconds)}`);
+  tell({ event: 'done', output: path.resolve(options.out), seconds });
 }
 
 function listRequests({ prompt, negative, seed, count, out }: SampleOptions): SampleRequest[] {
@@ -116,5 +124,5 @@ async function writePicture(
     guidanceScale: cfg,
     model: modelTitle(model),
   });
-  await writeFile(file, png, { flag: 'wx' });
+  await writeNewFile(file, png);
 }

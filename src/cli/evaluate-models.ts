@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { modelShapes, requireErasable } from '../checkpoint/architecture.ts';
+import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
@@ -16,11 +16,10 @@ import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { preparePrompts } from '../jobs/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
-import type { CliContext } from './context.ts';
+import { chooseDevice } from '../runtime/probe-device.ts';
+import type { EvaluationTold } from './evaluation-reporter.ts';
 import { type JudgeOptions, readJudge } from './judge-options.ts';
-import { createEvaluationReporter, type EvaluationReporter } from './evaluation-reporter.ts';
 import { preparePictureFolder } from './picture-folder.ts';
-import { tellWarnings } from './terminal.ts';
 
 /** The options of the command `evaluate`. */
 export interface EvaluateOptions extends JudgeOptions {
@@ -47,14 +46,12 @@ const sheetRows = 12;
 /**
  * Measures how much was erased and how much was kept, and tells it.
  *
- * @param signal aborted to stop; what was written stays
  * @throws AppError `usage.invalid`, `judge.invalid`, `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`,
  *   `output.exists`, `output.unwritable`, `device.*`
  */
 export async function evaluateModels(
   options: EvaluateOptions,
-  { terminal, chooseDevice }: CliContext,
-  signal: AbortSignal,
+  tell: (event: EvaluationTold) => void,
 ): Promise<void> {
   const started = performance.now();
   const classifier = readJudge(options);
@@ -70,7 +67,7 @@ export async function evaluateModels(
     undefined,
     'erasediff',
   );
-  tellWarnings(terminal, warnings, options.json === true);
+  for (const message of warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {
     const size = options.size ?? nativeSize(before);
     requireSizeFits(before, size);
@@ -91,29 +88,25 @@ export async function evaluateModels(
     if (classifier) await requireClassifier(classifier);
     const drawn = { ...drawing, steps, guidanceScale: options.cfg, size };
     const settings = { ...drawn, classifier, device, threads };
-    const reporter = createEvaluationReporter(terminal, options.json === true);
-    const pictures = folder === null ? null : new PictureFolder(folder, options, reporter);
-    try {
-      const evaluation = await evaluate(before, after, settings, {
-        signal,
-        onPhase: (phase) => {
-          reporter.phase(phase);
-        },
-        onProgress: (done, total) => {
-          reporter.progress(done, total);
-        },
-        ...(pictures && {
-          onPictures: (pair) => pictures.write(pair),
-        }),
-      });
-      await pictures?.finish();
-      reporter.done(evaluation, {
-        output: folder,
-        seconds: (performance.now() - started) / 1000,
-      });
-    } finally {
-      reporter.stop();
-    }
+    const pictures = folder === null ? null : new PictureFolder(folder, options, tell);
+    const begun = performance.now();
+    const evaluation = await evaluate(before, after, settings, {
+      signal: new AbortController().signal,
+      onPhase: (phase) => {
+        tell({ event: 'phase', phase });
+      },
+      onProgress: (step, steps) => {
+        const secondsPerStep = (performance.now() - begun) / 1000 / step;
+        const etaSeconds = secondsPerStep * (steps - step);
+        tell({ event: 'progress', step, steps, secondsPerStep, etaSeconds });
+      },
+      ...(pictures && {
+        onPictures: (pair) => pictures.write(pair),
+      }),
+    });
+    await pictures?.finish();
+    tell({ event: 'evaluation', ...evaluation });
+    tell({ event: 'done', output: folder, seconds: (performance.now() - started) / 1000 });
   });
 }
 
@@ -159,13 +152,13 @@ async function prepareFolder(
 class PictureFolder {
   private readonly folder: string;
   private readonly options: EvaluateOptions;
-  private readonly reporter: EvaluationReporter;
+  private readonly tell: (event: EvaluationTold) => void;
   private readonly rows = new Map<string, ContactSheetRow>();
 
-  constructor(folder: string, options: EvaluateOptions, reporter: EvaluationReporter) {
+  constructor(folder: string, options: EvaluateOptions, tell: (event: EvaluationTold) => void) {
     this.folder = folder;
     this.options = options;
-    this.reporter = reporter;
+    this.tell = tell;
   }
 
   async write(pair: PicturePair): Promise<void> {
@@ -181,8 +174,8 @@ class PictureFolder {
         seed,
         model: modelTitle(this.options[which]),
       });
-      await writeFile(file, png, { flag: 'wx' });
-      this.reporter.sample({ file, prompt, which });
+      await writeNewFile(file, png);
+      this.tell({ event: 'sample', file, prompt, which });
     }
     const row = `${role} ${number}`;
     if (number >= sheetRows || this.rows.has(row)) return;
@@ -195,6 +188,6 @@ class PictureFolder {
       columnTitles: ['before', 'after'],
       rows: [...this.rows.values()],
     });
-    await writeFile(sheetOf(this.folder), sheet, { flag: 'wx' });
+    await writeNewFile(sheetOf(this.folder), sheet);
   }
 }

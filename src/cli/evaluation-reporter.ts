@@ -4,17 +4,27 @@ import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from '../format.ts';
-import { printJson, printLine, type Terminal } from './terminal.ts';
+import { printJson, printLine, tellWarnings, type Terminal } from './terminal.ts';
 
-type Sample = Pick<SampleEvent, 'file' | 'prompt' | 'which'>;
+/** What `evaluate` tells, as `--json` prints it. */
+export type EvaluationTold =
+  | { readonly event: 'warning'; readonly message: string }
+  | { readonly event: 'phase'; readonly phase: Phase }
+  /** Pictures drawn or judged, of all there are. */
+  | {
+      readonly event: 'progress';
+      readonly step: number;
+      readonly steps: number;
+      readonly secondsPerStep: number;
+      readonly etaSeconds: number;
+    }
+  | ({ readonly event: 'sample' } & Pick<SampleEvent, 'file' | 'prompt' | 'which'>)
+  | ({ readonly event: 'evaluation' } & Evaluation)
+  | { readonly event: 'done'; readonly output: string | null; readonly seconds: number };
 
 /** Tells a person or a program how an evaluation goes and what came out. */
 export interface EvaluationReporter {
-  phase(phase: Phase): void;
-  /** Pictures drawn or judged, of all there are. */
-  progress(done: number, total: number): void;
-  sample(sample: Sample): void;
-  done(evaluation: Evaluation, end: { output: string | null; seconds: number }): void;
+  report(event: EvaluationTold): void;
   /** Gives the terminal back. */
   stop(): void;
 }
@@ -26,30 +36,13 @@ export function createEvaluationReporter(terminal: Terminal, json: boolean): Eva
 
 class JsonReporter implements EvaluationReporter {
   private readonly terminal: Terminal;
-  private readonly started = performance.now();
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
   }
 
-  phase(phase: Phase): void {
-    printJson(this.terminal, { event: 'phase', phase });
-  }
-
-  progress(done: number, total: number): void {
-    const secondsPerStep = (performance.now() - this.started) / 1000 / done;
-    const etaSeconds = secondsPerStep * (total - done);
-    const progress = { step: done, steps: total, secondsPerStep, etaSeconds };
-    printJson(this.terminal, { event: 'progress', ...progress });
-  }
-
-  sample(sample: Sample): void {
-    printJson(this.terminal, { event: 'sample', ...sample });
-  }
-
-  done(evaluation: Evaluation, end: { output: string | null; seconds: number }): void {
-    printJson(this.terminal, { event: 'evaluation', ...evaluation });
-    printJson(this.terminal, { event: 'done', ...end });
+  report(event: EvaluationTold): void {
+    printJson(this.terminal, event);
   }
 
   stop(): void {
@@ -82,33 +75,46 @@ class TextReporter implements EvaluationReporter {
       });
   }
 
-  phase(phase: Phase): void {
-    this.stop();
-    printLine(this.terminal.stdout, phaseTitles[phase] ?? phase);
-  }
-
-  progress(done: number, total: number): void {
-    if (!this.bar) return;
-    if (this.isRunning) this.bar.update(done);
-    else this.bar.start(total, done);
-    this.isRunning = true;
-  }
-
-  sample(): void {
-    // As many as there are pictures; the folder is named at the end.
-  }
-
-  done(evaluation: Evaluation, end: { output: string | null; seconds: number }): void {
-    this.stop();
-    const { stdout } = this.terminal;
-    printLine(stdout, describeEvaluation(evaluation));
-    if (end.output !== null) printLine(stdout, `Pictures: ${end.output}`);
-    printLine(stdout, `Done in ${formatDuration(end.seconds)}`);
+  report(event: EvaluationTold): void {
+    switch (event.event) {
+      case 'warning':
+        this.stop();
+        tellWarnings(this.terminal, [event.message], false);
+        break;
+      case 'phase':
+        this.print(phaseTitles[event.phase] ?? event.phase);
+        break;
+      case 'progress':
+        this.showProgress(event.step, event.steps);
+        break;
+      case 'sample':
+        // As many as there are pictures; the folder is named at the end.
+        break;
+      case 'evaluation':
+        this.print(describeEvaluation(event));
+        break;
+      case 'done':
+        if (event.output !== null) this.print(`Pictures: ${event.output}`);
+        this.print(`Done in ${formatDuration(event.seconds)}`);
+        break;
+    }
   }
 
   stop(): void {
     if (!this.isRunning) return;
     this.bar?.stop();
     this.isRunning = false;
+  }
+
+  private print(text: string): void {
+    this.stop();
+    printLine(this.terminal.stdout, text);
+  }
+
+  private showProgress(step: number, steps: number): void {
+    if (!this.bar) return;
+    if (this.isRunning) this.bar.update(step);
+    else this.bar.start(steps, step);
+    this.isRunning = true;
   }
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { endSignals } from './end-signals.mjs';
 
 /** What a person asks for with Ctrl-C. */
 export interface Interrupts {
@@ -8,8 +9,8 @@ export interface Interrupts {
   readonly kill: AbortSignal;
 }
 
-/** What asks a process to end: Ctrl-C, a service manager, a closed terminal. */
-const endSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** One press of Ctrl-C may arrive twice: npx passes on what the terminal has sent already. */
+const ECHO_MS = 1000;
 
 /**
  * Does work while Ctrl-C no longer just ends the process.
@@ -22,11 +23,15 @@ export async function withInterrupts<T>(
 ): Promise<T> {
   const cancelling = new AbortController();
   const killing = new AbortController();
-  const interrupt = () => {
-    if (cancelling.signal.aborted) {
-      killing.abort();
+  let first: { readonly name: NodeJS.Signals; readonly time: number } | null = null;
+  const interrupt = (name: NodeJS.Signals) => {
+    if (first) {
+      const isEcho = name === first.name && performance.now() - first.time < ECHO_MS;
+      // A closed terminal is told by the system and by the shell, and nobody waits in front of it.
+      if (!isEcho && name !== 'SIGHUP') killing.abort();
       return;
     }
+    first = { name, time: performance.now() };
     onCancel();
     cancelling.abort(new AppError('job.cancelled', 'Cancelled.'));
   };

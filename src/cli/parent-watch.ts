@@ -10,7 +10,5 @@ export function parentGone(input: Readable): AbortSignal {
     watching.abort();
   };
   input.once('end', abort).once('error', abort).resume();
-  // What the parent read is gone with it; writing to it must not end what is left to do.
-  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   return watching.signal;
 }

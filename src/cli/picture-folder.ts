@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 
 import { pathExists } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
@@ -20,11 +20,14 @@ export async function preparePictureFolder(
       );
     }
   }
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (cause) {
     throw new AppError(
       'output.unwritable',
-      `the folder "${folder}" cannot be made (${cause instanceof Error ? cause.message : String(cause)}). Choose another one with --out.`,
+      `the folder "${folder}" cannot be made or written to (${cause instanceof Error ? cause.message : String(cause)}). Choose another one with --out.`,
       { cause },
     );
-  });
+  }
 }

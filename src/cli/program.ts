@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { isJobPath } from '../jobs/job-folder.ts';
 import { appVersion } from '../version.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -17,7 +18,18 @@ export function createProgram(terminal: Terminal, { json }: { json: boolean }): 
     })
     .hook('preAction', (_, command) => {
       requireOwnValues(command);
+      requireDataFolder(command);
     });
+}
+
+/** Refuses a command that needs a data folder where nothing says which. */
+function requireDataFolder(command: Command): void {
+  const isAsked = command.options.some(({ long }) => long === '--data');
+  if (!isAsked || command.args.some(isJobPath) || command.getOptionValue('data') !== undefined)
+    return;
+  command.error(
+    'error: this user has no home folder to keep jobs and presets in. Give a folder with --data, or set ERASE_CONCEPT_DATA',
+  );
 }
 
 /**

@@ -3,7 +3,12 @@ import { runJobFolder } from '../jobs/run-job.ts';
 import type { CliContext } from './context.ts';
 import { createEraseReporter } from './erase-reporter.ts';
 import { type Interrupts, withInterrupts } from './interrupts.ts';
-import { printLine, type Terminal } from './terminal.ts';
+import { outputLossOf, printLine, type Terminal } from './terminal.ts';
+
+/** For the help of the commands that run jobs. */
+export const endingHelp = `
+Ctrl-C, a closed terminal or a dropped connection save the state and end with status 5; resume goes on.
+Under nohup, and where only the reader of its output ends (| head), the job goes on to its end.`;
 
 /** Does work that the first Ctrl-C cancels safely and the second one ends. */
 export function withCancelNotice(
@@ -16,7 +21,8 @@ export function withCancelNotice(
 }
 
 /**
- * Runs a job and shows how it goes.
+ * Runs a job and shows how it goes. It goes on where standard output is lost: what it tells is kept in
+ * its folder too.
  *
  * @throws AppError as `runJobFolder`
  */
@@ -24,8 +30,14 @@ export async function runToTheEnd(
   folder: JobFolder,
   { context, interrupts, json }: { context: CliContext; interrupts: Interrupts; json: boolean },
 ): Promise<void> {
-  const reporter = createEraseReporter(context.terminal, json);
+  const { terminal } = context;
+  const reporter = createEraseReporter(terminal, json);
   reporter.start(folder.job, folder.path);
+  const sayLost = () => {
+    printLine(terminal.stderr, describeLoss(terminal, folder));
+  };
+  if (terminal.outputLost.aborted) sayLost();
+  terminal.outputLost.addEventListener('abort', sayLost);
   try {
     await runJobFolder(folder, {
       onEvent: (event) => {
@@ -37,7 +49,17 @@ export async function runToTheEnd(
     });
   } finally {
     reporter.stop();
+    terminal.outputLost.removeEventListener('abort', sayLost);
   }
+}
+
+function describeLoss(terminal: Terminal, folder: JobFolder): string {
+  const loss = outputLossOf(terminal);
+  const what =
+    loss?.kind === 'failed'
+      ? `standard output cannot be written to (${loss.code})`
+      : 'nobody reads standard output any more';
+  return `erase-concept: ${what}. The job goes on; what it tells stands in ${quoteForShell(folder.eventsPath)}.`;
 }
 
 function quoteForShell(argument: string): string {

@@ -2,6 +2,7 @@ import { mkdtemp, mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { createEraseReporter } from '../cli/erase-reporter.ts';
+import { openTerminal } from '../cli/terminal.ts';
 import { buildContactSheet } from '../images/contact-sheet.ts';
 import { createJobFolder } from '../jobs/job-folder.ts';
 import { prepareJob } from '../jobs/prepare-job.ts';
@@ -60,11 +61,7 @@ async function erase(model: string, outputFolder: string): Promise<string> {
     },
   );
   const folder = await createJobFolder(dataFolder, concept, job);
-  const { stdout, stderr } = process;
-  const reporter = createEraseReporter(
-    { stdout, stderr, barStream: stdout.isTTY ? stdout : null },
-    false,
-  );
+  const reporter = createEraseReporter(openTerminal(), false);
   reporter.start(folder.job, folder.path);
   const never = new AbortController().signal;
   try {

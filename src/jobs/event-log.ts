@@ -14,7 +14,8 @@ export class EventLog {
     this.path = folder;
   }
 
-  private get eventsPath(): string {
+  /** The file. */
+  get eventsPath(): string {
     return path.join(this.path, 'events.ndjson');
   }
 

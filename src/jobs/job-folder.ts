@@ -1,10 +1,10 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
 import { replaceFile, writeNewFile } from '../checkpoint/atomic-file.ts';
-import { asciiSlug } from '../checkpoint/output-path.ts';
+import { asciiSlug, pathExists } from '../checkpoint/output-path.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
@@ -50,6 +50,19 @@ export async function createJobFolder(
 }
 
 /**
+ * Makes sure that jobs can be written, and writes nothing yet.
+ *
+ * @throws AppError `output.unwritable`
+ */
+export async function requireJobsFolder(dataFolder: string): Promise<void> {
+  await writing(dataFolder, async () => {
+    let folder = path.resolve(jobsFolderOf(dataFolder));
+    while (!(await pathExists(folder))) folder = path.dirname(folder);
+    await access(folder, constants.W_OK);
+  });
+}
+
+/**
  * Makes the folder of a new job, which is none until something is written that says what it is.
  *
  * @param createdAt ISO 8601, for the id
@@ -61,13 +74,19 @@ export async function claimJobFolder(
   createdAt: string,
 ): Promise<{ readonly id: string; readonly folder: string }> {
   const jobsFolder = jobsFolderOf(dataFolder);
-  try {
+  return writing(dataFolder, async () => {
     await mkdir(jobsFolder, { recursive: true });
     const slug = asciiSlug(concept, MAX_SLUG_CHARACTERS) || 'concept';
     const id = await claimId(jobsFolder, `${timeStamp(createdAt)}-${slug}`);
     const folder = path.join(jobsFolder, id);
     for (const name of ['state', 'samples']) await mkdir(path.join(folder, name));
     return { id, folder };
+  });
+}
+
+async function writing<T>(dataFolder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (cause) {
     const code = systemErrorCode(cause);
     if (code === undefined) throw cause;
@@ -91,8 +110,9 @@ export function jobsFolderOf(dataFolder: string): string {
  * @throws AppError `job.not-found`, `job.damaged`
  */
 export async function openJobFolder(dataFolder: string, idOrPath: string): Promise<JobFolder> {
-  const isPath = /[/\\]/.test(idOrPath) || idOrPath === '.' || idOrPath === '..';
-  const folder = isPath ? path.resolve(idOrPath) : path.join(jobsFolderOf(dataFolder), idOrPath);
+  const folder = isJobPath(idOrPath)
+    ? path.resolve(idOrPath)
+    : path.join(jobsFolderOf(dataFolder), idOrPath);
   const jobPath = path.join(folder, 'job.yaml');
   const text = await readFile(jobPath, 'utf8').catch((cause: unknown) => {
     throw isMissingFile(cause)
@@ -104,6 +124,11 @@ export async function openJobFolder(dataFolder: string, idOrPath: string): Promi
       : cause;
   });
   return new JobFolder(folder, parseJob(text, jobPath));
+}
+
+/** Whether a job is named by the path of its folder, not by its id. */
+export function isJobPath(idOrPath: string): boolean {
+  return /[/\\]/.test(idOrPath) || idOrPath === '.' || idOrPath === '..';
 }
 
 function parseJob(text: string, jobPath: string): EraseJob {

@@ -1,9 +1,9 @@
 import { isResultOf } from '../erase/result.ts';
-import { AppError, type ErrorCode } from '../errors.ts';
+import { AppError, asAppError, type ErrorCode } from '../errors.ts';
 import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { claimOutput } from './claim-output.ts';
-import { asAppError, describeError } from './describe-error.ts';
+import { describeError } from './describe-error.ts';
 import { type JobFolder } from './job-folder.ts';
 import { requireUnlocked } from './job-lock.ts';
 import { runTraining, type TrainingControl } from './training-process.ts';

@@ -20,10 +20,8 @@ export function serveWorker(work: Work): void {
   const cancel = () => {
     cancelling.abort(new AppError('job.cancelled', 'the job was cancelled'));
   };
-  // Ctrl-C reaches every process of the terminal; the one in front decides and sends a message.
-  process.on('SIGINT', () => undefined);
+  // Of a guard of the memory, which looks for the largest process and kills it next.
   process.on('SIGTERM', cancel);
-  process.on('SIGHUP', cancel);
   process.on('disconnect', cancel);
   process.on('message', (message: ToWorker) => {
     if (message.type === 'cancel') cancel();

@@ -1,16 +1,24 @@
-import { AppError, isErrorCode } from '../errors.ts';
+import { AppError, asAppError, isErrorCode } from '../errors.ts';
+import { endWithParent } from './end-with-parent.ts';
 import { diagnose, forkTypescript, type ProcessEnd, waitForEnd } from './fork-typescript.ts';
 
-/** What an answering process sends back. */
+/** What an answering process sends back, last. */
 type Reply = { readonly answer: unknown } | { readonly error: { code: string; message: string } };
+/** What it sends before. */
+interface Told {
+  readonly told: unknown;
+}
 
-interface AskOptions {
+/** How a process is asked. */
+export interface AskOptions {
   /** After this the process is ended. Default: never. */
   readonly timeoutMs?: number;
   /** What it does, as a subject of a message: `suggesting prompts`. */
   readonly purpose: string;
   /** Aborted where nobody waits for the answer any more. */
   readonly signal?: AbortSignal;
+  /** Given all that it tells on the way to its answer. */
+  readonly onTold?: (message: unknown) => void;
 }
 
 /**
@@ -24,12 +32,15 @@ interface AskOptions {
 export async function askProcess(
   module: URL,
   question: unknown,
-  { timeoutMs, purpose, signal }: AskOptions,
+  { timeoutMs, purpose, signal, onTold }: AskOptions,
 ): Promise<unknown> {
   signal?.throwIfAborted();
   const worker = forkTypescript(module);
   const replies: Reply[] = [];
-  worker.process.on('message', (reply: Reply) => replies.push(reply));
+  worker.process.on('message', (message: Reply | Told) => {
+    if ('told' in message) onTold?.(message.told);
+    else replies.push(message);
+  });
   const kill = () => worker.process.kill('SIGKILL');
   signal?.addEventListener('abort', kill, { once: true });
   const timer = timeoutMs === undefined ? undefined : setTimeout(kill, timeoutMs);
@@ -39,7 +50,7 @@ export async function askProcess(
     signal?.throwIfAborted();
     const [reply] = replies;
     if (reply && 'answer' in reply) return reply.answer;
-    if (reply) throw asAppError(reply.error);
+    if (reply) throw restoreError(reply.error);
     if (worker.process.killed && timeoutMs !== undefined) {
       throw new AppError(
         'device.crashed',
@@ -68,28 +79,35 @@ function asFailure(end: ProcessEnd, complaint: string, purpose: string): AppErro
   );
 }
 
-function asAppError({ code, message }: { code: string; message: string }): AppError {
+function restoreError({ code, message }: { code: string; message: string }): AppError {
   return new AppError(isErrorCode(code) ? code : 'internal.unexpected', message);
 }
 
-/** Makes this process one that answers a single question and ends. */
-export function answerQuestion(work: (question: unknown) => Promise<unknown>): void {
+/**
+ * Makes this process one that answers a single question and ends.
+ *
+ * @param work is given what `onTold` is called with
+ */
+export function answerQuestion(
+  work: (question: unknown, tell: (message: unknown) => void) => Promise<unknown>,
+): void {
   const reply = (message: Reply) => {
     process.send?.(message, undefined, undefined, () => {
       // Open sessions would keep the process alive.
       process.exit(0);
     });
   };
-  // Nobody is left to answer.
-  process.on('disconnect', () => process.exit(1));
+  const tell = (told: unknown) => {
+    process.send?.({ told } satisfies Told);
+  };
+  endWithParent();
   process.on('message', ({ question }: { question: unknown }) => {
-    work(question).then(
+    work(question, tell).then(
       (answer) => {
         reply({ answer });
       },
       (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        const code = error instanceof AppError ? error.code : 'internal.unexpected';
+        const { code, message } = asAppError(error);
         reply({ error: { code, message } });
       },
     );

@@ -15,12 +15,16 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Starts a module of this program, TypeScript or not, in a process of its own. */
+/**
+ * Starts a module of this program, TypeScript or not, in a process of its own, which leaves the signals
+ * of the terminal to this one.
+ */
 export function forkTypescript(module: URL): WorkerProcess {
   const child = fork(module, {
     execArgv: [
       // One helper for the garbage collector: four of them take turns with the training on its core.
       '--v8-pool-size=1',
+      ...['--import', import.meta.resolve('./leave-signals.mjs')],
       ...['--import', import.meta.resolve('../load-typescript.mjs')],
     ],
     // Its output is ours to show: standard output may be promised to hold JSON only.

@@ -1,4 +1,5 @@
 import { GraphBuilder } from '../onnx/graph-builder.ts';
+import { endWithParent } from '../processes/end-with-parent.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type { Device } from './device.ts';
 import { probeShape } from './probe-shape.ts';
@@ -46,4 +47,5 @@ async function answer(device: Device): Promise<void> {
   });
 }
 
+endWithParent();
 process.on('message', (device: Device) => void answer(device));

@@ -105,7 +105,13 @@ export async function callCli(args: readonly string[], folder: string): Promise<
   const sink = (name: keyof typeof printed) => ({
     write: (text: string) => (printed[name] += text),
   });
-  const terminal = { stdout: sink('stdout'), stderr: sink('stderr'), barStream: null };
+  const terminal = {
+    stdout: sink('stdout'),
+    stderr: sink('stderr'),
+    barStream: null,
+    outputLost: new AbortController().signal,
+    flush: () => Promise.resolve(),
+  };
   const config = readConfig({ ERASE_CONCEPT_DATA: path.join(folder, 'data') });
   const program = createProgram(terminal, { json: args.includes('--json') });
   addCommands(program, { terminal, config, chooseDevice });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { createJobFolder } from '../../jobs/job-folder.ts';
+import { createJobFolder, requireJobsFolder } from '../../jobs/job-folder.ts';
 import type { EraseRequest } from '../../jobs/draft-job.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import type { Device } from '../../runtime/device.ts';
@@ -8,7 +8,7 @@ import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-o
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';
 import { assignment } from '../parse-option.ts';
-import { runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
+import { endingHelp, runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
 import { addSettingsOptions, readSettings, type SettingsOptions } from '../settings-options.ts';
 
 interface EraseOptions extends SettingsOptions {
@@ -66,11 +66,14 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     )
     .addOption(dataOption(context.config.dataFolder))
     .addOption(jsonOption())
+    .addHelpText('after', endingHelp)
     .action((options: EraseOptions) => erase(options, context));
 }
 
 async function erase(options: EraseOptions, context: CliContext): Promise<void> {
   await withCancelNotice(context.terminal, async (interrupts) => {
+    // Before the model is read, which takes long.
+    await requireJobsFolder(options.data);
     // Loaded here, not at the start: other commands need not wait for it.
     const { prepareJob } = await import('../../jobs/prepare-job.ts');
     const preparing = prepareJob(readRequest(options), {

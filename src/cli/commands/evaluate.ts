@@ -1,11 +1,17 @@
 import type { Command } from 'commander';
 
+import { AppError } from '../../errors.ts';
+import { askPainter } from '../ask-painter.ts';
 import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import type { EvaluateOptions } from '../evaluate-models.ts';
+import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
+import { withInterrupts } from '../interrupts.ts';
 import { addJudgeOptions } from '../judge-options.ts';
-import { untilAborted, withInterrupts } from '../interrupts.ts';
 import { realNumber, wholeNumber } from '../parse-option.ts';
+import type { Terminal } from '../terminal.ts';
+
+const worker = new URL('../evaluate-worker.ts', import.meta.url);
 
 /** `erase-concept evaluate`: how much was erased and how much was kept. */
 export function addEvaluateCommand(program: Command, context: CliContext): void {
@@ -42,10 +48,42 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action((options: EvaluateOptions) =>
-      withInterrupts(async ({ cancel }) => {
-        // Loaded here, not at the start: other commands need not wait for the runtime.
-        const { evaluateModels } = await import('../evaluate-models.ts');
-        await untilAborted(evaluateModels(options, context, cancel), cancel);
-      }),
+      withInterrupts(({ cancel }) => evaluate(options, context, cancel)),
     );
+}
+
+async function evaluate(
+  options: EvaluateOptions,
+  { terminal }: CliContext,
+  cancel: AbortSignal,
+): Promise<void> {
+  const reporter = createEvaluationReporter(terminal, options.json === true);
+  // Without pictures to write, what it prints is all that comes of it.
+  const signal = options.out === undefined ? AbortSignal.any([cancel, unheard(terminal)]) : cancel;
+  try {
+    await askPainter(worker, options, {
+      folder: options.out,
+      purpose: 'the evaluation',
+      signal,
+      onTold: (event) => {
+        reporter.report(event as EvaluationTold);
+      },
+    });
+  } finally {
+    reporter.stop();
+  }
+}
+
+/** Aborted once nobody can be told anything. */
+function unheard({ outputLost }: Terminal): AbortSignal {
+  const giving = new AbortController();
+  outputLost.addEventListener('abort', () => {
+    giving.abort(
+      new AppError(
+        'job.cancelled',
+        'standard output cannot be written to any more, so the evaluation was given up.',
+      ),
+    );
+  });
+  return giving.signal;
 }

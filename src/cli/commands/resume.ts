@@ -5,10 +5,11 @@ import { requireResumable } from '../../jobs/run-job.ts';
 import { dataOption, jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';
-import { runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
+import { endingHelp, runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
 
 interface ResumeOptions {
-  readonly data: string;
+  /** Missing only where the job is given by its path. */
+  readonly data?: string;
   readonly json?: true;
 }
 
@@ -20,12 +21,13 @@ export function addResumeCommand(program: Command, context: CliContext): void {
     .argument('<job>', "the job's id, or the path of its folder")
     .addOption(dataOption(context.config.dataFolder))
     .addOption(jsonOption())
+    .addHelpText('after', endingHelp)
     .action((job: string, options: ResumeOptions) => resume(job, options, context));
 }
 
 async function resume(job: string, options: ResumeOptions, context: CliContext): Promise<void> {
   await withCancelNotice(context.terminal, async (interrupts) => {
-    const folder = await openJobFolder(options.data, job);
+    const folder = await openJobFolder(options.data ?? '', job);
     await untilAborted(requireResumable(folder), interrupts.cancel);
     await runToTheEnd(folder, { context, interrupts, json: options.json === true });
   });

@@ -2,10 +2,15 @@ import { type Command, Option } from 'commander';
 
 import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
-import type { SampleOptions } from '../draw-samples.ts';
-import { untilAborted, withInterrupts } from '../interrupts.ts';
+import { askPainter } from '../ask-painter.ts';
+import type { SampleOptions, SampleTold } from '../draw-samples.ts';
+import { withInterrupts } from '../interrupts.ts';
 import { realNumber, wholeNumber } from '../parse-option.ts';
+import { printJson, printLine, tellWarnings } from '../terminal.ts';
 import { samplerNames } from '../../diffusion/samplers/registry.ts';
+import { formatDuration } from '../../format.ts';
+
+const worker = new URL('../sample-worker.ts', import.meta.url);
 
 /** `erase-concept sample`: draws pictures into a folder. */
 export function addSampleCommand(program: Command, context: CliContext): void {
@@ -38,10 +43,33 @@ export function addSampleCommand(program: Command, context: CliContext): void {
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action((options: SampleOptions) =>
-      withInterrupts(async ({ cancel }) => {
-        // Loaded here, not at the start: other commands need not wait for the runtime.
-        const { drawSamples } = await import('../draw-samples.ts');
-        await untilAborted(drawSamples(options, context), cancel);
-      }),
+      withInterrupts(({ cancel }) => sample(options, context, cancel)),
     );
+}
+
+async function sample(
+  options: SampleOptions,
+  { terminal }: CliContext,
+  signal: AbortSignal,
+): Promise<void> {
+  let pictures = 0;
+  const show = (event: SampleTold) => {
+    if (event.event === 'sample') pictures += 1;
+    if (options.json) printJson(terminal, event);
+    else if (event.event === 'warning') tellWarnings(terminal, [event.message], false);
+    else if (event.event === 'sample') printLine(terminal.stdout, event.file);
+    else printLine(terminal.stdout, describeEnd(pictures, event.seconds));
+  };
+  await askPainter(worker, options, {
+    folder: options.out,
+    purpose: 'drawing',
+    signal,
+    onTold: (event) => {
+      show(event as SampleTold);
+    },
+  });
+}
+
+function describeEnd(pictures: number, seconds: number): string {
+  return `${pictures} picture${pictures === 1 ? '' : 's'} in ${formatDuration(seconds)}`;
 }
