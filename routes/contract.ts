@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { PredictionReading } from '../src/checkpoint/prediction/reading.ts';
 import type { Evaluation } from '../src/evaluation/evaluation.ts';
 import type { Phase, ProgressEvent } from '../src/erase/events.ts';
 import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
@@ -97,6 +98,10 @@ export interface ModelView {
   readonly nativeSize: number | null;
   /** Channels of the UNet's first level, which the default settings depend on. */
   readonly modelChannels: number | null;
+  /** What it predicts and what that is known from; null where it cannot be told. */
+  readonly prediction: PredictionReading | null;
+  /** Why it can be used only with the setting `prediction`; null where it can be without. */
+  readonly predictionProblem: string | null;
 }
 
 export interface PresetView extends Preset {
@@ -150,6 +155,8 @@ export interface JobView extends JobSummary {
   readonly retainImages: number;
   /** What of the request may not be meant so, or is not heeded. */
   readonly warnings: readonly string[];
+  /** What its model is trained as; null until the job is prepared. */
+  readonly prediction: PredictionReading | null;
   /** Null until the job is prepared. */
   readonly settings: EraseSettings | null;
   readonly device: Device | null;

@@ -60,7 +60,7 @@ export const chosenModel = computed<ModelView | undefined>(() => {
   return (
     usable.find(({ name }) => name === form.model.value) ??
     usable.find(({ isActive }) => isActive) ??
-    usable.find(({ scrubbed }) => scrubbed === null) ??
+    usable.find((model) => model.scrubbed === null && model.predictionProblem === null) ??
     usable[0]
   );
 });
@@ -136,9 +136,18 @@ const needsPictures = computed<string | null>(() => {
     : null;
 });
 
+/** Whether the person has said what the model predicts. */
+export const isPredictionChosen = computed(() => (form.settings.value.prediction ?? null) !== null);
+
+/** Whether the person must say what the model predicts, and has not. */
+const needsPrediction = computed(
+  () => (chosenModel.value?.predictionProblem ?? null) !== null && !isPredictionChosen.value,
+);
+
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
   if (chosenModel.value === undefined) return 'Choose a model.';
+  if (needsPrediction.value) return 'Say what the model predicts, in the advanced settings.';
   const preset = chosenPreset.value;
   for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
     if ((form.variables.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
@@ -218,7 +227,17 @@ export function choosePreset(name: string | null): void {
     form.anchor.value = null;
     form.anchors.value = {};
     form.concept.value = null;
-    form.settings.value = {};
+    // It belongs to the model, which stays.
+    const { prediction } = form.settings.value;
+    form.settings.value = withoutUndefined({ prediction });
+  });
+}
+
+/** Takes another model; what the one before was said to predict says nothing of it. */
+export function chooseModel(name: string): void {
+  batch(() => {
+    form.model.value = name;
+    changeSettings({ prediction: undefined });
   });
 }
 

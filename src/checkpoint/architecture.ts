@@ -9,12 +9,16 @@ import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
 import { deriveUnetConfig } from './layout/derive-unet.ts';
 import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
 import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
+import type { PredictionReading, PredictionWish } from './prediction/reading.ts';
+import { type PredictionSource, readPrediction } from './prediction/read-prediction.ts';
 import { type CheckpointFamily, recognize } from './recognize.ts';
 import { readTextEncoders, type TextEncoderConfig } from './text-encoders.ts';
 
-/** How the UNet was trained to predict noise. */
-export interface DiffusionConfig {
-  readonly predictionType: 'epsilon' | 'v_prediction';
+/** What the UNet was trained to predict, on which noise schedule. */
+export interface DiffusionConfig extends Pick<
+  PredictionReading,
+  'predictionType' | 'zeroTerminalSnr'
+> {
   /** First and last beta of the schedule that is linear in their square roots. */
   readonly betaStart: number;
   readonly betaEnd: number;
@@ -29,6 +33,8 @@ export interface Architecture {
   readonly textEncoders: readonly TextEncoderConfig[];
   readonly vae: VaeConfig;
   readonly diffusion: DiffusionConfig;
+  /** What its prediction is known from. */
+  readonly prediction: Pick<PredictionReading, 'basis' | 'source' | 'remarks'>;
   /** What neither the tensors nor a config tell and was taken as usual, in sentences. */
   readonly assumptions: readonly string[];
   /** Why a concept cannot be erased from it and what to do; null if it can. */
@@ -40,12 +46,14 @@ export interface Architecture {
  * LDM config beside it and by what its family fixes.
  *
  * @param ldmConfig the config beside the checkpoint, undefined if there is none.
+ * @param prediction what the person chose or a job found before, instead of what its files say
  * @throws AppError `model.unsupported` for a file that is no such checkpoint, `checkpoint.damaged` for
  *   a missing tensor, `checkpoint.config` for a config that contradicts the tensors
  */
 export async function readArchitecture(
-  source: TensorSource,
+  source: PredictionSource,
   ldmConfig: LdmConfig | undefined,
+  prediction?: PredictionWish | PredictionReading,
 ): Promise<Architecture> {
   const recognition = recognize(source.tensors);
   if (recognition.kind === 'other') {
@@ -54,8 +62,10 @@ export async function readArchitecture(
       `"${path.basename(source.path)}" ${recognition.explanation}.`,
     );
   }
+  const { family } = recognition;
+  const reading = await readPrediction(source, { family, ldmConfig }, prediction);
   try {
-    return await deriveArchitecture(source, recognition.family, ldmConfig);
+    return await deriveArchitecture(source, { family, ldmConfig, reading });
   } catch (error) {
     // What is missing or of another shape may be so because the model is of another kind.
     const reason = describeForeignTensors(source.tensors, undefined);
@@ -65,8 +75,15 @@ export async function readArchitecture(
 
 async function deriveArchitecture(
   source: TensorSource,
-  family: CheckpointFamily,
-  ldmConfig: LdmConfig | undefined,
+  {
+    family,
+    ldmConfig,
+    reading,
+  }: {
+    family: CheckpointFamily;
+    ldmConfig: LdmConfig | undefined;
+    reading: PredictionReading;
+  },
 ): Promise<Architecture> {
   const assumptions: string[] = [];
   const unet = deriveUnetConfig(source, unetHeads(family, ldmConfig));
@@ -78,8 +95,9 @@ async function deriveArchitecture(
   }
   const known = { ldmConfig, assumptions };
   const textEncoders = await readTextEncoders(source, family, known);
-  const diffusion = readDiffusion(source, family, { ldmConfig, assumptions });
-  const parts = { family, unet, textEncoders, vae, diffusion, assumptions };
+  if (reading.basis === 'assumed') assumptions.push(...reading.remarks);
+  const trained = trainedAs(reading, ldmConfig);
+  const parts = { family, unet, textEncoders, vae, ...trained, assumptions };
   return { ...parts, refusal: findRefusal(source, parts) };
 }
 
@@ -116,23 +134,13 @@ function unetHeads(family: CheckpointFamily, ldmConfig: LdmConfig | undefined): 
   return family === 'sd1' ? { numHeads: 8 } : { numHeadChannels: 64 };
 }
 
-function readDiffusion(
-  source: TensorSource,
-  family: CheckpointFamily,
-  known: { ldmConfig: LdmConfig | undefined; assumptions: string[] },
-): DiffusionConfig {
-  const { ldmConfig, assumptions } = known;
+function trainedAs(
+  { predictionType, zeroTerminalSnr, ...prediction }: PredictionReading,
+  ldmConfig: LdmConfig | undefined,
+): Pick<Architecture, 'diffusion' | 'prediction'> {
   const { linearStart = 0.00085, linearEnd = 0.012, timesteps = 1000 } = ldmConfig ?? {};
   const schedule = { betaStart: linearStart, betaEnd: linearEnd, timesteps };
-  // Some v-prediction models carry an empty tensor of this name for hosts that read no config.
-  if (source.tensors.has('v_pred')) return { predictionType: 'v_prediction', ...schedule };
-  if (ldmConfig) return { predictionType: ldmConfig.predictionType, ...schedule };
-  assumptions.push(
-    family === 'sd2'
-      ? 'The model predicts noise (epsilon), as SD 2.x base models do. If it is a 768-v model, put its v2-inference-v.yaml beside it under the same name.'
-      : 'The model predicts noise (epsilon), as usual in its family (no .yaml says otherwise).',
-  );
-  return { predictionType: 'epsilon', ...schedule };
+  return { diffusion: { predictionType, zeroTerminalSnr, ...schedule }, prediction };
 }
 
 /** A config for another model would give the wrong heads or schedule without any error. */
@@ -171,7 +179,6 @@ function findRefusal(
     channelsRefusal(unet) ??
     describeForeignTensors(source.tensors, unet) ??
     conditionRefusal(architecture) ??
-    scheduleRefusal(source) ??
     precisionRefusal(source, architecture)
   );
 }
@@ -213,12 +220,6 @@ function conditionRefusal({
   const sizes = (admInChannels ?? 0) - projection;
   if (sizes > 0 && sizes % (2 * SIZE_NUMBERS) === 0) return null;
   return `its UNet takes an added condition of ${admInChannels ?? 0} channels, of which ${projection} are the prompt's: what is left are not the sizes that SDXL takes. Use a text-to-image model.`;
-}
-
-/** Some v-prediction models carry an empty tensor of this name. */
-function scheduleRefusal({ tensors }: TensorSource): string | null {
-  if (!tensors.has('ztsnr')) return null;
-  return 'it was trained down to pure noise (zero terminal SNR), which is not supported yet. Use a model without the tensor "ztsnr".';
 }
 
 function precisionRefusal(

@@ -1,6 +1,7 @@
 import { type Architecture, readArchitecture } from './architecture.ts';
 import { type LdmConfig, readLdmConfig } from './ldm-config.ts';
 import { type ModelFiles, openModelFiles } from './model-files.ts';
+import type { PredictionReading, PredictionWish } from './prediction/reading.ts';
 
 /** A Stable Diffusion checkpoint, open for reading. Whoever opened it closes `file`. */
 export interface Checkpoint {
@@ -14,13 +15,19 @@ export interface Checkpoint {
  * Whether a concept can be erased from it is for `requireErasable`, whether its weights are finite
  * for `requireFiniteWeights`.
  *
+ * @param prediction what the person chose that it predicts, or a job found before; undefined leaves it
+ *   to what its files say
  * @throws AppError `checkpoint.*`, `model.unsupported`; the files are then closed
  */
-export async function openCheckpoint(modelPath: string): Promise<Checkpoint> {
+export async function openCheckpoint(
+  modelPath: string,
+  prediction?: PredictionWish | PredictionReading,
+): Promise<Checkpoint> {
   const file = await openModelFiles(modelPath);
   try {
     const ldmConfig = await configOf(file);
-    return { file, ldmConfig, architecture: await readArchitecture(file, ldmConfig) };
+    const architecture = await readArchitecture(file, ldmConfig, prediction);
+    return { file, ldmConfig, architecture };
   } catch (error) {
     await file.close();
     throw error;

@@ -8,6 +8,7 @@ import { type NamedShape, type TensorSource } from './layout/named-shapes.ts';
 import { unetShapes } from './layout/unet-layout.ts';
 import { vaeShapes } from './layout/vae-layout.ts';
 import { type ModelFiles, openModelFiles } from './model-files.ts';
+import type { PredictionWish } from './prediction/reading.ts';
 import { readProvenance } from './provenance.ts';
 import { type CheckpointFamily, type OtherFamily, recognize } from './recognize.ts';
 import { copiesLeftOut } from './unet-copies.ts';
@@ -47,17 +48,22 @@ export interface CheckpointDescription {
 }
 
 /**
- * Describes a model file or a diffusers folder from headers and configs; no weight is read.
+ * Describes a model file or a diffusers folder from headers and configs; of weights no more is read
+ * than tells what the model predicts.
  *
+ * @param prediction what the person says that it predicts; undefined leaves it to its files
  * @throws AppError `checkpoint.not-found`, `checkpoint.not-safetensors`, `checkpoint.damaged`,
- *   `checkpoint.config`; `model.unsupported` for a checkpoint whose layers have an unknown form and
- *   for a folder of another family
+ *   `checkpoint.config`; `model.unsupported` for a checkpoint whose layers have an unknown form, for one
+ *   that predicts what nothing here trains, and for a folder of another family
  */
-export async function inspectCheckpoint(modelPath: string): Promise<CheckpointDescription> {
+export async function inspectCheckpoint(
+  modelPath: string,
+  prediction?: PredictionWish,
+): Promise<CheckpointDescription> {
   const file = await openModelFiles(modelPath);
   try {
     const recognition = recognize(file.tensors);
-    if (recognition.kind === 'checkpoint') return await describeCheckpoint(file);
+    if (recognition.kind === 'checkpoint') return await describeCheckpoint(file, prediction);
     return {
       ...describeFile(file),
       family: recognition.family,
@@ -71,9 +77,12 @@ export async function inspectCheckpoint(modelPath: string): Promise<CheckpointDe
   }
 }
 
-async function describeCheckpoint(file: ModelFiles): Promise<CheckpointDescription> {
+async function describeCheckpoint(
+  file: ModelFiles,
+  prediction: PredictionWish | undefined,
+): Promise<CheckpointDescription> {
   const ldmConfig = await configOf(file);
-  const { family, refusal, ...architecture } = await readArchitecture(file, ldmConfig);
+  const { family, refusal, ...architecture } = await readArchitecture(file, ldmConfig, prediction);
   return {
     ...describeFile(file),
     family,

@@ -5,11 +5,14 @@ import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
 import type { ModelTokenizer } from './model-tokenizer.ts';
 import { configPathOf } from './output-path.ts';
+import { ldmStatements } from './prediction/ldm-statements.ts';
+import type { Statement } from './prediction/statement.ts';
 import { readConfigText } from './read-text.ts';
 
 const count = z.int().min(1).max(1_000_000);
 const heads = z.int().min(-1).max(4096);
 const beta = z.number().gt(0).lt(1);
+const timesteps = z.int().min(1).max(100_000);
 
 const unetParams = z
   .looseObject({
@@ -37,16 +40,29 @@ const embedder = component(embedderParams);
 /** A text encoder as an LDM config names it. */
 export type Embedder = z.infer<typeof embedder>;
 
+/** What sgm has in the place of the schedule's numbers. */
+const denoiserParams = z
+  .looseObject({
+    num_idx: timesteps,
+    discretization_config: component(
+      z.looseObject({ linear_start: beta, linear_end: beta, num_timesteps: timesteps }).partial(),
+    ).or(z.string()),
+  })
+  .partial();
+
 const modelParams = z
   .looseObject({
-    parameterization: z.enum(['eps', 'v']),
     linear_start: beta,
     linear_end: beta,
     beta_schedule: z.literal('linear'),
-    timesteps: z.int().min(1).max(100_000),
+    given_betas: z.null(),
+    timesteps,
     image_size: z.int().min(1).max(4096),
     scale_factor: z.number().positive(),
+    denoiser_config: component(denoiserParams),
     unet_config: component(unetParams),
+    /** The UNet in sgm. */
+    network_config: component(unetParams),
     first_stage_config: component(vaeParams),
     cond_stage_config: embedder,
     conditioner_config: component(z.looseObject({ emb_models: z.array(embedder) }).partial()),
@@ -58,7 +74,10 @@ const ldmSchema = z.looseObject({ model: z.looseObject({ params: modelParams }) 
 /** The part of an LDM config (CompVis' `v1-inference.yaml` and its kin) that changes the model. */
 export interface LdmConfig {
   readonly path: string;
-  readonly predictionType: 'epsilon' | 'v_prediction';
+  /** What it says of what the model predicts. */
+  readonly statements: readonly Statement[];
+  /** What is taken where it says nothing of that. */
+  readonly silent: readonly Statement[];
   readonly linearStart: number | undefined;
   readonly linearEnd: number | undefined;
   readonly timesteps: number | undefined;
@@ -101,13 +120,13 @@ export function parseLdmConfig(text: string, path: string): LdmConfig {
   const { params } = result.data.model;
   return {
     path,
-    predictionType: params.parameterization === 'v' ? 'v_prediction' : 'epsilon',
-    linearStart: params.linear_start,
-    linearEnd: params.linear_end,
-    timesteps: params.timesteps,
+    statements: ldmStatements(result.data.model, path),
+    // Published ones leave it out where it is epsilon; so do those that are put beside any model.
+    silent: [],
+    ...scheduleOf(params, path),
     latentSize: params.image_size,
     scaleFactor: params.scale_factor,
-    unet: params.unet_config?.params ?? {},
+    unet: (params.unet_config ?? params.network_config)?.params ?? {},
     vae: params.first_stage_config?.params ?? {},
     textEncoderVersion: params.cond_stage_config?.params?.version,
     embedders: embeddersOf(params),
@@ -118,6 +137,25 @@ export function parseLdmConfig(text: string, path: string): LdmConfig {
 function embeddersOf(params: z.infer<typeof modelParams>): Embedder[] {
   const { cond_stage_config: single, conditioner_config: several } = params;
   return several?.params?.emb_models ?? (single ? [single] : []);
+}
+
+/** The numbers of the noise schedule, which LDM has beside the model's parts and sgm in the denoiser. */
+function scheduleOf(
+  params: z.infer<typeof modelParams>,
+  path: string,
+): Pick<LdmConfig, 'linearStart' | 'linearEnd' | 'timesteps'> {
+  const { num_idx: indices, discretization_config: config } = params.denoiser_config?.params ?? {};
+  const discretization = typeof config === 'object' ? config.params : undefined;
+  const { num_timesteps: count, ...betas } = discretization ?? {};
+  const whole = count ?? 1000;
+  if (indices !== undefined && indices !== whole) {
+    throw configError(
+      path,
+      `its denoiser takes ${indices} noise levels (num_idx) of ${whole} timesteps, where all are expected`,
+    );
+  }
+  const { linear_start: linearStart, linear_end: linearEnd } = { ...betas, ...params };
+  return { linearStart, linearEnd, timesteps: params.timesteps ?? count };
 }
 
 function parseYaml(text: string, path: string): unknown {

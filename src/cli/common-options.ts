@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Option } from 'commander';
 
+import { predictionWishes } from '../checkpoint/prediction/reading.ts';
 import { devices } from '../runtime/device.ts';
 import { wholeNumber, webAddress } from './parse-option.ts';
 
@@ -17,6 +18,12 @@ export const deviceOption = (): Option =>
   new Option('--device <name>', 'auto takes the fastest in a short measurement')
     .choices(['auto', ...devices])
     .default('auto');
+
+export const predictionOption = (): Option =>
+  new Option(
+    '--prediction <what>',
+    'what the model predicts: epsilon (noise), v, or v-ztsnr (v, its schedule ending in pure noise) (default: what its files say)',
+  ).choices(predictionWishes);
 
 export const threadsOption = (): Option =>
   new Option('--threads <n>', 'threads on the CPU (default: one per core)').argParser(

@@ -6,6 +6,7 @@ import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
+import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
@@ -29,6 +30,7 @@ export interface SampleOptions {
   readonly size?: number;
   readonly batch: number;
   readonly out: string;
+  readonly prediction?: PredictionWish;
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly json?: true;
@@ -63,7 +65,7 @@ export async function drawSamples(
   const started = performance.now();
   const requests = listRequests(options);
   for (const message of promptWarnings(options)) tell({ event: 'warning', message });
-  const checkpoint = await openCheckpoint(path.resolve(options.model));
+  const checkpoint = await openCheckpoint(path.resolve(options.model), options.prediction);
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
     const size = options.size ?? nativeSize(checkpoint);
@@ -72,6 +74,9 @@ export async function drawSamples(
       options.out,
       requests.map(({ file }) => file),
     );
+    for (const message of checkpoint.architecture.prediction.remarks) {
+      tell({ event: 'warning', message });
+    }
     const settings = {
       width: size,
       height: size,

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 
+import { describeReading } from '../checkpoint/prediction/reading.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -60,6 +61,7 @@ class LineReporter implements EraseReporter {
     const { forget, retain, settings, device, threads } = job;
     this.print(`Job ${job.id} in ${folder}`);
     this.print(`  model   ${job.model.path}`);
+    if (job.prediction) this.print(`  predicts ${describeReading(job.prediction)}`);
     this.print(`  forget  ${countOf(forget, 'prompt')}; retain ${countOf(retain, 'prompt')}`);
     for (const line of forgetLines(job)) this.print(`            ${line}`);
     this.print(

@@ -8,6 +8,7 @@ import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
+import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { PicturePair } from '../evaluation/evaluator.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
@@ -35,6 +36,7 @@ export interface EvaluateOptions extends JudgeOptions {
   readonly cfg: number;
   readonly size?: number;
   readonly out?: string;
+  readonly prediction?: PredictionWish;
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly json?: true;
@@ -83,6 +85,8 @@ export async function evaluateModels(
       );
     }
     if (folder !== null) await prepareFolder(folder, listPictures(drawing));
+    const remarks = [before, after].flatMap(({ architecture }) => architecture.prediction.remarks);
+    for (const message of new Set(remarks)) tell({ event: 'warning', message });
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
     if (classifier) await requireClassifier(classifier);
@@ -114,9 +118,9 @@ async function withCheckpoints(
   options: EvaluateOptions,
   work: (before: Checkpoint, after: Checkpoint) => Promise<void>,
 ): Promise<void> {
-  const before = await openCheckpoint(path.resolve(options.before));
+  const before = await openCheckpoint(path.resolve(options.before), options.prediction);
   try {
-    const after = await openCheckpoint(path.resolve(options.after));
+    const after = await openCheckpoint(path.resolve(options.after), options.prediction);
     try {
       await work(before, after);
     } finally {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 
+import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
 import {
   defaultOptimizers,
   defaultRules,
@@ -7,6 +8,7 @@ import {
 } from '../erase/default-settings.ts';
 import { type EraseSettings, type Method, methods, trainSets } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
+import { predictionOption } from './common-options.ts';
 import { positiveNumber, positiveOrNone, realNumber, wholeNumber } from './parse-option.ts';
 
 /** What commander makes of the options below. */
@@ -40,6 +42,7 @@ export interface SettingsOptions {
   readonly sampleEvery?: number;
   readonly evaluate?: number;
   readonly saveEvery?: number;
+  readonly prediction?: PredictionWish;
 }
 
 const ruleNames = Object.keys(defaultRules);
@@ -78,6 +81,7 @@ const optionsByGroup: Readonly<Record<string, readonly Option[]>> = {
     ).argParser(wholeNumber(0)),
   ],
   'Advanced training:': [
+    predictionOption(),
     new Option(
       '--rule <name>',
       `how λ, the weight of forgetting, is found: constant; cosine (as the published code); projection (as the paper) (default: ${defaults.rule.kind})`,
@@ -210,6 +214,7 @@ export function readSettings(options: SettingsOptions): Partial<EraseSettings> {
     sampleEvery: options.sampleEvery,
     evaluationPictures: options.evaluate,
     saveEvery: options.saveEvery,
+    prediction: options.prediction,
   });
 }
 

@@ -124,6 +124,7 @@ export function defaultSettings(context: DefaultsContext): EraseSettings {
     // On tiny-sd with 128 drawn pictures, holding to the added noise left .80 of the kept styles
     // after 40 steps, holding to the original's predictions .97.
     retainTarget: 'original',
+    prediction: null,
     size,
     seed: 0,
     sampleEvery: 0,

@@ -28,7 +28,7 @@ export async function evaluateResult(
   if (job.settings.evaluationPictures === 0) return;
   if (io.past.some(({ event }) => event === 'evaluation')) return;
   io.onEvent({ event: 'phase', phase: 'evaluate' });
-  const after = await openCheckpoint(job.output);
+  const after = await openCheckpoint(job.output, job.prediction ?? undefined);
   try {
     const evaluation = await evaluateChosen(before, after, job, { folder, steps, io });
     io.onEvent({ event: 'evaluation', evaluation });

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { predictionReadingSchema, predictionWishes } from '../checkpoint/prediction/reading.ts';
+
 export const trainSets = [
   'full',
   'xattn',
@@ -74,6 +76,8 @@ export const settingsSchema = z.object({
   firstTimestep: z.number().int().min(0).max(999),
   /** What kept prompts are held to: the noise that was added, or the original's prediction. */
   retainTarget: z.enum(['noise', 'original']),
+  /** What the model predicts, as the person chose it; null: what its files say. */
+  prediction: z.enum(predictionWishes).nullable(),
   /** Width and height of the images, in pixels. */
   size: z.number().int().min(8).multipleOf(8),
   seed: z.number().int().min(0).max(0xffffffff),
@@ -98,6 +102,7 @@ const savedSettingsSchema = settingsSchema.extend({
   forgetNorm: settingsSchema.shape.forgetNorm.default(750),
   firstTimestep: settingsSchema.shape.firstTimestep.default(999),
   evaluationPictures: settingsSchema.shape.evaluationPictures.default(0),
+  prediction: settingsSchema.shape.prediction.default(null),
 });
 
 /** A prompt to forget and the prompt its predictions are steered to. */
@@ -110,6 +115,8 @@ export const jobSchema = z.object({
   createdAt: z.iso.datetime(),
   appVersion: z.string(),
   model: z.object({ path: z.string(), sha256: z.string() }),
+  /** What the model was found to predict; null in jobs of earlier versions, which did not keep it. */
+  prediction: predictionReadingSchema.nullable().default(null),
   output: z.string(),
   /** Whether a person chose that name, so that no other one will do. */
   outputIsGiven: z.boolean().default(false),

@@ -1,7 +1,6 @@
 import path from 'node:path';
 
 import { pathExists } from '../checkpoint/output-path.ts';
-import { createNoiseSchedule, type NoiseSchedule } from '../diffusion/noise-schedule.ts';
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
 import { ImageEncoder } from '../pipeline/autoencoder.ts';
@@ -9,6 +8,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../pipeline/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../pipeline/text-encoder.ts';
+import { scheduleOf } from '../pipeline/schedule-of.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
@@ -86,12 +86,6 @@ function withEveryPrompt(
     return image ? [{ file: image.file, prompt }] : [];
   });
   return [...images, ...again];
-}
-
-/** The checkpoint's own noise schedule. */
-export function scheduleOf({ architecture }: Checkpoint): NoiseSchedule {
-  const { betaStart, betaEnd, timesteps } = architecture.diffusion;
-  return createNoiseSchedule({ linearStart: betaStart, linearEnd: betaEnd, timesteps });
 }
 
 /** Encodes image files once, at the job's size. */

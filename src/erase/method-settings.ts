@@ -22,10 +22,10 @@ export function otherMethod(method: Method): Method {
   return method === 'siss' ? 'erasediff' : 'siss';
 }
 
-/** Those that decide what the result is, but for the method itself. */
+/** Those that decide what the result is, but for the method and the prediction, which a job names. */
 export function trainingSettings(settings: EraseSettings): Partial<EraseSettings> {
   const without = new Set<string>([
-    ...['method', 'sampleEvery', 'evaluationPictures', 'saveEvery'],
+    ...['method', 'prediction', 'sampleEvery', 'evaluationPictures', 'saveEvery'],
     ...foreignSettings(settings.method),
   ]);
   return Object.fromEntries(Object.entries(settings).filter(([name]) => !without.has(name)));

@@ -10,7 +10,7 @@ import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from './dataset.ts';
 import type { SampleEvent } from './events.ts';
 import type { EraseJob, EraseSettings } from './job.ts';
-import { scheduleOf } from './make-dataset.ts';
+import { scheduleOf } from '../pipeline/schedule-of.ts';
 import { areRuined } from './picture-guard.ts';
 import type { SampleFolder, SampleSubject } from './sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from './spread.ts';

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { openModelFiles } from '../checkpoint/model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
+import type { PredictionReading } from '../checkpoint/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { EraseJob } from './job.ts';
 import { trainingSettings } from './method-settings.ts';
@@ -16,7 +17,7 @@ export function provenanceOf(
   steps: number,
   dropped: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  const { appVersion, settings } = job;
+  const { appVersion, prediction, settings } = job;
   return {
     version: appVersion,
     method: settings.method,
@@ -25,9 +26,17 @@ export function provenanceOf(
     steps,
     seed: settings.seed,
     settings: trainingSettings(settings),
+    // Jobs of earlier versions know none.
+    ...(prediction && { prediction: predictionOf(prediction) }),
     originalSha256: job.model.sha256,
     ...(dropped.length > 0 && { dropped }),
   };
+}
+
+/** What is read again of a result whose name no longer tells it. */
+function predictionOf(reading: PredictionReading): Omit<PredictionReading, 'remarks'> {
+  const { predictionType, zeroTerminalSnr, basis, source } = reading;
+  return { predictionType, zeroTerminalSnr, basis, source };
 }
 
 /**

@@ -31,8 +31,10 @@ import { train } from './train.ts';
  * @throws job.cancelled after the state was saved; checkpoint.*, output.*, device.* as they come
  */
 export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<void> {
-  const checkpoint = await openCheckpoint(job.model.path);
+  // As it was found when the job was made: a run that is resumed goes on as it began.
+  const checkpoint = await openCheckpoint(job.model.path, job.prediction ?? undefined);
   try {
+    for (const message of job.prediction?.remarks ?? []) io.onEvent({ event: 'notice', message });
     const steps = (await stepsOfResult(job)) ?? (await makeResult(checkpoint, job, folder, io));
     await evaluateResult(checkpoint, job, { folder, steps, io });
   } catch (error) {

@@ -12,7 +12,7 @@ import { BatchSource, type Dataset } from './dataset.ts';
 import { eraseDiffStep, type EraseDiff, type RetainBatch } from './erasediff.ts';
 import { type MixtureBatch, sissStep } from './siss.ts';
 import type { EraseJob } from './job.ts';
-import { scheduleOf } from './make-dataset.ts';
+import { scheduleOf } from '../pipeline/schedule-of.ts';
 import { holdToOriginal } from './mixture.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
 import type { StepReport } from './outer-step.ts';

@@ -10,7 +10,7 @@ import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import type { ClassifierChoice } from './classifier/classifier-choice.ts';
 import type { Role } from './figure.ts';
-import { scheduleOf } from '../erase/make-dataset.ts';
+import { scheduleOf } from '../pipeline/schedule-of.ts';
 
 /** What is drawn. */
 export interface PictureSettings {

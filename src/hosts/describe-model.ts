@@ -1,8 +1,11 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+
 import { z } from 'zod';
 
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize } from '../checkpoint/image-size.ts';
+import { configPathOf } from '../checkpoint/output-path.ts';
+import type { PredictionReading } from '../checkpoint/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { CheckpointFamily } from '../checkpoint/recognize.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
@@ -17,6 +20,10 @@ export interface ModelDescription {
   readonly refusal: string | null;
   readonly nativeSize: number | null;
   readonly modelChannels: number | null;
+  /** What it predicts, as its files say or as is assumed; null where that is refused. */
+  readonly prediction: PredictionReading | null;
+  /** Why that is refused, where it can be used all the same if the person says what it predicts. */
+  readonly predictionProblem: string | null;
   /** What was taken out of it; null for a model that was not scrubbed. */
   readonly concept: string | null;
 }
@@ -28,14 +35,16 @@ const familyNames: Readonly<Record<CheckpointFamily, string>> = {
   'sdxl-refiner': 'SDXL refiner',
 };
 
-/** By path, size and time of the file. */
+/** By path, size and time of the file, and time of the config beside it. */
 const known = new Map<string, Promise<ModelDescription>>();
 /** More than anyone has; what is over begins anew. */
 const MAX_KNOWN = 2000;
 
 /** What a model is, from its header; one that cannot be read is described by the reason. */
-export function describeModel({ path, bytes, modifiedMs }: HostModel): Promise<ModelDescription> {
-  const key = JSON.stringify([path, bytes, modifiedMs]);
+export async function describeModel(model: HostModel): Promise<ModelDescription> {
+  const { path, bytes, modifiedMs } = model;
+  const config = await stat(configPathOf(path)).catch(() => null);
+  const key = JSON.stringify([path, bytes, modifiedMs, config?.mtimeMs]);
   const found = known.get(key);
   if (found) return found;
   if (known.size >= MAX_KNOWN) known.clear();
@@ -77,26 +86,44 @@ async function headerBytes(path: string): Promise<number> {
 /** The same, read in this process. */
 export async function readDescription(path: string): Promise<ModelDescription> {
   try {
-    const checkpoint = await openCheckpoint(path);
-    const { file, architecture } = checkpoint;
-    await file.close();
-    return {
-      architecture: familyNames[architecture.family],
-      refusal: architecture.refusal,
-      nativeSize: nativeSize(checkpoint),
-      modelChannels: architecture.unet.modelChannels,
-      concept: conceptOf(readProvenance(file.metadata)),
-    };
+    return await describeOpened(path, null);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
+    // Usable if no more is wrong than what it predicts.
+    const chosen = await describeOpened(path, error.message).catch(() => null);
+    if (chosen) return chosen;
     return {
       architecture: null,
       refusal: error.message,
       nativeSize: null,
       modelChannels: null,
+      prediction: null,
+      predictionProblem: null,
       concept: null,
     };
   }
+}
+
+/** @param predictionProblem what is wrong with what its files say it predicts; null for nothing */
+async function describeOpened(
+  path: string,
+  predictionProblem: string | null,
+): Promise<ModelDescription> {
+  const choice = predictionProblem === null ? undefined : 'epsilon';
+  const checkpoint = await openCheckpoint(path, choice);
+  const { file, architecture } = checkpoint;
+  await file.close();
+  const { predictionType, zeroTerminalSnr } = architecture.diffusion;
+  return {
+    architecture: familyNames[architecture.family],
+    refusal: architecture.refusal,
+    nativeSize: nativeSize(checkpoint),
+    modelChannels: architecture.unet.modelChannels,
+    prediction:
+      choice === undefined ? { predictionType, zeroTerminalSnr, ...architecture.prediction } : null,
+    predictionProblem,
+    concept: conceptOf(readProvenance(file.metadata)),
+  };
 }
 
 const provenanceSchema = z.object({

@@ -24,7 +24,7 @@ export async function completeJob(
   draft: JobDraft,
   { dataFolder, chooseDevice }: Pick<PrepareEnvironment, 'dataFolder' | 'chooseDevice'>,
 ): Promise<Omit<EraseJob, 'id'>> {
-  return withErasable(draft.model, async (checkpoint) => {
+  return withErasable(draft.model, draft.settings.prediction, async (checkpoint) => {
     const { file, architecture } = checkpoint;
     const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
     const output = await prepareOutput(file.path, {
@@ -40,10 +40,11 @@ export async function completeJob(
       [...modelShapes(architecture)].map(([name]) => name),
     );
     const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
-    return requireValid(jobSchema.omit({ id: true }), {
-      ...{ ...rest, model, output, device },
-      outputIsGiven: draft.output !== null,
-    });
+    const { predictionType, zeroTerminalSnr } = architecture.diffusion;
+    const prediction = { predictionType, zeroTerminalSnr, ...architecture.prediction };
+    const outputIsGiven = draft.output !== null;
+    const settled = { model, prediction, output, outputIsGiven, device };
+    return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled });
   });
 }
 

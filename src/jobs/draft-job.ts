@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { requireErasable } from '../checkpoint/architecture.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { defaultSettings } from '../erase/default-settings.ts';
 import { type EraseSettings, type Method, settingsSchema } from '../erase/job.ts';
@@ -56,7 +57,8 @@ export async function draftJob(
   }
   const prompts = await preparePrompts(request, preset, method);
   const pictureWarnings = await comparePictures(request);
-  return withErasable(path.resolve(request.model), (checkpoint) => ({
+  const { prediction } = request.settings;
+  return withErasable(path.resolve(request.model), prediction, (checkpoint) => ({
     version: 1,
     createdAt: new Date().toISOString(),
     appVersion,
@@ -93,9 +95,10 @@ async function comparePictures({ forgetImages, retainImages }: EraseRequest): Pr
 /** Opens a checkpoint that something can be erased from, and closes it afterwards. */
 export async function withErasable<T>(
   modelPath: string,
+  prediction: PredictionWish | null | undefined,
   use: (checkpoint: Checkpoint) => T | Promise<T>,
 ): Promise<T> {
-  const checkpoint = await openCheckpoint(modelPath);
+  const checkpoint = await openCheckpoint(modelPath, prediction ?? undefined);
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
     return await use(checkpoint);

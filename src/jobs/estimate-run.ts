@@ -46,9 +46,9 @@ const MAX_TRIAL_SECONDS = 3;
  */
 export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   const { variants, extent, device, dataFolder, freeBytes } = question;
-  const checkpoint = await openCheckpoint(question.model);
+  const [settings, ...smaller] = variants;
+  const checkpoint = await openCheckpoint(question.model, settings.prediction ?? undefined);
   try {
-    const [settings, ...smaller] = variants;
     const costOf = (variant: EraseSettings) =>
       costOfRun(checkpoint, variant, { ...extent, device });
     const cost = costOf(settings);

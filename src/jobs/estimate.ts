@@ -74,7 +74,8 @@ export async function estimateJob(
       ? undefined
       : await findPreset(environment.presetFolders, request.preset);
   const { warnings, forget } = await promptsOf(request, preset);
-  const checkpoint = await openCheckpoint(path.resolve(request.model));
+  const { prediction } = request.settings;
+  const checkpoint = await openCheckpoint(path.resolve(request.model), prediction ?? undefined);
   try {
     requireErasable(checkpoint.file, checkpoint.architecture);
     const prepared = prepareSettings(checkpoint, request, preset);

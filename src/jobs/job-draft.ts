@@ -9,7 +9,14 @@ import { AppError } from '../errors.ts';
 import { isMissingFile } from '../system-error.ts';
 import { picturesWishes } from './pictures-wish.ts';
 
-const open = { id: true, model: true, output: true, outputIsGiven: true, device: true } as const;
+const open = {
+  id: true,
+  model: true,
+  prediction: true,
+  output: true,
+  outputIsGiven: true,
+  device: true,
+} as const;
 
 const draftSchema = jobSchema.omit(open).extend({
   /** What is erased, in few words. */

@@ -56,6 +56,7 @@ export async function viewJob(
     forgetImages: await countImages(request.forgetImages),
     retainImages: await countImages(request.retainImages),
     warnings: request.warnings,
+    prediction: job ? job.prediction : null,
     settings: job ? job.settings : null,
     device: job ? job.device : null,
     // Of a job of the command line, which has no host.

@@ -46,7 +46,12 @@ export function presetFromJob(
 }
 
 /** What was trained, and all that is not the default; the size belongs to model and machine. */
-function changedSettings({ method, train, ...settings }: EraseSettings): Partial<EraseSettings> {
+function changedSettings({
+  method,
+  train,
+  prediction: _ofModel,
+  ...settings
+}: EraseSettings): Partial<EraseSettings> {
   // Of a small model and of a large one: what is no default of both depends on the model.
   const defaults = [64, 320].map((modelChannels): Partial<EraseSettings> =>
     defaultSettings({ method, train, size: settings.size, modelChannels }),

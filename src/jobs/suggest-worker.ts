@@ -5,6 +5,7 @@ import type { SuggestQuestion } from './suggest-prompts.ts';
 
 answerQuestion(async (question) => {
   const { model, threads, ...request } = question as SuggestQuestion;
-  const checkpoint = await openCheckpoint(model);
+  // What it predicts does not matter to its words, and may not be settled yet.
+  const checkpoint = await openCheckpoint(model, 'epsilon');
   return suggest(checkpoint, request, { device: 'cpu', threads });
 });

@@ -1,12 +1,12 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { latentScale } from '../checkpoint/image-size.ts';
-import { createNoiseSchedule } from '../diffusion/noise-schedule.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { ImageDecoder } from './autoencoder.ts';
 import { requireEncoded } from './encoded-prompt.ts';
+import { scheduleOf } from './schedule-of.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
 import { encodePrompts } from './text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
@@ -54,8 +54,8 @@ export async function drawPictures<Request extends ImageRequest>(
     latentWidth: width / scale,
     contextTokens: tokens,
   };
-  const { betaStart, betaEnd, timesteps, predictionType } = checkpoint.architecture.diffusion;
-  const schedule = createNoiseSchedule({ linearStart: betaStart, linearEnd: betaEnd, timesteps });
+  const { predictionType } = checkpoint.architecture.diffusion;
+  const schedule = scheduleOf(checkpoint);
   const { steps, guidanceScale, sampler } = settings;
   const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
   const decoder = await ImageDecoder.create(checkpoint, { width, height, device, threads });

@@ -71,7 +71,13 @@ export const presetSchema = z.strictObject({
     )
     .default({}),
   /** Where this erasure should train otherwise than by default, and why. */
-  settings: z.strictObject({ ...settingsSchema.partial().shape, reason: text }).optional(),
+  settings: z
+    .strictObject({
+      // What a model predicts is the model's.
+      ...settingsSchema.omit({ prediction: true }).partial().shape,
+      reason: text,
+    })
+    .optional(),
   /** What to expect of the result, the limits too. */
   expectation: text,
 });

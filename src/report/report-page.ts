@@ -1,3 +1,4 @@
+import { describeReading } from '../checkpoint/prediction/reading.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob, Method } from '../erase/job.ts';
@@ -257,6 +258,7 @@ function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
 
 function renderSettings({ job, steps }: ReportContent): Markup {
   const rows = [
+    ...(job.prediction ? [['The model predicts', describeReading(job.prediction)] as const] : []),
     ...describeSettings(job.settings),
     ['Preset', job.preset ?? 'none'],
     ['Device', job.device === 'cpu' ? `CPU, ${job.threads} threads` : job.device],

@@ -53,7 +53,7 @@ describe('an LDM config', () => {
   it('tells head counts, schedule and scale', () => {
     const config = parseLdmConfig(v1Yaml, 'a.yaml');
     expect(config).toMatchObject({
-      predictionType: 'epsilon',
+      statements: [],
       linearStart: 0.00085,
       linearEnd: 0.012,
       timesteps: 1000,
@@ -64,9 +64,34 @@ describe('an LDM config', () => {
     });
   });
 
-  it('tells v-prediction', () => {
+  it('tells what the model predicts', () => {
     const yaml = 'model: {params: {parameterization: "v"}}';
-    expect(parseLdmConfig(yaml, 'a.yaml').predictionType).toBe('v_prediction');
+    expect(parseLdmConfig(yaml, '/models/a.yaml').statements).toEqual([
+      { prediction: 'v_prediction', where: 'parameterization "v" in "a.yaml"' },
+    ]);
+  });
+
+  it('of sgm tells heads and schedule in its own places', () => {
+    const yaml = `
+model:
+  target: sgm.models.diffusion.DiffusionEngine
+  params:
+    denoiser_config:
+      target: sgm.modules.diffusionmodules.denoiser.DiscreteDenoiser
+      params:
+        num_idx: 1000
+        discretization_config:
+          target: sgm.modules.diffusionmodules.discretizer.LegacyDDPMDiscretization
+          params: {linear_start: 0.0009, linear_end: 0.013}
+    network_config:
+      target: sgm.modules.diffusionmodules.openaimodel.UNetModel
+      params: {num_head_channels: 64, model_channels: 320}
+`;
+    expect(parseLdmConfig(yaml, 'a.yaml')).toMatchObject({
+      linearStart: 0.0009,
+      linearEnd: 0.013,
+      unet: { num_head_channels: 64, model_channels: 320 },
+    });
   });
 
   it('is found beside the checkpoint under its name, and may be missing', async () => {
@@ -88,7 +113,12 @@ describe('an LDM config', () => {
     ['another document', 'hello: world', /model/],
     ['nothing', '', /object/],
     ['a list', '- model', /object/],
-    ['an unknown parameterization', 'model: {params: {parameterization: x0}}', /parameterization/],
+    [
+      'noise levels other than its timesteps',
+      'model: {params: {denoiser_config: {params: {num_idx: 500}}}}',
+      /500 noise levels/,
+    ],
+    ['betas of its own', 'model: {params: {given_betas: [0.1]}}', /given_betas/],
     ['another schedule', 'model: {params: {beta_schedule: cosine}}', /beta_schedule/],
     ['a beta of 12', 'model: {params: {linear_end: 12}}', /linear_end/],
     ['no timesteps', 'model: {params: {timesteps: 0}}', /timesteps/],
@@ -106,7 +136,7 @@ describe('an LDM config', () => {
 
   it('runs no code: tags of other languages are plain values', () => {
     const yaml = 'model: {params: {x: !!python/object/apply:os.system ["true"]}}';
-    expect(parseLdmConfig(yaml, 'a.yaml').predictionType).toBe('epsilon');
+    expect(parseLdmConfig(yaml, 'a.yaml').statements).toEqual([]);
   });
 
   it('is refused if it is huge, or a folder', async () => {

@@ -8,6 +8,7 @@ import { StandaloneHost } from '../../src/hosts/standalone.ts';
 import { fileBytes } from '../checkpoint/safetensors-fixtures.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { writeMarkedTinySd } from '../helpers/tiny-sd-marked.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 
 it('a folder with a diffusers model is one model, not its files', async () => {
@@ -57,5 +58,18 @@ it('a model with a header of many megabytes is described as one without', async 
   expect(await describeModel({ ...model, bytes: 1 })).toMatchObject({
     architecture: null,
     refusal: expect.stringMatching(/header is not JSON/) as string,
+  });
+});
+
+it('a model that contradicts itself in what it predicts can be chosen, once that is said', async () => {
+  const models = makeTemporaryFolder();
+  writeMarkedTinySd(models, { markers: ['v_pred'], metadata: { ss_v_parameterization: 'False' } });
+  const [model] = await new StandaloneHost([models], makeTemporaryFolder()).listModels();
+  expect(await describeModel(model!)).toMatchObject({
+    architecture: 'SD 1.x',
+    refusal: null,
+    nativeSize: 64,
+    prediction: null,
+    predictionProblem: expect.stringMatching(/contradict.*"v_pred"/) as string,
   });
 });

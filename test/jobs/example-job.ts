@@ -7,6 +7,13 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   createdAt: '2026-11-24T04:15:30.000Z',
   appVersion: '0.1.0',
   model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },
+  prediction: {
+    predictionType: 'epsilon',
+    zeroTerminalSnr: false,
+    basis: 'stated',
+    source: 'parameterization "eps" in "a.yaml"',
+    remarks: [],
+  },
   output: '/models/a-without-pontilla.safetensors',
   outputIsGiven: false,
   preset: null,

@@ -1,19 +1,23 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { sampleDdim } from '../../src/diffusion/samplers/ddim.ts';
 import { buildClipText } from '../../src/models/clip-text.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
 import type { WeightSource } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
 import { checkpointWeights, weightsFolder } from '../../src/pipeline/checkpoint-weights.ts';
+import { scheduleOf } from '../../src/pipeline/schedule-of.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { floatData, floatTensor, intTensor, type Tensor } from '../../src/runtime/tensor.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { readDiffusersReference, writeDiffusersReference } from '../helpers/diffusers-reference.ts';
+import { readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { relativeError } from '../helpers/relative-error.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
@@ -81,6 +85,41 @@ describe('a model that diffusers wrote', () => {
     const error = relativeError(floatData(prediction), reference.tensor('prediction'));
     await unet.release();
     expect(error).toBeLessThan(1e-4);
+  });
+
+  it('with zero terminal SNR is drawn with as by DDIM in diffusers', async () => {
+    const folder = await writeDiffusersReference(path.join(makeTemporaryFolder(), 'tiny'));
+    const scheduler = path.join(folder, 'scheduler/scheduler_config.json');
+    const config = JSON.parse(readFileSync(scheduler, 'utf8')) as object;
+    const changes = { rescale_betas_zero_snr: true, beta_end: 0.012 };
+    writeFileSync(scheduler, JSON.stringify({ ...config, ...changes }));
+    const checkpoint = await openCheckpoint(folder);
+    onTestFinished(() => checkpoint.file.close());
+    const { predictionType, zeroTerminalSnr } = checkpoint.architecture.diffusion;
+    expect({ predictionType, zeroTerminalSnr }).toEqual({
+      predictionType: 'v_prediction',
+      zeroTerminalSnr: true,
+    });
+    const golden = readGoldenTensors('zero-snr.safetensors');
+    const shape = { batch: 1, latentHeight: 8, latentWidth: 8, contextTokens: 77 };
+    const cpu = { trained: [], device: 'cpu', threads: 1 } as const;
+    const unet = await UnetSession.create(checkpoint, { shape, ...cpu });
+    const prompts = encodedPrompts(Float32Array.from(golden('ddim.context')), 1);
+    const timesteps: number[] = [];
+    const drawn = await sampleDdim({
+      noise: Float32Array.from(golden('ddim.start')),
+      steps: 10,
+      schedule: scheduleOf(checkpoint),
+      predictionType,
+      predict: async (noisyLatents, timestep) => {
+        timesteps.push(timestep);
+        const rows = { noisyLatents, timesteps: [timestep], prompts };
+        return floatData(await unet.predict(new TensorSet(), rows));
+      },
+    });
+    await unet.release();
+    expect(timesteps).toEqual(Array.from(golden('ddim.timesteps')));
+    expect(relativeError(drawn, Float32Array.from(golden('ddim.drawn')))).toBeLessThan(1e-4);
   });
 
   it('encodes and decodes pictures as its VAE does in diffusers', async () => {

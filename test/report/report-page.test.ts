@@ -154,6 +154,7 @@ it('a report tells the figures with their meaning, the hashes, the settings and 
   expect(text).toContain(`SHA-256 ${'cd'.repeat(32)}`);
   expect(text).toContain('Steps of the result 39');
   expect(text).toContain('Learning rate 0.00001');
+  expect(text).toContain('The model predicts epsilon (parameterization');
   expect(text).toContain('2026-11-24 05:00 UTC');
 });
 

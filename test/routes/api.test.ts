@@ -55,6 +55,14 @@ describe('GET /api/models', () => {
         refusal: null,
         nativeSize: 64,
         modelChannels: 64,
+        prediction: {
+          predictionType: 'epsilon',
+          zeroTerminalSnr: false,
+          basis: 'assumed',
+          source: 'nothing says what it predicts',
+          remarks: [expect.stringMatching(/taken to predict noise/) as string],
+        },
+        predictionProblem: null,
       },
     ]);
     mkdirSync(join(data, 'models', 'inner'));

@@ -165,6 +165,7 @@ export function AdvancedSettings() {
         <NumberFields settings={training} />
         {method.value === 'erasediff' && <RuleField />}
         <NumberFields settings={[...mixing, ...pictures]} />
+        <PredictionField />
         {canHostDraw.value && <PicturesField />}
         <DeviceField />
       </div>
@@ -234,6 +235,29 @@ function TrainSetField() {
       isPreset={presetTrain !== undefined}
       onValue={(train) => {
         changeSettings({ train });
+      }}
+    />
+  );
+}
+
+const predictionNames: Readonly<Record<NonNullable<Settings['prediction']> | 'stated', string>> = {
+  stated: 'As its files say',
+  epsilon: 'Noise (epsilon)',
+  v: 'v',
+  'v-ztsnr': 'v, zero terminal SNR',
+};
+
+function PredictionField() {
+  return (
+    <SelectField
+      label="What the model predicts"
+      help="Trained as another kind, a model is ruined. Change it only where its files say nothing, or what is wrong."
+      names={predictionNames}
+      value={form.settings.value.prediction ?? undefined}
+      base="stated"
+      isPreset={false}
+      onValue={(chosen) => {
+        changeSettings({ prediction: chosen === 'stated' ? undefined : chosen });
       }}
     />
   );
@@ -380,6 +404,6 @@ function Field({ label, help, base, isPreset, children }: FieldProps) {
   );
 }
 
-function isOfPreset(key: keyof Settings): boolean {
+function isOfPreset(key: Exclude<keyof Settings, 'prediction'>): boolean {
   return chosenPreset.value?.settings?.[key] !== undefined;
 }

@@ -1,5 +1,6 @@
+import type { ModelView } from '../../routes/contract.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { chosenModel, form } from '../form.ts';
+import { chooseModel, chosenModel, isPredictionChosen } from '../form.ts';
 import { models } from '../state.ts';
 
 /** The model to erase from; those that cannot be used say why. */
@@ -14,7 +15,9 @@ export function ModelChoice() {
         id="model"
         value={model?.name}
         aria-describedby="model-help"
-        onChange={({ currentTarget }) => (form.model.value = currentTarget.value)}
+        onChange={({ currentTarget }) => {
+          chooseModel(currentTarget.value);
+        }}
       >
         {all.map(({ name, refusal, isActive }) => (
           <option key={name} value={name} disabled={refusal !== null}>
@@ -33,9 +36,11 @@ export function ModelChoice() {
               draws at {model.nativeSize} × {model.nativeSize}
             </span>
           )}
+          {model.prediction && <span>predicts {predictionName(model.prediction)}</span>}
           {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
         </p>
       )}
+      {model && <PredictionNotes model={model} />}
       {refused.length > 0 && (
         <details>
           <summary>
@@ -53,4 +58,29 @@ export function ModelChoice() {
       )}
     </section>
   );
+}
+
+function predictionName({
+  predictionType,
+  zeroTerminalSnr,
+}: NonNullable<ModelView['prediction']>): string {
+  if (predictionType === 'epsilon') return 'noise (epsilon)';
+  return zeroTerminalSnr ? 'v, zero terminal SNR' : 'v';
+}
+
+/** What a person should know of what the model predicts, unless they have chosen it. */
+function PredictionNotes({ model }: { model: ModelView }) {
+  if (isPredictionChosen.value) return null;
+  if (model.predictionProblem !== null) {
+    return (
+      <p class="problem" role="note">
+        {model.predictionProblem}
+      </p>
+    );
+  }
+  return model.prediction?.remarks.map((remark) => (
+    <p key={remark} class="help" role="note">
+      {remark}
+    </p>
+  ));
 }

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { AppError } from '../../errors.ts';
 import { refinerRefusal } from '../architecture.ts';
 import type { LdmConfig } from '../ldm-config.ts';
+import { schedulerStatements, silentScheduler } from '../prediction/scheduler-statements.ts';
+import type { Statement } from '../prediction/statement.ts';
 import { type Expected, requireExpected, required, unsupported } from './expected.ts';
 import { requireTextEncoder } from './text-encoder-config.ts';
 import { readTokenizerFolder, requireTokenizerClass } from './tokenizer-folder.ts';
@@ -35,6 +37,7 @@ const indexSchema = z.looseObject({
   text_encoder_2: component.optional(),
   tokenizer: component.optional(),
   vae: component.optional(),
+  scheduler: component.optional(),
 });
 type ModelIndex = z.infer<typeof indexSchema>;
 type Part = keyof typeof indexSchema.shape;
@@ -60,7 +63,6 @@ const schedulerSchema = z.looseObject({
   beta_end: beta,
   beta_schedule: z.literal('scaled_linear'),
   num_train_timesteps: z.int().min(1).max(100_000).default(1000),
-  prediction_type: z.enum(['epsilon', 'v_prediction']).default('epsilon'),
 });
 
 /**
@@ -111,7 +113,6 @@ const vaeExpected: Expected = {
 };
 const schedulerExpected: Expected = {
   trained_betas: [null],
-  rescale_betas_zero_snr: [false],
 };
 
 /**
@@ -131,18 +132,14 @@ export async function readModelConfig(folder: string): Promise<LdmConfig> {
   requireExpected(at(unetConfig), unet, unetExpected);
   const vae = await required(at(vaeConfig), vaeSchema);
   requireExpected(at(vaeConfig), vae, vaeExpected);
-  const scheduler = await required(at(schedulerConfig), schedulerSchema);
-  requireExpected(at(schedulerConfig), scheduler, schedulerExpected);
+  const scheduler = await readScheduler(at(schedulerConfig), index.scheduler?.[1] ?? null);
   await requireTextEncoder(at(textEncoderConfig));
   requireTokenizerClass(at(MODEL_INDEX), index.tokenizer?.[1] ?? null);
   const { tokenizer } = await readTokenizerFolder(at('tokenizer'));
   const [latentSize] = [unet.sample_size ?? []].flat();
   return {
     path: at(unetConfig),
-    predictionType: scheduler.prediction_type,
-    linearStart: scheduler.beta_start,
-    linearEnd: scheduler.beta_end,
-    timesteps: scheduler.num_train_timesteps,
+    ...scheduler,
     latentSize,
     scaleFactor: vae.scaling_factor,
     unet: {
@@ -179,6 +176,35 @@ export async function listComponents(
 
 const folderRefusal = (family: string) =>
   `erasing from ${family} in a diffusers folder is not supported yet. Use the model as one .safetensors file.`;
+
+/** What the scheduler says; numbers of the schedule only where it has such a schedule. */
+async function readScheduler(
+  filePath: string,
+  className: string | null,
+): Promise<Pick<LdmConfig, 'statements' | 'silent' | 'linearStart' | 'linearEnd' | 'timesteps'>> {
+  const config = await required(filePath, z.looseObject({}));
+  const statements = schedulerStatements(config, className);
+  const silent = (config.prediction_type ?? null) === null ? [silentScheduler] : [];
+  if (statements.some(isOfAnotherKind)) {
+    return {
+      ...{ statements, silent },
+      ...{ linearStart: undefined, linearEnd: undefined, timesteps: undefined },
+    };
+  }
+  const schedule = await required(filePath, schedulerSchema);
+  requireExpected(filePath, schedule, schedulerExpected);
+  return {
+    statements,
+    silent,
+    linearStart: schedule.beta_start,
+    linearEnd: schedule.beta_end,
+    timesteps: schedule.num_train_timesteps,
+  };
+}
+
+function isOfAnotherKind({ prediction }: Statement): boolean {
+  return prediction === 'edm' || prediction === 'flow';
+}
 
 const stableDiffusionClasses = {
   unet: 'UNet2DConditionModel',

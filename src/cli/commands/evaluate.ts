@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { AppError } from '../../errors.ts';
 import { askPainter } from '../ask-painter.ts';
-import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
+import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import type { EvaluateOptions } from '../evaluate-models.ts';
 import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
@@ -44,6 +44,7 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .option('--out <folder>', 'writes the pictures and a before/after sheet there');
   addJudgeOptions(command);
   command
+    .addOption(predictionOption())
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(jsonOption())

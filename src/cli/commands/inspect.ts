@@ -5,11 +5,17 @@ import {
   inspectCheckpoint,
   type PartDescription,
 } from '../../checkpoint/inspect.ts';
-import { jsonOption } from '../common-options.ts';
+import { describeReading, type PredictionWish } from '../../checkpoint/prediction/reading.ts';
+import { jsonOption, predictionOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { formatCount, formatTable } from '../../format.ts';
 import { printJson, printLine } from '../terminal.ts';
 import { formatBytes } from '../../format-bytes.ts';
+
+interface InspectOptions {
+  readonly prediction?: PredictionWish;
+  readonly json?: true;
+}
 
 /** `erase-concept inspect`: what a model file is, from its header. */
 export function addInspectCommand(program: Command, { terminal }: CliContext): void {
@@ -17,9 +23,10 @@ export function addInspectCommand(program: Command, { terminal }: CliContext): v
     .command('inspect')
     .description("Tell a model's architecture, precision, size and how it was scrubbed.")
     .argument('<file>', 'a .safetensors file, or a diffusers folder')
+    .addOption(predictionOption())
     .addOption(jsonOption())
-    .action(async (file: string, { json }: { json?: true }) => {
-      const description = await inspectCheckpoint(file);
+    .action(async (file: string, { prediction, json }: InspectOptions) => {
+      const description = await inspectCheckpoint(file, prediction);
       if (json) printJson(terminal, description);
       else printLine(terminal.stdout, describe(description));
     });
@@ -64,9 +71,12 @@ function partRows({ parts }: CheckpointDescription): string[][] {
 
 function architectureRows({ architecture }: CheckpointDescription): string[][] {
   if (!architecture) return [];
+  const { diffusion, prediction, assumptions } = architecture;
+  const notes = prediction.remarks.filter((remark) => !assumptions.includes(remark));
   return [
-    ['predicts', architecture.diffusion.predictionType],
-    ...architecture.assumptions.map((assumption) => ['assumed', assumption]),
+    ['predicts', describeReading({ ...diffusion, ...prediction })],
+    ...assumptions.map((assumption) => ['assumed', assumption]),
+    ...notes.map((note) => ['note', note]),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-import { deviceOption, jsonOption, threadsOption } from '../common-options.ts';
+import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { askPainter } from '../ask-painter.ts';
 import type { SampleOptions, SampleTold } from '../draw-samples.ts';
@@ -39,6 +39,7 @@ export function addSampleCommand(program: Command, context: CliContext): void {
     )
     .option('--batch <n>', 'pictures drawn at once', wholeNumber(1), 1)
     .requiredOption('--out <folder>', 'where the PNGs go; made if it does not exist')
+    .addOption(predictionOption())
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(jsonOption())

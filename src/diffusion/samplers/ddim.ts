@@ -1,5 +1,5 @@
 import { linearCombination } from '../linear-combination.ts';
-import { alphaCumprodAt } from '../noise-schedule.ts';
+import { alphaCumprodAt, type NoiseSchedule } from '../noise-schedule.ts';
 import { convertPrediction } from '../prediction-type.ts';
 import type { Sampler } from './sampler.ts';
 
@@ -18,13 +18,36 @@ export function ddimTimesteps(steps: number, trainTimesteps: number): number[] {
 }
 
 /**
+ * The timesteps of a model with zero terminal SNR, last one first: counted back from the end of the
+ * schedule, as drawing must begin where there is nothing but noise ("trailing" in Table 2, Lin et al.
+ * 2023).
+ * @returns integers, counted from 0, falling
+ */
+export function trailingTimesteps(steps: number, trainTimesteps: number): number[] {
+  const count = Math.min(steps, trainTimesteps);
+  const stride = trainTimesteps / count;
+  return Array.from({ length: count }, (_, i) => roundHalfToEven(trainTimesteps - i * stride) - 1);
+}
+
+/** As numpy rounds, and so diffusers. */
+function roundHalfToEven(value: number): number {
+  const rounded = Math.round(value);
+  return value % 1 === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
+}
+
+function timestepsOf({ alphasCumprod }: NoiseSchedule, steps: number): number[] {
+  const endsInNoise = alphasCumprod.at(-1) === 0;
+  return (endsInNoise ? trailingTimesteps : ddimTimesteps)(steps, alphasCumprod.length);
+}
+
+/**
  * Denoising diffusion implicit models with eta = 0 (Eq. 12, Song et al. 2021):
  * x_prev = sqrt(abar_prev) x_0 + sqrt(1 - abar_prev) eps. The last step goes to abar_0, not to 1,
  * as in CompVis (diffusers: `set_alpha_to_one: false`).
  */
 export const sampleDdim: Sampler = async (request) => {
   const { schedule, predictionType: type, predict, steps, onStep } = request;
-  const timesteps = ddimTimesteps(steps, schedule.alphasCumprod.length);
+  const timesteps = timestepsOf(schedule, steps);
   let latents = request.noise;
   for (const [index, timestep] of timesteps.entries()) {
     const alphaCumprod = alphaCumprodAt(schedule, timestep);

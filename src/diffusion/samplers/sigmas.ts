@@ -42,9 +42,18 @@ export function createSigmaToTimestep(schedule: NoiseSchedule): (sigma: number) 
   };
 }
 
+/**
+ * What counts as no signal: where there is none, sigma is beyond all numbers. AUTOMATIC1111 and
+ * ComfyUI take this one, a sigma of some 4500.
+ */
+const LEAST_ALPHA_CUMPROD = 4.8973451890853435e-8;
+
 /** log sqrt((1 - abar) / abar) of every timestep: noise per unit of signal, rising. */
 function trainLogSigmas({ alphasCumprod }: NoiseSchedule): number[] {
-  return Array.from(alphasCumprod, (alpha) => 0.5 * Math.log((1 - alpha) / alpha));
+  return Array.from(alphasCumprod, (value) => {
+    const alpha = Math.max(value, LEAST_ALPHA_CUMPROD);
+    return 0.5 * Math.log((1 - alpha) / alpha);
+  });
 }
 
 function interpolate(values: number[], position: number): number {

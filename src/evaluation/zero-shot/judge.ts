@@ -5,7 +5,7 @@ import type { Painter } from '../../pipeline/draw-latents.ts';
 import type { EncodedPrompt } from '../../pipeline/encoded-prompt.ts';
 import { predictRows, type PredictionRow } from '../../pipeline/predict-rows.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
-import { scheduleOf } from '../../erase/make-dataset.ts';
+import { scheduleOf } from '../../pipeline/schedule-of.ts';
 
 /**
  * Noises that a picture is judged at, each at a timestep of its own. Measured on tiny-sd, 5, 10 and
