@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { PredictionReading } from '../src/checkpoint/prediction/reading.ts';
 import type { Evaluation } from '../src/evaluation/evaluation.ts';
 import type { Phase, ProgressEvent } from '../src/erase/events.ts';
-import { type EraseSettings, settingsSchema } from '../src/erase/job.ts';
 import { type PicturesBy, picturesWishes, type PicturesWish } from '../src/jobs/pictures-wish.ts';
+import { type EraseSettings, wantedFields } from '../src/methods/registry.ts';
 import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 
 // What the page and the sidecar say to each other: bodies as schemas that validate them, answers and
@@ -35,7 +35,7 @@ export const jobRequestSchema = z.strictObject({
   captions: z
     .strictObject({ forget: captions.default({}), retain: captions.default({}) })
     .default({ forget: {}, retain: {} }),
-  settings: settingsSchema.partial().default({}),
+  settings: z.object(wantedFields).default({}),
   device: z.enum(devices).default('auto'),
   /**
    * Who draws the pictures of a set that has none: the host, with its own samplers, VAE and LoRAs, or

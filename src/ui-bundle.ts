@@ -31,6 +31,8 @@ export async function bundleUi(): Promise<Map<string, { type: string; body: Buff
     legalComments: 'none',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    // A method's training is loaded where it runs: the page only knows its settings.
+    external: ['*/trainer.ts'],
   });
   // Its process would stay for as long as the server.
   await stop();

@@ -8,19 +8,20 @@ import type {
   PresetView,
   Suggestions,
 } from '../routes/contract.ts';
-import {
-  defaultSettings,
-  type DefaultsContext,
-  usualDefaults,
-  usualModel,
-} from '../src/erase/default-settings.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
-import { foreignSettings } from '../src/erase/method-settings.ts';
+import {
+  defaultMethod,
+  defaultSettings,
+  type EraseSettings,
+  findMethod,
+  hasSetting,
+  type MethodId,
+  usualModel,
+  type WantedSettings,
+} from '../src/methods/registry.ts';
 import { api, type NamedFile } from './api.ts';
 import { canHostDraw, messageOf, models, presets } from './state.ts';
-
-export type Settings = ReturnType<typeof defaultSettings>;
 
 /** A picture that was dropped, with what it shows. */
 export interface Picture extends NamedFile {
@@ -45,7 +46,7 @@ export const form = {
   concept: signal<string | null>(null),
   forgetPictures: signal<readonly Picture[]>([]),
   retainPictures: signal<readonly Picture[]>([]),
-  settings: signal<Partial<Settings>>({}),
+  settings: signal<WantedSettings>({}),
   device: signal<NonNullable<JobRequest['device']>>('auto'),
   pictures: signal<NonNullable<JobRequest['pictures']>>('auto'),
 };
@@ -101,12 +102,12 @@ export const retainText = computed(
 export const anchorText = computed(() => form.anchor.value ?? presetWords.value?.anchor ?? '');
 export const conceptText = computed(() => form.concept.value ?? presetWords.value?.concept ?? '');
 
-export const method = computed<Settings['method']>(
-  () => form.settings.value.method ?? chosenPreset.value?.settings?.method ?? usualDefaults.method,
+export const method = computed<MethodId>(
+  () => form.settings.value.method ?? chosenPreset.value?.settings?.method ?? defaultMethod,
 );
 
 /** What the settings are where the person says nothing. */
-export const baseSettings = computed<Settings>(() => {
+export const baseSettings = computed<WantedSettings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
   const train = form.settings.value.train ?? preset.train;
   return { ...baseOf({ method: method.value, train }), ...withoutUndefined(preset) };
@@ -115,7 +116,7 @@ export const baseSettings = computed<Settings>(() => {
 /** What is trained where neither the preset nor the person says otherwise. */
 export const defaultTrainSet = computed(() => baseOf({ method: method.value }).train);
 
-function baseOf(wanted: Pick<DefaultsContext, 'method' | 'train'>): Settings {
+function baseOf(wanted: Pick<WantedSettings, 'method' | 'train'>) {
   const { nativeSize, modelChannels } = chosenModel.value ?? {};
   return defaultSettings({
     ...wanted,
@@ -131,8 +132,9 @@ const needsPictures = computed<string | null>(() => {
   if (preset?.needsImages === true) {
     return `“${preset.title}” needs pictures to forget: add them below.`;
   }
-  return method.value === 'siss'
-    ? 'SISS forgets the very pictures that it is given: add them below.'
+  const { forgets, words } = findMethod(method.value);
+  return forgets === 'pictures'
+    ? `${words.name} forgets the very pictures that it is given: add them below.`
     : null;
 });
 
@@ -262,22 +264,16 @@ export function fillFromJob(job: JobView): void {
 }
 
 /** Those settings that are not as by default. */
-function changesOf(settings: Settings): Partial<Settings> {
-  const { method, train } = settings;
-  const base = {
-    ...baseOf({ method, train }),
-    ...{ method: usualDefaults.method, train: baseOf({ method }).train },
-  };
-  const left = new Set<string>([
-    ...foreignSettings(method),
-    // It goes with the learning rate, unless it was given one of its own.
-    ...(settings.innerLearningRate === settings.learningRate ? ['innerLearningRate'] : []),
-  ]);
+function changesOf({ method, train, ...settings }: EraseSettings): WantedSettings {
+  const base = new Map<string, unknown>(Object.entries(baseOf({ method, train })));
   const changes = Object.entries(settings).filter(
-    ([key, value]) =>
-      !left.has(key) && JSON.stringify(value) !== JSON.stringify(base[key as keyof Settings]),
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(base.get(name)),
   );
-  return Object.fromEntries(changes);
+  return {
+    ...Object.fromEntries(changes),
+    ...(method !== defaultMethod && { method }),
+    ...(train !== baseOf({ method }).train && { train }),
+  };
 }
 
 /** Empties the form; the model stays. */
@@ -294,15 +290,15 @@ export function clearForm(): void {
 }
 
 /** Goes over to another method, without the settings that it does not have. */
-export function changeMethod(chosen: Settings['method'] | undefined): void {
+export function changeMethod(chosen: MethodId | undefined): void {
   changeSettings({ method: chosen });
-  const others: readonly string[] = foreignSettings(method.value);
   form.settings.value = Object.fromEntries(
-    Object.entries(form.settings.value).filter(([name]) => !others.includes(name)),
+    Object.entries(form.settings.value).filter(([name]) => hasSetting(method.value, name)),
   );
 }
 
-export function changeSettings(change: { [K in keyof Settings]?: Settings[K] | undefined }): void {
+/** Settings with the changes; undefined: as by default. */
+export function changeSettings(change: WantedSettings): void {
   form.settings.value = withoutUndefined({ ...form.settings.value, ...change });
 }
 

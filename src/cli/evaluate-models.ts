@@ -67,7 +67,7 @@ export async function evaluateModels(
       concept: options.concept,
     },
     undefined,
-    'erasediff',
+    'concept',
   );
   for (const message of warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {

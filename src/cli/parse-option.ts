@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
+import type { NumberForm } from '../methods/setting-form.ts';
+
 /** A whole number of at least `min`; commander reports anything else as wrong usage. */
 export function wholeNumber(min: number): (text: string) => number {
   return (text) => {
@@ -18,16 +20,24 @@ export function realNumber(min: number): (text: string) => number {
   };
 }
 
-/** A finite number above 0. */
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('It must be a number above 0.');
+/** A finite number above `bound`. */
+function numberAbove(bound: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isFinite(value) && value > bound) return value;
+    throw new InvalidArgumentError(`It must be a number above ${bound}.`);
+  };
 }
 
-/** `none`, or a number above 0. */
-export function positiveOrNone(text: string): number | null {
-  return text === 'none' ? null : positiveNumber(text);
+/** A number of the given form, or `none` where that is a value. */
+export function numberOption(form: NumberForm): (text: string) => number | null {
+  const { isWhole, isAboveMinimum, minimum, isNullable } = form;
+  const parse = isWhole
+    ? wholeNumber(minimum)
+    : isAboveMinimum
+      ? numberAbove(minimum)
+      : realNumber(minimum);
+  return (text) => (isNullable && text === 'none' ? null : parse(text));
 }
 
 /** Collects `NAME=VALUE` of every occurrence. */

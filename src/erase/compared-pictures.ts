@@ -1,4 +1,5 @@
-import type { EraseJob, EraseSettings } from './job.ts';
+import type { EraseSettings } from '../methods/registry.ts';
+import type { EraseJob } from './job.ts';
 import type { SampleSubject } from './sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from './spread.ts';
 

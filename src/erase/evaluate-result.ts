@@ -11,6 +11,7 @@ import { evaluationSampler, type EvaluationPicture } from '../evaluation/picture
 import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
 import type { EraseJob } from './job.ts';
 import type { RunIo } from './run-io.ts';
+import { methodOf } from '../methods/registry.ts';
 import { SampleFolder } from './sample-folder.ts';
 
 /**
@@ -97,7 +98,7 @@ async function evaluateChosen(
 
 /** The pictures that shall not come back, small; none where a concept is forgotten. */
 async function givenPictures({ settings, forgetImages }: EraseJob): Promise<PixelImage[]> {
-  if (settings.method !== 'siss' || forgetImages === null) return [];
+  if (methodOf(settings).forgets !== 'pictures' || forgetImages === null) return [];
   const images = await readImageFolder(forgetImages);
   return Promise.all(images.map(({ file }) => thumbnailOfFile(file)));
 }

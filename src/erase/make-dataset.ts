@@ -13,7 +13,7 @@ import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
 import { deriveAnchors } from './anchors.ts';
-import type { DatasetItem } from './dataset.ts';
+import type { DatasetItem } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
 import { drawnFolderOf, picturesOfSet } from './set-pictures.ts';

@@ -3,8 +3,10 @@ import { openModelFiles } from '../checkpoint/model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { PredictionReading } from '../checkpoint/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
+import { watchingSettings } from '../methods/settings-fields.ts';
 import type { EraseJob } from './job.ts';
-import { trainingSettings } from './method-settings.ts';
+import { upgradeSettings } from './stored-job.ts';
+import { trainingSettings } from '../methods/registry.ts';
 
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
@@ -53,7 +55,22 @@ export async function stepsOfResult(job: EraseJob): Promise<number | null> {
   const steps = typeof found?.steps === 'number' ? found.steps : job.settings.steps;
   // What was dropped follows from the original, whose hash is compared.
   const { dropped: _dropped, ...told } = found ?? {};
-  return isDeepStrictEqual(told, provenanceOf(job, steps, [])) ? steps : null;
+  const expected = provenanceOf(job, steps, []);
+  return [told, upgraded(told)].some((entry) => isDeepStrictEqual(entry, expected)) ? steps : null;
+}
+
+/** An entry as a program wrote it that kept the settings of all methods in one object. */
+function upgraded(entry: Readonly<Record<string, unknown>>): unknown {
+  const { method, settings } = entry;
+  if (typeof settings !== 'object' || settings === null) return entry;
+  const { method: _stated, ...upgradedSettings } = upgradeSettings({ ...settings, method });
+  const watching = new Set<string>(watchingSettings);
+  return {
+    ...entry,
+    settings: Object.fromEntries(
+      Object.entries(upgradedSettings).filter(([name]) => !watching.has(name)),
+    ),
+  };
 }
 
 /** Whether the job's output is there and tells that it was made as the job says. */

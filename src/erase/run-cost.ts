@@ -3,17 +3,15 @@ import { latentScale } from '../checkpoint/image-size.ts';
 import { UNET_PREFIX } from '../checkpoint/layout/unet-layout.ts';
 import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
 import { Graph } from '../onnx/graph.ts';
-import { momentNames } from '../optim/update-rule.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { evaluatedPictures } from './compared-pictures.ts';
-import type { EraseSettings } from './job.ts';
-import { needsGap } from './lambda-rule.ts';
-import { previewPictures } from './previews.ts';
+import { type EraseSettings, methodOf } from '../methods/registry.ts';
+import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
-import { healthCheckPredictions, keepsOriginal } from './train.ts';
-import { trainedNames } from './train-sets.ts';
+import { healthCheckPredictions } from '../training/health-check.ts';
+import { trainedNames } from '../methods/train-sets.ts';
 
 /** What of a run its settings do not say. */
 export interface RunExtent {
@@ -77,7 +75,12 @@ export function costOfRun(
   const gradient = train.multiplyAdds + WEIGHT_WORK.gradient * weights;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
 
-  const step = stepWork(settings, { gradient, prediction });
+  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, trained, device);
+  const { step, parameterCopies } = methodOf(settings).cost(settings, {
+    gradient,
+    prediction,
+    trainedBytes,
+  });
 
   const row = prediction / batch;
   const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
@@ -97,25 +100,8 @@ export function costOfRun(
   const results = Math.max(train.peakBytes, predict.peakBytes);
   const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
   const memoryBytes =
-    PROGRAM_BYTES + parameterBytes(checkpoint, trained, { settings, device }) + factor * results;
+    PROGRAM_BYTES + frozenBytes + parameterCopies * trainedBytes + factor * results;
   return { step, rest, picture, gradient, prediction, memoryBytes };
-}
-
-function stepWork(
-  settings: EraseSettings,
-  { gradient, prediction }: { gradient: number; prediction: number },
-): number {
-  const { method, batch, innerSteps, accumulation, target, retainTarget, rule } = settings;
-  const held = retainTarget === 'original' ? prediction : 0;
-  if (method === 'siss') {
-    // Where pictures to forget meet pictures to keep, at two places of a step's rows, one batch holds
-    // both and takes a gradient of each.
-    const mixed = batch === 1 ? 0 : Math.min(2, accumulation);
-    return accumulation * (gradient + held) + mixed * (gradient + prediction);
-  }
-  const steered = target === 'anchor' ? prediction : 0;
-  const gap = needsGap(rule) ? prediction : 0;
-  return innerSteps * (gradient + steered) + accumulation * (2 * gradient + steered + held + gap);
 }
 
 /** The sizes that a run's UNet is compiled for, with prompts of usual length. */
@@ -145,12 +131,12 @@ function unetWeights({ file }: Checkpoint): number {
   return weights;
 }
 
-/** Frozen weights, and every copy of the trained ones. */
-function parameterBytes(
+/** Bytes in memory of the UNet's weights: of those that are trained, in float32, and of the others. */
+function weightBytes(
   { file }: Checkpoint,
   trained: readonly string[],
-  { settings, device }: { settings: EraseSettings; device: Device },
-): number {
+  device: Device,
+): { readonly trainedBytes: number; readonly frozenBytes: number } {
   const isTrained = new Set(trained);
   let trainedBytes = 0;
   let frozenBytes = 0;
@@ -161,14 +147,7 @@ function parameterBytes(
     // As `keepsStoredWeights` has it. That some GPUs know no 16-bit floats is not counted.
     else frozenBytes += device !== 'cpu' && dtype === 'F16' ? byteLength : float32Bytes;
   }
-  const copies =
-    // θ, ∇L_f (or φ), ∇L_r, and the gradient that the runtime is making.
-    4 +
-    (settings.accumulation > 1 ? 1 : 0) +
-    momentNames(settings.optimizer).length +
-    (settings.innerSteps > 0 ? momentNames(settings.innerOptimizer).length : 0) +
-    (settings.retainTarget === 'original' && keepsOriginal(trainedBytes) ? 1 : 0);
-  return frozenBytes + copies * trainedBytes;
+  return { trainedBytes, frozenBytes };
 }
 
 /** Of one prompt of 77 tokens: each weight of a matrix meets each token. */

@@ -11,18 +11,18 @@ import { encodePrompts, type EncodedPromptSet } from '../pipeline/text-encoder.t
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import type { Dataset } from './dataset.ts';
+import type { Dataset } from '../training/dataset.ts';
 import type { Phase } from './events.ts';
 import type { EraseJob } from './job.ts';
 import { evaluateResult } from './evaluate-result.ts';
 import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
-import { momentNames } from '../optim/update-rule.ts';
-import { readDataset, readRunState, writeDataset } from './run-state.ts';
+import { methodOf } from '../methods/registry.ts';
+import { readDataset, readRunState, writeDataset } from '../training/run-state.ts';
 import type { RunIo } from './run-io.ts';
 import { SampleFolder } from './sample-folder.ts';
-import { trainedNames } from './train-sets.ts';
-import { train } from './train.ts';
+import { trainedNames } from '../methods/train-sets.ts';
+import { train } from '../training/train.ts';
 
 /**
  * Runs a job from wherever it stands: makes its data, trains, writes the scrubbed model, judges it.
@@ -105,7 +105,8 @@ async function trainFromState(
   const names = trainedNames(checkpoint.file.tensors.keys(), job.settings.train);
   const known = await readDataset(place.stateFolder);
   const saved =
-    known && (await readRunState(place.stateFolder, momentNames(job.settings.optimizer)));
+    known &&
+    (await readRunState(place.stateFolder, methodOf(job.settings).stateSets(job.settings)));
   const images = known ? null : await readJobImages(job, place.folder);
   const encoded = known
     ? encodedPrompts(known, checkpoint.architecture.unet.contextDim)

@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import type { EraseSettings } from '../methods/registry.ts';
 import { seedFor } from '../tensor/random.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
@@ -10,14 +11,20 @@ export interface SetPicture {
   readonly seed: number;
 }
 
+/** How many pictures the model draws for a set that none are given for. */
+export function drawnCount(settings: EraseSettings, role: Role): number {
+  if (role === 'retain') return settings.generatedRetain;
+  // A method that forgets given pictures draws none.
+  return 'generatedForget' in settings ? settings.generatedForget : 0;
+}
+
 /** The pictures of a set that none were given for: its prompts in turn, each with its own noise. */
 export function picturesOfSet(
   { forget, retain, settings }: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,
   role: Role,
 ): SetPicture[] {
   const prompts = role === 'forget' ? forget.map(({ prompt }) => prompt) : retain;
-  const count = role === 'forget' ? settings.generatedForget : settings.generatedRetain;
-  return Array.from({ length: count }, (_, i) => ({
+  return Array.from({ length: drawnCount(settings, role) }, (_, i) => ({
     prompt: prompts[i % prompts.length] ?? '',
     seed: seedFor(settings.seed, 'generate', role, i),
   }));

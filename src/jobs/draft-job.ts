@@ -7,10 +7,19 @@ import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
 import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
-import { defaultSettings } from '../erase/default-settings.ts';
-import { type EraseSettings, type Method, settingsSchema } from '../erase/job.ts';
-import { foreignSettings, otherMethod } from '../erase/method-settings.ts';
 import { AppError } from '../errors.ts';
+import {
+  defaultMethod,
+  defaultSettings,
+  type EraseSettings,
+  findMethod,
+  hasSetting,
+  methodIds,
+  type MethodId,
+  ownSettings,
+  settingsSchema,
+  type WantedSettings,
+} from '../methods/registry.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../presets/preset.ts';
 import type { Device } from '../runtime/device.ts';
@@ -24,7 +33,7 @@ export interface EraseRequest extends PromptRequest {
   readonly preset: string | undefined;
   /** Values of the preset's variables. */
   readonly variables: Readonly<Record<string, string>>;
-  readonly settings: Partial<EraseSettings>;
+  readonly settings: WantedSettings;
   readonly device: Device | 'auto';
   /** Threads on the CPU; undefined for one per core. */
   readonly threads: number | undefined;
@@ -48,18 +57,13 @@ export async function draftJob(
   presetFolders: readonly string[],
 ): Promise<JobDraft> {
   const preset = await loadPreset(request, presetFolders);
-  const method = methodOf(request, preset);
-  if (method === 'siss' && request.forgetImages === undefined) {
-    throw new AppError(
-      'image.none',
-      'the method siss forgets the very pictures that it is given, and none are. Give their folder with --forget-images, or use the method erasediff.',
-    );
-  }
-  const prompts = await preparePrompts(request, preset, method);
+  const method = chosenMethod(request, preset);
+  requirePictures(method, request.forgetImages);
+  const prompts = await preparePrompts(request, preset, findMethod(method).forgets);
   const pictureWarnings = await comparePictures(request);
   const { prediction } = request.settings;
   return withErasable(path.resolve(request.model), prediction, (checkpoint) => ({
-    version: 1,
+    version: 2,
     createdAt: new Date().toISOString(),
     appVersion,
     concept: conceptName(
@@ -77,7 +81,7 @@ export async function draftJob(
     forgetImages: absoluteOrNull(request.forgetImages),
     retain: prompts.retain,
     retainImages: absoluteOrNull(request.retainImages),
-    warnings: [...prompts.warnings, ...pictureWarnings],
+    warnings: [...prompts.warnings, ...pictureWarnings, ...unreadSettings(method, request, preset)],
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
@@ -136,43 +140,58 @@ export function prepareSettings(
   request: EraseRequest,
   preset: Preset | undefined,
 ): EraseSettings {
-  const wanted = { ...withInnerRate({ ...preset?.settings }), ...withInnerRate(request.settings) };
-  const method = methodOf(request, preset);
-  // A preset for the other method lends this one what both have.
-  const isPresetOfMethod = method === (preset?.settings?.method ?? 'erasediff');
-  requireOfMethod(method, { ...(isPresetOfMethod && preset?.settings), ...request.settings });
+  const id = chosenMethod(request, preset);
+  // A preset for another method lends this one what both have.
+  const isPresetOfMethod = id === (preset?.settings?.method ?? defaultMethod);
+  requireOfMethod(id, { ...(isPresetOfMethod && preset?.settings), ...request.settings });
+  const wanted: WantedSettings = { ...preset?.settings, ...request.settings };
   const defaults = defaultSettings({
-    method,
+    method: id,
     train: wanted.train,
     size: nativeSize(checkpoint),
     modelChannels: checkpoint.architecture.unet.modelChannels,
   });
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, wanted.size ?? defaults.size);
-  return requireValid(settingsSchema, { ...defaults, ...wanted });
+  const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
+  return requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
 }
 
-/** Whoever says one learning rate says both loops'. */
-function withInnerRate<
-  T extends { learningRate?: number | undefined; innerLearningRate?: number | undefined },
->(settings: T): T {
-  const { learningRate, innerLearningRate } = settings;
-  if (learningRate === undefined || innerLearningRate !== undefined) return settings;
-  return { ...settings, innerLearningRate: learningRate };
+/** What was asked for and changes nothing, in a sentence; none where all counts. */
+function unreadSettings(
+  method: MethodId,
+  { settings }: EraseRequest,
+  preset: Preset | undefined,
+): string[] {
+  const unread = findMethod(method).flat?.unread({ ...preset?.settings, ...settings });
+  return unread == null ? [] : [unread];
 }
 
 /** The method that a request asks for. */
-export function methodOf({ settings }: EraseRequest, preset: Preset | undefined): Method {
-  return settings.method ?? preset?.settings?.method ?? 'erasediff';
+export function chosenMethod({ settings }: EraseRequest, preset: Preset | undefined): MethodId {
+  return settings.method ?? preset?.settings?.method ?? defaultMethod;
+}
+
+/** @throws AppError `image.none` where the method forgets given pictures, and none are */
+function requirePictures(method: MethodId, forgetImages: string | undefined): void {
+  if (forgetImages !== undefined || findMethod(method).forgets !== 'pictures') return;
+  const others = methodIds.filter((id) => findMethod(id).forgets !== 'pictures');
+  throw new AppError(
+    'image.none',
+    `the method ${method} forgets the very pictures that it is given, and none are. Give their folder with --forget-images, or use the method ${others.join(' or ')}.`,
+  );
 }
 
 /** @throws AppError `settings.invalid` where a setting is asked for that the method does not have */
-function requireOfMethod(method: Method, wanted: { [K in keyof EraseSettings]?: unknown }): void {
-  for (const name of foreignSettings(method)) {
-    if (wanted[name] === undefined) continue;
+function requireOfMethod(method: MethodId, wanted: WantedSettings): void {
+  for (const [name, value] of Object.entries(wanted)) {
+    if (value === undefined || hasSetting(method, name)) continue;
+    const owners = methodIds.filter((id) => hasSetting(id, name));
+    // What is no method's at all, like a preset's reason, is none of a method's business.
+    if (owners.length === 0) continue;
     throw new AppError(
       'settings.invalid',
-      `${name} is a setting of the method ${otherMethod(method)}; this erasure uses ${method}. Leave it out, or choose the other method.`,
+      `${name} is a setting of the method ${owners.join(' and ')}; this erasure uses ${method}. Leave it out, or choose the other method.`,
     );
   }
 }

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 
 import type { jobRequestSchema } from '../../routes/contract.ts';
 import { AppError } from '../errors.ts';
-import type { EraseSettings } from '../erase/job.ts';
+import type { EraseSettings, WantedSettings } from '../methods/registry.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 import { askProcess } from '../processes/ask-process.ts';
@@ -151,10 +151,7 @@ export function eraseRequest(
 }
 
 /** A page shows how a job goes and what came of it, where the request does not say otherwise. */
-export function withPictures(
-  settings: EraseSettings,
-  wanted: Partial<EraseSettings>,
-): EraseSettings {
+export function withPictures(settings: EraseSettings, wanted: WantedSettings): EraseSettings {
   const sampleEvery = Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN));
   return {
     ...settings,

@@ -1,7 +1,7 @@
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { EraseSettings } from '../erase/job.ts';
+import type { EraseSettings } from '../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
-import { trainedNames } from '../erase/train-sets.ts';
+import { trainedNames } from '../methods/train-sets.ts';
 import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';

@@ -4,8 +4,10 @@ import path from 'node:path';
 import { openCheckpoint } from '../checkpoint/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { requireErasable } from '../checkpoint/architecture.ts';
-import type { EraseJob, EraseSettings } from '../erase/job.ts';
+import type { EraseJob } from '../erase/job.ts';
+import { type EraseSettings, findMethod } from '../methods/registry.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
+import { drawnCount } from '../erase/set-pictures.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../presets/preset.ts';
@@ -13,13 +15,18 @@ import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import type { RunAnswer, RunQuestion } from './estimate-run.ts';
 import {
+  chosenMethod,
   type EraseRequest,
-  methodOf,
   type PrepareEnvironment,
   prepareSettings,
 } from './draft-job.ts';
 import { type PreparedPrompts, preparePrompts } from './prepare-prompts.ts';
-import { type Advice, fittingAdvice, smallerVariants } from './smaller-settings.ts';
+import {
+  type Advice,
+  fittingAdvice,
+  type SmallerVariant,
+  smallerVariants,
+} from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
 
 /** What a job will need. */
@@ -85,7 +92,7 @@ export async function estimateJob(
     const smaller = smallerVariants(checkpoint, settings);
     const question: RunQuestion = {
       model: checkpoint.file.path,
-      variants: [settings, ...smaller.map((change) => ({ ...settings, ...change }))],
+      variants: [settings, ...smaller.map((variant) => variant.settings)],
       extent: extentOf(request, preset, settings),
       device,
       threads: request.threads ?? availableParallelism(),
@@ -105,7 +112,7 @@ export async function estimateJob(
       diskBytes,
       warnings,
       forget,
-      ...judge({ answer, settings, smaller, freeBytes, diskBytes, freeDisk }),
+      ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
       ...timeOf(answer, settings, checkpoint.file.fileBytes),
     };
   } finally {
@@ -128,7 +135,7 @@ async function promptsOf(
   ];
   if (!isFilled || prompts.length === 0) return { warnings: [], forget: [] };
   const filled = preset && fillPreset(preset, request.variables);
-  return preparePrompts(request, filled, methodOf(request, preset));
+  return preparePrompts(request, filled, findMethod(chosenMethod(request, preset)).forgets);
 }
 
 /** Free memory, also of a container that may use less than the machine has. */
@@ -143,18 +150,15 @@ function extentOf(
 ): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
-  const drawsForget =
-    forgetImages === undefined &&
-    preset?.images?.use !== 'required' &&
-    settings.method === 'erasediff';
+  const drawsForget = forgetImages === undefined && preset?.images?.use !== 'required';
   return {
     prompts: {
       forget: countOf(forget, preset?.forget),
       retain: countOf(retain, preset?.retain),
     },
     drawnPictures:
-      (drawsForget ? settings.generatedForget : 0) +
-      (retainImages === undefined ? settings.generatedRetain : 0),
+      (drawsForget ? drawnCount(settings, 'forget') : 0) +
+      (retainImages === undefined ? drawnCount(settings, 'retain') : 0),
   };
 }
 
@@ -170,15 +174,13 @@ function timeOf(
 
 function judge({
   answer: { costs },
-  settings,
   smaller,
   freeBytes,
   diskBytes,
   freeDisk,
 }: {
   answer: RunAnswer;
-  settings: EraseSettings;
-  smaller: readonly Partial<EraseSettings>[];
+  smaller: readonly SmallerVariant[];
   freeBytes: number | null;
   diskBytes: number;
   freeDisk: number;
@@ -188,8 +190,7 @@ function judge({
   const advice: Advice[] = [];
   if (!fitsMemory) {
     const fitting = fittingAdvice(
-      settings,
-      smaller.map((change, i) => ({ change, bytes: smallerBytes[i] ?? Number.NaN })),
+      smaller.map((variant, i) => ({ ...variant, bytes: smallerBytes[i] ?? Number.NaN })),
       freeBytes,
     );
     advice.push(...fitting);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import { jobSchema } from '../erase/job.ts';
+import { upgradeJob } from '../erase/stored-job.ts';
 import { AppError } from '../errors.ts';
 import { isMissingFile } from '../system-error.ts';
 import { picturesWishes } from './pictures-wish.ts';
@@ -50,7 +51,8 @@ export async function writeDraft(folder: string, draft: JobDraft): Promise<void>
 export async function readDraft(folder: string): Promise<JobDraft | null> {
   const requestPath = requestPathOf(folder);
   try {
-    return draftSchema.parse(parse(await readFile(requestPath, 'utf8'), { maxAliasCount: 0 }));
+    const text = await readFile(requestPath, 'utf8');
+    return draftSchema.parse(upgradeJob(parse(text, { maxAliasCount: 0 })));
   } catch (cause) {
     if (isMissingFile(cause)) return null;
     throw new AppError(

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { replaceFile, writeNewFile } from '../checkpoint/atomic-file.ts';
 import { asciiSlug, pathExists } from '../checkpoint/output-path.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
+import { upgradeJob } from '../erase/stored-job.ts';
 import { AppError } from '../errors.ts';
 import { schemaMessage } from '../schema-message.ts';
 import { isMissingFile, systemErrorCode } from '../system-error.ts';
@@ -134,7 +135,7 @@ export function isJobPath(idOrPath: string): boolean {
 function parseJob(text: string, jobPath: string): EraseJob {
   try {
     // A job holds no aliases; the cap stops texts that unfold to gigabytes.
-    return jobSchema.parse(parse(text, { maxAliasCount: 0 }));
+    return jobSchema.parse(upgradeJob(parse(text, { maxAliasCount: 0 })));
   } catch (cause) {
     const detail =
       cause instanceof z.ZodError

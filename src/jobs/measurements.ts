@@ -4,7 +4,8 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { EraseJob, EraseSettings } from '../erase/job.ts';
+import type { EraseJob } from '../erase/job.ts';
+import type { EraseSettings } from '../methods/registry.ts';
 import { runtimeVersion } from '../runtime/backends.ts';
 import type { Device } from '../runtime/device.ts';
 

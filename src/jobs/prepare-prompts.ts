@@ -1,9 +1,10 @@
 import { deriveAnchors, deriveConcept, mentions } from '../erase/anchors.ts';
 import { findNearContradictions, requireNoContradiction } from '../erase/contradictions.ts';
-import type { EraseJob, Method } from '../erase/job.ts';
+import type { EraseJob } from '../erase/job.ts';
 import { neutralPrompts } from '../erase/neutral-prompts.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
+import type { AnyMethod } from '../methods/registry.ts';
 import type { Preset } from '../presets/preset.ts';
 import { clipWords } from '../tokenizer/clip-tokenizer.ts';
 import { type ForgetLine, parseForgetLine } from '../erase/forget-lines.ts';
@@ -43,7 +44,7 @@ export interface PreparedPrompts {
 export async function preparePrompts(
   request: PromptRequest,
   preset: Preset | undefined,
-  method: Method,
+  forgets: AnyMethod['forgets'],
 ): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
   const words = readWords(request, preset);
@@ -61,8 +62,8 @@ export async function preparePrompts(
     ...unique(forget.map((line) => line.anchor)),
     ...retain,
   ]);
-  // SISS tells pictures apart, not prompts: one caption may go with some to forget and some to keep.
-  if (method !== 'siss') {
+  // Where pictures are told apart, one caption may go with some to forget and some to keep.
+  if (forgets === 'concept') {
     requireNoContradiction(forget, retain);
     warnings.push(...findNearContradictions(forget, retain, concept));
   }

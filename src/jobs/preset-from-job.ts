@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { deriveAnchors } from '../erase/anchors.ts';
-import { defaultSettings } from '../erase/default-settings.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
-import type { EraseJob, EraseSettings } from '../erase/job.ts';
-import { foreignSettings } from '../erase/method-settings.ts';
+import type { EraseJob } from '../erase/job.ts';
+import {
+  defaultMethod,
+  type EraseSettings,
+  methodOf,
+  type WantedSettings,
+} from '../methods/registry.ts';
 import type { PresetDraft } from '../presets/preset.ts';
 
 /**
@@ -46,27 +50,19 @@ export function presetFromJob(
 }
 
 /** What was trained, and all that is not the default; the size belongs to model and machine. */
-function changedSettings({
-  method,
-  train,
-  prediction: _ofModel,
-  ...settings
-}: EraseSettings): Partial<EraseSettings> {
+function changedSettings(settings: EraseSettings): WantedSettings {
+  const { method, train, size } = settings;
   // Of a small model and of a large one: what is no default of both depends on the model.
-  const defaults = [64, 320].map((modelChannels): Partial<EraseSettings> =>
-    defaultSettings({ method, train, size: settings.size, modelChannels }),
+  const defaults = [64, 320].map((modelChannels) =>
+    Object.entries(methodOf(settings).defaults({ train, size, modelChannels })),
   );
-  const names = Object.keys(settings) as (keyof typeof settings)[];
-  const kept = names.filter((name) =>
-    defaults.every((known) => isDeepStrictEqual(settings[name], known[name])),
+  const { prediction: _ofModel, ...ofErasure } = settings;
+  const changed = Object.entries(ofErasure).filter(([name, value]) =>
+    defaults.some((known) => !known.some((entry) => isDeepStrictEqual(entry, [name, value]))),
   );
-  const changed: Partial<EraseSettings> = {
-    ...(method === 'siss' && { method }),
+  return {
+    ...Object.fromEntries(changed),
+    ...(method !== defaultMethod && { method }),
     train,
-    ...settings,
   };
-  // Not the other way round: the type of a picked setting would be lost.
-  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a copy of our own, known names
-  for (const name of [...kept, ...foreignSettings(method)]) delete changed[name];
-  return changed;
 }

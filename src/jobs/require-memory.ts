@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { EraseSettings } from '../erase/job.ts';
+import type { EraseSettings } from '../methods/registry.ts';
 import { costOfRun } from '../erase/run-cost.ts';
 import { AppError } from '../errors.ts';
 import { formatBytes } from '../format-bytes.ts';
@@ -25,12 +25,12 @@ export function requireMemory(
   const bytesOf = (tried: EraseSettings) => costOfRun(checkpoint, tried, extent).memoryBytes;
   const bytes = bytesOf(settings);
   if (bytes <= machineBytes) return;
-  const changes = smallerVariants(checkpoint, settings).map((change) => ({
-    change,
-    bytes: bytesOf({ ...settings, ...change }),
+  const variants = smallerVariants(checkpoint, settings).map((variant) => ({
+    ...variant,
+    bytes: bytesOf(variant.settings),
   }));
-  const advice = fittingAdvice(settings, changes, machineBytes).map(({ message }) => message);
-  const least = Math.min(bytes, ...changes.map((change) => change.bytes));
+  const advice = fittingAdvice(variants, machineBytes).map(({ message }) => message);
+  const least = Math.min(bytes, ...variants.map((variant) => variant.bytes));
   const remedy =
     advice.length > 0
       ? advice.join(' ')

@@ -1,8 +1,8 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { nativeSize } from '../checkpoint/image-size.ts';
-import { defaultOptimizers } from '../erase/default-settings.ts';
-import type { EraseSettings } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
+import type { Saving } from '../methods/method.ts';
+import { type EraseSettings, methodOf } from '../methods/registry.ts';
 
 /** What would make a job fit, ready to be shown. */
 export interface Advice {
@@ -13,47 +13,66 @@ export interface Advice {
 /** In pixels; pictures are of no use below the last, unless the model was made for less. */
 const SMALLER_SIZES = [512, 256];
 
-/** Changes that need less memory, the mildest first; each on its own, then all together. */
-export function smallerVariants(
-  checkpoint: Checkpoint,
-  { batch, innerSteps, innerOptimizer, train, size }: EraseSettings,
-): Partial<EraseSettings>[] {
-  const single: Partial<EraseSettings>[] = [];
-  if (batch > 1) single.push({ batch: 1 });
-  if (innerSteps > 0 && innerOptimizer.kind !== 'sgd') {
-    single.push({ innerOptimizer: defaultOptimizers.sgd });
-  }
-  if (train !== 'xattn' && train !== 'xattn-strict') single.push({ train: 'xattn' });
-  if (train !== 'xattn-strict') single.push({ train: 'xattn-strict' });
-  const sizes = new Set(SMALLER_SIZES.map((smaller) => Math.min(smaller, nativeSize(checkpoint))));
-  for (const smaller of sizes) if (size > smaller) single.push({ size: smaller });
-  const all = Object.assign({}, ...single) as Partial<EraseSettings>;
-  return Object.keys(all).length > 1 ? [...single, all] : single;
+type Change = Saving<EraseSettings>;
+
+/** A job that needs less memory. */
+export interface SmallerVariant extends Change {
+  /** All settings, so changed. */
+  readonly settings: EraseSettings;
 }
 
-/** The changes that bring a job with these settings below a bound, each in a sentence. */
+/** Changes that need less memory, the mildest first; each on its own, then all together. */
+export function smallerVariants(checkpoint: Checkpoint, settings: EraseSettings): SmallerVariant[] {
+  return smallerChanges(checkpoint, settings).map((variant) => ({
+    ...variant,
+    // Of the same method, since a method changes its own settings alone.
+    settings: { ...settings, ...variant.change } as EraseSettings,
+  }));
+}
+
+function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change[] {
+  const { batch, train, size } = settings;
+  const sizes = new Set(SMALLER_SIZES.map((smaller) => Math.min(smaller, nativeSize(checkpoint))));
+  const single: Change[] = [
+    ...(batch > 1 ? [{ change: { batch: 1 }, words: 'train with a batch of 1' }] : []),
+    ...(methodOf(settings).savings?.(settings) ?? []),
+    ...smallerTrainSets(train),
+    ...[...sizes]
+      .filter((smaller) => smaller < size)
+      .map((smaller) => ({
+        change: { size: smaller },
+        words: `train at ${smaller} instead of ${size} pixels`,
+      })),
+  ];
+  if (single.length < 2) return single;
+  // Of several sizes or sets the last, and smallest, is left.
+  const all = Object.assign({}, ...single.map(({ change }) => change)) as Partial<EraseSettings>;
+  const left = single.filter(({ change }) =>
+    Object.entries(change).every(([name, value]) => all[name as keyof EraseSettings] === value),
+  );
+  if (left.length < 2) return single;
+  return [...single, { change: all, words: left.map(({ words }) => words).join(', ') }];
+}
+
+function smallerTrainSets(train: EraseSettings['train']): Change[] {
+  if (train === 'xattn-strict') return [];
+  const strict: Change = {
+    change: { train: 'xattn-strict' },
+    words: 'train only the keys and values of the cross-attention (xattn-strict)',
+  };
+  if (train === 'xattn') return [strict];
+  return [{ change: { train: 'xattn' }, words: 'train the cross-attention only' }, strict];
+}
+
+/** The variants that bring a job below a bound, each in a sentence. */
 export function fittingAdvice(
-  settings: EraseSettings,
-  changes: readonly { readonly change: Partial<EraseSettings>; readonly bytes: number }[],
+  variants: readonly (SmallerVariant & { readonly bytes: number })[],
   limitBytes: number,
 ): Advice[] {
-  return changes
+  return variants
     .filter(({ bytes }) => bytes <= limitBytes)
-    .map(({ change, bytes }) => ({
-      message: describe(change, settings, bytes),
+    .map(({ change, words, bytes }) => ({
+      message: `${words.charAt(0).toUpperCase()}${words.slice(1)}: that needs ${formatBytes(bytes)} of memory.`,
       settings: change,
     }));
-}
-
-function describe(change: Partial<EraseSettings>, { size }: EraseSettings, bytes: number): string {
-  const parts = [
-    change.size !== undefined && `train at ${change.size} instead of ${size} pixels`,
-    change.batch !== undefined && 'train with a batch of 1',
-    change.innerOptimizer !== undefined && 'take the inner steps with plain SGD',
-    change.train === 'xattn' && 'train the cross-attention only',
-    change.train === 'xattn-strict' &&
-      'train only the keys and values of the cross-attention (xattn-strict)',
-  ].filter((part) => part !== false);
-  const sentence = parts.join(', ');
-  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}: that needs ${formatBytes(bytes)} of memory.`;
 }

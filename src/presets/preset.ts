@@ -2,8 +2,8 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 
 import { fillTemplate } from '../erase/fill-template.ts';
-import { settingsSchema } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
+import { wantedFields } from '../methods/registry.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
 
@@ -23,6 +23,9 @@ export const presetNameSchema = z
   .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens')
   // What Windows takes for a device whatever the ending.
   .refine((name) => !/^(con|prn|aux|nul|com\d|lpt\d)$/.test(name), 'not a name for a file');
+
+/** What a model predicts is the model's. */
+const { prediction: _ofModel, ...presetFields } = wantedFields;
 
 /** The person's own pictures of what is forgotten. */
 const imagesSchema = z.strictObject({
@@ -71,13 +74,7 @@ export const presetSchema = z.strictObject({
     )
     .default({}),
   /** Where this erasure should train otherwise than by default, and why. */
-  settings: z
-    .strictObject({
-      // What a model predicts is the model's.
-      ...settingsSchema.omit({ prediction: true }).partial().shape,
-      reason: text,
-    })
-    .optional(),
+  settings: z.strictObject({ ...presetFields, reason: text }).optional(),
   /** What to expect of the result, the limits too. */
   expectation: text,
 });

@@ -1,10 +1,12 @@
 import { describeReading } from '../checkpoint/prediction/reading.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
-import type { EraseJob, Method } from '../erase/job.ts';
+import type { EraseJob } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
+import { methodOf } from '../methods/registry.ts';
+import { trainSetTitles } from '../methods/settings-fields.ts';
 import { drawChart } from './chart.ts';
-import { describeSettings, trainSetTitles } from './describe-settings.ts';
+import { describeSettings } from './describe-settings.ts';
 import { describeFigure } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
 import { html, Markup } from './markup.ts';
@@ -183,12 +185,6 @@ function image(address: string | undefined, description: string): Markup {
     : html`<img src="${address}" alt="${description}" />`;
 }
 
-const explainedLosses: Readonly<Record<Method, string>> = {
-  erasediff:
-    'The forget loss is how far predictions under forgotten prompts are from where they are steered to; the retain loss how far those under kept prompts are from what they should stay. λ weighs forgetting against keeping.',
-  siss: 'The forget loss is how badly the model denoises the given pictures, which shall rise; the retain loss how far predictions for kept pictures are from what they should stay. λ is the weight of the forgetting gradient, which brings it to its norm.',
-};
-
 function renderTraining({ job, story: { progress, runs } }: ReportContent): Markup {
   const last = progress.at(-1);
   if (!last) return html``;
@@ -199,7 +195,7 @@ function renderTraining({ job, story: { progress, runs } }: ReportContent): Mark
     });
   return html`<h2>Training</h2>
     <p class="note">
-      ${explainedLosses[job.settings.method]}
+      ${methodOf(job.settings).words.losses}
       ${runs > 1 ? `The job was resumed ${runs === 2 ? 'once' : `${runs - 1} times`}. ` : ''}A step
       took ${last.secondsPerStep.toFixed(2)} s.
     </p>
@@ -222,7 +218,7 @@ function renderTraining({ job, story: { progress, runs } }: ReportContent): Mark
 
 function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
   const { forget, retain, forgetImages, retainImages } = job;
-  const isSteered = job.settings.method === 'erasediff';
+  const isSteered = methodOf(job.settings).forgets === 'concept';
   const drawn = `drawn by the model itself${isDrawnByHost ? ', in the web UI' : ''}`;
   const rest = (all: readonly unknown[]) =>
     all.length > maxListed ? html`<p class="note">and ${all.length - maxListed} more</p>` : null;

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 
 import { Judge, tinyTraits } from '../../src/demo/judge.ts';
 import { type Answer, answer, question, share, tinyModelFolder } from '../../src/demo/score.ts';
-import type { EraseSettings } from '../../src/erase/job.ts';
+import type { WantedSettings } from '../../src/methods/registry.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
 import { imageDistance } from '../../src/images/image-distance.ts';
@@ -78,7 +78,7 @@ const asked = planted.flatMap(({ caption }, number) =>
 async function run(
   model: string,
   name: string,
-  settings: Partial<EraseSettings>,
+  settings: WantedSettings,
   { folder: place = work, ...sets }: { forget: string; retain: string; folder?: string },
 ): Promise<string> {
   const output = path.join(place, `${name}.safetensors`);
@@ -173,7 +173,7 @@ if (!isPlanted) {
 }
 for (const method of ['siss', 'erasediff'] as const) {
   if (!method.includes(values.only)) continue;
-  const settings = { method, ...(JSON.parse(values.settings) as Partial<EraseSettings>) };
+  const settings = { method, ...(JSON.parse(values.settings) as WantedSettings) };
   const started = performance.now();
   const output = await run(model, method, settings, { forget, retain });
   const seconds = (performance.now() - started) / 1000;

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
 import { openModelFiles } from '../../src/checkpoint/model-files.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
-import { trainedNames } from '../../src/erase/train-sets.ts';
+import { trainedNames } from '../../src/methods/train-sets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';

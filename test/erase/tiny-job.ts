@@ -2,21 +2,22 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
-import { defaultSettings } from '../../src/erase/default-settings.ts';
+import {
+  defaultSettings,
+  type EraseSettings,
+  type WantedSettings,
+} from '../../src/methods/registry.ts';
 import type { EraseEvent } from '../../src/erase/events.ts';
-import type { EraseJob, EraseSettings } from '../../src/erase/job.ts';
+import type { EraseJob } from '../../src/erase/job.ts';
 import { runJob } from '../../src/erase/run.ts';
 
 const tinyModel = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 
 /** A job of the tiny model that takes a few seconds, its result in the given folder. */
-export async function makeTinyJob(
-  folder: string,
-  settings: Partial<EraseSettings>,
-): Promise<EraseJob> {
+export async function makeTinyJob(folder: string, settings: WantedSettings): Promise<EraseJob> {
   mkdirSync(folder, { recursive: true });
   return {
-    version: 1,
+    version: 2,
     id: 'tiny',
     createdAt: '2026-11-24T04:15:30.000Z',
     appVersion: '0.1.0',
@@ -31,16 +32,19 @@ export async function makeTinyJob(
     retainImages: null,
     warnings: [],
     settings: {
-      ...defaultSettings({ train: 'xattn', size: 64, modelChannels: 320 }),
+      ...defaultSettings({
+        method: settings.method,
+        ...{ train: 'xattn', size: 64, modelChannels: 320 },
+      }),
       learningRate: 3e-5,
       batch: 2,
       steps: 4,
-      generatedForget: 2,
+      ...(settings.method !== 'siss' && { generatedForget: 2 }),
       generatedRetain: 2,
       generationSteps: 8,
       saveEvery: 1,
       ...settings,
-    },
+    } as EraseSettings,
     device: 'cpu',
     threads: 1,
   };

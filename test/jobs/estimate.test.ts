@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-import type { EraseSettings } from '../../src/erase/job.ts';
+import type { WantedSettings } from '../../src/methods/registry.ts';
 import { estimateJob, type EstimateEnvironment } from '../../src/jobs/estimate.ts';
 import type { EraseRequest } from '../../src/jobs/draft-job.ts';
 import { presetFolders } from '../../src/presets/load-presets.ts';
@@ -11,7 +11,7 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const model = fileURLToPath(new URL('../../presets/tiny-sd/tiny-sd.safetensors', import.meta.url));
 
-function requestOf(settings: Partial<EraseSettings>, preset?: string): EraseRequest {
+function requestOf(settings: WantedSettings, preset?: string): EraseRequest {
   return {
     model,
     preset,

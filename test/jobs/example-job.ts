@@ -1,9 +1,9 @@
-import { usualDefaults } from '../../src/erase/default-settings.ts';
+import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 
 /** A job that is valid, of a model that need not exist. */
 export const exampleJob: Omit<EraseJob, 'id'> = {
-  version: 1,
+  version: 2,
   createdAt: '2026-11-24T04:15:30.000Z',
   appVersion: '0.1.0',
   model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },
@@ -22,7 +22,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   retain: ['a photo'],
   retainImages: null,
   warnings: [],
-  settings: usualDefaults,
+  settings: defaultSettings(usualModel),
   device: 'cpu',
   threads: 2,
 };

@@ -44,7 +44,9 @@ function jobOf(models: string, change: Partial<EraseJob> = {}): EraseJob {
     model: { path: path.join(models, original), sha256: '' },
     forget: ['a red heart', 'a heart'].map((prompt) => ({ prompt, anchor: 'a picture' })),
     retain: ['a star'],
-    settings: { ...exampleJob.settings, generatedForget: 3, generatedRetain: 2, size: 64 },
+    settings: Object.assign({}, exampleJob.settings, {
+      ...{ generatedForget: 3, generatedRetain: 2, size: 64 },
+    }),
     ...change,
   };
 }

@@ -15,7 +15,8 @@ const kills = rounds({ few: 3, many: 30 });
 const request = [
   ...['erase', '--model', model, '--train', 'full', '--device', 'cpu'],
   ...['--forget', 'a heart in the style of Pontilla', 'a star in the style of Pontilla'],
-  ...['--retain', 'a star', 'a moon', '--steps', '30', '--inner-steps', '1', '--batch', '2'],
+  ...['--retain', 'a star', 'a moon', '--steps', '30', '--batch', '2'],
+  ...['--budget', 'gap', '--inner-steps', '1'],
   ...['--generated-forget', '6', '--generated-retain', '6', '--generation-steps', '4'],
   ...['--save-every', '2', '--sample-every', '15'],
 ];

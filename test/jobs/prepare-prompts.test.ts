@@ -7,7 +7,7 @@ const nothing: PromptRequest = {
   ...{ anchor: undefined, concept: undefined },
 };
 const prepare = (request: Partial<PromptRequest>) =>
-  preparePrompts({ ...nothing, ...request }, undefined, 'erasediff');
+  preparePrompts({ ...nothing, ...request }, undefined, 'concept');
 
 describe('the anchors of a request', () => {
   it('are each prompt without the concept, its own, or the one for all', async () => {

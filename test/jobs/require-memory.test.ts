@@ -2,8 +2,12 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { defaultOptimizers, defaultSettings } from '../../src/erase/default-settings.ts';
-import type { EraseSettings } from '../../src/erase/job.ts';
+import {
+  defaultSettings,
+  type EraseSettings,
+  type WantedSettings,
+} from '../../src/methods/registry.ts';
+import { defaultOptimizers } from '../../src/methods/settings-fields.ts';
 import { requireMemory } from '../../src/jobs/require-memory.ts';
 
 const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
@@ -11,12 +15,17 @@ const megabyte = 1e6;
 
 it('refuses what needs more memory than the machine has, and says what needs less', async () => {
   const checkpoint = await openCheckpoint(model);
+  const rule = {
+    ...({ kind: 'projection', eta: 0.5, budget: 'gap', innerSteps: 1 } as const),
+    ...{ innerLearningRate: null, innerOptimizer: defaultOptimizers.adam },
+  };
   const settings = {
     ...defaultSettings({ train: 'full', size: 64, modelChannels: 32 }),
-    ...{ innerSteps: 1, innerOptimizer: defaultOptimizers.adam, batch: 8 },
+    ...{ rule, batch: 8 },
   };
-  const tryWith = (megabytes: number, change: Partial<EraseSettings> = {}) => {
-    requireMemory(checkpoint, { ...settings, ...change }, megabytes * megabyte);
+  const tryWith = (megabytes: number, change: WantedSettings = {}) => {
+    const tried = { ...settings, ...change } as EraseSettings;
+    requireMemory(checkpoint, tried, megabytes * megabyte);
   };
   const refusal = (megabytes: number) => {
     try {
@@ -36,7 +45,7 @@ it('refuses what needs more memory than the machine has, and says what needs les
   tryWith(450, { batch: 1 });
   tryWith(450, { train: 'xattn' });
   expect(() => {
-    tryWith(450, { innerOptimizer: defaultOptimizers.sgd });
+    tryWith(450, { rule: { ...rule, innerOptimizer: defaultOptimizers.sgd } });
   }).toThrow('Train with a batch of 1: ');
   expect(refusal(470)).toContain('Take the inner steps with plain SGD: ');
   expect(refusal(100)).toMatch(/It takes a machine with \d+ MB of memory or more\.$/);

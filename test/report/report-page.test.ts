@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { StoredEvaluation } from '../../src/evaluation/stored-evaluation.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
+import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import { tellStory } from '../../src/report/job-story.ts';
 import { choosePictures } from '../../src/report/report-content.ts';
 import { renderReport } from '../../src/report/report-page.ts';
@@ -161,7 +162,7 @@ it('a report tells the figures with their meaning, the hashes, the settings and 
 it('a report of SISS tells how near the given pictures came, and of no anchors', () => {
   const fromGiven = { before: 0.05, after: 0.3 };
   const judged = { ...evaluation, forget: { ...evaluation.forget, fromGiven, margin: 0 } };
-  const settings = { ...eraseDiffJob.settings, method: 'siss' as const };
+  const settings = defaultSettings({ method: 'siss', ...usualModel });
   const text = render([progress(1, 0.5), { event: 'evaluation', evaluation: judged }], {
     ...eraseDiffJob,
     settings,
@@ -170,7 +171,7 @@ it('a report of SISS tells how near the given pictures came, and of no anchors',
     .replace(/\s+/g, ' ');
   expect(text).toContain('0.05 → 0.30 is how far a picture of a forgotten prompt is from the most');
   expect(text).toContain('Method SISS');
-  expect(text).toContain('Norm of the forgetting gradient 750');
+  expect(text).toContain('Strength of forgetting 750');
   expect(text).not.toContain('steered to and');
   expect(text).not.toContain('Inner steps');
   expect(text).not.toMatch(/hardly tells|Forgotten prompt steered to/);

@@ -2,8 +2,22 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
 import type { JobRequest } from '../../routes/contract.ts';
-import { defaultRules, usualDefaults } from '../../src/erase/default-settings.ts';
-import { foreignSettings } from '../../src/erase/method-settings.ts';
+import {
+  defaultMethod,
+  findMethod,
+  methodIds,
+  type WantedSettings,
+} from '../../src/methods/registry.ts';
+import { predictionWishes } from '../../src/checkpoint/prediction/reading.ts';
+import { predictionChoices } from '../../src/methods/settings-fields.ts';
+import {
+  type ChoiceForm,
+  formsOf,
+  type NumberForm,
+  type SettingForm,
+  type VariantForm,
+  wordOf,
+} from '../../src/methods/setting-form.ts';
 import {
   baseSettings,
   changeMethod,
@@ -12,137 +26,15 @@ import {
   chosenPreset,
   form,
   method,
-  type Settings,
 } from '../form.ts';
 import { canHostDraw, devices } from '../state.ts';
 
-type NumberKey = {
-  [K in keyof Settings]: Settings[K] extends number ? K : never;
-}[keyof Settings];
+const groups = ['training', 'pictures', 'watching'] as const;
 
-interface NumberSetting {
-  readonly key: NumberKey;
-  readonly label: string;
-  readonly help: string;
-  readonly min: number;
-  /** Of whole numbers; left out where any number will do. */
-  readonly step?: number;
-  /** What the sidecar takes where it watches otherwise than a command line does. */
-  readonly base?: string;
-}
-
-const training: readonly NumberSetting[] = [
-  {
-    key: 'steps',
-    label: 'Steps',
-    help: 'More forget more thoroughly and take longer. Time grows in proportion.',
-    min: 1,
-    step: 1,
-  },
-  {
-    key: 'learningRate',
-    label: 'Learning rate',
-    help: 'How far each step goes. Too high harms what is kept, too low forgets little.',
-    min: 0,
-  },
-  {
-    key: 'batch',
-    label: 'Batch',
-    help: 'Pictures in one step. More is steadier, and takes more memory and time.',
-    min: 1,
-    step: 1,
-  },
-  {
-    key: 'accumulation',
-    label: 'Batches of a step',
-    help: 'Whose gradients are averaged. Fewer are faster, more are steadier.',
-    min: 1,
-    step: 1,
-  },
-  {
-    key: 'size',
-    label: 'Size in pixels',
-    help: 'Width and height of the pictures trained on. Smaller takes far less memory and time.',
-    min: 8,
-    step: 8,
-  },
-];
-
-const pictures: readonly NumberSetting[] = [
-  {
-    key: 'generatedForget',
-    label: 'Pictures drawn to forget',
-    help: 'By the model itself, where you gave none.',
-    min: 1,
-    step: 1,
-  },
-  {
-    key: 'generatedRetain',
-    label: 'Pictures drawn to keep',
-    help: 'By the model itself, where you gave none. More protect more.',
-    min: 1,
-    step: 1,
-  },
-  {
-    key: 'sampleEvery',
-    label: 'Steps between previews',
-    help: 'Samples from the same noise, to watch it forget. 0 for none; they take time.',
-    min: 0,
-    step: 1,
-    base: 'an eighth of all',
-  },
-  {
-    key: 'evaluationPictures',
-    label: 'Pictures to compare',
-    help: 'Of each prompt that both models draw at the end. 0 for no comparison.',
-    min: 0,
-    step: 1,
-    base: '1',
-  },
-  {
-    key: 'seed',
-    label: 'Seed',
-    help: 'The same seed repeats a run.',
-    min: 0,
-    step: 1,
-  },
-];
-
-/** What only SISS has. */
-const mixing: readonly NumberSetting[] = [
-  {
-    key: 'forgetNorm',
-    label: 'Strength of forgetting',
-    help: 'The norm that the gradient of forgetting is brought to. Higher forgets faster and harms more.',
-    min: 0,
-  },
-  {
-    key: 'firstTimestep',
-    label: 'First timestep',
-    help: 'Pictures are noised to this timestep, of 0 to 999, and later ones.',
-    min: 0,
-    step: 1,
-  },
-];
-
-const methodNames: Readonly<Record<Settings['method'], string>> = {
-  erasediff: 'EraseDiff: a concept',
-  siss: 'SISS: the given pictures themselves',
-};
-
-const trainSetNames: Readonly<Record<Settings['train'], string>> = {
-  xattn: 'Layers that read the prompt',
-  'xattn-strict': 'Of those only keys and values (less memory)',
-  full: 'All layers',
-  noxattn: 'All but the layers that read the prompt',
-  selfattn: 'Self-attention layers',
-  notime: 'All but time and output layers',
-};
-
-const ruleNames: Readonly<Record<Settings['rule']['kind'], string>> = {
-  constant: 'Constant',
-  cosine: 'Cosine (the published code)',
-  projection: 'Projection (the paper)',
+/** What the sidecar takes where it watches otherwise than a command line does. */
+const sidecarDefaults: Readonly<Record<string, string>> = {
+  sampleEvery: 'an eighth of all',
+  evaluationPictures: '1',
 };
 
 /** Everything that has a good default, folded away. */
@@ -161,10 +53,11 @@ export function AdvancedSettings() {
       )}
       <div class="settings">
         <MethodField />
-        <TrainSetField />
-        <NumberFields settings={training} />
-        {method.value === 'erasediff' && <RuleField />}
-        <NumberFields settings={[...mixing, ...pictures]} />
+        {groups.flatMap((group) =>
+          formsOf(findMethod(method.value).settings)
+            .filter((setting) => setting.group === group && !setting.isRare)
+            .map((setting) => <SettingField key={setting.name} setting={setting} />),
+        )}
         <PredictionField />
         {canHostDraw.value && <PicturesField />}
         <DeviceField />
@@ -173,33 +66,32 @@ export function AdvancedSettings() {
   );
 }
 
-/** Those of them that the method has. */
-function NumberFields({ settings }: { settings: readonly NumberSetting[] }) {
-  const foreign = foreignSettings(method.value);
-  return settings
-    .filter(({ key }) => !foreign.includes(key))
-    .map((setting) => <NumberField key={setting.key} setting={setting} />);
+function SettingField({ setting }: { setting: SettingForm }) {
+  const { value } = setting;
+  if (value.kind === 'number') return <NumberField setting={setting} value={value} />;
+  return <ChoiceField setting={setting} value={value} />;
 }
 
-function NumberField({ setting }: { setting: NumberSetting }) {
-  const { key, label, help, min, step } = setting;
-  const isPreset = isOfPreset(key);
-  const preset = baseSettings.value[key].toString();
-  const base = isPreset ? preset : (setting.base ?? preset);
+function NumberField({ setting, value }: { setting: SettingForm; value: NumberForm }) {
+  const { name, title, description } = setting;
+  const isPreset = isOfPreset(name);
+  const own = valueIn(form.settings.value, name);
+  const preset = wordOf(valueIn(baseSettings.value, name));
+  const base = isPreset ? preset : (sidecarDefaults[name] ?? preset);
   return (
-    <Field label={label} help={help} base={base} isPreset={isPreset}>
+    <Field label={title} help={description} base={base} isPreset={isPreset}>
       {(id) => (
         <input
           id={id}
           type="number"
-          min={min}
-          step={step ?? 'any'}
-          value={form.settings.value[key] ?? ''}
+          min={value.minimum}
+          step={value.multipleOf ?? (value.isWhole ? 1 : 'any')}
+          value={own === undefined ? '' : wordOf(own)}
           placeholder={base}
           aria-describedby={`${id}-help`}
-          onInput={({ currentTarget: { value, valueAsNumber } }) => {
-            const number = value === '' || Number.isNaN(valueAsNumber) ? undefined : valueAsNumber;
-            changeSettings({ [key]: number });
+          onInput={({ currentTarget: { value: text, valueAsNumber } }) => {
+            const number = text === '' || Number.isNaN(valueAsNumber) ? undefined : valueAsNumber;
+            changeSettings({ [name]: number });
           }}
         />
       )}
@@ -207,78 +99,72 @@ function NumberField({ setting }: { setting: NumberSetting }) {
   );
 }
 
-function MethodField() {
-  const presetMethod = chosenPreset.value?.settings?.method;
+/** A setting with a value of its own for each choice: the value itself, or an object of that kind. */
+function ChoiceField({
+  setting,
+  value,
+}: {
+  setting: SettingForm;
+  value: ChoiceForm | VariantForm;
+}) {
+  const { name, title, description } = setting;
+  const chosen = valueIn(form.settings.value, name);
+  // What is trained decides other defaults: its own is not read from among them.
+  const base =
+    name === 'train' && !isOfPreset(name)
+      ? defaultTrainSet.value
+      : valueIn(baseSettings.value, name);
   return (
     <SelectField
-      label="Method"
-      help="EraseDiff steers prompts to what you keep, for a concept, a style, an object. SISS unlearns single training pictures that come back as they were."
-      names={methodNames}
-      value={form.settings.value.method}
-      base={presetMethod ?? usualDefaults.method}
-      isPreset={presetMethod !== undefined}
-      onValue={changeMethod}
-    />
-  );
-}
-
-function TrainSetField() {
-  const presetTrain = chosenPreset.value?.settings?.train;
-  const base = presetTrain ?? defaultTrainSet.value;
-  return (
-    <SelectField
-      label="What is trained"
-      help="Fewer layers keep more of the model as it is. What comes without being named (nudity, watermarks) is also held by layers that do not read the prompt."
-      names={trainSetNames}
-      value={form.settings.value.train}
-      base={base}
-      isPreset={presetTrain !== undefined}
-      onValue={(train) => {
-        changeSettings({ train });
+      label={title}
+      help={description}
+      names={value.choices}
+      value={chosen === undefined ? undefined : wordOf(chosen)}
+      base={wordOf(base)}
+      isPreset={isOfPreset(name)}
+      onValue={(kind) => {
+        const isObject = value.kind === 'variant' && kind !== undefined;
+        changeSettings({ [name]: isObject ? firstOfKind(value, kind) : kind });
       }}
     />
   );
 }
 
-const predictionNames: Readonly<Record<NonNullable<Settings['prediction']> | 'stated', string>> = {
-  stated: 'As its files say',
-  epsilon: 'Noise (epsilon)',
-  v: 'v',
-  'v-ztsnr': 'v, zero terminal SNR',
-};
-
 function PredictionField() {
   return (
-    <SelectField
+    <SelectField<string>
       label="What the model predicts"
       help="Trained as another kind, a model is ruined. Change it only where its files say nothing, or what is wrong."
-      names={predictionNames}
+      names={{ stated: 'As its files say', ...predictionChoices }}
       value={form.settings.value.prediction ?? undefined}
       base="stated"
       isPreset={false}
       onValue={(chosen) => {
-        changeSettings({ prediction: chosen === 'stated' ? undefined : chosen });
+        changeSettings({ prediction: predictionWishes.find((wish) => wish === chosen) });
       }}
     />
   );
 }
 
-function RuleField() {
-  const base = baseSettings.value.rule.kind;
+/** The first variant of a kind, with all that it leaves to its defaults. */
+function firstOfKind({ variants }: VariantForm, kind: string): Readonly<Record<string, string>> {
+  const found = variants.find(({ constants }) => constants.kind === kind);
+  return found?.constants ?? { kind };
+}
+
+function MethodField() {
+  const presetMethod = chosenPreset.value?.settings?.method;
+  const all = methodIds.map((id) => [id, findMethod(id).words] as const);
   return (
-    <SelectField
-      label="Weight of forgetting"
-      help="How λ, the weight of forgetting against keeping, is found in each step."
-      names={ruleNames}
-      value={form.settings.value.rule?.kind}
-      base={base}
-      isPreset={isOfPreset('rule')}
-      onValue={(kind) => {
-        changeSettings({
-          rule: kind && defaultRules[kind],
-          // The other two rules measure the gap that inner steps open.
-          innerSteps: kind === undefined || kind === 'constant' ? undefined : 1,
-        });
+    <SelectField<string>
+      label="Method"
+      help={all.map(([, words]) => words.help).join(' ')}
+      names={Object.fromEntries(all.map(([id, words]) => [id, words.choice]))}
+      value={form.settings.value.method}
+      base={presetMethod ?? defaultMethod}
+      isPreset={presetMethod !== undefined}
+      onValue={(chosen) => {
+        changeMethod(methodIds.find((id) => id === chosen));
       }}
     />
   );
@@ -404,6 +290,11 @@ function Field({ label, help, base, isPreset, children }: FieldProps) {
   );
 }
 
-function isOfPreset(key: Exclude<keyof Settings, 'prediction'>): boolean {
-  return chosenPreset.value?.settings?.[key] !== undefined;
+function isOfPreset(name: string): boolean {
+  return valueIn({ ...chosenPreset.value?.settings }, name) !== undefined;
+}
+
+/** A setting by its name, which may be another method's. */
+function valueIn(settings: WantedSettings, name: string): unknown {
+  return (settings as Readonly<Record<string, unknown>>)[name];
 }

@@ -1,5 +1,6 @@
 import { computed } from '@preact/signals';
 
+import { findMethod } from '../../src/methods/registry.ts';
 import {
   anchorText,
   chosenModel,
@@ -137,7 +138,7 @@ function SingleAnchors() {
 function Words() {
   return (
     <section class="words" aria-label="Anchor and name">
-      {method.value === 'erasediff' && <AnchorField />}
+      {findMethod(method.value).forgets === 'concept' && <AnchorField />}
       <div class="field">
         <label for="concept">Name of the concept</label>
         <input

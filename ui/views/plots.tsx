@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 
 import type { ProgressPoint } from '../../routes/contract.ts';
 import { formatLoss } from '../../src/format.ts';
-import type { Settings } from '../form.ts';
+import { defaultMethod, findMethod, type MethodId } from '../../src/methods/registry.ts';
 import { onThemeChange } from '../theme.ts';
 
 interface Series {
@@ -22,23 +22,22 @@ const weights: readonly Series[] = [
   { name: 'λ, weight of forgetting', colour: 'lambda', read: ({ lambda }) => lambda },
 ];
 
-const lossesHelp: Readonly<Record<Settings['method'], string>> = {
-  erasediff:
-    'Both are held against the original. The first falls as forgotten prompts come to draw something else, the second stays low while what is kept stays.',
-  siss: 'The first rises as the model unlearns how the given pictures look, the second stays low while what is kept stays.',
-};
-
 /** The losses and λ over the steps. */
 export function TrainingPlots({
   points,
-  method = 'erasediff',
+  method = defaultMethod,
 }: {
   points: readonly ProgressPoint[];
-  method: Settings['method'] | undefined;
+  method: MethodId | undefined;
 }) {
   return (
     <section class="plots" aria-label="Training">
-      <Plot title="Losses" help={lossesHelp[method]} series={losses} points={points} />
+      <Plot
+        title="Losses"
+        help={findMethod(method).words.watching}
+        series={losses}
+        points={points}
+      />
       <Plot
         title="Weight"
         help="How much forgetting counts against keeping in each step."

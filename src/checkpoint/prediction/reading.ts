@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a person may say a model predicts: `v-ztsnr` also that its schedule ends in pure noise. */
 export const predictionWishes = ['epsilon', 'v', 'v-ztsnr'] as const;

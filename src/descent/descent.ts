@@ -1,0 +1,116 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { ParameterSpec } from '../optim/update-graph.ts';
+import type { OptimizerSettings } from '../optim/update-rule.ts';
+import type { Device } from '../runtime/device.ts';
+import { TensorSet } from '../runtime/tensor-set.ts';
+import { type DescentSettings, descentStateSets } from './descent-cost.ts';
+import { InnerProducts, Optimizer, type OptimizerState } from './optimizer.ts';
+import { Original } from './original.ts';
+import type { OuterTools } from './outer-step.ts';
+import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
+
+/** What a descent is opened with. */
+export interface DescentContext {
+  readonly settings: DescentSettings;
+  readonly checkpoint: Checkpoint;
+  readonly model: TrainableModel;
+  /** θ, which the steps change in place. */
+  readonly parameters: TensorSet;
+  /** Steps done and the optimizer's moments after them; null before the first. */
+  readonly saved: {
+    readonly step: number;
+    readonly sets: ReadonlyMap<string, TensorSet>;
+  } | null;
+  readonly device: Device;
+  readonly threads: number;
+}
+
+const plainSgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
+
+/**
+ * What methods have in common that follow two gradients: the tools of an outer step, its optimizer's
+ * moments, and the original's predictions.
+ */
+export class Descent {
+  readonly tools: OuterTools;
+  private readonly context: DescentContext;
+  private readonly specs: readonly ParameterSpec[];
+  private readonly original: Original | null;
+
+  private constructor(
+    context: DescentContext,
+    specs: readonly ParameterSpec[],
+    { tools, original }: { tools: OuterTools; original: Original | null },
+  ) {
+    this.context = context;
+    this.specs = specs;
+    this.tools = tools;
+    this.original = original;
+  }
+
+  static async open(context: DescentContext): Promise<Descent> {
+    const { settings, model, parameters, saved, device, threads } = context;
+    const specs = [...parameters.entries()].map(([name, { dims }]) => ({ name, shape: dims }));
+    const run = { device, threads };
+    const outer = await Optimizer.create(specs, settings.optimizer, { ...run, terms: 2 });
+    // In device memory tensors are replaced, so that a set needs none beforehand.
+    const workspaceSet = () => (device === 'webgpu' ? new TensorSet() : TensorSet.zeros(specs));
+    const tools: OuterTools = {
+      model,
+      parameters,
+      outer,
+      outerState: saved
+        ? { step: saved.step, moments: momentsOf(settings, saved.sets) }
+        : outer.freshState(),
+      accumulator: await Optimizer.create(specs, plainSgd, { ...run, terms: 1 }),
+      innerProducts: await InnerProducts.create(specs, run),
+      workspace: {
+        first: workspaceSet(),
+        second: workspaceSet(),
+        third: settings.accumulation > 1 ? workspaceSet() : new TensorSet(),
+      },
+    };
+    const original =
+      settings.retainTarget === 'original' ? await Original.open(context.checkpoint, specs) : null;
+    return new Descent(context, specs, { tools, original });
+  }
+
+  /** Another optimizer over the same parameters, of steps along one gradient. */
+  async openOptimizer(settings: OptimizerSettings): Promise<Optimizer> {
+    const { device, threads } = this.context;
+    return Optimizer.create(this.specs, settings, { device, threads, terms: 1 });
+  }
+
+  /** What the original predicts at each batch; null where what is kept is held to the noise. */
+  async predictOriginal(batches: readonly DenoisingBatch[]): Promise<Float32Array[] | null> {
+    const { model, workspace } = this.tools;
+    return this.original && (await this.original.predict(model, batches, workspace.first));
+  }
+
+  /** The optimizer's moments, by the names of `descentStateSets`. */
+  state(): OptimizerState['moments'] {
+    return this.tools.outerState.moments;
+  }
+
+  async release(): Promise<void> {
+    const { outer, accumulator, innerProducts, workspace } = this.tools;
+    for (const tool of [outer, accumulator, innerProducts]) await tool.release();
+    const { first, second, third } = workspace;
+    for (const set of [first, second, third]) set.dispose();
+    this.original?.release();
+  }
+}
+
+/** The saved moments in the order in which the optimizer has them. */
+function momentsOf(
+  settings: DescentSettings,
+  sets: ReadonlyMap<string, TensorSet>,
+): OptimizerState['moments'] {
+  return new Map(
+    descentStateSets(settings).map((name) => {
+      const set = sets.get(name);
+      if (!set) throw new RangeError(`the saved state lacks the moment "${name}"`);
+      return [name, set] as const;
+    }),
+  );
+}

@@ -1,0 +1,126 @@
+import type { Tensor } from '../runtime/tensor.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import { combinedNorm, type GradientGeometry } from './gradient-geometry.ts';
+import type { InnerProducts, Optimizer, OptimizerState } from './optimizer.ts';
+import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
+
+/** What lives from one outer step to the next, and the tools that change it. */
+export interface OuterTools {
+  readonly model: TrainableModel;
+  /** θ */
+  readonly parameters: TensorSet;
+  readonly outerState: OptimizerState;
+  readonly outer: Optimizer;
+  readonly innerProducts: InnerProducts;
+  /** Adds up the gradients of several batches: plain SGD with one term. */
+  readonly accumulator: Optimizer;
+  /**
+   * Memory for two more sets of parameters: ∇L_f in `first`, ∇L_r in `second`. Holding no more than
+   * this is what lets a full model train. `third` takes the gradient of one batch where several are
+   * added up.
+   */
+  readonly workspace: {
+    readonly first: TensorSet;
+    readonly second: TensorSet;
+    readonly third: TensorSet;
+  };
+}
+
+/** What every method tells of a step. */
+export interface StepReport {
+  readonly retainLoss: number;
+  readonly forgetLoss: number;
+  /** L_f before each inner step. */
+  readonly innerLosses: readonly number[];
+  /** L_f(θ) − L_f(φ_K); null where the method does not need it. */
+  readonly gap: number | null;
+  readonly lambda: number;
+  readonly retainGradientNorm: number;
+  readonly forgetGradientNorm: number;
+  readonly cosine: number;
+}
+
+/** A gradient is `weight` times what the set holds. */
+export interface WeighedGradient {
+  readonly gradient: TensorSet;
+  readonly weight: number;
+}
+
+/** One summand: `scale` times the gradient of the mean squared error of ε_θ to `target`. */
+export interface GradientPart {
+  readonly batch: DenoisingBatch;
+  readonly target: Tensor;
+  readonly scale: number;
+}
+
+/** Adds up gradients at θ in `into`; with the mean squared error of each. */
+export async function addGradients(
+  { model, parameters, accumulator, workspace }: OuterTools,
+  parts: readonly GradientPart[],
+  into: TensorSet,
+): Promise<WeighedGradient & { readonly losses: readonly number[] }> {
+  const losses: number[] = [];
+  const weight = parts[0]?.scale ?? 0;
+  for (const [i, { batch, target, scale }] of parts.entries()) {
+    const gradient = i === 0 ? into : workspace.third;
+    losses.push(await model.gradient(parameters, batch, { target, into: gradient }));
+    if (i === 0) continue;
+    await accumulator.step({ from: into, to: into }, [{ weight: -scale / weight, gradient }], {
+      state: accumulator.freshState(),
+      learningRate: 1,
+    });
+  }
+  return { gradient: into, weight, losses };
+}
+
+/** How far a step follows its two gradients. */
+export interface OuterStepSettings {
+  /** λ for these two gradients. */
+  readonly lambda: (geometry: GradientGeometry) => number;
+  readonly learningRate: number;
+  /** Largest norm of the gradient that is followed; null for no clipping. */
+  readonly clipNorm: number | null;
+}
+
+/** θ ← θ − lr·(∇L_r + λ∇L_f), the sum clipped to its largest norm. */
+export async function takeOuterStep(
+  { outer, outerState, innerProducts, parameters }: OuterTools,
+  { retain, forget, gap }: { retain: WeighedGradient; forget: WeighedGradient; gap: number | null },
+  settings: OuterStepSettings,
+): Promise<Omit<StepReport, 'retainLoss' | 'forgetLoss' | 'innerLosses'>> {
+  const products = await innerProducts.compute(retain.gradient, forget.gradient);
+  const geometry: GradientGeometry = {
+    retainSquare: products.firstSquare * retain.weight ** 2,
+    forgetSquare: products.secondSquare * forget.weight ** 2,
+    product: products.product * retain.weight * forget.weight,
+    gap,
+  };
+  const lambda = settings.lambda(geometry);
+  const clip = clipFactor(combinedNorm(geometry, lambda), settings.clipNorm);
+  await outer.step(
+    { from: parameters, to: parameters },
+    [
+      { weight: clip * retain.weight, gradient: retain.gradient },
+      { weight: clip * lambda * forget.weight, gradient: forget.gradient },
+    ],
+    { state: outerState, learningRate: settings.learningRate },
+  );
+  return { lambda, ...describe(geometry) };
+}
+
+/** The factor that brings a gradient of this norm to at most `clipNorm`; torch's clip_grad_norm_. */
+function clipFactor(norm: number, clipNorm: number | null): number {
+  return clipNorm === null ? 1 : Math.min(1, clipNorm / (norm + 1e-6));
+}
+
+function describe(geometry: GradientGeometry) {
+  const retainGradientNorm = Math.sqrt(geometry.retainSquare);
+  const forgetGradientNorm = Math.sqrt(geometry.forgetSquare);
+  const norms = retainGradientNorm * forgetGradientNorm;
+  return {
+    gap: geometry.gap,
+    retainGradientNorm,
+    forgetGradientNorm,
+    cosine: norms === 0 ? 0 : geometry.product / norms,
+  };
+}

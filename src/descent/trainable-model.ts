@@ -1,0 +1,35 @@
+import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+
+/** What the UNet is asked at N noisy latents; all float32 on the host unless said. */
+export interface DenoisingBatch {
+  /** x_t: [N, C, h, w] */
+  readonly noisyLatents: Float32Array;
+  /** t, 0-based: N whole numbers */
+  readonly timesteps: readonly number[];
+  /** The prompt of each latent: N */
+  readonly prompts: readonly EncodedPrompt[];
+}
+
+/** A denoising batch and what its predictions are held to, like the noise (or v) that was added. */
+export interface TargetedBatch extends DenoisingBatch {
+  /** [N, C, h, w] */
+  readonly target: Float32Array;
+}
+
+/** A noise predictor ε_θ whose trained parameters θ are given at every call. */
+export interface TrainableModel {
+  /** ε_θ at the batch: float32 [N, C, h, w], on the training device. */
+  predict(parameters: TensorSet, batch: DenoisingBatch): Promise<Tensor>;
+  /** The mean squared error of ε_θ to `target`. */
+  loss(parameters: TensorSet, batch: DenoisingBatch, target: Tensor): Promise<number>;
+  /** The same, and its gradient in `into`. */
+  gradient(
+    parameters: TensorSet,
+    batch: DenoisingBatch,
+    target: { readonly target: Tensor; readonly into: TensorSet },
+  ): Promise<number>;
+  /** Values on the host as a tensor of the model's output shape. */
+  target(values: Float32Array): Tensor;
+}

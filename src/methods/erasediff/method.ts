@@ -1,0 +1,68 @@
+import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
+import { momentNames } from '../../optim/update-rule.ts';
+import { descentDefaults, generatedForget } from '../default-settings.ts';
+import type { Method } from '../method.ts';
+import { defaultOptimizers } from '../settings-fields.ts';
+import {
+  defaultRules,
+  type EraseDiffSettings,
+  eraseDiffSettings,
+  flatSettings,
+  innerLoopOf,
+} from './settings.ts';
+
+/** EraseDiff (Wu et al., arXiv 2401.05779). */
+export const eraseDiff: Method<EraseDiffSettings> = {
+  id: 'erasediff',
+  words: {
+    name: 'EraseDiff',
+    title: 'EraseDiff (Wu et al., arXiv 2401.05779)',
+    choice: 'EraseDiff: a concept',
+    help: 'EraseDiff steers prompts to what you keep, for a concept, a style, an object.',
+    watching:
+      'Both are held against the original. The first falls as forgotten prompts come to draw something else, the second stays low while what is kept stays.',
+    losses:
+      'The forget loss is how far predictions under forgotten prompts are from where they are steered to; the retain loss how far those under kept prompts are from what they should stay. λ weighs forgetting against keeping.',
+  },
+  forgets: 'concept',
+  settings: eraseDiffSettings,
+  flat: flatSettings,
+
+  defaults: (facts) => ({
+    ...descentDefaults(facts),
+    method: 'erasediff',
+    rule: defaultRules.constant,
+    target: 'anchor',
+    generatedForget: generatedForget(facts),
+  }),
+
+  cost(settings, { gradient, prediction, trainedBytes }) {
+    const { accumulation, target, retainTarget } = settings;
+    const inner = innerLoopOf(settings);
+    const steered = target === 'anchor' ? prediction : 0;
+    const held = retainTarget === 'original' ? prediction : 0;
+    const gap = inner ? prediction : 0;
+    return {
+      step:
+        (inner?.steps ?? 0) * (gradient + steered) +
+        accumulation * (2 * gradient + steered + held + gap),
+      parameterCopies:
+        descentCopies(settings, trainedBytes) + (inner ? momentNames(inner.optimizer).length : 0),
+    };
+  },
+
+  savings(settings) {
+    const { rule } = settings;
+    const inner = innerLoopOf(settings);
+    if (!inner || momentNames(inner.optimizer).length === 0) return [];
+    const change = { rule: { ...rule, innerOptimizer: defaultOptimizers.sgd } };
+    return [{ change, words: 'take the inner steps with plain SGD' }];
+  },
+
+  stateSets: descentStateSets,
+
+  async open(context) {
+    const { openEraseDiff } = await import('./trainer.ts');
+    return openEraseDiff(context);
+  },
+};

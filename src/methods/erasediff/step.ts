@@ -1,0 +1,165 @@
+import type { EncodedPrompt } from '../../pipeline/encoded-prompt.ts';
+import { releaseTensor, type Tensor } from '../../runtime/tensor.ts';
+import type { TensorSet } from '../../runtime/tensor-set.ts';
+import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
+import type { Optimizer, OptimizerState } from '../../descent/optimizer.ts';
+import {
+  addGradients,
+  type OuterTools,
+  type StepReport,
+  takeOuterStep,
+  type WeighedGradient,
+} from '../../descent/outer-step.ts';
+import type {
+  DenoisingBatch,
+  TargetedBatch,
+  TrainableModel,
+} from '../../descent/trainable-model.ts';
+
+/**
+ * A batch of what must be forgotten. Its predictions are steered to those under other prompts
+ * (`anchor`: N of them) or to given values (`values`: [N, C, h, w], for example U(0,1)).
+ */
+export interface ForgetBatch extends DenoisingBatch {
+  readonly steerTo:
+    | {
+        readonly kind: 'anchor';
+        readonly prompts: readonly EncodedPrompt[];
+        /** x_t of other pictures, where the anchor is shown its own; else the batch's. */
+        readonly noisyLatents?: Float32Array;
+      }
+    | { readonly kind: 'values'; readonly values: Float32Array };
+}
+
+export interface EraseDiffStepSettings {
+  readonly rule: LambdaRule;
+  readonly innerLearningRate: number;
+  readonly learningRate: number;
+  /** Largest norm of the outer gradient; null for no clipping. */
+  readonly clipNorm: number | null;
+}
+
+/**
+ * The inner loop too: φ is in `workspace.first` until ∇L_f takes its place, the gradients of the
+ * inner steps are in `second`.
+ */
+export interface EraseDiff extends OuterTools {
+  readonly inner: Optimizer;
+  /** Memory of the inner optimizer's moments, which start afresh with every outer step. */
+  readonly innerState: OptimizerState;
+}
+
+/**
+ * The batches of one outer step: K for the inner loop, then equally many of each kind, whose
+ * gradients are averaged.
+ */
+export interface StepBatches {
+  readonly inner: readonly ForgetBatch[];
+  readonly forget: readonly ForgetBatch[];
+  readonly retain: readonly TargetedBatch[];
+}
+
+/**
+ * One outer step of EraseDiff (Wu et al., arXiv 2401.05779): minimise L_r(θ) subject to
+ * L_f(θ) − min_φ L_f(φ) ≤ 0, with the minimum approximated by φ_K, K gradient steps on L_f from θ,
+ * held constant: θ ← θ − lr·(∇L_r(θ) + λ∇L_f(θ)).
+ *
+ * @param innerState moments of the inner optimizer. Default: fresh ones; the published code, whose
+ *   replay is a test, has one Adam for both loops
+ */
+export async function eraseDiffStep(
+  run: EraseDiff,
+  batches: StepBatches,
+  settings: EraseDiffStepSettings,
+  innerState?: OptimizerState,
+): Promise<StepReport> {
+  const { model, parameters, workspace } = run;
+  const { phi, innerLosses } = await innerLoop(run, batches.inner, {
+    learningRate: settings.innerLearningRate,
+    ...(innerState && { state: innerState }),
+  });
+  const targets: Tensor[] = [];
+  for (const batch of batches.forget) targets.push(await forgetTarget(model, parameters, batch));
+  // φ is read for the last time here: its memory then takes ∇L_f.
+  const lossAtPhi = needsGap(settings.rule)
+    ? await meanLoss(model, phi, batches.forget, targets)
+    : null;
+  const forget = await meanGradient(run, batches.forget, { targets, into: workspace.first });
+  targets.forEach(releaseTensor);
+  const retain = await meanGradient(run, batches.retain, {
+    targets: batches.retain.map(({ target }) => model.target(target)),
+    into: workspace.second,
+  });
+  const gap = lossAtPhi === null ? null : forget.loss - lossAtPhi;
+  const step = await takeOuterStep(
+    run,
+    { retain, forget, gap },
+    { ...settings, lambda: (geometry) => computeLambda(settings.rule, geometry) },
+  );
+  return { retainLoss: retain.loss, forgetLoss: forget.loss, innerLosses, ...step };
+}
+
+/** φ_K: K gradient steps on L_f from θ, which stays as it is. */
+async function innerLoop(
+  { model, parameters, inner, innerState, workspace }: EraseDiff,
+  batches: readonly ForgetBatch[],
+  { learningRate, state: given }: { learningRate: number; state?: OptimizerState },
+): Promise<{ phi: TensorSet; innerLosses: number[] }> {
+  const innerLosses: number[] = [];
+  let phi = parameters;
+  if (batches.length === 0) return { phi, innerLosses };
+  const state = given ?? innerState;
+  if (!given) inner.reset(state);
+  for (const batch of batches) {
+    const gradient = workspace.second;
+    const target = await forgetTarget(model, phi, batch);
+    innerLosses.push(await model.gradient(phi, batch, { target, into: gradient }));
+    releaseTensor(target);
+    await inner.step({ from: phi, to: workspace.first }, [{ weight: 1, gradient }], {
+      state,
+      learningRate,
+    });
+    phi = workspace.first;
+  }
+  return { phi, innerLosses };
+}
+
+async function meanLoss(
+  model: TrainableModel,
+  parameters: TensorSet,
+  batches: readonly DenoisingBatch[],
+  targets: readonly Tensor[],
+): Promise<number> {
+  let sum = 0;
+  for (const [i, batch] of batches.entries()) {
+    const target = targets[i];
+    if (target) sum += await model.loss(parameters, batch, target);
+  }
+  return sum / batches.length;
+}
+
+async function meanGradient(
+  run: EraseDiff,
+  batches: readonly DenoisingBatch[],
+  { targets, into }: { targets: readonly Tensor[]; into: TensorSet },
+): Promise<WeighedGradient & { loss: number }> {
+  const scale = 1 / batches.length;
+  const parts = batches.flatMap((batch, i) => {
+    const target = targets[i];
+    return target ? [{ batch, target, scale }] : [];
+  });
+  const { losses, ...mean } = await addGradients(run, parts, into);
+  return { ...mean, loss: scale * losses.reduce((sum, loss) => sum + loss, 0) };
+}
+
+/** What ε_θ is steered to on a forget batch: no gradient flows through it. */
+async function forgetTarget(
+  model: TrainableModel,
+  parameters: TensorSet,
+  batch: ForgetBatch,
+): Promise<Tensor> {
+  const { steerTo } = batch;
+  return steerTo.kind === 'values'
+    ? model.target(steerTo.values)
+    : model.predict(parameters, { ...batch, ...steerTo });
+}

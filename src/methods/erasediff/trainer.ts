@@ -1,0 +1,79 @@
+import { Descent } from '../../descent/descent.ts';
+import type { Optimizer } from '../../descent/optimizer.ts';
+import type { TargetedBatch } from '../../descent/trainable-model.ts';
+import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
+import { forgetBatch } from './batches.ts';
+import { type EraseDiffSettings, innerLoopOf } from './settings.ts';
+import { type EraseDiff, eraseDiffStep, type StepBatches } from './step.ts';
+
+/** Trains by EraseDiff. */
+export async function openEraseDiff(context: TrainerContext<EraseDiffSettings>): Promise<Trainer> {
+  const descent = await Descent.open(context);
+  const inner = innerLoopOf(context.settings);
+  const optimizer = inner && (await descent.openOptimizer(inner.optimizer));
+  return new EraseDiffTrainer(context, descent, optimizer);
+}
+
+class EraseDiffTrainer implements Trainer {
+  private readonly context: TrainerContext<EraseDiffSettings>;
+  private readonly descent: Descent;
+  /** Null where no inner steps are taken. */
+  private readonly inner: Optimizer | null;
+  private readonly algorithm: EraseDiff;
+
+  constructor(
+    context: TrainerContext<EraseDiffSettings>,
+    descent: Descent,
+    innerOptimizer: Optimizer | null,
+  ) {
+    this.context = context;
+    this.descent = descent;
+    this.inner = innerOptimizer;
+    // Without an inner loop any optimizer will do: the accumulator is there, and has no moments.
+    const inner = innerOptimizer ?? descent.tools.accumulator;
+    this.algorithm = { ...descent.tools, inner, innerState: inner.freshState() };
+  }
+
+  async step(index: number): Promise<StepFigures> {
+    const { settings } = this.context;
+    const inner = innerLoopOf(settings);
+    return eraseDiffStep(this.algorithm, await this.drawBatches(index), {
+      ...settings,
+      innerLearningRate: inner?.learningRate ?? settings.learningRate,
+    });
+  }
+
+  state() {
+    return this.descent.state();
+  }
+
+  async release(): Promise<void> {
+    await this.inner?.release();
+    for (const set of this.algorithm.innerState.moments.values()) set.dispose();
+    await this.descent.release();
+  }
+
+  private async drawBatches(index: number): Promise<StepBatches> {
+    const { batches, settings } = this.context;
+    const { accumulation, target } = settings;
+    const innerSteps = innerLoopOf(settings)?.steps ?? 0;
+    const places = range(accumulation).map((i) => index * accumulation + i);
+    return {
+      inner: range(innerSteps).map((k) =>
+        forgetBatch(batches, target, { role: 'inner', index: index * innerSteps + k }),
+      ),
+      forget: places.map((place) => forgetBatch(batches, target, { role: 'forget', index: place })),
+      retain: await this.heldToTarget(places.map((place) => batches.retainBatch('retain', place))),
+    };
+  }
+
+  /** Batches to keep, their targets the added noise or what the original model predicts. */
+  private async heldToTarget(batches: readonly TargetedBatch[]): Promise<TargetedBatch[]> {
+    const predictions = await this.descent.predictOriginal(batches);
+    return batches.map((batch, i) => ({ ...batch, target: predictions?.[i] ?? batch.target }));
+  }
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i);
+}

@@ -1,0 +1,132 @@
+import type * as z from 'zod';
+
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { TrainableModel } from '../descent/trainable-model.ts';
+import type { Device } from '../runtime/device.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { BatchSource } from '../training/batch-source.ts';
+import type { CommonSettings, TrainSet } from './settings-fields.ts';
+
+/** What a method's defaults depend on: the model, and the layers that were asked for. */
+export interface DefaultsFacts {
+  /** Undefined: the method's own choice. */
+  readonly train?: TrainSet | undefined;
+  /** Width and height of the pictures that the model was made for, in pixels. */
+  readonly size: number;
+  /** Channels of the UNet's first level: 320 in SD 1.x. */
+  readonly modelChannels: number;
+}
+
+/** What people read about a method. */
+export interface MethodWords {
+  /** As its authors call it. */
+  readonly name: string;
+  /** With its paper, for reports. */
+  readonly title: string;
+  /** Its name and what it forgets, in a few words. */
+  readonly choice: string;
+  /** When to choose it, in a sentence. */
+  readonly help: string;
+  /** What its two losses mean, for whoever watches them. */
+  readonly watching: string;
+  /** The same and what λ means, for a report. */
+  readonly losses: string;
+}
+
+/** The work of one call of each kind at the run's batch, as `RunCost` counts it. */
+export interface CallCosts {
+  readonly gradient: number;
+  readonly prediction: number;
+}
+
+/** What a run of a method takes. */
+export interface MethodCost {
+  /** The work of one step. */
+  readonly step: number;
+  /** Copies of what is trained in memory, θ among them, at the most crowded moment. */
+  readonly parameterCopies: number;
+}
+
+/** A change of settings that needs less memory, in words that begin a sentence. */
+export interface Saving<S> {
+  readonly change: Partial<S>;
+  readonly words: string;
+}
+
+/** What a trainer is opened with. */
+export interface TrainerContext<S> {
+  readonly settings: S;
+  readonly checkpoint: Checkpoint;
+  readonly model: TrainableModel;
+  /** θ, which the trainer changes in place. */
+  readonly parameters: TensorSet;
+  readonly batches: BatchSource;
+  /** Where an earlier run ended: θ is what it was then. Null at the first start. */
+  readonly saved: SavedTrainer | null;
+  readonly device: Device;
+  readonly threads: number;
+}
+
+/** What is kept of a trainer after a number of steps, besides θ. */
+export interface SavedTrainer {
+  readonly step: number;
+  /** By the names of `Method.stateSets`. */
+  readonly sets: ReadonlyMap<string, TensorSet>;
+}
+
+/** What was measured in one step; null where the method has no such figure. */
+export interface StepFigures {
+  readonly retainLoss: number | null;
+  readonly forgetLoss: number | null;
+  readonly gap: number | null;
+  readonly lambda: number | null;
+  readonly retainGradientNorm: number | null;
+  readonly forgetGradientNorm: number | null;
+}
+
+/** One run's training by a method. A closed form is a trainer of one step. */
+export interface Trainer {
+  /**
+   * Changes θ by one step.
+   *
+   * @param index counts the run's steps from 0; with the settings' seed it decides what is drawn
+   */
+  step(index: number): Promise<StepFigures>;
+  /** What `SavedTrainer.sets` takes, as it is now. */
+  state(): ReadonlyMap<string, TensorSet>;
+  release(): Promise<void>;
+}
+
+/** A way to make a model forget: everything that the program knows about it. */
+export interface Method<S extends CommonSettings & { readonly method: string }> {
+  readonly id: S['method'];
+  readonly words: MethodWords;
+  /**
+   * Whether it forgets a concept, which prompts name and anchors replace, or the very pictures that
+   * it is given, so that one caption may go with some to forget and some to keep.
+   */
+  readonly forgets: 'concept' | 'pictures';
+  /** All that decides how it trains, as `job.yaml` keeps it. */
+  readonly settings: z.ZodType<S> & { readonly shape: z.ZodRawShape };
+  /** Names beside those that requests, presets and jobs of earlier versions use. */
+  readonly flat?: FlatSettings;
+  defaults(facts: DefaultsFacts): S;
+  cost(settings: S, calls: CallCosts & { readonly trainedBytes: number }): MethodCost;
+  /** Changes of its own settings that need less memory. */
+  savings?(settings: S): readonly Saving<S>[];
+  /** Names of the sets, each as large as what is trained, that its state has besides θ. */
+  stateSets(settings: S): readonly string[];
+  open(context: TrainerContext<S>): Promise<Trainer>;
+}
+
+/** Settings before they are validated, by name. */
+export type LooseSettings = Readonly<Record<string, unknown>>;
+
+/** Names that a method understands beside those of its settings. */
+export interface FlatSettings {
+  readonly fields: z.ZodRawShape;
+  /** The settings with these names brought to where they belong. */
+  fold(settings: LooseSettings): LooseSettings;
+  /** What of them would change nothing and is left out, as a warning; null where nothing is. */
+  unread(settings: LooseSettings): string | null;
+}

@@ -1,0 +1,89 @@
+import * as z from 'zod';
+
+import { eraseDiff } from './erasediff/method.ts';
+import type { DefaultsFacts, LooseSettings, Method } from './method.ts';
+import { watchingSettings } from './settings-fields.ts';
+import { siss } from './siss/method.ts';
+
+/** Every method; the first is taken where none is asked for. */
+const registered = [eraseDiff, siss] as const;
+
+type SettingsOf<M> = M extends Method<infer S> ? S : never;
+/** How one erasure trains: a union by method, each with its own settings and no other's. */
+export type EraseSettings = SettingsOf<(typeof registered)[number]>;
+export type MethodId = EraseSettings['method'];
+/** Any method, for settings that are its own. */
+export type AnyMethod = Method<EraseSettings>;
+
+// A method takes its own settings alone, which types cannot say of a list; `methodOf` keeps to it.
+const methods = registered as readonly unknown[] as readonly [AnyMethod, ...AnyMethod[]];
+const byId = new Map<string, AnyMethod>(methods.map((method) => [method.id, method]));
+
+export const methodIds = methods.map(({ id }) => id) as [MethodId, ...MethodId[]];
+export const defaultMethod: MethodId = methods[0].id;
+
+/** @throws RangeError for what is no method's id */
+export function findMethod(id: MethodId): AnyMethod {
+  const method = byId.get(id);
+  if (!method) throw new RangeError(`there is no method "${id}"`);
+  return method;
+}
+
+/** The method that settings belong to. */
+export function methodOf({ method }: Pick<EraseSettings, 'method'>): AnyMethod {
+  return findMethod(method);
+}
+
+/** Complete settings of any method. */
+export const settingsSchema = z.discriminatedUnion(
+  'method',
+  methods.map(({ settings }) => settings) as unknown as [z.ZodObject, ...z.ZodObject[]],
+) as unknown as z.ZodType<EraseSettings>;
+
+type NameOf<T> = T extends unknown ? keyof T : never;
+type ValueOf<T, K extends PropertyKey> = T extends Readonly<Record<K, infer V>> ? V : never;
+/** Settings as a person asks for them: some of some method's, which need not be known yet. */
+export type WantedSettings = {
+  [K in NameOf<EraseSettings>]?: ValueOf<EraseSettings, K> | undefined;
+};
+
+/** A schema for each of `WantedSettings`, and for the names that methods understand besides. */
+export const wantedFields = {
+  ...Object.assign({}, ...methods.map(({ flat }) => optional(flat?.fields ?? {}))),
+  ...Object.assign({}, ...methods.map(({ settings }) => optional(settings.shape))),
+  method: z.enum(methodIds).optional(),
+} as { readonly [K in NameOf<EraseSettings>]: z.ZodOptional<z.ZodType<ValueOf<EraseSettings, K>>> };
+
+function optional(shape: Readonly<Record<string, z.core.$ZodType>>) {
+  return Object.fromEntries(
+    Object.entries(shape).map(([name, schema]) => [name, z.optional(schema)]),
+  );
+}
+
+/** Whether a method understands a setting of this name. */
+export function hasSetting(id: MethodId, name: string): boolean {
+  const { settings, flat } = findMethod(id);
+  return Object.hasOwn(settings.shape, name) || Object.hasOwn(flat?.fields ?? {}, name);
+}
+
+/** Settings without those that mean nothing to the method. */
+export function ownSettings(id: MethodId, settings: LooseSettings): LooseSettings {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => hasSetting(id, name)));
+}
+
+/** How an erasure trains where neither the preset nor the person says otherwise. */
+export function defaultSettings({
+  method = defaultMethod,
+  ...facts
+}: DefaultsFacts & { readonly method?: MethodId | undefined }): EraseSettings {
+  return findMethod(method).defaults(facts);
+}
+
+/** Models of SD 1.x, to be shown where none is known yet. */
+export const usualModel = { size: 512, modelChannels: 320 } as const;
+
+/** Those that decide what the result is, but for the method itself. */
+export function trainingSettings(settings: EraseSettings): LooseSettings {
+  const without = new Set<string>(['method', ...watchingSettings]);
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !without.has(name)));
+}

@@ -1,0 +1,203 @@
+import * as z from 'zod';
+
+import { type PredictionWish, predictionWishes } from '../checkpoint/prediction/reading.ts';
+
+
+/** Where a setting is listed. */
+export type FieldGroup = 'training' | 'pictures' | 'watching';
+
+/** What people read about a setting, and how they name it. */
+export interface FieldWords {
+  /** A noun or two: the label of a field, the name of a row. */
+  readonly title: string;
+  /** What it does, in a sentence or two. */
+  readonly description: string;
+  readonly group?: FieldGroup;
+  /** Few need it: the page leaves it out, the command line lists it last. */
+  readonly isRare?: boolean;
+  /** The command line's name of it. Default: the setting's own, in kebab case. */
+  readonly option?: string;
+  /** What each of its values is, in few words. */
+  readonly choices?: Readonly<Record<string, string>>;
+}
+
+/** Gives a schema the words that front ends and reports are made from. */
+export function field<T extends z.ZodType>(schema: T, words: FieldWords): T {
+  return schema.meta({ ...words });
+}
+
+export const positive = z.number().positive();
+export const count = z.int().min(1);
+export const countOrNone = z.int().min(0);
+
+/** Which parameters of the UNet change, and what each set is, as the end of a sentence. */
+export const trainSetTitles = {
+  full: 'all parameters of the UNet',
+  xattn: 'the cross-attention layers of the UNet, which read the prompt',
+  'xattn-strict': 'keys and values of the cross-attention layers of the UNet',
+  noxattn: 'the UNet without its cross-attention, time and output layers',
+  selfattn: 'the self-attention layers of the UNet',
+  notime: 'the UNet without its time and output layers',
+} as const;
+export type TrainSet = keyof typeof trainSetTitles;
+export const trainSets = Object.keys(trainSetTitles) as [TrainSet, ...TrainSet[]];
+
+const share = (value: number) => z.number().min(0).max(1).default(value);
+const decay = (value: number) => z.number().min(0).default(value);
+const adamFields = {
+  beta1: share(0.9),
+  beta2: share(0.999),
+  epsilon: positive.default(1e-8),
+};
+const adam = z.object({ kind: z.literal('adam'), ...adamFields, weightDecay: decay(0) });
+const adamw = z.object({ kind: z.literal('adamw'), ...adamFields, weightDecay: decay(0.01) });
+const sgd = z.object({ kind: z.literal('sgd'), momentum: share(0), weightDecay: decay(0) });
+
+/** SGD, Adam or AdamW; the numbers that are left out are PyTorch's defaults. */
+export const optimizerSchema = z.discriminatedUnion('kind', [adam, adamw, sgd]);
+
+/** Each optimizer as it is taken where only its name is given. */
+export const defaultOptimizers = {
+  adam: adam.parse({ kind: 'adam' }),
+  adamw: adamw.parse({ kind: 'adamw' }),
+  sgd: sgd.parse({ kind: 'sgd' }),
+};
+export const optimizerChoices = { adam: 'Adam', adamw: 'AdamW', sgd: 'SGD' };
+
+/** What every method trains, and for how long. */
+export const trainingFields = {
+  train: field(z.enum(trainSets), {
+    title: 'What is trained',
+    description:
+      'Fewer layers keep more of the model as it is. What comes without being named (nudity, watermarks) is also held by layers that do not read the prompt.',
+    choices: {
+      xattn: 'Layers that read the prompt',
+      'xattn-strict': 'Of those only keys and values (less memory)',
+      full: 'All layers',
+      noxattn: 'All but the layers that read the prompt',
+      selfattn: 'Self-attention layers',
+      notime: 'All but time and output layers',
+    } satisfies Record<TrainSet, string>,
+  }),
+  steps: field(count, {
+    title: 'Steps',
+    description: 'More forget more thoroughly and take longer. Time grows in proportion.',
+  }),
+};
+
+/** What a model may be said to predict, in few words. */
+export const predictionChoices = {
+  epsilon: 'Noise (epsilon)',
+  v: 'v',
+  'v-ztsnr': 'v, zero terminal SNR',
+} satisfies Record<PredictionWish, string>;
+
+/** What else every method has: on which pictures, and what a run shows of itself. */
+export const runFields = {
+  batch: field(count, {
+    title: 'Batch',
+    description: 'Pictures in one step. More is steadier, and takes more memory and time.',
+  }),
+  size: field(z.int().min(8).multipleOf(8), {
+    title: 'Size in pixels',
+    description:
+      'Width and height of the pictures trained on. Smaller takes far less memory and time.',
+  }),
+  generatedRetain: field(count, {
+    title: 'Pictures drawn to keep',
+    description: 'By the model itself, where you gave none. More protect more.',
+    group: 'pictures',
+  }),
+  generationSteps: field(count, {
+    title: 'Sampling steps',
+    description: 'Of each picture that the model draws itself.',
+    group: 'pictures',
+    isRare: true,
+  }),
+  guidanceScale: field(z.number().min(1), {
+    title: 'Guidance',
+    description: 'How closely the pictures that the model draws itself follow their prompts.',
+    group: 'pictures',
+    isRare: true,
+    option: 'cfg',
+  }),
+  sampleEvery: field(countOrNone, {
+    title: 'Steps between previews',
+    description: 'Samples from the same noise, to watch it forget. 0 for none; they take time.',
+    group: 'watching',
+  }),
+  evaluationPictures: field(countOrNone, {
+    title: 'Pictures to compare',
+    description: 'Of each prompt that both models draw at the end. 0 for no comparison.',
+    group: 'watching',
+    option: 'evaluate',
+  }),
+  saveEvery: field(count.nullable(), {
+    title: 'Steps between saves',
+    description: 'How often the state is saved. None: as often as costs 5 % of the time.',
+    group: 'watching',
+    isRare: true,
+  }),
+  /** What the model predicts, as the person chose it; null: what its files say. */
+  prediction: field(z.enum(predictionWishes).nullable(), {
+    title: 'What the model predicts',
+    description: 'Trained as another kind, a model is ruined. None: what its files say.',
+    isRare: true,
+    choices: predictionChoices,
+  }),
+  seed: field(z.int().min(0).max(0xffffffff), {
+    title: 'Seed',
+    description: 'The same seed repeats a run.',
+  }),
+};
+
+/** What those methods have that follow the gradients of a forgetting and a retaining loss. */
+export const descentFields = {
+  learningRate: field(positive, {
+    title: 'Learning rate',
+    description: 'How far each step goes. Too high harms what is kept, too low forgets little.',
+    option: 'lr',
+  }),
+  accumulation: field(count, {
+    title: 'Batches of a step',
+    description: 'Whose gradients are averaged. Fewer are faster, more are steadier.',
+  }),
+  optimizer: field(optimizerSchema, {
+    title: 'Optimizer',
+    description: 'How a step follows from the gradients so far.',
+    isRare: true,
+    choices: optimizerChoices,
+  }),
+  clipNorm: field(positive.nullable(), {
+    title: 'Largest gradient norm',
+    description: 'A longer gradient is shortened to it. None: no gradient is.',
+    isRare: true,
+    option: 'clip',
+  }),
+  retainTarget: field(z.enum(['noise', 'original']), {
+    title: 'Retaining holds to',
+    description: 'What predictions for kept pictures are compared with.',
+    isRare: true,
+    choices: {
+      noise: 'The noise that was added',
+      original: "The original model's prediction",
+    },
+  }),
+};
+
+type ValuesOf<F extends Readonly<Record<string, z.ZodType>>> = {
+  [K in keyof F]: z.infer<F[K]>;
+};
+export type DescentSettings = ValuesOf<typeof descentFields>;
+export type CommonSettings = ValuesOf<typeof trainingFields & typeof runFields>;
+
+/**
+ * Settings that say how a run is watched and saved, or what the job keeps apart as it was found, and
+ * nothing else of what its result is.
+ */
+export const watchingSettings = [
+  'prediction',
+  'sampleEvery',
+  'evaluationPictures',
+  'saveEvery',
+] as const satisfies readonly (keyof CommonSettings)[];

@@ -1,0 +1,69 @@
+import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
+import { descentDefaults, isTiny } from '../default-settings.ts';
+import type { Method } from '../method.ts';
+import { defaultOptimizers } from '../settings-fields.ts';
+import { type SissSettings, sissSettings } from './settings.ts';
+
+/** SISS (Alberti et al., arXiv 2503.01034). */
+export const siss: Method<SissSettings> = {
+  id: 'siss',
+  words: {
+    name: 'SISS',
+    title: 'SISS (Alberti et al., arXiv 2503.01034)',
+    choice: 'SISS: the given pictures themselves',
+    help: 'SISS unlearns single training pictures that come back as they were.',
+    watching:
+      'The first rises as the model unlearns how the given pictures look, the second stays low while what is kept stays.',
+    losses:
+      'The forget loss is how badly the model denoises the given pictures, which shall rise; the retain loss how far predictions for kept pictures are from what they should stay. λ is the weight of the forgetting gradient, which brings it to its norm.',
+  },
+  forgets: 'pictures',
+  settings: sissSettings,
+
+  /**
+   * For wide models what its authors' code takes for Stable Diffusion v1.4. Only what is kept is held
+   * to the original's predictions, as with EraseDiff, and not to the added noise (but for captions
+   * that are forgotten too): with two pictures that tiny-sd had learnt by heart, and a norm of 192,
+   * what it drew for their captions was then .28 away from them instead of .21 (.25 before it knew
+   * them), kept subjects .96 instead of .95, kept styles .94 instead of .97; a norm of 128 gave .25,
+   * .97 and .98 (`npm run bench:pictures`).
+   */
+  defaults(facts) {
+    const defaults = {
+      ...descentDefaults(facts),
+      method: 'siss' as const,
+      optimizer: defaultOptimizers.adamw,
+      mixture: 0.5,
+    };
+    return isTiny(facts)
+      ? {
+          ...defaults,
+          ...{ steps: 40, learningRate: 3e-4, batch: 8, accumulation: 2 },
+          ...{ forgetNorm: 128, firstTimestep: 750 },
+        }
+      : {
+          ...defaults,
+          ...{ steps: 35, learningRate: 1e-5, batch: 1, accumulation: 16 },
+          ...{ forgetNorm: 750, firstTimestep: 999 },
+        };
+  },
+
+  cost(settings, { gradient, prediction, trainedBytes }) {
+    const { accumulation, batch, retainTarget } = settings;
+    const held = retainTarget === 'original' ? prediction : 0;
+    // Where pictures to forget meet pictures to keep, at two places of a step's rows, one batch holds
+    // both and takes a gradient of each.
+    const mixed = batch === 1 ? 0 : Math.min(2, accumulation);
+    return {
+      step: accumulation * (gradient + held) + mixed * (gradient + prediction),
+      parameterCopies: descentCopies(settings, trainedBytes),
+    };
+  },
+
+  stateSets: descentStateSets,
+
+  async open(context) {
+    const { openSiss } = await import('./trainer.ts');
+    return openSiss(context);
+  },
+};

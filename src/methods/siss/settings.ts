@@ -1,0 +1,37 @@
+import * as z from 'zod';
+
+import {
+  countOrNone,
+  descentFields,
+  field,
+  positive,
+  runFields,
+  trainingFields,
+} from '../settings-fields.ts';
+
+/** Settings of SISS. It draws nothing to forget: it is given it. */
+export const sissSettings = z.strictObject({
+  method: z.literal('siss'),
+  ...trainingFields,
+  ...descentFields,
+  mixture: field(z.number().gt(0).lt(1), {
+    title: 'Share of pictures to forget',
+    description: 'λ: so many of the noisy pictures are made of pictures to forget.',
+    isRare: true,
+  }),
+  /**
+   * For pictures of 512 pixels; for others in proportion to their latent entries, over which the
+   * losses of SISS are sums. (`clipNorm` is of that sum.)
+   */
+  forgetNorm: field(positive, {
+    title: 'Strength of forgetting',
+    description:
+      'The norm that the gradient of forgetting is brought to. Higher forgets faster and harms more.',
+  }),
+  firstTimestep: field(countOrNone.max(999), {
+    title: 'First timestep',
+    description: 'Pictures are noised to this timestep, of 0 to 999, and later ones.',
+  }),
+  ...runFields,
+});
+export type SissSettings = z.infer<typeof sissSettings>;

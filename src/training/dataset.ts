@@ -1,0 +1,17 @@
+import type { EncodedPrompts } from '../pipeline/encoded-prompt.ts';
+
+/** One encoded picture and the prompt that goes with it. */
+export interface DatasetItem {
+  /** x₀, scaled as the UNet takes it: float32 [C, h, w]. */
+  readonly latents: Float32Array;
+  readonly prompt: string;
+}
+
+/** Everything that training draws from; made once, before the first step. */
+export interface Dataset {
+  /** Pictures to forget; `anchors` names for each prompt what it is steered to. */
+  readonly forget: readonly DatasetItem[];
+  readonly retain: readonly DatasetItem[];
+  readonly anchors: ReadonlyMap<string, string>;
+  readonly prompts: EncodedPrompts;
+}

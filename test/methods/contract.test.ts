@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+
+import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import type { SavedTrainer } from '../../src/methods/method.ts';
+import {
+  defaultSettings,
+  type EraseSettings,
+  findMethod,
+  methodIds,
+  methodOf,
+  settingsSchema,
+  usualModel,
+} from '../../src/methods/registry.ts';
+import { formsOf } from '../../src/methods/setting-form.ts';
+import { trainSets } from '../../src/methods/settings-fields.ts';
+import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { UnetSession } from '../../src/pipeline/unet-session.ts';
+import { TensorSet } from '../../src/runtime/tensor-set.ts';
+import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
+import { createGenerator } from '../../src/tensor/random.ts';
+import { BatchSource } from '../../src/training/batch-source.ts';
+import type { Dataset } from '../../src/training/dataset.ts';
+import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
+
+// What every registered method keeps to; a new one is tested without a line here.
+
+const models = [usualModel, { size: 64, modelChannels: 32 }];
+const latentEntries = 4 * 16 * 16;
+const generator = createGenerator(3);
+const dataset: Dataset = {
+  forget: [0, 1].map((i) => ({ prompt: `forget ${i}`, latents: generator.randn(latentEntries) })),
+  retain: [0, 1].map((i) => ({ prompt: `retain ${i}`, latents: generator.randn(latentEntries) })),
+  anchors: new Map([0, 1].map((i) => [`forget ${i}`, 'anchor'])),
+  prompts: new Map(
+    ['forget 0', 'forget 1', 'retain 0', 'retain 1', 'anchor'].map((prompt) => [
+      prompt,
+      { context: generator.randn(77 * 64), pooled: null },
+    ]),
+  ),
+};
+
+describe.each(methodIds)('the method %s', (id) => {
+  const method = findMethod(id);
+  const each = models.flatMap((model) =>
+    trainSets.map((train) => defaultSettings({ method: id, train, ...model })),
+  );
+
+  it('has defaults that are valid settings of its own, for every set and model', () => {
+    for (const settings of each) {
+      expect(settings.method).toBe(id);
+      expect(method.settings.parse(settings)).toEqual(settings);
+      const stored: unknown = JSON.parse(JSON.stringify(settings));
+      expect(settingsSchema.parse(stored)).toEqual(settings);
+    }
+  });
+
+  it('has no setting of another method, and cannot be given one', () => {
+    const [settings] = each;
+    for (const other of methodIds.filter((known) => known !== id)) {
+      const settingsOfOther: Readonly<Record<string, unknown>> = defaultSettings({
+        method: other,
+        ...usualModel,
+      });
+      const foreign = Object.entries(settingsOfOther).filter(
+        ([name]) => !Object.hasOwn(method.settings.shape, name),
+      );
+      for (const [name, value] of foreign) {
+        expect(settingsSchema.safeParse({ ...settings, [name]: value }).success, name).toBe(false);
+      }
+    }
+  });
+
+  it('has words for every setting, and means by a shared name what the others do', () => {
+    const forms = formsOf(method.settings);
+    const names = Object.keys(method.settings.shape).filter((name) => name !== 'method');
+    expect(forms.map(({ name }) => name)).toEqual(names);
+    for (const other of methodIds.filter((known) => known !== id)) {
+      for (const form of formsOf(findMethod(other).settings)) {
+        const own = forms.find(({ name }) => name === form.name);
+        if (own) expect(own).toEqual(form);
+      }
+    }
+    const options = forms.map(({ option }) => option);
+    expect(new Set(options).size).toBe(options.length);
+    for (const text of Object.values<string>({ ...method.words }))
+      expect(text.length).toBeGreaterThan(2);
+  });
+
+  it('costs something, and more than a gradient', () => {
+    const calls = { gradient: 3, prediction: 1, trainedBytes: 1e6 };
+    for (const settings of each) {
+      const { step, parameterCopies } = method.cost(settings, calls);
+      expect(step).toBeGreaterThan(0);
+      expect(Number.isFinite(step)).toBe(true);
+      expect(parameterCopies).toBeGreaterThanOrEqual(1);
+      expect(parameterCopies).toBeGreaterThan(method.stateSets(settings).length);
+    }
+  });
+});
+
+describe.each(methodIds)('a trainer of %s', (id) => {
+  it('goes on from its saved state as if it had never stopped', async () => {
+    const checkpoint = await openReferenceUnet('unet-tiny');
+    const names = [...checkpoint.file.tensors.keys()].filter((name) => name.includes('.attn2.'));
+    const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
+    const run = { device: 'cpu', threads: 1 } as const;
+    const unet = await UnetSession.create(checkpoint, { shape, trained: names, ...run });
+    const settings: EraseSettings = {
+      ...defaultSettings({ method: id, train: 'xattn', size: 128, modelChannels: 32 }),
+      ...{ batch: 1, accumulation: 2, seed: 11 },
+    };
+    const batches = new BatchSource(dataset, {
+      ...{ seed: settings.seed, batch: 1, predictionType: 'epsilon' },
+      schedule: createNoiseSchedule(),
+    });
+    const open = (parameters: TensorSet, saved: SavedTrainer | null) =>
+      methodOf(settings).open({
+        ...{ settings, checkpoint, model: unet, parameters, batches, saved, ...run },
+      });
+
+    const parameters = await readParameters(checkpoint, names);
+    const whole = await open(parameters, null);
+    const first = await whole.step(0);
+    const saved = {
+      step: 1,
+      sets: new Map([...whole.state()].map(([name, set]) => [name, copyOf(set)])),
+    };
+    const savedParameters = copyOf(parameters);
+    expect([...saved.sets.keys()]).toEqual(methodOf(settings).stateSets(settings));
+    const second = await whole.step(1);
+    await whole.release();
+    const resumed = await open(savedParameters, saved);
+    expect(await resumed.step(1)).toEqual(second);
+    await resumed.release();
+    for (const [name, tensor] of parameters.entries()) {
+      expect(floatData(savedParameters.get(name)), name).toEqual(floatData(tensor));
+    }
+    for (const figures of [first, second]) {
+      for (const figure of Object.values(figures)) {
+        if (typeof figure === 'number') expect(Number.isFinite(figure)).toBe(true);
+      }
+    }
+    expect(second).not.toEqual(first);
+    await unet.release();
+  });
+});
+
+function copyOf(set: TensorSet): TensorSet {
+  const copy = new TensorSet();
+  for (const [name, tensor] of set.entries()) {
+    copy.put(name, floatTensor(floatData(tensor).slice(), tensor.dims));
+  }
+  return copy;
+}
