@@ -2,7 +2,6 @@ import * as z from 'zod';
 
 import { type PredictionWish, predictionWishes } from '../checkpoint/prediction/reading.ts';
 
-
 /** Where a setting is listed. */
 export type FieldGroup = 'training' | 'pictures' | 'watching';
 
