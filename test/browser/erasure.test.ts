@@ -155,7 +155,7 @@ describeInBrowser('an erasure by a preset', () => {
       await expectNoSidewaysScroll(page);
       await page.getByRole('link', { name: 'New erasure' }).click();
       await page.getByRole('button', { name: /Pontilla/ }).click();
-      await page.getByText('Advanced settings').click();
+      await page.locator('summary', { hasText: 'Advanced settings' }).click();
       await expectNoSidewaysScroll(page);
     }
     await page.setViewportSize({ width: 1280, height: 860 });

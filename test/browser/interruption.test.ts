@@ -115,7 +115,7 @@ describeInBrowser('an erasure that is disturbed', () => {
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Change and start again' }).click();
       expect(await page.getByLabel(/^Prompts to forget/).inputValue()).toContain('Pontilla');
-      await page.getByText('Advanced settings').click();
+      await page.locator('summary', { hasText: 'Advanced settings' }).click();
       expect(await page.getByLabel('Learning rate', { exact: true }).inputValue()).toBe('100');
       expect(await page.getByLabel('What is trained').inputValue()).toBe('full');
     },

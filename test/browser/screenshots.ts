@@ -22,7 +22,7 @@ try {
   });
   await page.goto(sidecar.startLink);
   await choosePontilla(page, { 'Steps between previews': '6' });
-  await page.getByText('Advanced settings').click();
+  await page.locator('summary', { hasText: 'Advanced settings' }).click();
   await page.getByText('measured here').waitFor({ timeout: jobLimitMs });
   await page.evaluate('scrollTo(0, 0)');
   await save(page, 'choose');

@@ -26,7 +26,7 @@ export async function choosePontilla(page: View, changes: Changes): Promise<void
 }
 
 export async function changeSettings(page: View, changes: Changes): Promise<void> {
-  await page.getByText('Advanced settings').click();
+  await page.locator('summary', { hasText: 'Advanced settings' }).click();
   for (const [label, value] of Object.entries(changes)) {
     await page.getByLabel(label, { exact: true }).fill(value);
   }

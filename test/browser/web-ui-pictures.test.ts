@@ -52,7 +52,7 @@ describeInBrowser('the page of a sidecar with a web UI', () => {
     onTestFinished(() => browser.close());
     const page = await openPage(browser);
     await page.goto(startLink.href);
-    await page.getByText('Advanced settings').click();
+    await page.locator('summary', { hasText: 'Advanced settings' }).click();
     await page.getByLabel('Device', { exact: true }).waitFor();
     expect(await page.getByLabel(drawnBy, { exact: true }).count()).toBe(0);
   }, 120_000);
