@@ -33,19 +33,22 @@ export function removeAbandonedFolders(finalPath: string): Promise<void> {
 /** Removes what killed processes left of earlier attempts to write the same file. */
 export async function removeAbandoned(finalPath: string): Promise<void> {
   const { dir, base } = path.parse(finalPath);
-  await removeAbandonedIn(dir || '.', base);
+  await removeAbandonedIn(dir || '.', (name) => name === base);
 }
 
 /**
  * Removes what killed processes have not finished writing into a folder.
  *
- * @param finalName the file or folder that it was to be. Default: any
+ * @param isOurs whether a file or folder of that name is one that this program was to write there
  */
-export async function removeAbandonedIn(folder: string, finalName?: string): Promise<void> {
+export async function removeAbandonedIn(
+  folder: string,
+  isOurs: (finalName: string) => boolean,
+): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const { final, processId } = temporaryName.exec(name)?.groups ?? {};
-    if (final === undefined || (finalName !== undefined && final !== finalName)) continue;
+    if (final === undefined || !isOurs(final)) continue;
     if (!isOtherRunning(Number(processId))) {
       await rm(path.join(folder, name), { force: true, recursive: true });
     }

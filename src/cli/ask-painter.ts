@@ -17,7 +17,8 @@ export async function askPainter(
   try {
     await askProcess(worker, question, options);
   } catch (error) {
-    if (folder !== undefined) await removeAbandonedIn(path.resolve(folder));
+    if (folder !== undefined)
+      await removeAbandonedIn(path.resolve(folder), (name) => name.endsWith('.png'));
     throw error;
   }
 }
