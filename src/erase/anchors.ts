@@ -51,19 +51,36 @@ export function deriveConcept(
 ): string {
   const prompts = forgetPrompts.map(parsePrompt);
   const [first] = prompts;
-  const [taken = []] = chooseWords(prompts, { retain });
-  const concept = first ? textOf(taken, first) : '';
+  const [own = [], ...others] = chooseWords(prompts, { retain });
+  const concept = first ? textOf(sharedWords(own, others, first), first) : '';
   return concept === '' ? (forgetPrompts[0] ?? '').trim() : concept;
+}
+
+/** Of what is taken out of one prompt what is taken out of most others too: "heart" of "red heart". */
+function sharedWords(
+  own: readonly PhraseWord[],
+  others: readonly (readonly PhraseWord[])[],
+  { language }: ParsedPrompt,
+): readonly PhraseWord[] {
+  const isShared = ({ stem }: PhraseWord) =>
+    2 * others.filter((words) => words.some((word) => word.stem === stem)).length > others.length;
+  const shared = own.filter(isShared);
+  return contentWords(shared, language).length > 0 ? shared : own;
 }
 
 /** A concept without the words around its name: `in the style of Pontilla` gives `Pontilla`. */
 export function conceptName(concept: string): string {
   const prompt = parsePrompt(concept);
   const words = wordsOf(prompt);
-  const start = words.findIndex((word) => isMeaning(word, prompt));
+  const meaning = words.findIndex((word) => isMeaning(word, prompt));
+  // "The Rock", "Some Name": small words that are written large belong to a name.
+  const before = words.slice(0, Math.max(0, meaning));
+  const start = meaning - (before.length - 1 - before.findLastIndex((word) => !isCapital(word)));
   const glue = words[start]?.glue.length ?? 0;
-  return start < 0 ? concept.trim() : joined(words.slice(start)).slice(glue).trim();
+  return meaning < 0 ? concept.trim() : joined(words.slice(start)).slice(glue).trim();
 }
+
+const isCapital = ({ text }: PhraseWord) => /^\p{Lu}\p{Ll}/u.test(text);
 
 /** Whether a prompt speaks of the concept: it holds one of its words of meaning. */
 export function mentions(prompt: string, concept: string): boolean {

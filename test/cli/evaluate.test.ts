@@ -57,7 +57,7 @@ describe('evaluate', () => {
       retain: { pictures: 2, change: 0 },
       unrelatedChange: expect.any(Number) as number,
       prompts: [
-        { role: 'forget', anchor: 'a photo', pictures: 2 },
+        { role: 'forget', anchor: 'a red star', pictures: 2 },
         { role: 'retain', prompt: 'a photo of a red star', anchor: null, pictures: 2 },
       ],
     });

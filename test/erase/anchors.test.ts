@@ -25,6 +25,8 @@ describe('deriveConcept', () => {
     ['that, in whatever case', ['Heart, red', 'a blue heart'], 'Heart'],
     ['a single name', [' Van Gogh '], 'Van Gogh'],
     ['what describes persons', ['nude woman', 'naked man'], 'nude'],
+    ['what most of them are taken out', ['a red heart', 'a photo of a heart'], 'heart'],
+    ['no article', ['a heart', 'a poodle'], 'heart'],
     ['not the kind of picture', ['a photo of blood', 'a photo of gore'], 'blood'],
   ])('is %s', (_, prompts, concept) => {
     expect(deriveConcept(prompts)).toBe(concept);
@@ -32,6 +34,13 @@ describe('deriveConcept', () => {
 
   it('is not what is kept', () => {
     expect(deriveConcept(['a red car'], ['a blue car'])).toBe('red');
+  });
+
+  it('is what is kept too where a prompt shows nothing else', () => {
+    const forget = ['a red heart', 'a photo of a heart'];
+    const retain = ['a star', 'two hearts'];
+    expect(deriveConcept(forget, retain)).toBe('heart');
+    expect(deriveAnchors(forget, { retain })).toEqual(['a red star', 'a photo']);
   });
 });
 
@@ -74,11 +83,16 @@ describe('deriveAnchors', () => {
   });
 });
 
+it('no member of what is forgotten stands in for it', () => {
+  expect(deriveAnchors(['a dog'], { retain: ['a poodle', 'a cat'] })).toEqual(['a cat']);
+});
+
 describe('conceptName', () => {
   it('leaves out the words before the name', () => {
     expect(conceptName('in the style of Pontilla')).toBe('Pontilla');
     expect(conceptName('heart')).toBe('heart');
     expect(conceptName('a photo')).toBe('a photo');
+    expect(conceptName('by The Rock')).toBe('The Rock');
   });
 });
 

@@ -96,7 +96,7 @@ describe('POST /api/estimate', () => {
     expect(body.warnings).toEqual([expect.stringContaining('"a dog" (poodle)')]);
     expect(body.memoryBytes).toBeGreaterThan(0.2e9);
     expect(body.diskBytes).toBeGreaterThan(100e6);
-    expect(body.forget).toEqual([{ prompt: 'a heart', anchor: 'a photo' }]);
+    expect(body.forget).toEqual([{ prompt: 'a poodle', anchor: 'a star' }]);
     const settings = { steps: 20, sampleEvery: 1, evaluationPictures: 4 };
     const more = (await ask(sidecar, { ...asked, settings })).body as Estimate;
     expect(more.secondsPerStep).toBe(body.secondsPerStep);

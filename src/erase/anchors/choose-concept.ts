@@ -59,7 +59,8 @@ export function chooseConcept(
   prompts: readonly ParsedPrompt[],
   hints: ConceptHints,
 ): PhraseWord[][] {
-  const parts = withoutSharedStyles(prompts.map((prompt) => partsOrAll(prompt, hints.kept)));
+  const kept = withoutForgotten(hints.kept, prompts);
+  const parts = withoutSharedStyles(prompts.map((prompt) => partsOf(prompt, kept)));
   const name = new Set(hints.concept.map(({ stem }) => stem));
   const named: Core = new Map([...name].map((stem) => [stem, name]));
   const core = findCore(prompts, parts);
@@ -97,10 +98,25 @@ export const contentWords = (words: readonly PhraseWord[], language: Language) =
       !language.styleNouns.has(word.norm),
   );
 
-/** A prompt's parts; where kept prompts have all of it, as if nothing were kept. */
-function partsOrAll(prompt: ParsedPrompt, kept: ReadonlySet<string>): Part[] {
-  const parts = partsOf(prompt, kept);
-  return parts.some(({ strength }) => strength > 0) ? parts : partsOf(prompt, new Set());
+/**
+ * Words of kept prompts that are context: where a forgotten prompt shows kept words alone, as
+ * "a photo of a heart" beside the kept "two hearts", these are what is forgotten, in the other prompts too.
+ */
+function withoutForgotten(
+  kept: ReadonlySet<string>,
+  prompts: readonly ParsedPrompt[],
+): ReadonlySet<string> {
+  const onlyKept = prompts.filter((prompt) =>
+    partsOf(prompt, kept).every(({ strength }) => strength <= strengths.medium),
+  );
+  const forgotten = new Set(
+    onlyKept.flatMap((prompt) =>
+      partsOf(prompt, new Set()).flatMap(({ words }) =>
+        tellingWords(words, prompt.language).map(({ stem }) => stem),
+      ),
+    ),
+  );
+  return new Set([...kept].filter((stem) => !forgotten.has(stem)));
 }
 
 function partsOf({ segments, language }: ParsedPrompt, kept: ReadonlySet<string>): Part[] {

@@ -1,4 +1,6 @@
 import { articleFor } from '../fill-template.ts';
+import { isOfKind } from '../kinds.ts';
+import { singular } from '../singular.ts';
 import { contentWords } from './choose-concept.ts';
 import { languages } from './lexicon.ts';
 import { type ParsedPrompt, type Phrase, type PhraseWord } from './parse-prompt.ts';
@@ -40,7 +42,11 @@ export class Neighbours {
     const own = namingWords(phrase, prompt);
     const fitting = distinct(
       this.neighbours.filter(
-        (neighbour) => neighbour.frame === frame && isPlural(neighbour.words) === isPlural(own),
+        ({ frame: around, words }) =>
+          around === frame &&
+          isPlural(words) === isPlural(own) &&
+          // A poodle is what is forgotten, where a dog is.
+          !isOfKind(nameOf(words), nameOf(own)),
       ),
     ).slice(0, mostNeighbours);
     const turn = this.used.get(frame) ?? 0;
@@ -71,6 +77,9 @@ function frameOf(prompt: ParsedPrompt, phrase: Phrase): string {
     .map((words) => words.map(({ stem }) => stem).join(' '))
     .join('\n');
 }
+
+/** A thing's name as kinds are known by. */
+const nameOf = (words: readonly PhraseWord[]) => words.map(({ norm }) => singular(norm)).join(' ');
 
 const isPlural = (words: readonly PhraseWord[]) => {
   const last = words.at(-1);
