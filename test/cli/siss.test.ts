@@ -35,7 +35,7 @@ describe('erase --method siss', () => {
     const { status, stdout, stderr } = await runCli(args, folder, 170_000);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const { output } = parseEvents(stdout).at(-1) as { output: string };
-    expect(output).toBe(path.join(folder, 'tiny-sd-without-lost-picture.safetensors'));
+    expect(output).toBe(path.join(folder, 'tiny-sd-without-lost.safetensors'));
     const inspected = await runCli(['inspect', output, '--json'], folder);
     expect(JSON.parse(inspected.stdout)).toMatchObject({
       eraseConcept: {
