@@ -16,6 +16,7 @@ import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import { preparePictureFolder } from './picture-folder.ts';
+import type { Remark } from './terminal.ts';
 
 /** The options of the command `sample`. */
 export interface SampleOptions {
@@ -38,7 +39,7 @@ export interface SampleOptions {
 
 /** What the command tells. */
 export type SampleTold =
-  | { readonly event: 'warning'; readonly message: string }
+  | Remark
   | {
       readonly event: 'sample';
       readonly file: string;
@@ -75,7 +76,7 @@ export async function drawSamples(
       requests.map(({ file }) => file),
     );
     for (const message of checkpoint.architecture.prediction.remarks) {
-      tell({ event: 'warning', message });
+      tell({ event: 'notice', message });
     }
     const settings = {
       width: size,

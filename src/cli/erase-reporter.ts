@@ -8,7 +8,7 @@ import type { EraseJob } from '../erase/job.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
-import { printJson, printLine, tellWarnings, type Terminal } from './terminal.ts';
+import { printJson, printLine, tellRemark, type Terminal } from './terminal.ts';
 
 /** Tells a person or a program how a job goes. */
 export interface EraseReporter {
@@ -95,7 +95,7 @@ class LineReporter implements EraseReporter {
         this.print(event.message);
         break;
       case 'warning':
-        tellWarnings(this.terminal, [event.message], false);
+        tellRemark(this.terminal, event, false);
         break;
       case 'notice':
         this.print(`Note: ${event.message}`);
@@ -138,7 +138,7 @@ const mostLines = 50;
 
 /** Each prompt to forget with its anchor, where the job steers to one. */
 function forgetLines({ forget, settings }: EraseJob): string[] {
-  const isSteered = settings.method === 'erasediff' && settings.target === 'anchor';
+  const isSteered = settings.method === 'erasediff' && settings.target !== 'uniform';
   const lines = forget
     .slice(0, mostLines)
     .map((line) => (isSteered ? formatForgetLine(line) : line.prompt));

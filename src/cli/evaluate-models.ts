@@ -86,7 +86,7 @@ export async function evaluateModels(
     }
     if (folder !== null) await prepareFolder(folder, listPictures(drawing));
     const remarks = [before, after].flatMap(({ architecture }) => architecture.prediction.remarks);
-    for (const message of new Set(remarks)) tell({ event: 'warning', message });
+    for (const message of new Set(remarks)) tell({ event: 'notice', message });
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
     if (classifier) await requireClassifier(classifier);

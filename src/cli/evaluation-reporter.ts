@@ -4,11 +4,11 @@ import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from '../format.ts';
-import { printJson, printLine, tellWarnings, type Terminal } from './terminal.ts';
+import { printJson, printLine, type Remark, tellRemark, type Terminal } from './terminal.ts';
 
 /** What `evaluate` tells, as `--json` prints it. */
 export type EvaluationTold =
-  | { readonly event: 'warning'; readonly message: string }
+  | Remark
   | { readonly event: 'phase'; readonly phase: Phase }
   /** Pictures drawn or judged, of all there are. */
   | {
@@ -78,8 +78,9 @@ class TextReporter implements EvaluationReporter {
   report(event: EvaluationTold): void {
     switch (event.event) {
       case 'warning':
+      case 'notice':
         this.stop();
-        tellWarnings(this.terminal, [event.message], false);
+        tellRemark(this.terminal, event, false);
         break;
       case 'phase':
         this.print(phaseTitles[event.phase] ?? event.phase);

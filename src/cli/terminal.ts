@@ -73,10 +73,15 @@ export function printJson({ stdout }: Terminal, value: object): void {
   stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Warns a person, or with `--json` a program. */
-export function tellWarnings(terminal: Terminal, warnings: readonly string[], json: boolean): void {
-  for (const message of warnings) {
-    if (json) printJson(terminal, { event: 'warning', message });
-    else printLine(terminal.stderr, `Warning: ${message}`);
-  }
+/** What is said before the work: what may go wrong, or what was taken for granted. */
+export interface Remark {
+  readonly event: 'warning' | 'notice';
+  readonly message: string;
+}
+
+/** Tells a person, or with `--json` a program. */
+export function tellRemark(terminal: Terminal, remark: Remark, json: boolean): void {
+  const { event, message } = remark;
+  if (json) printJson(terminal, remark);
+  else printLine(terminal.stderr, `${event === 'warning' ? 'Warning' : 'Note'}: ${message}`);
 }

@@ -140,7 +140,7 @@ it('prints plain lines where standard output is no terminal, reads captions, and
   expect(status).toBe(0);
   const job = jobOf('plain-heart');
   const events = parseEvents(readFileSync(path.join(job, 'events.ndjson'), 'utf8'));
-  expect(events.slice(0, 3).map(({ event }) => event)).toEqual(['job', 'warning', 'phase']);
+  expect(events.slice(0, 3).map(({ event }) => event)).toEqual(['job', 'warning', 'notice']);
   expect(readFileSync(path.join(job, 'report.html'), 'utf8')).toContain('shine:0.8&gt;');
   // Neither carriage return nor escape sequence nor a block of a bar.
   expect(stdout).toMatch(/^[^\x00-\x09\x0b-\x1f\x7f█░]*$/);

@@ -43,7 +43,7 @@ it('sample says what it takes the model to predict where nothing states it', asy
   const { status, stdout } = await callCli([...args, '--device', 'cpu', '--json'], folder);
   expect(status).toBe(0);
   expect(parseEvents(stdout)[0]).toMatchObject({
-    event: 'warning',
+    event: 'notice',
     message: expect.stringMatching(/taken to predict noise \(epsilon\)/) as string,
   });
 });

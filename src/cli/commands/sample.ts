@@ -6,7 +6,7 @@ import { askPainter } from '../ask-painter.ts';
 import type { SampleOptions, SampleTold } from '../draw-samples.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { realNumber, wholeNumber } from '../parse-option.ts';
-import { printJson, printLine, tellWarnings } from '../terminal.ts';
+import { printJson, printLine, tellRemark } from '../terminal.ts';
 import { samplerNames } from '../../diffusion/samplers/registry.ts';
 import { formatDuration } from '../../format.ts';
 
@@ -57,9 +57,10 @@ async function sample(
   const show = (event: SampleTold) => {
     if (event.event === 'sample') pictures += 1;
     if (options.json) printJson(terminal, event);
-    else if (event.event === 'warning') tellWarnings(terminal, [event.message], false);
     else if (event.event === 'sample') printLine(terminal.stdout, event.file);
-    else printLine(terminal.stdout, describeEnd(pictures, event.seconds));
+    else if (event.event === 'done')
+      printLine(terminal.stdout, describeEnd(pictures, event.seconds));
+    else tellRemark(terminal, event, false);
   };
   await askPainter(worker, options, {
     folder: options.out,
