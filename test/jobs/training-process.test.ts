@@ -151,12 +151,19 @@ describe('a worker', () => {
   });
 });
 
+/** A job whose result has a place that can be written to. */
+function makeJobFolder() {
+  const data = makeTemporaryFolder();
+  const output = join(data, 'result.safetensors');
+  return createJobFolder(data, 'x', { ...exampleJob, output });
+}
+
 describe('runJobFolder', () => {
   it.each([
     ['kill', 'device.out-of-memory'],
     ['abort', 'device.crashed'],
   ])('says how to go on after a worker that did "%s"', async (behaviour, code) => {
-    const folder = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
+    const folder = await makeJobFolder();
     writeFileSync(join(folder.path, behaviour), '');
     const never = new AbortController().signal;
     const resumeCommand = `erase-concept resume ${folder.path}`;
@@ -167,7 +174,7 @@ describe('runJobFolder', () => {
   });
 
   it('keeps the events, the error at the end too', async () => {
-    const folder = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
+    const folder = await makeJobFolder();
     writeFileSync(join(folder.path, 'refuse'), '');
     const never = new AbortController().signal;
     const running = runJobFolder(folder, {
