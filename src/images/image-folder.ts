@@ -83,5 +83,5 @@ async function listNames(folder: string): Promise<string[]> {
 }
 
 function unusable(folder: string, name: string, problem: string): AppError {
-  return new AppError('image.unreadable', `"${name}" in folder "${folder}" ${problem}`);
+  return new AppError('image.unreadable', `"${name}" in folder "${folder}" ${problem}.`);
 }
