@@ -7,6 +7,13 @@ export interface DescentSettings {
   readonly accumulation: number;
   /** Whether what is kept is held to what the original predicts, or to the noise that was added. */
   readonly retainTarget: 'noise' | 'original';
+  /** What forgotten prompts are steered to, where the method steers them; `original`: it predicts it. */
+  readonly target?: string;
+}
+
+/** Whether the original's predictions are needed in every step. */
+export function asksOriginal({ retainTarget, target }: DescentSettings): boolean {
+  return retainTarget === 'original' || target === 'original';
 }
 
 /**
@@ -32,6 +39,6 @@ export function descentCopies(settings: DescentSettings, trainedBytes: number): 
     4 +
     (settings.accumulation > 1 ? 1 : 0) +
     descentStateSets(settings).length +
-    (settings.retainTarget === 'original' && keepsOriginal(trainedBytes) ? 1 : 0)
+    (asksOriginal(settings) && keepsOriginal(trainedBytes) ? 1 : 0)
   );
 }

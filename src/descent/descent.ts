@@ -3,7 +3,7 @@ import type { ParameterSpec } from '../optim/update-graph.ts';
 import type { OptimizerSettings } from '../optim/update-rule.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { type DescentSettings, descentStateSets } from './descent-cost.ts';
+import { asksOriginal, type DescentSettings, descentStateSets } from './descent-cost.ts';
 import { InnerProducts, Optimizer, type OptimizerState } from './optimizer.ts';
 import { Original } from './original.ts';
 import type { OuterTools } from './outer-step.ts';
@@ -70,8 +70,7 @@ export class Descent {
         third: settings.accumulation > 1 ? workspaceSet() : new TensorSet(),
       },
     };
-    const original =
-      settings.retainTarget === 'original' ? await Original.open(context.checkpoint, specs) : null;
+    const original = asksOriginal(settings) ? await Original.open(context.checkpoint, specs) : null;
     return new Descent(context, specs, { tools, original });
   }
 
@@ -81,10 +80,15 @@ export class Descent {
     return Optimizer.create(this.specs, settings, { device, threads, terms: 1 });
   }
 
-  /** What the original predicts at each batch; null where what is kept is held to the noise. */
-  async predictOriginal(batches: readonly DenoisingBatch[]): Promise<Float32Array[] | null> {
+  /**
+   * What the original predicts at each batch: float32 [N, C, h, w] on the host.
+   *
+   * @throws Error where the settings do not ask it: then it was not opened
+   */
+  async predictOriginal(batches: readonly DenoisingBatch[]): Promise<Float32Array[]> {
     const { model, workspace } = this.tools;
-    return this.original && (await this.original.predict(model, batches, workspace.first));
+    if (!this.original) throw new Error('the settings do not ask the original');
+    return this.original.predict(model, batches, workspace.first);
   }
 
   /** The optimizer's moments, by the names of `descentStateSets`. */

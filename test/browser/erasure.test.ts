@@ -130,7 +130,9 @@ describeInBrowser('an erasure by a preset', () => {
     'ends in a comparison: pictures under a slider, and numbers with their meaning',
     async () => {
       await page.getByRole('heading', { name: /^Still shows the concept/ }).waitFor();
-      expect(await page.getByText(/^Of \d+ pictures of forgotten prompts/).isVisible()).toBe(true);
+      expect(
+        await page.getByText(/% of \d+ pictures of forgotten prompts still show/).isVisible(),
+      ).toBe(true);
       const slider = page.getByRole('slider').first();
       await slider.focus();
       await page.keyboard.down('ArrowRight');

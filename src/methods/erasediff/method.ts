@@ -39,7 +39,7 @@ export const eraseDiff: Method<EraseDiffSettings> = {
   cost(settings, { gradient, prediction, trainedBytes }) {
     const { accumulation, target, retainTarget } = settings;
     const inner = innerLoopOf(settings);
-    const steered = target === 'anchor' ? prediction : 0;
+    const steered = target === 'uniform' ? 0 : prediction;
     const held = retainTarget === 'original' ? prediction : 0;
     const gap = inner ? prediction : 0;
     return {

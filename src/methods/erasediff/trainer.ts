@@ -1,10 +1,11 @@
 import { Descent } from '../../descent/descent.ts';
 import type { Optimizer } from '../../descent/optimizer.ts';
-import type { TargetedBatch } from '../../descent/trainable-model.ts';
+import type { DenoisingBatch } from '../../descent/trainable-model.ts';
+import { elementAt } from '../../element-at.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { forgetBatch } from './batches.ts';
 import { type EraseDiffSettings, innerLoopOf } from './settings.ts';
-import { type EraseDiff, eraseDiffStep, type StepBatches } from './step.ts';
+import { type EraseDiff, eraseDiffStep, type ForgetBatch, type StepBatches } from './step.ts';
 
 /** Trains by EraseDiff. */
 export async function openEraseDiff(context: TrainerContext<EraseDiffSettings>): Promise<Trainer> {
@@ -58,20 +59,42 @@ class EraseDiffTrainer implements Trainer {
     const { accumulation, target } = settings;
     const innerSteps = innerLoopOf(settings)?.steps ?? 0;
     const places = range(accumulation).map((i) => index * accumulation + i);
-    return {
+    return this.withOriginal({
       inner: range(innerSteps).map((k) =>
         forgetBatch(batches, target, { role: 'inner', index: index * innerSteps + k }),
       ),
       forget: places.map((place) => forgetBatch(batches, target, { role: 'forget', index: place })),
-      retain: await this.heldToTarget(places.map((place) => batches.retainBatch('retain', place))),
-    };
+      retain: places.map((place) => batches.retainBatch('retain', place)),
+    });
   }
 
-  /** Batches to keep, their targets the added noise or what the original model predicts. */
-  private async heldToTarget(batches: readonly TargetedBatch[]): Promise<TargetedBatch[]> {
-    const predictions = await this.descent.predictOriginal(batches);
-    return batches.map((batch, i) => ({ ...batch, target: predictions?.[i] ?? batch.target }));
+  /** The batches with the targets that the original predicts, where the settings ask it. */
+  private async withOriginal({ inner, forget, retain }: StepBatches): Promise<StepBatches> {
+    const { target, retainTarget } = this.context.settings;
+    const steered = target === 'original' ? [...inner, ...forget] : [];
+    const held = retainTarget === 'original' ? retain : [];
+    if (steered.length + held.length === 0) return { inner, forget, retain };
+    const asked = [...steered.map(underAnchor), ...held];
+    const predictions = await this.descent.predictOriginal(asked);
+    const steer = (batch: ForgetBatch, i: number): ForgetBatch =>
+      steered.length === 0
+        ? batch
+        : { ...batch, steerTo: { kind: 'values', values: elementAt(predictions, i) } };
+    return {
+      inner: inner.map(steer),
+      forget: forget.map((batch, i) => steer(batch, inner.length + i)),
+      retain: retain.map((batch, i) =>
+        held.length === 0
+          ? batch
+          : { ...batch, target: elementAt(predictions, steered.length + i) },
+      ),
+    };
   }
+}
+
+/** A batch to forget as its anchors see it. */
+function underAnchor(batch: ForgetBatch): DenoisingBatch {
+  return batch.steerTo.kind === 'anchor' ? { ...batch, ...batch.steerTo } : batch;
 }
 
 function range(length: number): number[] {

@@ -1,3 +1,4 @@
+import { elementAt } from '../../element-at.ts';
 import { Descent } from '../../descent/descent.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { mixtureBatch } from './batches.ts';
@@ -37,10 +38,10 @@ class SissTrainer implements Trainer {
     const drawn = Array.from({ length: accumulation }, (_, i) =>
       mixtureBatch(batches, settings, index * accumulation + i),
     );
+    if (settings.retainTarget === 'noise') return drawn.map(({ batch }) => batch);
     const predictions = await this.descent.predictOriginal(drawn.map(({ batch }) => batch));
-    return drawn.map(({ batch, isForgotten }, i) => {
-      const prediction = predictions?.[i];
-      return prediction ? holdToOriginal(batch, prediction, isForgotten) : batch;
-    });
+    return drawn.map(({ batch, isForgotten }, i) =>
+      holdToOriginal(batch, elementAt(predictions, i), isForgotten),
+    );
   }
 }
