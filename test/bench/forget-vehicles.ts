@@ -6,16 +6,30 @@ import { Judge } from '../../src/demo/judge.ts';
 import { type Answer, answer, type Question, share } from '../../src/demo/score.ts';
 import { eraseWithDefaults } from './erase-with-defaults.ts';
 
-// npm run bench:anchors -- --model …/emoji-sd.safetensors [--anchor PROMPT]
+// npm run bench:anchors -- --model …/emoji-sd.safetensors [--anchor PROMPT] [--target NAME] [--steps N]
+//   [--generated-retain N]
 // Takes vehicles, asked for as a kind in five styles and ten by name, out of a small model of emoji with
 // the default settings, from prompts alone. The classifiers beside the model count, on pictures of the
 // same seeds before and after (20 steps of DDIM, guidance 5), what is still drawn, in which style, and
-// what became of neighbours and of what is far away. --anchor steers all prompts to one, to compare.
+// what became of neighbours and of what is far away. --anchor steers all prompts to one; it and the
+// settings are there to compare.
 
 const { values } = parseArgs({
-  options: { model: { type: 'string' }, anchor: { type: 'string' } },
+  options: {
+    model: { type: 'string' },
+    anchor: { type: 'string' },
+    target: { type: 'string' },
+    steps: { type: 'string' },
+    'generated-retain': { type: 'string' },
+  },
 });
-const { model, anchor } = values;
+const { model, anchor, target, steps, 'generated-retain': generatedRetain } = values;
+/** Settings that differ from the defaults; checked as those of any request. */
+const settings = {
+  ...(target !== undefined && { target: target as 'anchor' | 'original' }),
+  ...(steps !== undefined && { steps: Number(steps) }),
+  ...(generatedRetain !== undefined && { generatedRetain: Number(generatedRetain) }),
+};
 if (model === undefined) {
   throw new Error('give --model FILE: emoji-sd.safetensors, with its classifiers beside it');
 }
@@ -86,7 +100,9 @@ const draw = (file: string) => answer(file, asked, judge, { steps: 20, sampler: 
 
 const before = await draw(model);
 const started = performance.now();
-const { output, forget: steered } = await eraseWithDefaults({ model, forget, retain, anchor });
+const { output, forget: steered } = await eraseWithDefaults({
+  ...{ model, forget, retain, anchor, settings },
+});
 const seconds = (performance.now() - started) / 1000;
 for (const line of steered) console.log(`${line.prompt} => ${line.anchor}`);
 const after = await draw(output);

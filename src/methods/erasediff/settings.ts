@@ -86,9 +86,9 @@ export const eraseDiffSettings = z.strictObject({
     } satisfies Record<Rule['kind'], string>,
   }),
   // With the model's own predictions the anchors drift along with what is forgotten. Vehicles taken out
-  // of a small model of emoji (`npm run bench:anchors`): of 48 far prompts .69 were then drawn right,
-  // with the original's .83, but of the vehicles .21 still shown instead of .06; a style of tiny-sd
-  // from pictures .100 instead of .000 (`npm run bench:erase`). So neither is right for both yet.
+  // of a small model of emoji (`npm run bench:anchors`) were then drawn in the style as asked for .79 of
+  // .94, with the original's predictions .90; but .21 of them still showed instead of none, and a style
+  // of tiny-sd from pictures .100 instead of .000 (`npm run bench:erase`). Neither is right for both yet.
   target: field(z.enum(['anchor', 'original', 'uniform']), {
     title: 'Forgetting steers to',
     description: 'What predictions under forgotten prompts become.',
