@@ -107,12 +107,12 @@ async function transformersSettings(
   source: TensorSource,
   ldmConfig: LdmConfig | undefined,
 ): Promise<ClipTextSettings> {
-  const version = ldmConfig?.textEncoderVersion;
-  if (version === undefined) return clipLargeSettings;
+  if (ldmConfig?.textEncoderVersion === undefined) return clipLargeSettings;
+  const { textEncoderVersion: version } = ldmConfig;
   const settings = await readClipSettings(source.path, version);
   if (settings) return settings;
   throw new AppError(
     'checkpoint.config',
-    `"${ldmConfig?.path ?? ''}" names the text encoder ${JSON.stringify(version)}, but "${path.join(version, 'config.json')}" is not in the checkpoint's folder. Put it there.`,
+    `"${ldmConfig.path}" names the text encoder ${JSON.stringify(version)}, but "${path.join(version, 'config.json')}" is not in the checkpoint's folder. Put it there.`,
   );
 }

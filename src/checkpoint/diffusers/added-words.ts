@@ -89,7 +89,11 @@ export async function readAddedWords(
     ? new Map(Object.entries(decoder).map(([id, word]) => [Number(id), word]))
     : await readLegacyWords(folder, special, known.inJson);
   const words = numberWords(folder, { vocab: known.vocab, stated, special });
-  const idOf = ({ content }: Token) => known.vocab[content] ?? words.get(content)?.id ?? 0;
+  const idOf = ({ content }: Token) => {
+    const id = known.vocab[content] ?? words.get(content)?.id;
+    if (id === undefined) throw new Error(`the special token "${content}" has no number`);
+    return id;
+  };
   return {
     ...{ startId: idOf(start), endId: idOf(end), padId: idOf(pad) },
     unknown: unknown.content,
