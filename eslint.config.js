@@ -8,7 +8,7 @@ const zone = (target, ...from) => ({
   from: from.map((folder) => `./src/${folder}`),
   message: `src/${target} must not know about ${from.join(', ')}`,
 });
-const app = ['erase', 'jobs', 'hosts', 'cli'];
+const app = ['families', 'pipeline', 'erase', 'jobs', 'hosts', 'cli'];
 
 export default defineConfig(
   globalIgnores(['dist', 'src/onnx/proto', 'demo-output', 'data', '**/*.py', '**/.venv']),
@@ -48,6 +48,8 @@ export default defineConfig(
             zone('models', 'autodiff', 'runtime', 'diffusion', ...app),
             zone('runtime', 'autodiff', 'models', 'diffusion', ...app),
             zone('diffusion', 'checkpoint', 'autodiff', 'models', 'runtime', ...app),
+            zone('families', 'pipeline', 'methods', 'training', 'erase', 'jobs', 'hosts', 'cli'),
+            zone('pipeline', 'methods', 'training', 'erase', 'jobs', 'hosts', 'cli'),
             zone('erase', 'jobs', 'hosts', 'cli'),
             zone('evaluation', 'jobs', 'hosts', 'cli', 'report'),
             {
@@ -61,7 +63,7 @@ export default defineConfig(
                 './methods/registry.ts',
                 './methods/setting-form.ts',
                 './methods/settings-fields.ts',
-                './checkpoint/prediction/reading.ts',
+                './families/stable-diffusion/prediction/reading.ts',
                 './format-bytes.ts',
                 './format.ts',
                 './report/describe-figure.ts',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { PredictionReading } from '../src/checkpoint/prediction/reading.ts';
+import type { PredictionReading } from '../src/families/stable-diffusion/prediction/reading.ts';
 import type { Evaluation } from '../src/evaluation/evaluation.ts';
 import type { Phase, ProgressEvent } from '../src/erase/events.ts';
 import { type PicturesBy, picturesWishes, type PicturesWish } from '../src/jobs/pictures-wish.ts';

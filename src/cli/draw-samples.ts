@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { requireErasable } from '../checkpoint/architecture.ts';
+import { requireErasable } from '../families/stable-diffusion/architecture.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import { openCheckpoint } from '../checkpoint/checkpoint.ts';
-import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { openCheckpoint } from '../families/checkpoint.ts';
+import { nativeSize, requireSizeFits } from '../families/stable-diffusion/image-size.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
-import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
+import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';

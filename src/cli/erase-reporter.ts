@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 
-import { describeReading } from '../checkpoint/prediction/reading.ts';
+import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';

@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { modelShapes, requireErasable } from '../checkpoint/architecture.ts';
+import { modelShapes, requireErasable } from '../families/stable-diffusion/architecture.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
-import { requireComparable } from '../checkpoint/compare-checkpoints.ts';
-import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
+import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
+import { requireComparable } from '../families/compare-checkpoints.ts';
+import { nativeSize, requireSizeFits } from '../families/stable-diffusion/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
-import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
+import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { PicturePair } from '../evaluation/evaluator.ts';
 import { evaluate } from '../evaluation/evaluate.ts';

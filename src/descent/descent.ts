@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
 import type { OptimizerSettings } from '../optim/update-rule.ts';
 import type { Device } from '../runtime/device.ts';

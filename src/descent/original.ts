@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { takeElements } from '../runtime/read-back.ts';

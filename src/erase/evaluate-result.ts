@@ -1,4 +1,4 @@
-import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { elementAt } from '../element-at.ts';
 import { AppError } from '../errors.ts';

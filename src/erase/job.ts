@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { predictionReadingSchema } from '../checkpoint/prediction/reading.ts';
+import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { settingsSchema } from '../methods/registry.ts';
 
 /** A prompt to forget and the prompt its predictions are steered to. */

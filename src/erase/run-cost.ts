@@ -1,6 +1,6 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { latentScale } from '../checkpoint/image-size.ts';
-import { UNET_PREFIX } from '../checkpoint/layout/unet-layout.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { latentScale } from '../families/stable-diffusion/image-size.ts';
+import { UNET_PREFIX } from '../families/stable-diffusion/layout/unet-layout.ts';
 import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
 import { Graph } from '../onnx/graph.ts';
 import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';

@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
-import { copiesLeftOut } from '../checkpoint/unet-copies.ts';
+import { copiesLeftOut } from '../families/stable-diffusion/unet-copies.ts';
 import { provenanceOf, stepsOfResult } from './result.ts';
-import { writeScrubbedModel } from '../checkpoint/scrubbed-model.ts';
+import { writeScrubbedModel } from '../families/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
-import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
-import { latentScale } from '../checkpoint/image-size.ts';
-import { encodePrompts, type EncodedPromptSet } from '../pipeline/text-encoder.ts';
+import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
+import { latentScale } from '../families/stable-diffusion/image-size.ts';
+import { encodePrompts, type EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';

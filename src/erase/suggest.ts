@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { poolPrompts } from '../pipeline/pool-prompts.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { poolPrompts } from '../families/stable-diffusion/pool-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { findNearContradictions } from './contradictions.ts';

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { clipConfigPath } from '../checkpoint/clip-config.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { clipConfigPath } from '../families/stable-diffusion/clip-config.ts';
 import { readConfigText } from '../checkpoint/read-text.ts';
 import { AppError } from '../errors.ts';
 import { parseYaml } from '../parse-yaml.ts';

@@ -1,8 +1,8 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import { elementAt } from '../element-at.ts';
-import { ImageDecoder } from '../pipeline/autoencoder.ts';
+import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
-import { encodePrompts, type EncodedPromptSet } from '../pipeline/text-encoder.ts';
+import { encodePrompts, type EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
 import { type Evaluation, summarize } from './evaluation.ts';
 import type { LatentEvaluator, PictureJudge, PicturePair } from './evaluator.ts';
 import type { Measure } from './figure.ts';

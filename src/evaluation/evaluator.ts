@@ -1,7 +1,7 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
-import type { EncodedPrompts } from '../pipeline/encoded-prompt.ts';
+import type { EncodedPrompts } from '../families/encoded-prompt.ts';
 import type { Measure } from './figure.ts';
 import type { EvaluationPicture, EvaluationSettings } from './pictures.ts';
 

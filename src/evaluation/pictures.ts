@@ -1,10 +1,10 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { latentScale } from '../checkpoint/image-size.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { latentScale } from '../families/stable-diffusion/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
-import { requireEncoded } from '../pipeline/encoded-prompt.ts';
-import type { EncodedPromptSet } from '../pipeline/text-encoder.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
+import type { EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';

@@ -2,12 +2,12 @@ import { open, stat } from 'node:fs/promises';
 
 import { z } from 'zod';
 
-import { openCheckpoint } from '../checkpoint/checkpoint.ts';
-import { nativeSize } from '../checkpoint/image-size.ts';
+import { openCheckpoint } from '../families/checkpoint.ts';
+import { nativeSize } from '../families/stable-diffusion/image-size.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
-import type { PredictionReading } from '../checkpoint/prediction/reading.ts';
+import type { PredictionReading } from '../families/stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import type { CheckpointFamily } from '../checkpoint/recognize.ts';
+import type { CheckpointFamily } from '../families/stable-diffusion/recognize.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { LENGTH_PREFIX_BYTES, MAX_HEADER_BYTES } from '../checkpoint/safetensors-header.ts';
 import { AppError } from '../errors.ts';

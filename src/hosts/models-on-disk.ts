@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { measureModel } from '../checkpoint/model-on-disk.ts';
+import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
 import type { HostModel } from './host.ts';

@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { isDiffusersFolder } from '../checkpoint/diffusers/diffusers-folder.ts';
+import { isDiffusersFolder } from '../families/stable-diffusion/diffusers/diffusers-folder.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { Remembered } from '../remembered.ts';

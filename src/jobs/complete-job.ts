@@ -1,6 +1,6 @@
-import { modelShapes } from '../checkpoint/architecture.ts';
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { modelShapes } from '../families/stable-diffusion/architecture.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { hashCheckpoint } from '../families/checkpoint-hash.ts';
 import { requireDiskSpace } from '../checkpoint/disk-space.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';

@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 
-import { requireErasable } from '../checkpoint/architecture.ts';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts';
-import { nativeSize, requireSizeFits } from '../checkpoint/image-size.ts';
-import type { PredictionWish } from '../checkpoint/prediction/reading.ts';
+import { requireErasable } from '../families/stable-diffusion/architecture.ts';
+import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
+import { nativeSize, requireSizeFits } from '../families/stable-diffusion/image-size.ts';
+import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { AppError } from '../errors.ts';
 import {

@@ -1,8 +1,8 @@
-import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
 import { trainedNames } from '../methods/train-sets.ts';
-import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import { runtimeVersion } from '../runtime/backends.ts';

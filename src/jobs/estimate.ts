@@ -1,9 +1,9 @@
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 
-import { openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../families/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
-import { requireErasable } from '../checkpoint/architecture.ts';
+import { requireErasable } from '../families/stable-diffusion/architecture.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { type EraseSettings, findMethod } from '../methods/registry.ts';
 import type { RunExtent } from '../erase/run-cost.ts';

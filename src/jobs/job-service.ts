@@ -8,7 +8,7 @@ import type {
   jobRequestSchema,
   JobView,
 } from '../../routes/contract.ts';
-import { removeModel } from '../checkpoint/model-on-disk.ts';
+import { removeModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';

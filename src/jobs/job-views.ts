@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { JobSummary, JobView } from '../../routes/contract.ts';
-import { measureModel } from '../checkpoint/model-on-disk.ts';
+import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { HostState } from '../hosts/host-state.ts';
 import type { JobRecord } from './job-record.ts';

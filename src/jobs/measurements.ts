@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseJob } from '../erase/job.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import { runtimeVersion } from '../runtime/backends.ts';

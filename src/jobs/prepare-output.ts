@@ -7,7 +7,7 @@ import { chooseOutputPath } from '../checkpoint/output-name.ts';
 import { asOutputErrors } from '../checkpoint/output-place.ts';
 import { isFolder, pathExists } from '../checkpoint/output-path.ts';
 import { describeReservation, reserveOutput } from '../checkpoint/output-reservation.ts';
-import { findSidecars } from '../checkpoint/sidecar-files.ts';
+import { findSidecars } from '../families/stable-diffusion/sidecar-files.ts';
 import { AppError } from '../errors.ts';
 
 interface OutputWish {

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import { costOfRun } from '../erase/run-cost.ts';
 import { AppError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { isResultOf } from '../erase/result.ts';
 import { AppError, asAppError, type ErrorCode } from '../errors.ts';
-import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
+import { hashCheckpoint } from '../families/checkpoint-hash.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { claimOutput } from './claim-output.ts';
 import { describeError } from './describe-error.ts';

@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { nativeSize } from '../checkpoint/image-size.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { nativeSize } from '../families/stable-diffusion/image-size.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Saving } from '../methods/method.ts';
 import { type EraseSettings, methodOf } from '../methods/registry.ts';

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import { type EraseSettings, methodOf } from '../methods/registry.ts';
 import { trainedNames } from '../methods/train-sets.ts';
 import { elementCount } from '../tensor/shape.ts';

@@ -1,4 +1,4 @@
-import { openCheckpoint } from '../checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../families/checkpoint.ts';
 import { suggest } from '../erase/suggest.ts';
 import { answerQuestion } from '../processes/ask-process.ts';
 import type { SuggestQuestion } from './suggest-prompts.ts';

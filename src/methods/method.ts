@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { TrainableModel } from '../descent/trainable-model.ts';
 import type { Device } from '../runtime/device.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';

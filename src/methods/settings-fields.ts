@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-import { type PredictionWish, predictionWishes } from '../checkpoint/prediction/reading.ts';
+import {
+  type PredictionWish,
+  predictionWishes,
+} from '../families/stable-diffusion/prediction/reading.ts';
 
 /** Where a setting is listed. */
 export type FieldGroup = 'training' | 'pictures' | 'watching';

@@ -1,4 +1,4 @@
-import { UNET_PREFIX } from '../checkpoint/layout/unet-layout.ts';
+import { UNET_PREFIX } from '../families/stable-diffusion/layout/unet-layout.ts';
 import type { TrainSet } from './settings-fields.ts';
 
 /**

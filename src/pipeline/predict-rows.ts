@@ -2,7 +2,7 @@ import { elementCount } from '../tensor/shape.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
-import type { EncodedPrompt } from './encoded-prompt.ts';
+import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import type { UnetSession } from './unet-session.ts';
 
 /** One question to the UNet. */

@@ -5,7 +5,7 @@ import { elementCount } from '../tensor/shape.ts';
 import { createGenerator } from '../tensor/random.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import type { EncodedPrompt } from './encoded-prompt.ts';
+import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import { predictRows } from './predict-rows.ts';
 import type { UnetSession } from './unet-session.ts';
 

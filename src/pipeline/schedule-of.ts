@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import { createNoiseSchedule, type NoiseSchedule } from '../diffusion/noise-schedule.ts';
 
 /** The noise schedule that a checkpoint was trained with. */

@@ -1,14 +1,14 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { latentScale } from '../checkpoint/image-size.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { latentScale } from '../families/stable-diffusion/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { ImageDecoder } from './autoencoder.ts';
-import { requireEncoded } from './encoded-prompt.ts';
+import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
 import { scheduleOf } from './schedule-of.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
-import { encodePrompts } from './text-encoder.ts';
+import { encodePrompts } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
 
 /** One picture to draw. */

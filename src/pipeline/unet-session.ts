@@ -1,9 +1,9 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
-import { latentScale } from '../checkpoint/image-size.ts';
+import { latentScale } from '../families/stable-diffusion/image-size.ts';
 import { timestepEmbedding } from '../diffusion/timestep-embedding.ts';
 import { AppError } from '../errors.ts';
-import { buildUnet } from '../models/unet.ts';
+import { buildUnet } from '../families/stable-diffusion/unet.ts';
 import type { WeightSource } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { castAtUse } from '../onnx/cast-at-use.ts';
@@ -20,9 +20,9 @@ import {
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { joinRows } from '../tensor/rows.ts';
-import { addedConditions } from './added-condition.ts';
-import type { EncodedPrompt } from './encoded-prompt.ts';
-import { checkpointWeights, weightsFolder } from './checkpoint-weights.ts';
+import { addedConditions } from '../families/stable-diffusion/added-condition.ts';
+import type { EncodedPrompt } from '../families/encoded-prompt.ts';
+import { checkpointWeights, weightsFolder } from '../families/checkpoint-weights.ts';
 
 /** The sizes that a compiled UNet is fixed to. */
 export interface UnetShape {

@@ -1,4 +1,4 @@
-import { describeReading } from '../checkpoint/prediction/reading.ts';
+import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';

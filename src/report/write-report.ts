@@ -1,8 +1,8 @@
 import path from 'node:path';
 
 import { replaceFile } from '../checkpoint/atomic-file.ts';
-import { hashCheckpoint } from '../checkpoint/checkpoint-hash.ts';
-import { measureModel } from '../checkpoint/model-on-disk.ts';
+import { hashCheckpoint } from '../families/checkpoint-hash.ts';
+import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { EraseEvent, SampleEvent } from '../erase/events.ts';

@@ -1,7 +1,7 @@
 import type { DenoisingBatch, TargetedBatch } from '../descent/trainable-model.ts';
 import { qSample, vTarget } from '../diffusion/forward-process.ts';
 import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
-import { type EncodedPrompt, requireEncoded } from '../pipeline/encoded-prompt.ts';
+import { type EncodedPrompt, requireEncoded } from '../families/encoded-prompt.ts';
 import { createGenerator, type Generator, seedFor } from '../tensor/random.ts';
 import { joinRows } from '../tensor/rows.ts';
 import type { Dataset, DatasetItem } from './dataset.ts';

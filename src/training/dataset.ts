@@ -1,4 +1,4 @@
-import type { EncodedPrompts } from '../pipeline/encoded-prompt.ts';
+import type { EncodedPrompts } from '../families/encoded-prompt.ts';
 
 /** One encoded picture and the prompt that goes with it. */
 export interface DatasetItem {

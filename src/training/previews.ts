@@ -1,9 +1,9 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { decodePng } from '../images/png.ts';
-import { ImageDecoder } from '../pipeline/autoencoder.ts';
-import { requireEncoded } from '../pipeline/encoded-prompt.ts';
+import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';

@@ -4,7 +4,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors-reader.ts';
 import { writeTensorFile, type TensorEntry } from '../checkpoint/tensor-file.ts';
 import { AppError } from '../errors.ts';
-import type { EncodedPrompt } from '../pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import type { Shape } from '../tensor/shape.ts';
 import { readElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseJob } from '../erase/job.ts';
 import type { RunIo } from '../erase/run-io.ts';
 import type { SampleFolder } from '../erase/sample-folder.ts';

@@ -12,14 +12,20 @@ import { parseArgs } from 'node:util';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-import { clipLargeSettings } from '../../src/checkpoint/clip-config.ts';
+import { clipLargeSettings } from '../../src/families/stable-diffusion/clip-config.ts';
 import {
   type ClipTextConfig,
   clipTextShapes,
-} from '../../src/checkpoint/layout/clip-text-layout.ts';
-import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
-import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { type VaeConfig, vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+} from '../../src/families/stable-diffusion/layout/clip-text-layout.ts';
+import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
+import {
+  type UnetConfig,
+  unetShapes,
+} from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import {
+  type VaeConfig,
+  vaeShapes,
+} from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import {
   serializeSafetensorsHeader,
   type TensorInfo,

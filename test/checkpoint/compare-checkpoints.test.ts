@@ -2,11 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { requireComparable } from '../../src/checkpoint/compare-checkpoints.ts';
-import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
-import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { requireComparable } from '../../src/families/compare-checkpoints.ts';
+import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
+import {
+  type UnetConfig,
+  unetShapes,
+} from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import type { Dtype } from '../../src/tensor/dtype.ts';
 import { layOut, makeFolder, writeValues } from './safetensors-fixtures.ts';
 import { textShapes, unet, vae } from './small-checkpoints.ts';

@@ -11,16 +11,19 @@ import path from 'node:path';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { type Architecture, modelShapes } from '../../src/checkpoint/architecture.ts';
-import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
-import { requireComparable } from '../../src/checkpoint/compare-checkpoints.ts';
-import { inspectCheckpoint } from '../../src/checkpoint/inspect.ts';
+import {
+  type Architecture,
+  modelShapes,
+} from '../../src/families/stable-diffusion/architecture.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
+import { requireComparable } from '../../src/families/compare-checkpoints.ts';
+import { inspectCheckpoint } from '../../src/families/inspect.ts';
 import { requireFiniteWeights } from '../../src/checkpoint/nan-scan.ts';
 import { chooseOutputPath } from '../../src/checkpoint/output-name.ts';
 import { modelTitle, resultFolderOf } from '../../src/checkpoint/output-path.ts';
 import { readVocabulary } from '../../src/erase/vocabulary.ts';
-import { weightsFolder } from '../../src/pipeline/checkpoint-weights.ts';
+import { weightsFolder } from '../../src/families/checkpoint-weights.ts';
 import { shardUnet, writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -4,9 +4,9 @@ import path from 'node:path';
 
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Architecture } from '../../src/checkpoint/architecture.ts';
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import type { Architecture } from '../../src/families/stable-diffusion/architecture.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { loadClipVocabulary } from '../../src/tokenizer/clip-vocabulary.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 

@@ -15,9 +15,9 @@ import { describe, expect, it } from 'vitest';
 import {
   type ScrubbedFolder,
   writeScrubbedFolder,
-} from '../../src/checkpoint/diffusers/folder-writer.ts';
-import { openDiffusersFolder } from '../../src/checkpoint/diffusers/diffusers-folder.ts';
-import { measureModel, removeModel } from '../../src/checkpoint/model-on-disk.ts';
+} from '../../src/families/stable-diffusion/diffusers/folder-writer.ts';
+import { openDiffusersFolder } from '../../src/families/stable-diffusion/diffusers/diffusers-folder.ts';
+import { measureModel, removeModel } from '../../src/families/model-on-disk.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { encodeFloats } from '../../src/tensor/dtype.ts';
 import { sha256Of } from '../helpers/model-files.ts';

@@ -3,12 +3,15 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { type Architecture, requireErasable } from '../../src/checkpoint/architecture.ts';
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { inspectCheckpoint } from '../../src/checkpoint/inspect.ts';
-import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
-import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import {
+  type Architecture,
+  requireErasable,
+} from '../../src/families/stable-diffusion/architecture.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { inspectCheckpoint } from '../../src/families/inspect.ts';
+import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
+import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import type { TensorInfo } from '../../src/checkpoint/safetensors-header.ts';
 import {
   refinerShapes,

@@ -4,20 +4,23 @@ import {
   type ClipTextConfig,
   clipTextShapes,
   deriveClipTextConfig,
-} from '../../src/checkpoint/layout/clip-text-layout.ts';
-import type { NamedShape, TensorSource } from '../../src/checkpoint/layout/named-shapes.ts';
-import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
+} from '../../src/families/stable-diffusion/layout/clip-text-layout.ts';
+import type {
+  NamedShape,
+  TensorSource,
+} from '../../src/families/stable-diffusion/layout/named-shapes.ts';
+import { deriveUnetConfig } from '../../src/families/stable-diffusion/layout/derive-unet.ts';
 import {
   UNET_PREFIX,
   type UnetConfig,
   unetShapes,
-} from '../../src/checkpoint/layout/unet-layout.ts';
+} from '../../src/families/stable-diffusion/layout/unet-layout.ts';
 import {
   deriveVaeConfig,
   VAE_PREFIX,
   type VaeConfig,
   vaeShapes,
-} from '../../src/checkpoint/layout/vae-layout.ts';
+} from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 import { layOut, readGoldenHeader } from './safetensors-fixtures.ts';
 

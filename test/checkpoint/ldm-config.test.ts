@@ -7,8 +7,8 @@ import {
   clipConfigPath,
   clipLargeSettings,
   readClipSettings,
-} from '../../src/checkpoint/clip-config.ts';
-import { parseLdmConfig, readLdmConfig } from '../../src/checkpoint/ldm-config.ts';
+} from '../../src/families/stable-diffusion/clip-config.ts';
+import { parseLdmConfig, readLdmConfig } from '../../src/families/stable-diffusion/ldm-config.ts';
 import { makeFolder } from './safetensors-fixtures.ts';
 
 /** The parts of CompVis' v1-inference.yaml that matter, with some that do not. */

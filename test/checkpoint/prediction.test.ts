@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseLdmConfig } from '../../src/checkpoint/ldm-config.ts';
-import { readPrediction } from '../../src/checkpoint/prediction/read-prediction.ts';
-import type { PredictionReading, PredictionWish } from '../../src/checkpoint/prediction/reading.ts';
+import { parseLdmConfig } from '../../src/families/stable-diffusion/ldm-config.ts';
+import { readPrediction } from '../../src/families/stable-diffusion/prediction/read-prediction.ts';
+import type {
+  PredictionReading,
+  PredictionWish,
+} from '../../src/families/stable-diffusion/prediction/reading.ts';
 import {
   schedulerStatements,
   silentScheduler,
-} from '../../src/checkpoint/prediction/scheduler-statements.ts';
-import type { CheckpointFamily } from '../../src/checkpoint/recognize.ts';
+} from '../../src/families/stable-diffusion/prediction/scheduler-statements.ts';
+import type { CheckpointFamily } from '../../src/families/stable-diffusion/recognize.ts';
 import { tensorTable } from '../helpers/model-reference.ts';
 
 /** What a person's model has, by everything that may tell what it predicts. */

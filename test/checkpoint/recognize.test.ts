@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { recognize } from '../../src/checkpoint/recognize.ts';
+import { recognize } from '../../src/families/stable-diffusion/recognize.ts';
 import { layOut } from './safetensors-fixtures.ts';
 
 function recognizeNames(...names: string[]) {

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { onTestFinished } from 'vitest';
 
-import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
+import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
 import {
   serializeSafetensorsHeader,
   type TensorInfo,

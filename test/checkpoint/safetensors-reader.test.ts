@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { encodeFloats } from '../../src/tensor/dtype.ts';
 import { fileBytes, makeFolder, writeTemporary } from './safetensors-fixtures.ts';

@@ -8,7 +8,7 @@ import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safe
 import {
   type ScrubbedCheckpoint,
   writeScrubbedCheckpoint,
-} from '../../src/checkpoint/safetensors-writer.ts';
+} from '../../src/families/stable-diffusion/safetensors-writer.ts';
 import { encodeFloats, type FloatDtype } from '../../src/tensor/dtype.ts';
 import { fileBytes, makeFolder } from './safetensors-fixtures.ts';
 

@@ -1,6 +1,12 @@
-import { clipTextShapes } from '../../src/checkpoint/layout/clip-text-layout.ts';
-import { type UnetConfig, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { type VaeConfig, vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import { clipTextShapes } from '../../src/families/stable-diffusion/layout/clip-text-layout.ts';
+import {
+  type UnetConfig,
+  unetShapes,
+} from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import {
+  type VaeConfig,
+  vaeShapes,
+} from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 
 /** A UNet of real structure whose widths keep the file small. */
 export const unet: UnetConfig = {

@@ -3,11 +3,11 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import type { Architecture } from '../../src/checkpoint/architecture.ts';
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
-import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import type { Architecture } from '../../src/families/stable-diffusion/architecture.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
+import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import { layOut, makeFolder, readGoldenHeader, writeZeros } from './safetensors-fixtures.ts';
 import { sd1Shapes, sdxlShapes, textShapes, unet, vae } from './small-checkpoints.ts';
 

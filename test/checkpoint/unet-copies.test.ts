@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import type { NamedShape } from '../../src/checkpoint/layout/named-shapes.ts';
-import { UNET_PREFIX, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { describeForeignTensors } from '../../src/checkpoint/foreign-tensors.ts';
-import { findUnetCopies } from '../../src/checkpoint/unet-copies.ts';
+import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
+import { UNET_PREFIX, unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { describeForeignTensors } from '../../src/families/stable-diffusion/foreign-tensors.ts';
+import { findUnetCopies } from '../../src/families/stable-diffusion/unet-copies.ts';
 import { layOut } from './safetensors-fixtures.ts';
 import { sd1Shapes, unet } from './small-checkpoints.ts';
 

@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 
-import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import {
   parseSafetensorsHeader,
   type TensorInfo,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { parseEvents, type RunningCli, runCli, startCli } from '../helpers/run-cli.ts';
 import { copyTinySd, png, writeFolder } from './bad-input-files.ts';

@@ -2,8 +2,8 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
-import { openModelFiles } from '../../src/checkpoint/model-files.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
+import { openModelFiles } from '../../src/families/model-files.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
 import { trainedNames } from '../../src/methods/train-sets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';

@@ -2,13 +2,13 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
-import { UNET_PREFIX } from '../../src/checkpoint/layout/unet-layout.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
+import { UNET_PREFIX } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
 import { readProvenance } from '../../src/checkpoint/provenance.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
-import { copySidecars, findSidecars } from '../../src/checkpoint/sidecar-files.ts';
+import { copySidecars, findSidecars } from '../../src/families/stable-diffusion/sidecar-files.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';
 

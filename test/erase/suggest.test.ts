@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { mentions } from '../../src/erase/anchors.ts';
 import { suggest } from '../../src/erase/suggest.ts';
 import { readVocabulary } from '../../src/erase/vocabulary.ts';
 import { suggestPrompts } from '../../src/jobs/suggest-prompts.ts';
-import { poolPrompts } from '../../src/pipeline/pool-prompts.ts';
-import { encodePrompts } from '../../src/pipeline/text-encoder.ts';
+import { poolPrompts } from '../../src/families/stable-diffusion/pool-prompts.ts';
+import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
 
 const model = fileURLToPath(new URL('../../presets/tiny-sd/tiny-sd.safetensors', import.meta.url));
 const checkpoint = await openCheckpoint(model);

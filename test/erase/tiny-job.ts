@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import {
   defaultSettings,
   type EraseSettings,

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { Judge, tinyTraits } from '../../src/demo/judge.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import type { EvaluationSettings } from '../../src/evaluation/pictures.ts';

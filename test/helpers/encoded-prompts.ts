@@ -1,4 +1,4 @@
-import type { EncodedPrompt } from '../../src/pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { splitRows } from '../../src/tensor/rows.ts';
 
 /**

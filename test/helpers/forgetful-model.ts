@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
-import { writeScrubbedCheckpoint } from '../../src/checkpoint/safetensors-writer.ts';
+import { writeScrubbedCheckpoint } from '../../src/families/stable-diffusion/safetensors-writer.ts';
 import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
 
 export const tinySd = path.resolve(

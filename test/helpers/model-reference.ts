@@ -1,4 +1,4 @@
-import type { TensorSource } from '../../src/checkpoint/layout/named-shapes.ts';
+import type { TensorSource } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
 import type { TensorInfo } from '../../src/checkpoint/safetensors-header.ts';
 import { elementCount, type Shape } from '../../src/tensor/shape.ts';
 import { createGenerator } from '../../src/tensor/random.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import type { TensorSource } from '../../src/checkpoint/layout/named-shapes.ts';
+import type { TensorSource } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import { writeDiffusersReference } from './diffusers-reference.ts';

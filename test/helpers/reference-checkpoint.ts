@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
-import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
+import type { Checkpoint } from '../../src/families/checkpoint.ts';
+import { deriveUnetConfig } from '../../src/families/stable-diffusion/layout/derive-unet.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { readModelReference } from './model-reference.ts';

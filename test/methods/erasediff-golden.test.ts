@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { EncodedPrompt } from '../../src/pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { qSample } from '../../src/diffusion/forward-process.ts';
 import {

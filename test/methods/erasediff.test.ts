@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, describe, it, onTestFinished } from 'vitest';
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import {
   type EraseDiff,
   eraseDiffStep,

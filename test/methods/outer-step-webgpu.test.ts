@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../../src/families/checkpoint.ts';
 import { defaultOptimizers } from '../../src/methods/settings-fields.ts';
 import {
   eraseDiffStep,

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   type ClipTextConfig,
   deriveClipTextConfig,
-} from '../../src/checkpoint/layout/clip-text-layout.ts';
-import { buildClipText } from '../../src/models/clip-text.ts';
+} from '../../src/families/stable-diffusion/layout/clip-text-layout.ts';
+import { buildClipText } from '../../src/families/stable-diffusion/clip-text.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gradients } from '../../src/autodiff/backward.ts';
-import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
-import type { UnetHeads } from '../../src/checkpoint/layout/unet-layout.ts';
-import { buildUnet } from '../../src/models/unet.ts';
+import { deriveUnetConfig } from '../../src/families/stable-diffusion/layout/derive-unet.ts';
+import type { UnetHeads } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { buildUnet } from '../../src/families/stable-diffusion/unet.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { timestepEmbedding } from '../../src/diffusion/timestep-embedding.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { deriveVaeConfig } from '../../src/checkpoint/layout/vae-layout.ts';
-import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
+import { deriveVaeConfig } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
+import { buildVaeDecoder, buildVaeEncoder } from '../../src/families/stable-diffusion/vae.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Shape } from '../../src/tensor/shape.ts';

@@ -3,14 +3,14 @@ import path from 'node:path';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
 import { sampleDdim } from '../../src/diffusion/samplers/ddim.ts';
-import { buildClipText } from '../../src/models/clip-text.ts';
-import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
+import { buildClipText } from '../../src/families/stable-diffusion/clip-text.ts';
+import { buildVaeDecoder, buildVaeEncoder } from '../../src/families/stable-diffusion/vae.ts';
 import type { WeightSource } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
-import { checkpointWeights, weightsFolder } from '../../src/pipeline/checkpoint-weights.ts';
+import { checkpointWeights, weightsFolder } from '../../src/families/checkpoint-weights.ts';
 import { scheduleOf } from '../../src/pipeline/schedule-of.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { GraphSession } from '../../src/runtime/session.ts';

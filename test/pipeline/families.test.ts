@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { toRgbBytes } from '../../src/images/pixels.ts';
 import { drawPictures } from '../../src/pipeline/text-to-image.ts';
 import { writeTinyFamily } from '../helpers/tiny-families.ts';

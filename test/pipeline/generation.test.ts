@@ -1,11 +1,14 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openCheckpoint, type Checkpoint } from '../../src/families/checkpoint.ts';
 import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
-import { ImageDecoder, ImageEncoder } from '../../src/pipeline/autoencoder.ts';
+import { ImageDecoder, ImageEncoder } from '../../src/families/stable-diffusion/autoencoder.ts';
 import { sampleLatents } from '../../src/pipeline/sample-latents.ts';
-import { encodePrompts, type EncodedPromptSet } from '../../src/pipeline/text-encoder.ts';
+import {
+  encodePrompts,
+  type EncodedPromptSet,
+} from '../../src/families/stable-diffusion/text-encoder.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 

@@ -4,11 +4,14 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { gradients } from '../../src/autodiff/backward.ts';
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { deriveUnetConfig } from '../../src/checkpoint/layout/derive-unet.ts';
-import { type UnetHeads, unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { deriveUnetConfig } from '../../src/families/stable-diffusion/layout/derive-unet.ts';
+import {
+  type UnetHeads,
+  unetShapes,
+} from '../../src/families/stable-diffusion/layout/unet-layout.ts';
 import { timestepEmbedding } from '../../src/diffusion/timestep-embedding.ts';
-import { buildUnet } from '../../src/models/unet.ts';
+import { buildUnet } from '../../src/families/stable-diffusion/unet.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';

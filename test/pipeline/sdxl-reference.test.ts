@@ -4,12 +4,15 @@ import path from 'node:path';
 
 import { beforeAll, expect, it } from 'vitest';
 
-import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { unetShapes } from '../../src/checkpoint/layout/unet-layout.ts';
-import { vaeShapes } from '../../src/checkpoint/layout/vae-layout.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
+import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
+import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
-import { addedConditions } from '../../src/pipeline/added-condition.ts';
-import { type EncodedPromptSet, encodePrompts } from '../../src/pipeline/text-encoder.ts';
+import { addedConditions } from '../../src/families/stable-diffusion/added-condition.ts';
+import {
+  type EncodedPromptSet,
+  encodePrompts,
+} from '../../src/families/stable-diffusion/text-encoder.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import { unet, vae } from '../checkpoint/small-checkpoints.ts';
 import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';

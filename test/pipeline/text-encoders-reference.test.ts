@@ -4,11 +4,11 @@ import path from 'node:path';
 
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
-import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { readTokenizerFolder } from '../../src/checkpoint/diffusers/tokenizer-folder.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
+import { readTokenizerFolder } from '../../src/families/stable-diffusion/diffusers/tokenizer-folder.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
-import { encodePrompts } from '../../src/pipeline/text-encoder.ts';
-import { poolPrompts } from '../../src/pipeline/pool-prompts.ts';
+import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
+import { poolPrompts } from '../../src/families/stable-diffusion/pool-prompts.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
 import { writeDiffusersReference } from '../helpers/diffusers-reference.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
-import type { EncodedPrompt } from '../../src/pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { forgetBatch } from '../../src/methods/erasediff/batches.ts';
 import { mixtureBatch } from '../../src/methods/siss/batches.ts';

@@ -10,7 +10,7 @@ import {
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
-import { hashCheckpoint } from '../../src/checkpoint/checkpoint-hash.ts';
+import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
 import { spread } from '../../src/erase/spread.ts';

@@ -8,7 +8,7 @@ import {
   methodIds,
   type WantedSettings,
 } from '../../src/methods/registry.ts';
-import { predictionWishes } from '../../src/checkpoint/prediction/reading.ts';
+import { predictionWishes } from '../../src/families/stable-diffusion/prediction/reading.ts';
 import { predictionChoices } from '../../src/methods/settings-fields.ts';
 import {
   type ChoiceForm,

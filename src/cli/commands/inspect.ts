@@ -4,8 +4,11 @@ import {
   type CheckpointDescription,
   inspectCheckpoint,
   type PartDescription,
-} from '../../checkpoint/inspect.ts';
-import { describeReading, type PredictionWish } from '../../checkpoint/prediction/reading.ts';
+} from '../../families/inspect.ts';
+import {
+  describeReading,
+  type PredictionWish,
+} from '../../families/stable-diffusion/prediction/reading.ts';
 import { jsonOption, predictionOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { formatCount, formatTable } from '../../format.ts';

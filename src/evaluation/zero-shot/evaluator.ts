@@ -1,6 +1,6 @@
 import { elementAt } from '../../element-at.ts';
 import { nearestPrompts } from '../../pipeline/nearest-prompts.ts';
-import { requireEncoded } from '../../pipeline/encoded-prompt.ts';
+import { requireEncoded } from '../../families/encoded-prompt.ts';
 import { imagesAtOnce } from '../../pipeline/sample-latents.ts';
 import type { Evaluator, LatentRun } from '../evaluator.ts';
 import { ZeroShotJudge } from './judge.ts';

@@ -1,8 +1,8 @@
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../../families/checkpoint.ts';
 import { qSample, vTarget } from '../../diffusion/forward-process.ts';
 import type { NoiseSchedule } from '../../diffusion/noise-schedule.ts';
 import type { Painter } from '../../pipeline/draw-latents.ts';
-import type { EncodedPrompt } from '../../pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
 import { predictRows, type PredictionRow } from '../../pipeline/predict-rows.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
 import { scheduleOf } from '../../pipeline/schedule-of.ts';

@@ -1,4 +1,4 @@
-import type { EncodedPrompt } from '../../pipeline/encoded-prompt.ts';
+import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
 import { releaseTensor, type Tensor } from '../../runtime/tensor.ts';
 import type { TensorSet } from '../../runtime/tensor-set.ts';
 import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';

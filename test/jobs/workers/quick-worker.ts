@@ -3,9 +3,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { openModelFiles } from '../../../src/checkpoint/model-files.ts';
+import { openModelFiles } from '../../../src/families/model-files.ts';
 import { PROVENANCE_KEY } from '../../../src/checkpoint/provenance.ts';
-import { writeScrubbedModel } from '../../../src/checkpoint/scrubbed-model.ts';
+import { writeScrubbedModel } from '../../../src/families/scrubbed-model.ts';
 import type { EraseEvent } from '../../../src/erase/events.ts';
 import type { EraseJob } from '../../../src/erase/job.ts';
 import { provenanceOf } from '../../../src/erase/result.ts';

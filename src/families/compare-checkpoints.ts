@@ -1,0 +1,98 @@
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+
+import { AppError } from '../errors.ts';
+import type { Shape } from '../tensor/shape.ts';
+import { modelShapes } from './stable-diffusion/architecture.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { clipTextShapes } from './stable-diffusion/layout/clip-text-layout.ts';
+import type { NamedShape } from './stable-diffusion/layout/named-shapes.ts';
+import { unetShapes } from './stable-diffusion/layout/unet-layout.ts';
+import { vaeShapes } from './stable-diffusion/layout/vae-layout.ts';
+import type { TensorStore } from '../checkpoint/tensor-store.ts';
+
+const advice = 'Give a model and the one that was made from it.';
+
+/**
+ * Refuses two checkpoints that cannot be told apart or held against each other by their pictures.
+ * Reads both files in pieces, each model up to its first difference.
+ *
+ * @throws AppError `model.mismatch` for different architectures or VAEs, `model.identical`
+ */
+export async function requireComparable(before: Checkpoint, after: Checkpoint): Promise<void> {
+  requireSameArchitecture(before, after);
+  const { unet, textEncoders, vae } = before.architecture;
+  if (!(await isSameModel(before, after, vaeShapes(vae)))) {
+    throw new AppError(
+      'model.mismatch',
+      `${namesOf(before, after)} have different VAEs, so their latents mean different pictures. ${advice}`,
+    );
+  }
+  const textShapes = textEncoders.flatMap((encoder) => [...clipTextShapes(encoder)]);
+  if (!(await isSameModel(before, after, unetShapes(unet)))) return;
+  if (!(await isSameModel(before, after, textShapes))) return;
+  throw new AppError(
+    'model.identical',
+    `${namesOf(before, after)} hold the same weights: nothing was erased from one to the other. ${advice}`,
+  );
+}
+
+function namesOf(before: Checkpoint, after: Checkpoint): string {
+  return `"${path.basename(before.file.path)}" and "${path.basename(after.file.path)}"`;
+}
+
+/** One model in two states has the same tensors, to be run in the same way. */
+function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
+  const names = namesOf(before, after);
+  const first = new Map(modelShapes(before.architecture));
+  const second = new Map(modelShapes(after.architecture));
+  for (const name of [...first.keys(), ...second.keys()]) {
+    const [shape, other] = [first.get(name), second.get(name)];
+    if (isDeepStrictEqual(shape, other)) continue;
+    throw new AppError(
+      'model.mismatch',
+      `${names} are different architectures: tensor "${name}" is ${describe(shape)} in the first and ${describe(other)} in the second. ${advice}`,
+    );
+  }
+  for (const part of ['unet', 'textEncoders', 'vae', 'diffusion'] as const) {
+    if (isDeepStrictEqual(before.architecture[part], after.architecture[part])) continue;
+    throw new AppError(
+      'model.mismatch',
+      `${names} hold the same tensors, but their settings differ (${part}): the config of one must be the other's too${part === 'diffusion' ? ', or what they predict must be given (--prediction)' : ''}. ${advice}`,
+    );
+  }
+}
+
+function describe(shape: Shape | undefined): string {
+  return shape ? `[${shape.join(', ')}]` : 'missing';
+}
+
+async function isSameModel(
+  before: Checkpoint,
+  after: Checkpoint,
+  shapes: Iterable<NamedShape>,
+): Promise<boolean> {
+  for (const [name] of shapes) {
+    if (!(await isSameTensor(before.file, after.file, name))) return false;
+  }
+  return true;
+}
+
+async function isSameTensor(
+  before: TensorStore,
+  after: TensorStore,
+  name: string,
+): Promise<boolean> {
+  const [first, second] = [before.tensors.get(name), after.tensors.get(name)];
+  if (!first || !second) return first === second;
+  if (first.dtype !== second.dtype) {
+    const values = await after.readFloat32(name);
+    return (await before.readFloat32(name)).every((value, i) => value === values[i]);
+  }
+  const others = after.chunks(name);
+  for await (const chunk of before.chunks(name)) {
+    const other = await others.next();
+    if (other.done || Buffer.compare(chunk, other.value) !== 0) return false;
+  }
+  return true;
+}

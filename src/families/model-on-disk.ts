@@ -1,0 +1,40 @@
+import { rename, rm, stat } from 'node:fs/promises';
+
+import { temporaryFolderOf } from '../checkpoint/atomic-file.ts';
+import { isDiffusersFolder } from './stable-diffusion/diffusers/diffusers-folder.ts';
+import { listFolder } from './stable-diffusion/diffusers/folder-files.ts';
+import { configPathOf, isFolder } from '../checkpoint/output-path.ts';
+
+/** What a list of models tells of one without opening it. */
+export interface ModelSize {
+  readonly bytes: number;
+  /** When it was last written, in ms since 1970. */
+  readonly modifiedMs: number;
+}
+
+/** Size and age of a model's file or folder; null where there is neither. */
+export async function measureModel(modelPath: string): Promise<ModelSize | null> {
+  const status = await stat(modelPath).catch(() => null);
+  if (status?.isFile()) return { bytes: status.size, modifiedMs: status.mtimeMs };
+  if (!status?.isDirectory() || !(await isDiffusersFolder(modelPath))) return null;
+  // A folder that goes while it is looked at, or that holds too much for one model.
+  const files = await listFolder(modelPath).catch(() => []);
+  if (files.length === 0) return null;
+  return {
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    modifiedMs: Math.max(...files.map(({ modifiedMs }) => modifiedMs)),
+  };
+}
+
+/** Deletes a model with the config that belongs to it. */
+export async function removeModel(modelPath: string): Promise<void> {
+  if (await isFolder(modelPath)) {
+    // Hosts must not see half of it.
+    const hidden = temporaryFolderOf(modelPath);
+    await rename(modelPath, hidden);
+    await rm(hidden, { recursive: true });
+    return;
+  }
+  await rm(modelPath);
+  await rm(configPathOf(modelPath), { force: true });
+}

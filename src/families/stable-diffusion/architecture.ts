@@ -1,0 +1,236 @@
+import path from 'node:path';
+
+import { AppError } from '../../errors.ts';
+import { isFloatDtype } from '../../tensor/dtype.ts';
+import { describeForeignTensors } from './foreign-tensors.ts';
+import type { LdmConfig } from './ldm-config.ts';
+import { clipTextShapes } from './layout/clip-text-layout.ts';
+import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
+import { deriveUnetConfig } from './layout/derive-unet.ts';
+import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
+import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
+import type { PredictionReading, PredictionWish } from './prediction/reading.ts';
+import { type PredictionSource, readPrediction } from './prediction/read-prediction.ts';
+import { type CheckpointFamily, recognize } from './recognize.ts';
+import { readTextEncoders, type TextEncoderConfig } from './text-encoders.ts';
+
+/** What the UNet was trained to predict, on which noise schedule. */
+export interface DiffusionConfig extends Pick<
+  PredictionReading,
+  'predictionType' | 'zeroTerminalSnr'
+> {
+  /** First and last beta of the schedule that is linear in their square roots. */
+  readonly betaStart: number;
+  readonly betaEnd: number;
+  readonly timesteps: number;
+}
+
+/** A whole Stable Diffusion checkpoint: what its models look like and how they are to be run. */
+export interface Architecture {
+  readonly family: CheckpointFamily;
+  readonly unet: UnetConfig;
+  /** One; SDXL has two, whose outputs are joined. */
+  readonly textEncoders: readonly TextEncoderConfig[];
+  readonly vae: VaeConfig;
+  readonly diffusion: DiffusionConfig;
+  /** What its prediction is known from. */
+  readonly prediction: Pick<PredictionReading, 'basis' | 'source' | 'remarks'>;
+  /** What neither the tensors nor a config tell and was taken as usual, in sentences. */
+  readonly assumptions: readonly string[];
+  /** Why a concept cannot be erased from it and what to do; null if it can. */
+  readonly refusal: string | null;
+}
+
+/**
+ * Recognises a checkpoint and derives its configuration from its keys and shapes, completed by the
+ * LDM config beside it and by what its family fixes.
+ *
+ * @param ldmConfig the config beside the checkpoint, undefined if there is none.
+ * @param prediction what the person chose or a job found before, instead of what its files say
+ * @throws AppError `model.unsupported` for a file that is no such checkpoint, `checkpoint.damaged` for
+ *   a missing tensor, `checkpoint.config` for a config that contradicts the tensors
+ */
+export async function readArchitecture(
+  source: PredictionSource,
+  ldmConfig: LdmConfig | undefined,
+  prediction?: PredictionWish | PredictionReading,
+): Promise<Architecture> {
+  const recognition = recognize(source.tensors);
+  if (recognition.kind === 'other') {
+    throw new AppError(
+      'model.unsupported',
+      `"${path.basename(source.path)}" ${recognition.explanation}.`,
+    );
+  }
+  const { family } = recognition;
+  const reading = await readPrediction(source, { family, ldmConfig }, prediction);
+  try {
+    return await deriveArchitecture(source, { family, ldmConfig, reading });
+  } catch (error) {
+    // What is missing or of another shape may be so because the model is of another kind.
+    const reason = describeForeignTensors(source.tensors, undefined);
+    throw reason === null ? error : unsupported(source, reason);
+  }
+}
+
+async function deriveArchitecture(
+  source: TensorSource,
+  {
+    family,
+    ldmConfig,
+    reading,
+  }: {
+    family: CheckpointFamily;
+    ldmConfig: LdmConfig | undefined;
+    reading: PredictionReading;
+  },
+): Promise<Architecture> {
+  const assumptions: string[] = [];
+  const unet = deriveUnetConfig(source, unetHeads(family, ldmConfig));
+  const scaleFactor = ldmConfig?.scaleFactor ?? (family.startsWith('sdxl') ? 0.13025 : 0.18215);
+  const vae = deriveVaeConfig(source, scaleFactor);
+  requireAgreement(source, ldmConfig, { unet, vae });
+  if (!ldmConfig && family === 'sd1' && unet.modelChannels !== 320) {
+    assumptions.push('The UNet has 8 attention heads, as every SD 1.x (no .yaml says otherwise).');
+  }
+  const known = { ldmConfig, assumptions };
+  const textEncoders = await readTextEncoders(source, family, known);
+  if (reading.basis === 'assumed') assumptions.push(...reading.remarks);
+  const trained = trainedAs(reading, ldmConfig);
+  const parts = { family, unet, textEncoders, vae, ...trained, assumptions };
+  return { ...parts, refusal: findRefusal(source, parts) };
+}
+
+/**
+ * Names and shapes of every tensor that a checkpoint's models are run with; further tensors of the
+ * file (EMA copies, position ids, whatever a merge left) are only carried along.
+ */
+export function* modelShapes(architecture: Omit<Architecture, 'refusal'>): Generator<NamedShape> {
+  yield* unetShapes(architecture.unet);
+  for (const encoder of architecture.textEncoders) yield* clipTextShapes(encoder);
+  yield* vaeShapes(architecture.vae);
+}
+
+/**
+ * Refuses a checkpoint that a concept cannot be erased from, nor pictures drawn with as others would.
+ *
+ * @throws AppError `model.unsupported` with the reason
+ */
+export function requireErasable(source: TensorSource, { refusal }: Architecture): void {
+  if (refusal === null) return;
+  throw unsupported(source, refusal);
+}
+
+function unsupported({ path: filePath }: TensorSource, reason: string): AppError {
+  return new AppError('model.unsupported', `"${path.basename(filePath)}": ${reason}`);
+}
+
+/** `UNetModel` takes `num_head_channels` where it is given and not -1, `num_heads` otherwise. */
+function unetHeads(family: CheckpointFamily, ldmConfig: LdmConfig | undefined): UnetHeads {
+  const { num_heads: numHeads = -1, num_head_channels: numHeadChannels = -1 } =
+    ldmConfig?.unet ?? {};
+  if (numHeadChannels > 0) return { numHeadChannels };
+  if (numHeads > 0) return { numHeads };
+  return family === 'sd1' ? { numHeads: 8 } : { numHeadChannels: 64 };
+}
+
+function trainedAs(
+  { predictionType, zeroTerminalSnr, ...prediction }: PredictionReading,
+  ldmConfig: LdmConfig | undefined,
+): Pick<Architecture, 'diffusion' | 'prediction'> {
+  const { linearStart = 0.00085, linearEnd = 0.012, timesteps = 1000 } = ldmConfig ?? {};
+  const schedule = { betaStart: linearStart, betaEnd: linearEnd, timesteps };
+  return { diffusion: { predictionType, zeroTerminalSnr, ...schedule }, prediction };
+}
+
+/** A config for another model would give the wrong heads or schedule without any error. */
+function requireAgreement(
+  source: TensorSource,
+  ldmConfig: LdmConfig | undefined,
+  { unet, vae }: { unet: UnetConfig; vae: VaeConfig },
+): void {
+  if (!ldmConfig) return;
+  const { unet: unetParams, vae: vaeParams } = ldmConfig;
+  const claims: [name: string, inConfig: number | readonly number[] | undefined, inFile: number][] =
+    [
+      ['unet_config in_channels', unetParams.in_channels, unet.inChannels],
+      ['unet_config out_channels', unetParams.out_channels, unet.outChannels],
+      ['unet_config model_channels', unetParams.model_channels, unet.modelChannels],
+      ['unet_config context_dim', unetParams.context_dim, unet.contextDim],
+      ['first_stage_config ch', vaeParams.ddconfig?.ch, vae.ch],
+      ['first_stage_config z_channels', vaeParams.ddconfig?.z_channels, vae.zChannels],
+    ];
+  for (const [name, inConfig, inFile] of claims) {
+    if (inConfig === undefined || [inConfig].flat().every((value) => value === inFile)) continue;
+    throw new AppError(
+      'checkpoint.config',
+      `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile}: it is the config of another model. Replace it with the right one.`,
+    );
+  }
+}
+
+function findRefusal(
+  source: TensorSource,
+  architecture: Omit<Architecture, 'refusal'>,
+): string | null {
+  const { family, unet } = architecture;
+  if (family === 'sdxl-refiner') return refinerRefusal;
+  return (
+    channelsRefusal(unet) ??
+    describeForeignTensors(source.tensors, unet) ??
+    conditionRefusal(architecture) ??
+    precisionRefusal(source, architecture)
+  );
+}
+
+export const refinerRefusal =
+  'this is the SDXL refiner, which only finishes images of a base model. Use the base model.';
+
+function channelsRefusal({ inChannels, outChannels }: UnetConfig): string | null {
+  if (inChannels === 9) {
+    return 'this is an inpainting model (its UNet takes 9 channels). Erase the concept from the base model that it was made from.';
+  }
+  if (inChannels === 8) {
+    return 'this is an instruct-pix2pix model or one that is conditioned on a picture likewise (its UNet takes 8 channels). Erase the concept from a text-to-image model.';
+  }
+  if (inChannels !== 4 || outChannels !== 4) {
+    const kind = { 5: 'this is a depth-to-image model: ', 7: 'this is an upscaler: ' }[inChannels];
+    return `${kind ?? ''}its UNet takes ${inChannels} and gives ${outChannels} channels, where a text-to-image model has 4 and 4. Use a text-to-image model.`;
+  }
+  return null;
+}
+
+/** Numbers of a picture's sizes that SDXL's UNet is told, each in a sine and a cosine at least. */
+const SIZE_NUMBERS = 6;
+
+/** SDXL's UNet takes the whole prompt and six embedded sizes besides the tokens; no other does. */
+function conditionRefusal({
+  family,
+  unet: { admInChannels },
+  textEncoders,
+}: Omit<Architecture, 'refusal'>): string | null {
+  if (family !== 'sdxl') {
+    if (admInChannels === null) return null;
+    return `its UNet takes an added condition of ${admInChannels} channels (label_emb), as unCLIP and class-conditional models do, unlike a text-to-image model's. Use a text-to-image model.`;
+  }
+  const { projection = null, keyPrefix = '' } = textEncoders.at(-1) ?? {};
+  if (projection === null) {
+    return `its second text encoder lacks "${keyPrefix}text_projection", which makes a whole out of a prompt. Use the original model.`;
+  }
+  const sizes = (admInChannels ?? 0) - projection;
+  if (sizes > 0 && sizes % (2 * SIZE_NUMBERS) === 0) return null;
+  return `its UNet takes an added condition of ${admInChannels ?? 0} channels, of which ${projection} are the prompt's: what is left are not the sizes that SDXL takes. Use a text-to-image model.`;
+}
+
+function precisionRefusal(
+  source: TensorSource,
+  architecture: Omit<Architecture, 'refusal'>,
+): string | null {
+  for (const [name] of modelShapes(architecture)) {
+    const dtype = source.tensors.get(name)?.dtype;
+    if (dtype !== undefined && !isFloatDtype(dtype)) {
+      return `its tensor "${name}" is ${dtype}: the model is quantised, and training needs F16, BF16 or F32. Use the original model.`;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,115 @@
+import path from 'node:path';
+
+import { AppError } from '../../errors.ts';
+import type { ClipTextSettings } from './clip-config.ts';
+import type { ClipTextConfig } from './layout/clip-text-layout.ts';
+import type { TensorSource } from './layout/named-shapes.ts';
+import type { Embedder, LdmConfig } from './ldm-config.ts';
+import type { CheckpointFamily } from './recognize.ts';
+
+/** Which states of a text encoder the UNet was trained on. */
+export interface ContextState {
+  /** Counted from the last layer of the whole encoder, which is 1, as the hosts count. */
+  readonly clipSkip: number;
+  /** Whether the final norm follows. */
+  readonly isNormalized: boolean;
+}
+
+/** Where a text encoder stands, and what is known of it. */
+interface Use {
+  readonly family: CheckpointFamily;
+  /** 0, or 1 for SDXL's second. */
+  readonly position: number;
+  readonly settings: ClipTextSettings;
+  /** What the model's LDM config says of it. */
+  readonly embedder: Embedder | undefined;
+  readonly ldmConfig: LdmConfig | undefined;
+  /** Takes what is supposed, in sentences. */
+  readonly assumptions: string[];
+}
+
+/**
+ * The states that a UNet is shown: those of its family, from layers that the file holds. Converters
+ * leave out the last layer where the family does not use it (the 24th of SD 2.x, the 12th of SDXL's
+ * first encoder). Where a layer is missing that hosts run, they run it with chance values, and only
+ * one reading is left that makes sense: of SD 1.x with 11 layers, what hosts show with clip skip 2.
+ *
+ * @throws AppError `model.unsupported` if it cannot be known, `checkpoint.config` if a config asks for
+ *   more or for something else
+ */
+export function findContextState(
+  source: TensorSource,
+  config: ClipTextConfig,
+  use: Use,
+): ContextState {
+  const state = statedState(use);
+  const { layers, storedLayers, hiddenSize } = config;
+  const missing = layers - storedLayers;
+  const isPooled = use.family === 'sdxl' && use.position === 1;
+  const isEnough = isPooled ? missing === 0 : missing < state.clipSkip;
+  // The refiner is refused for what it is.
+  if (!isEnough && use.family !== 'sdxl-refiner') return lacksLayers(source, config, use);
+  if (use.settings.layers === undefined && state.clipSkip > 1) {
+    use.assumptions.push(
+      `Text encoder ${use.position + 1} is whole with its ${layers} layers, so that the UNet is shown the states of layer ${layers - 1} (no encoder of width ${hiddenSize} is known).`,
+    );
+  }
+  return state;
+}
+
+function lacksLayers(
+  source: TensorSource,
+  { keyPrefix, layers, storedLayers }: ClipTextConfig,
+  { family, settings: { statedIn }, assumptions }: Use,
+): ContextState {
+  const name = path.basename(source.path);
+  if (statedIn !== undefined) {
+    throw new AppError(
+      'checkpoint.config',
+      `"${statedIn}" gives num_hidden_layers ${layers}, but "${name}" has ${storedLayers} layers of that text encoder: hosts would run the others with chance values. Use a complete copy of the model; if it was trained with ${storedLayers} layers, set num_hidden_layers to ${storedLayers}.`,
+    );
+  }
+  if (family === 'sd1' && layers - storedLayers === 1) {
+    assumptions.push(
+      `The text encoder's last layer is skipped, as hosts do with clip skip 2, because the file lacks it: it has ${storedLayers} of ${layers}. Without that setting hosts run the layer with chance values.`,
+    );
+    return { clipSkip: 2, isNormalized: true };
+  }
+  throw new AppError(
+    'model.unsupported',
+    `checkpoint "${name}": its text encoder "${keyPrefix}…" has ${storedLayers} of ${layers} layers. Hosts would run the others with chance values, so what its UNet was trained on cannot be known. Use a complete copy of the model.`,
+  );
+}
+
+/** What a family's UNets were trained on, unless its LDM config states otherwise. */
+function statedState({ family, position, embedder, ldmConfig }: Use): ContextState {
+  const usual = usualState(family);
+  const { layer, layer_idx: index } = embedder?.params ?? {};
+  if (layer === undefined) return usual;
+  if (family === 'sd2' && layer === 'last') return { ...usual, clipSkip: 1 };
+  const isHidden = layer === 'hidden' && (index === 11 || index === -2);
+  const isUsual = {
+    sd1: layer === 'last',
+    sd2: layer === 'penultimate',
+    sdxl: position === 0 ? isHidden : layer === 'penultimate',
+    'sdxl-refiner': layer === 'penultimate',
+  };
+  if (isUsual[family]) return usual;
+  const found = [layer, index].filter((part) => part !== null && part !== undefined);
+  throw new AppError(
+    'checkpoint.config',
+    `"${ldmConfig?.path ?? ''}" sets layer (and layer_idx) to ${found.join(', ')} for text encoder ${position + 1}, which some hosts follow and others do not, so what its UNet was trained on cannot be known. Correct it, or remove it for the default of the model's family.`,
+  );
+}
+
+function usualState(family: CheckpointFamily): ContextState {
+  switch (family) {
+    case 'sd1':
+      return { clipSkip: 1, isNormalized: true };
+    case 'sd2':
+      return { clipSkip: 2, isNormalized: true };
+    case 'sdxl':
+    case 'sdxl-refiner':
+      return { clipSkip: 2, isNormalized: false };
+  }
+}
