@@ -177,11 +177,7 @@ export const jobRequest = computed<JobRequest | null>(() => {
   return {
     model: model.name,
     ...(preset && { preset: preset.name, variables: form.variables.value }),
-    forget: lines(forgetText.value, isEdited).map((line) => {
-      const prompt = promptOf(line);
-      const changed = own.get(prompt);
-      return changed === undefined ? line : formatForgetLine({ prompt, anchor: changed });
-    }),
+    forget: withAnchors(lines(forgetText.value, isEdited), own),
     retain: lines(retainText.value, form.retain.value !== null),
     ...(anchor !== '' && { anchor }),
     ...(concept !== '' && { concept }),
@@ -199,9 +195,19 @@ export const jobRequest = computed<JobRequest | null>(() => {
 /** The prompt of a line that may say its anchor. */
 const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
 
-/** Anchors that were changed one by one, of prompts that are still there. */
+/** Lines with the anchors that were changed; a caption whose anchor was becomes a line too. */
+function withAnchors(lines: readonly string[], changed: ReadonlyMap<string, string>): string[] {
+  const byPrompt = new Map(lines.map((line) => [promptOf(line), line]));
+  for (const [prompt, anchor] of changed) {
+    byPrompt.set(prompt, formatForgetLine({ prompt, anchor }));
+  }
+  return [...byPrompt.values()];
+}
+
+/** Anchors that were changed one by one, of prompts and captions that are still there. */
 function changedAnchors(): ReadonlyMap<string, string> {
-  const prompts = new Set(toLines(forgetText.value).map(promptOf));
+  const captions = Object.values(captionsOf(form.forgetPictures.value));
+  const prompts = new Set([...toLines(forgetText.value).map(promptOf), ...captions]);
   const changed = Object.entries(form.anchors.value).map(
     ([prompt, anchor]) => [prompt, anchor.trim()] as const,
   );

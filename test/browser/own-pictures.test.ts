@@ -1,12 +1,15 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
+import type { JobDraft } from '../../src/jobs/job-draft.ts';
 import { describeInBrowser, expectAccessible, Misdeeds, openPage } from './browser.ts';
 import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
-import { changeSettings, erase, fewSteps, waitForResult } from './steps.ts';
+import { changeSettings, erase, fewSteps, jobLimitMs, waitForResult } from './steps.ts';
 
 /** Above the limits of what is waited for, which say what did not come. */
 const limitMs = 300_000;
@@ -49,7 +52,15 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
         .setInputFiles([path.join(folder, '009.png'), path.join(folder, '009.txt')]);
       await expectAccessible(page);
       await changeSettings(page, fewSteps);
-      await erase(page);
+      // What becomes of a picture's caption can be said as of any prompt.
+      await page.locator('summary', { hasText: /becomes “.*, and 9 more$/ }).click();
+      await page.getByLabel('a yellow moon in the style of Pontilla').fill('a photo of a moon');
+      const job = jobOf(await erase(page), sidecar);
+      expect(job.forget).toContainEqual({
+        prompt: 'a yellow moon in the style of Pontilla',
+        anchor: 'a photo of a moon',
+      });
+      expect(job.forget.filter(({ anchor }) => anchor === 'a photo of a moon')).toHaveLength(1);
       await page.getByText('10 pictures of yours').waitFor();
       await waitForResult(page);
     },
@@ -92,15 +103,29 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
       await page.getByRole('heading', { name: 'What should the model forget?' }).waitFor();
       await tabTo(page, 'Prompts to forget');
       await page.keyboard.type('a heart\na red heart');
+      const anchors = page.locator('summary', { hasText: /^“a heart” becomes “.*, and 1 more$/ });
+      await anchors.waitFor({ timeout: jobLimitMs });
+      await tabTo(page, '“a heart” becomes');
+      await page.keyboard.press('Enter');
+      await tabTo(page, 'a red heart');
+      await page.keyboard.press('ControlOrMeta+A');
+      await page.keyboard.type('a red moon');
       await tabTo(page, 'Advanced settings');
       await page.keyboard.press('Enter');
       for (const [label, value] of Object.entries(fewSteps)) {
         await tabTo(page, label);
         await page.keyboard.type(value);
       }
+      await tabTo(page, 'What the model predicts');
+      await page.keyboard.type('Noise');
       await tabTo(page, 'Erase');
       await page.keyboard.press('Enter');
       await page.waitForURL(/#\/jobs\/./);
+      const { forget, settings } = jobOf(page.url(), sidecar);
+      expect(forget.map(({ prompt }) => prompt)).toEqual(['a heart', 'a red heart']);
+      expect(forget[0]?.anchor).not.toBe('a red moon');
+      expect(forget[1]?.anchor).toBe('a red moon');
+      expect(settings.prediction).toBe('epsilon');
       // The new view has the focus, so that the next key is its own.
       await page.locator('#main:focus').waitFor();
       await page.getByRole('heading', { name: /^Erasing heart/ }).waitFor();
@@ -122,6 +147,13 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
     misdeeds.expectNone();
   });
 });
+
+/** What a page's job was asked for, by its address. */
+function jobOf(address: string, { dataFolder }: Sidecar): Pick<JobDraft, 'forget' | 'settings'> {
+  const id = decodeURIComponent(address.split('#/jobs/')[1] ?? '');
+  const file = path.join(dataFolder, 'jobs', id, 'request.yaml');
+  return parse(readFileSync(file, 'utf8')) as JobDraft;
+}
 
 /** Name of the element that the keyboard is on, as its label or text has it. */
 function focused(page: Page): Promise<string> {
