@@ -1,5 +1,6 @@
 import { linearCombination } from './linear-combination.ts';
 import { alphaCumprodAt, type NoiseSchedule } from './noise-schedule.ts';
+import type { NoisedPair } from './process.ts';
 
 /** A batch to be noised, each sample to its own timestep. */
 export interface NoisingBatch {
@@ -29,28 +30,14 @@ export function qSample(schedule: NoiseSchedule, batch: NoisingBatch): Float32Ar
  */
 export function noiseBetween(
   schedule: NoiseSchedule,
-  {
-    x0,
-    noisyLatents,
-    timesteps,
-  }: { x0: Float32Array; noisyLatents: Float32Array; timesteps: readonly number[] },
+  { x0, noisyLatents, timesteps }: NoisedPair,
 ): Float32Array {
   return mapSamples(schedule, { x0, noise: noisyLatents, timesteps }, (alpha, sigma, from, to) =>
     linearCombination(-alpha / sigma, from, 1 / sigma, to),
   );
 }
 
-/**
- * What a v-prediction model is trained to give: v = sqrt(abar_t) noise - sqrt(1 - abar_t) x_0
- * (Appendix D, Salimans and Ho 2022).
- * @returns float32 [N, C, H, W]
- */
-export function vTarget(schedule: NoiseSchedule, batch: NoisingBatch): Float32Array {
-  return mapSamples(schedule, batch, (alpha, sigma, x0, noise) =>
-    linearCombination(alpha, noise, -sigma, x0),
-  );
-}
-
+/** A sample's result from alpha = sqrt(abar_t), sigma = sqrt(1 - abar_t), x_0 and the noise. */
 type SampleMap = (
   alpha: number,
   sigma: number,
@@ -58,7 +45,12 @@ type SampleMap = (
   noise: Float32Array,
 ) => Float32Array;
 
-function mapSamples(
+/**
+ * Each sample of a batch by the noise level of its timestep.
+ * @returns float32 [N, C, H, W]
+ * @throws RangeError for sizes that do not fit each other
+ */
+export function mapSamples(
   schedule: NoiseSchedule,
   { x0, noise, timesteps }: NoisingBatch,
   map: SampleMap,

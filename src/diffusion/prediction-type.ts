@@ -3,6 +3,20 @@ import { linearCombination } from './linear-combination.ts';
 /** What a model's output means, in diffusers' words: the noise, v, or the clean latents (x_0). */
 export type PredictionType = 'epsilon' | 'v_prediction' | 'sample';
 
+/** Those that models here are trained to give. */
+export type TrainedType = Exclude<PredictionType, 'sample'>;
+
+/**
+ * What a model is trained to give, as [factor of x_0, factor of the noise] by alpha = sqrt(abar_t) and
+ * sigma = sqrt(1 - abar_t). v is alpha noise - sigma x_0 (Appendix D, Salimans and Ho 2022).
+ */
+export const targetCoefficients: Readonly<
+  Record<TrainedType, (alpha: number, sigma: number) => [ofX0: number, ofNoise: number]>
+> = {
+  epsilon: () => [0, 1],
+  v_prediction: (alpha, sigma) => [-sigma, alpha],
+};
+
 /** A model's output beside the noised latents that it was made from. */
 export interface Prediction {
   type: PredictionType;

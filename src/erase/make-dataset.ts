@@ -8,7 +8,6 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
-import { scheduleOf } from '../pipeline/schedule-of.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
@@ -136,8 +135,7 @@ export async function drawImages(
   signal: AbortSignal,
 ): Promise<DatasetItem[]> {
   const { generationSteps: steps, guidanceScale } = job.settings;
-  const schedule = scheduleOf(checkpoint);
-  const { predictionType } = checkpoint.architecture.diffusion;
+  const { process } = checkpoint;
   const images = picturesOfSet(job, role);
   const drawn = await drawLatents(
     { unet, parameters },
@@ -146,7 +144,7 @@ export async function drawImages(
       unconditional: requireEncoded(encoded.prompts, ''),
       seed: image.seed,
     })),
-    { steps, guidanceScale, sampler: 'DPM++ 2M', schedule, predictionType },
+    { steps, guidanceScale, sampler: 'DPM++ 2M', process },
     { signal },
   );
   return drawn.map((latents, i) => ({ prompt: images[i]?.prompt ?? '', latents }));

@@ -10,7 +10,6 @@ import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import type { ClassifierChoice } from './classifier/classifier-choice.ts';
 import type { Role } from './figure.ts';
-import { scheduleOf } from '../pipeline/schedule-of.ts';
 
 /** What is drawn. */
 export interface PictureSettings {
@@ -111,8 +110,7 @@ export function drawPictures(
     seed,
   }));
   const { steps, guidanceScale } = settings;
-  const { predictionType } = checkpoint.architecture.diffusion;
-  const schedule = scheduleOf(checkpoint);
-  const sampling = { steps, guidanceScale, sampler: evaluationSampler, schedule, predictionType };
+  const { process } = checkpoint;
+  const sampling = { steps, guidanceScale, sampler: evaluationSampler, process };
   return drawLatents(painter, requests, sampling, io);
 }

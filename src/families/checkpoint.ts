@@ -1,3 +1,6 @@
+import { createNoiseSchedule } from '../diffusion/noise-schedule.ts';
+import type { Process } from '../diffusion/process.ts';
+import { VariancePreserving } from '../diffusion/variance-preserving.ts';
 import { type Architecture, readArchitecture } from './stable-diffusion/architecture.ts';
 import { type LdmConfig, readLdmConfig } from './stable-diffusion/ldm-config.ts';
 import { type ModelFiles, openModelFiles } from './model-files.ts';
@@ -8,6 +11,7 @@ export interface Checkpoint {
   readonly file: ModelFiles;
   readonly ldmConfig: LdmConfig | undefined;
   readonly architecture: Architecture;
+  readonly process: Process;
 }
 
 /**
@@ -27,11 +31,17 @@ export async function openCheckpoint(
   try {
     const ldmConfig = await configOf(file);
     const architecture = await readArchitecture(file, ldmConfig, prediction);
-    return { file, ldmConfig, architecture };
+    return { file, ldmConfig, architecture, process: processOf(architecture) };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+function processOf({ diffusion }: Architecture): Process {
+  const { betaStart, betaEnd, timesteps, zeroTerminalSnr, predictionType } = diffusion;
+  const schedule = { linearStart: betaStart, linearEnd: betaEnd, timesteps, zeroTerminalSnr };
+  return new VariancePreserving(createNoiseSchedule(schedule), predictionType);
 }
 
 /**

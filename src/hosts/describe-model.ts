@@ -5,7 +5,10 @@ import { z } from 'zod';
 import { openCheckpoint } from '../families/checkpoint.ts';
 import { nativeSize } from '../families/stable-diffusion/image-size.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
-import type { PredictionReading } from '../families/stable-diffusion/prediction/reading.ts';
+import {
+  anyPrediction,
+  type PredictionReading,
+} from '../families/stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { CheckpointFamily } from '../families/stable-diffusion/recognize.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
@@ -109,7 +112,7 @@ async function describeOpened(
   path: string,
   predictionProblem: string | null,
 ): Promise<ModelDescription> {
-  const choice = predictionProblem === null ? undefined : 'epsilon';
+  const choice = predictionProblem === null ? undefined : anyPrediction;
   const checkpoint = await openCheckpoint(path, choice);
   const { file, architecture } = checkpoint;
   await file.close();

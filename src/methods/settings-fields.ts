@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 import {
-  type PredictionWish,
+  predictionChoices,
   predictionWishes,
 } from '../families/stable-diffusion/prediction/reading.ts';
 
@@ -86,13 +86,6 @@ export const trainingFields = {
     description: 'More forget more thoroughly and take longer. Time grows in proportion.',
   }),
 };
-
-/** What a model may be said to predict, in few words. */
-export const predictionChoices = {
-  epsilon: 'Noise (epsilon)',
-  v: 'v',
-  'v-ztsnr': 'v, zero terminal SNR',
-} satisfies Record<PredictionWish, string>;
 
 /** What else every method has: on which pictures, and what a run shows of itself. */
 export const runFields = {

@@ -1,6 +1,6 @@
 import { guide } from '../diffusion/guidance.ts';
-import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
-import { findSampler, type SamplerName } from '../diffusion/samplers/registry.ts';
+import type { Process } from '../diffusion/process.ts';
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { createGenerator } from '../tensor/random.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
@@ -22,8 +22,7 @@ export interface LatentSettings {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly sampler: SamplerName;
-  readonly schedule: NoiseSchedule;
-  readonly predictionType: 'epsilon' | 'v_prediction';
+  readonly process: Process;
 }
 
 /** How many pictures a session draws at once: each takes two rows of a call. */
@@ -44,11 +43,10 @@ export async function sampleLatents(
     ...requests.map(({ unconditional }) => unconditional),
     ...requests.map(({ prompt }) => prompt),
   ];
-  const latents = await findSampler(settings.sampler)({
+  const latents = await settings.process.sample({
+    sampler: settings.sampler,
     noise,
     steps: settings.steps,
-    schedule: settings.schedule,
-    predictionType: settings.predictionType,
     predict: async (current, timestep) => {
       const images = splitRows(current, size);
       const rows = prompts.flatMap((prompt, i) => {

@@ -6,7 +6,6 @@ import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
-import { scheduleOf } from './schedule-of.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
 import { encodePrompts } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
@@ -54,8 +53,7 @@ export async function drawPictures<Request extends ImageRequest>(
     latentWidth: width / scale,
     contextTokens: tokens,
   };
-  const { predictionType } = checkpoint.architecture.diffusion;
-  const schedule = scheduleOf(checkpoint);
+  const { process } = checkpoint;
   const { steps, guidanceScale, sampler } = settings;
   const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
   const decoder = await ImageDecoder.create(checkpoint, { width, height, device, threads });
@@ -71,7 +69,7 @@ export async function drawPictures<Request extends ImageRequest>(
           unconditional: requireEncoded(encoded, negativePrompt),
           seed,
         })),
-        { steps, guidanceScale, sampler, schedule, predictionType },
+        { steps, guidanceScale, sampler, process },
       );
       for (const [i, request] of chunk.entries()) {
         const latent = latents[i];

@@ -1,6 +1,5 @@
 import type { DenoisingBatch, TargetedBatch } from '../descent/trainable-model.ts';
-import { qSample, vTarget } from '../diffusion/forward-process.ts';
-import type { NoiseSchedule } from '../diffusion/noise-schedule.ts';
+import type { Process } from '../diffusion/process.ts';
 import { type EncodedPrompt, requireEncoded } from '../families/encoded-prompt.ts';
 import { createGenerator, type Generator, seedFor } from '../tensor/random.ts';
 import { joinRows } from '../tensor/rows.ts';
@@ -11,8 +10,7 @@ export interface BatchSettings {
   readonly seed: number;
   /** Rows of a batch. */
   readonly batch: number;
-  readonly schedule: NoiseSchedule;
-  readonly predictionType: 'epsilon' | 'v_prediction';
+  readonly process: Process;
 }
 
 /** Noisy latents of pictures of one set. */
@@ -40,28 +38,26 @@ export class BatchSource {
   }
 
   /**
-   * Pictures to retain, noised, with the noise (or v) that was added.
+   * Pictures to retain, noised, with what the model is trained to answer.
    *
    * @param index counts the batches of this role from the start of the run
    */
   retainBatch(role: 'retain' | 'validation', index: number): TargetedBatch {
     const { x0, noise, batch } = this.draw(role, index, this.dataset.retain);
-    const { schedule, predictionType } = this.settings;
     const { timesteps } = batch;
-    const target =
-      predictionType === 'epsilon' ? noise : vTarget(schedule, { x0, noise, timesteps });
+    const target = this.settings.process.target({ x0, noise, timesteps });
     return { ...batch, target };
   }
 
-  /** The next pictures of a set, each at a timestep of the whole schedule. */
+  /** The next pictures of a set, each at any timestep of the process. */
   draw(role: string, index: number, set: readonly DatasetItem[]): NoisyBatch {
-    const { seed, batch, schedule } = this.settings;
+    const { seed, batch, process } = this.settings;
     const generator = createGenerator(seedFor(seed, role, String(index)));
     const items = this.pick(role, index, set);
     const x0 = joinRows(items.map(({ latents }) => latents));
-    const timesteps = [...generator.randomIntegers(batch, 0, schedule.alphasCumprod.length)];
+    const timesteps = [...generator.randomIntegers(batch, 0, process.timesteps)];
     const noise = generator.randn(x0.length);
-    const noisyLatents = qSample(schedule, { x0, noise, timesteps });
+    const noisyLatents = process.noise({ x0, noise, timesteps });
     const prompts = this.encoded(items.map(({ prompt }) => prompt));
     return { items, generator, x0, noise, batch: { noisyLatents, timesteps, prompts } };
   }

@@ -11,7 +11,6 @@ import type { Dataset } from './dataset.ts';
 import type { SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import type { EraseSettings } from '../methods/registry.ts';
-import { scheduleOf } from '../pipeline/schedule-of.ts';
 import { areRuined } from './picture-guard.ts';
 import type { SampleFolder, SampleSubject } from '../erase/sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from '../erase/spread.ts';
@@ -115,8 +114,7 @@ export class Previews {
         steps,
         guidanceScale,
         sampler,
-        schedule: scheduleOf(checkpoint),
-        predictionType: checkpoint.architecture.diffusion.predictionType,
+        process: checkpoint.process,
       },
       { signal },
     );

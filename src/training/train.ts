@@ -5,7 +5,6 @@ import type { SampleFolder } from '../erase/sample-folder.ts';
 import { AppError } from '../errors.ts';
 import type { StepFigures, Trainer } from '../methods/method.ts';
 import { methodOf } from '../methods/registry.ts';
-import { scheduleOf } from '../pipeline/schedule-of.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { BatchSource } from './batch-source.ts';
@@ -51,8 +50,7 @@ export async function train(training: Training): Promise<Trained> {
   const batches = new BatchSource(dataset, {
     seed: settings.seed,
     batch: settings.batch,
-    schedule: scheduleOf(checkpoint),
-    predictionType: checkpoint.architecture.diffusion.predictionType,
+    process: checkpoint.process,
   });
   const trainer = await methodOf(settings).open({
     ...{ settings, checkpoint, model: unet, parameters, batches, device, threads },

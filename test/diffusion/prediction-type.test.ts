@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
+import { qSample } from '../../src/diffusion/forward-process.ts';
 import { guide } from '../../src/diffusion/guidance.ts';
 import { alphaCumprodAt, createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { convertPrediction, type PredictionType } from '../../src/diffusion/prediction-type.ts';
+import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { maxDifference } from '../helpers/max-difference.ts';
@@ -15,7 +16,7 @@ const latents = qSample(schedule, batch);
 const alphaCumprod = alphaCumprodAt(schedule, 500);
 const outputs: Record<PredictionType, Float32Array> = {
   epsilon: batch.noise,
-  v_prediction: vTarget(schedule, batch),
+  v_prediction: new VariancePreserving(schedule, 'v_prediction').target(batch),
   sample: batch.x0,
 };
 const types = Object.keys(outputs) as PredictionType[];

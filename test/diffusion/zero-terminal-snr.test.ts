@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { trailingTimesteps } from '../../src/diffusion/samplers/ddim.ts';
 import { createDpmSolverPp2m } from '../../src/diffusion/samplers/dpm-solver-pp-2m.ts';
 import { discreteSigmas } from '../../src/diffusion/samplers/sigmas.ts';
+import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { maxDifference } from '../helpers/max-difference.ts';
 import { relativeError } from '../helpers/relative-error.ts';
@@ -18,6 +18,7 @@ const schedule = createNoiseSchedule({
   timesteps: 1000,
   zeroTerminalSnr: true,
 });
+const process = new VariancePreserving(schedule, 'v_prediction');
 
 describe('the schedule of a model with zero terminal SNR', () => {
   it('is that of diffusers, and ends in pure noise', () => {
@@ -35,8 +36,8 @@ describe('the schedule of a model with zero terminal SNR', () => {
       timesteps: [...golden('timesteps')],
     };
     expect(batch.timesteps).toContain(999);
-    expect(relativeError(qSample(schedule, batch), float32('noised'))).toBeLessThan(1e-5);
-    expect(relativeError(vTarget(schedule, batch), float32('velocity'))).toBeLessThan(1e-5);
+    expect(relativeError(process.noise(batch), float32('noised'))).toBeLessThan(1e-5);
+    expect(relativeError(process.target(batch), float32('velocity'))).toBeLessThan(1e-5);
   });
 
   it.each([1, 16, 30])('is walked by DDIM in %d steps from its end, as by diffusers', (steps) => {
@@ -54,8 +55,7 @@ describe('the schedule of a model with zero terminal SNR', () => {
     const drawn = await createDpmSolverPp2m(discreteSigmas)({
       noise: start,
       steps: 10,
-      schedule,
-      predictionType: 'v_prediction',
+      process,
       predict: () => Promise.resolve(outputs.subarray(8 * step, 8 * ++step)),
     });
     expect(relativeError(drawn, float32('dpm.drawn'))).toBeLessThan(1e-4);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import type { SavedTrainer } from '../../src/methods/method.ts';
 import {
   defaultSettings,
@@ -11,6 +10,8 @@ import {
   settingsSchema,
   usualModel,
 } from '../../src/methods/registry.ts';
+import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { formsOf } from '../../src/methods/setting-form.ts';
 import { trainSets } from '../../src/methods/settings-fields.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';
@@ -109,9 +110,9 @@ describe.each(methodIds)('a trainer of %s', (id) => {
       ...defaultSettings({ method: id, train: 'xattn', size: 128, modelChannels: 32 }),
       ...{ batch: 1, accumulation: 2, seed: 11 },
     };
+    const process = new VariancePreserving(createNoiseSchedule(), 'epsilon');
     const batches = new BatchSource(dataset, {
-      ...{ seed: settings.seed, batch: 1, predictionType: 'epsilon' },
-      schedule: createNoiseSchedule(),
+      ...{ seed: settings.seed, batch: 1, process },
     });
     const open = (parameters: TensorSet, saved: SavedTrainer | null) =>
       methodOf(settings).open({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import {
   holdToOriginal,
   importanceWeights,
@@ -49,7 +50,7 @@ describe('mixRows', () => {
       ...{ retain, forget, isForget, isSameCaption: true, timestep: 999 },
       ...changes,
     }));
-  const settings = { schedule, predictionType: 'epsilon', mixture: 0.5 } as const;
+  const settings = { process: new VariancePreserving(schedule, 'epsilon'), mixture: 0.5 };
 
   it('gives both pictures their noise: that of the noised one is what was added', () => {
     const batch = mixRows(rows(), noise, settings);
@@ -93,7 +94,7 @@ describe('mixRows', () => {
     const { retain: ofNoise } = mixRows(rows(), noise, settings);
     const { retain: ofV } = mixRows(rows(), noise, {
       ...settings,
-      predictionType: 'v_prediction',
+      process: new VariancePreserving(schedule, 'v_prediction'),
     });
     const alpha = schedule.alphasCumprod[999]!;
     for (let i = 0; i < size; i++) {

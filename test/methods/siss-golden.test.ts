@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { mixRows } from '../../src/methods/siss/mixture.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import { type MixtureBatch, sissStep } from '../../src/methods/siss/step.ts';
@@ -37,8 +38,7 @@ function recordedBatch() {
     ...{ isForget: isForget[i]!, isSameCaption: true, timestep },
   }));
   const batch = mixRows(mixed, floats('in.noise'), {
-    schedule: createNoiseSchedule(),
-    predictionType: 'epsilon',
+    process: new VariancePreserving(createNoiseSchedule(), 'epsilon'),
     mixture: figures.lambd!,
   });
   return { ...batch, prompts: encodedPrompts(floats('in.context'), rows) };

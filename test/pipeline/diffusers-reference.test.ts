@@ -4,14 +4,12 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
-import { sampleDdim } from '../../src/diffusion/samplers/ddim.ts';
 import { buildClipText } from '../../src/families/stable-diffusion/clip-text.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../../src/families/stable-diffusion/vae.ts';
 import type { WeightSource } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
 import { checkpointWeights, weightsFolder } from '../../src/families/checkpoint-weights.ts';
-import { scheduleOf } from '../../src/pipeline/schedule-of.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { floatData, floatTensor, intTensor, type Tensor } from '../../src/runtime/tensor.ts';
@@ -106,11 +104,10 @@ describe('a model that diffusers wrote', () => {
     const unet = await UnetSession.create(checkpoint, { shape, ...cpu });
     const prompts = encodedPrompts(Float32Array.from(golden('ddim.context')), 1);
     const timesteps: number[] = [];
-    const drawn = await sampleDdim({
+    const drawn = await checkpoint.process.sample({
+      sampler: 'DDIM',
       noise: Float32Array.from(golden('ddim.start')),
       steps: 10,
-      schedule: scheduleOf(checkpoint),
-      predictionType,
       predict: async (noisyLatents, timestep) => {
         timesteps.push(timestep);
         const rows = { noisyLatents, timesteps: [timestep], prompts };

@@ -2,7 +2,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../../src/families/checkpoint.ts';
 import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
-import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { ImageDecoder, ImageEncoder } from '../../src/families/stable-diffusion/autoencoder.ts';
 import { sampleLatents } from '../../src/pipeline/sample-latents.ts';
 import {
@@ -74,8 +73,7 @@ describe('tiny-sd draws what PyTorch drew', () => {
         steps: 20,
         guidanceScale: 5,
         sampler: 'DDIM',
-        schedule: createNoiseSchedule(),
-        predictionType: 'epsilon',
+        process: checkpoint.process,
       },
     );
     await unet.release();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { qSample, vTarget } from '../../src/diffusion/forward-process.ts';
+import { qSample } from '../../src/diffusion/forward-process.ts';
 import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
+import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { forgetBatch } from '../../src/methods/erasediff/batches.ts';
 import { mixtureBatch } from '../../src/methods/siss/batches.ts';
 import { type BatchSettings, BatchSource } from '../../src/training/batch-source.ts';
@@ -38,8 +39,7 @@ const dataset: Dataset = {
 const settings: BatchSettings = {
   seed: 7,
   batch,
-  schedule,
-  predictionType: 'epsilon',
+  process: new VariancePreserving(schedule, 'epsilon'),
 };
 const source = (changes: Partial<BatchSettings> = {}, of = dataset) =>
   new BatchSource(of, { ...settings, ...changes });
@@ -108,10 +108,11 @@ describe('BatchSource', () => {
 
   it('gives v as the target of a model that predicts v', () => {
     const epsilon = source().retainBatch('retain', 3);
-    const v = source({ predictionType: 'v_prediction' }).retainBatch('retain', 3);
+    const process = new VariancePreserving(schedule, 'v_prediction');
+    const v = source({ process }).retainBatch('retain', 3);
     expect({ ...v, target: epsilon.target }).toEqual(epsilon);
     const { target: noise, timesteps, prompts } = epsilon;
-    expect(v.target).toEqual(vTarget(schedule, { x0: cleanOf(prompts), noise, timesteps }));
+    expect(v.target).toEqual(process.target({ x0: cleanOf(prompts), noise, timesteps }));
   });
 
   it('steers each prompt to its own anchor', () => {

@@ -8,8 +8,10 @@ import {
   methodIds,
   type WantedSettings,
 } from '../../src/methods/registry.ts';
-import { predictionWishes } from '../../src/families/stable-diffusion/prediction/reading.ts';
-import { predictionChoices } from '../../src/methods/settings-fields.ts';
+import {
+  predictionChoices,
+  predictionWishes,
+} from '../../src/families/stable-diffusion/prediction/reading.ts';
 import {
   type ChoiceForm,
   formsOf,

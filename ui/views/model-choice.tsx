@@ -1,4 +1,5 @@
 import type { ModelView } from '../../routes/contract.ts';
+import { predictionTitle } from '../../src/families/stable-diffusion/prediction/reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { chooseModel, chosenModel, isPredictionChosen } from '../form.ts';
 import { models } from '../state.ts';
@@ -36,7 +37,7 @@ export function ModelChoice() {
               draws at {model.nativeSize} × {model.nativeSize}
             </span>
           )}
-          {model.prediction && <span>predicts {predictionName(model.prediction)}</span>}
+          {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
           {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
         </p>
       )}
@@ -58,14 +59,6 @@ export function ModelChoice() {
       )}
     </section>
   );
-}
-
-function predictionName({
-  predictionType,
-  zeroTerminalSnr,
-}: NonNullable<ModelView['prediction']>): string {
-  if (predictionType === 'epsilon') return 'noise (epsilon)';
-  return zeroTerminalSnr ? 'v, zero terminal SNR' : 'v';
 }
 
 /** What a person should know of what the model predicts, unless they have chosen it. */

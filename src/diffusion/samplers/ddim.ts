@@ -1,6 +1,5 @@
 import { linearCombination } from '../linear-combination.ts';
 import { alphaCumprodAt, type NoiseSchedule } from '../noise-schedule.ts';
-import { convertPrediction } from '../prediction-type.ts';
 import type { Sampler } from './sampler.ts';
 
 /**
@@ -46,19 +45,20 @@ function timestepsOf({ alphasCumprod }: NoiseSchedule, steps: number): number[] 
  * as in CompVis (diffusers: `set_alpha_to_one: false`).
  */
 export const sampleDdim: Sampler = async (request) => {
-  const { schedule, predictionType: type, predict, steps, onStep } = request;
+  const { process, predict, steps, onStep } = request;
+  const { schedule } = process;
   const timesteps = timestepsOf(schedule, steps);
   let latents = request.noise;
   for (const [index, timestep] of timesteps.entries()) {
     const alphaCumprod = alphaCumprodAt(schedule, timestep);
     const alphaCumprodPrev = alphaCumprodAt(schedule, timesteps[index + 1] ?? 0);
     const output = await predict(latents, timestep);
-    const prediction = { type, output, latents, alphaCumprod };
+    const answer = { output, latents, alphaCumprod };
     latents = linearCombination(
       Math.sqrt(alphaCumprodPrev),
-      convertPrediction(prediction, 'sample'),
+      process.toX0(answer),
       Math.sqrt(1 - alphaCumprodPrev),
-      convertPrediction(prediction, 'epsilon'),
+      process.toNoise(answer),
     );
     onStep?.(index + 1, timesteps.length, latents);
   }

@@ -1,5 +1,4 @@
 import { linearCombination } from '../linear-combination.ts';
-import { convertPrediction } from '../prediction-type.ts';
 import type { Sampler } from './sampler.ts';
 import { createSigmaToTimestep, type SigmaSchedule } from './sigmas.ts';
 
@@ -13,7 +12,8 @@ import { createSigmaToTimestep, type SigmaSchedule } from './sigmas.ts';
  * x_next = (sigma_next / sigma) x - (exp(-h) - 1) D.
  */
 export function createDpmSolverPp2m(sigmaSchedule: SigmaSchedule): Sampler {
-  return async ({ noise, steps, schedule, predictionType: type, predict, onStep }) => {
+  return async ({ noise, steps, process, predict, onStep }) => {
+    const { schedule } = process;
     const sigmas = sigmaSchedule(schedule, steps);
     const toTimestep = createSigmaToTimestep(schedule);
     let latents: Float32Array = noise.map((value) => value * sigmaAt(sigmas, 0));
@@ -24,7 +24,7 @@ export function createDpmSolverPp2m(sigmaSchedule: SigmaSchedule): Sampler {
       const alphaCumprod = 1 / (sigma ** 2 + 1);
       const scaled = latents.map((value) => value * Math.sqrt(alphaCumprod));
       const output = await predict(scaled, toTimestep(sigma));
-      const x0 = convertPrediction({ type, output, latents: scaled, alphaCumprod }, 'sample');
+      const x0 = process.toX0({ output, latents: scaled, alphaCumprod });
 
       let direction: Float32Array = x0;
       if (lastX0 && sigmaNext > 0) {

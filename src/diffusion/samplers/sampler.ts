@@ -1,5 +1,4 @@
-import type { NoiseSchedule } from '../noise-schedule.ts';
-import type { PredictionType } from '../prediction-type.ts';
+import type { VariancePreserving } from '../variance-preserving.ts';
 
 /**
  * The model, guidance included.
@@ -13,9 +12,8 @@ export interface SamplingRequest {
   /** Standard normal noise to start from, float32 [N, C, H, W]; not changed. */
   noise: Float32Array;
   steps: number;
-  schedule: NoiseSchedule;
-  /** What `predict` returns. */
-  predictionType: PredictionType;
+  /** Has the noise levels, and says what `predict` returns. */
+  process: Pick<VariancePreserving, 'schedule' | 'toX0' | 'toNoise'>;
   predict: Predict;
   /** Called after each step (counted from 1) with how many there are and the latents so far. */
   onStep?: (step: number, stepCount: number, latents: Float32Array) => void;

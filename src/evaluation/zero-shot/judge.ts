@@ -1,11 +1,9 @@
 import type { Checkpoint } from '../../families/checkpoint.ts';
-import { qSample, vTarget } from '../../diffusion/forward-process.ts';
-import type { NoiseSchedule } from '../../diffusion/noise-schedule.ts';
+import type { Process } from '../../diffusion/process.ts';
 import type { Painter } from '../../pipeline/draw-latents.ts';
 import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
 import { predictRows, type PredictionRow } from '../../pipeline/predict-rows.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
-import { scheduleOf } from '../../pipeline/schedule-of.ts';
 
 /**
  * Noises that a picture is judged at, each at a timestep of its own. Measured on tiny-sd, 5, 10 and
@@ -34,8 +32,7 @@ interface Draw {
  */
 export class ZeroShotJudge {
   private readonly painter: Painter;
-  private readonly schedule: NoiseSchedule;
-  private readonly predictionType: 'epsilon' | 'v_prediction';
+  private readonly process: Process;
   private readonly draws: readonly Draw[];
 
   /** @param latentSize elements of one picture's latents */
@@ -45,9 +42,8 @@ export class ZeroShotJudge {
     { seed, latentSize }: { seed: number; latentSize: number },
   ) {
     this.painter = painter;
-    this.schedule = scheduleOf(checkpoint);
-    this.predictionType = checkpoint.architecture.diffusion.predictionType;
-    const timesteps = this.schedule.alphasCumprod.length;
+    this.process = checkpoint.process;
+    const { timesteps } = this.process;
     this.draws = Array.from({ length: draws }, (_, i) => ({
       timestep: Math.floor(((i + 0.5) / draws) * timesteps),
       noise: createGenerator(seedFor(seed, 'judge', i)).randn(latentSize),
@@ -93,8 +89,8 @@ export class ZeroShotJudge {
     candidates: readonly EncodedPrompt[],
   ): { row: PredictionRow; target: Float32Array }[] {
     const batch = { x0, noise, timesteps: [timestep] };
-    const sample = qSample(this.schedule, batch);
-    const target = this.predictionType === 'epsilon' ? noise : vTarget(this.schedule, batch);
+    const sample = this.process.noise(batch);
+    const target = this.process.target(batch);
     return candidates.map((prompt) => ({ row: { sample, prompt, timestep }, target }));
   }
 }

@@ -20,14 +20,13 @@ export function mixtureBatch(
   index: number,
 ): { batch: MixtureBatch; isForgotten: boolean[] } {
   const { dataset } = source;
-  const { seed, batch, schedule, predictionType } = source.settings;
+  const { seed, batch, process } = source.settings;
   const generator = createGenerator(seedFor(seed, 'mixture', index));
   const retain = source.pick('mixture-retain', index, dataset.retain);
   const forget = source.pick('mixture-forget', index, dataset.forget);
   const isForget = drawSources(source, settings, index);
-  const steps = schedule.alphasCumprod.length;
-  const first = Math.min(settings.firstTimestep, steps - 1);
-  const timesteps = generator.randomIntegers(batch, first, steps);
+  const first = Math.min(settings.firstTimestep, process.timesteps - 1);
+  const timesteps = generator.randomIntegers(batch, first, process.timesteps);
   const rows = retain.map((kept, row): MixedRow => {
     const forgotten = forget[row];
     const timestep = timesteps[row];
@@ -46,7 +45,7 @@ export function mixtureBatch(
   const { mixture } = settings;
   return {
     batch: {
-      ...mixRows(rows, noise, { schedule, predictionType, mixture }),
+      ...mixRows(rows, noise, { process, mixture }),
       prompts: source.encoded(prompts),
     },
     isForgotten: retain.map(({ prompt }) => forgottenPrompts.has(prompt)),

@@ -1,5 +1,4 @@
-import { noiseBetween, qSample, vTarget } from '../../diffusion/forward-process.ts';
-import type { NoiseSchedule } from '../../diffusion/noise-schedule.ts';
+import type { Process } from '../../diffusion/process.ts';
 import { joinRows } from '../../tensor/rows.ts';
 import type { MixtureBatch } from './step.ts';
 
@@ -18,14 +17,13 @@ export interface MixedRow {
 
 /** What a mixture's rows have in common. */
 export interface MixtureSettings {
-  readonly schedule: NoiseSchedule;
-  readonly predictionType: 'epsilon' | 'v_prediction';
+  readonly process: Process;
   /** λ, the share of noisy latents that are made of pictures to forget. */
   readonly mixture: number;
 }
 
 /**
- * Noisy latents and, for both of each row's pictures, the noise (or v) that leads from it there and
+ * Noisy latents and, for both of each row's pictures, the answer that leads from it there and
  * how much that counts (Section 4, arXiv 2503.01034).
  *
  * @param noise standard normal: float32 [N, C, h, w]
@@ -33,15 +31,15 @@ export interface MixtureSettings {
 export function mixRows(
   rows: readonly MixedRow[],
   noise: Float32Array,
-  { schedule, predictionType, mixture }: MixtureSettings,
+  { process, mixture }: MixtureSettings,
 ): Omit<MixtureBatch, 'prompts'> {
   const timesteps = rows.map(({ timestep }) => timestep);
   const retain = joinRows(rows.map((row) => row.retain));
   const forget = joinRows(rows.map((row) => row.forget));
   const noised = joinRows(rows.map((row) => (row.isForget ? row.forget : row.retain)));
-  const noisyLatents = qSample(schedule, { x0: noised, noise, timesteps });
-  const towardsRetain = noiseBetween(schedule, { x0: retain, noisyLatents, timesteps });
-  const towardsForget = noiseBetween(schedule, { x0: forget, noisyLatents, timesteps });
+  const noisyLatents = process.noise({ x0: noised, noise, timesteps });
+  const towardsRetain = process.noiseBetween({ x0: retain, noisyLatents, timesteps });
+  const towardsForget = process.noiseBetween({ x0: forget, noisyLatents, timesteps });
   const weights = rows.map(({ isForget, isSameCaption }, row) =>
     importanceWeights(
       {
@@ -54,7 +52,7 @@ export function mixRows(
     ),
   );
   const target = (x0: Float32Array, towards: Float32Array) =>
-    predictionType === 'epsilon' ? towards : vTarget(schedule, { x0, noise: towards, timesteps });
+    process.target({ x0, noise: towards, timesteps });
   return {
     noisyLatents,
     timesteps,

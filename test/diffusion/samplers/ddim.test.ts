@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createNoiseSchedule } from '../../../src/diffusion/noise-schedule.ts';
 import { convertPrediction } from '../../../src/diffusion/prediction-type.ts';
 import { ddimTimesteps, sampleDdim } from '../../../src/diffusion/samplers/ddim.ts';
+import { VariancePreserving } from '../../../src/diffusion/variance-preserving.ts';
 import { readGoldenTensors } from '../../helpers/golden-tensors.ts';
 import { maxDifference } from '../../helpers/max-difference.ts';
 
@@ -40,8 +41,7 @@ describe('sampleDdim', () => {
     await sampleDdim({
       noise: Float32Array.from(golden('ddim.xT')),
       steps: STEPS,
-      schedule,
-      predictionType: 'epsilon',
+      process: new VariancePreserving(schedule, 'epsilon'),
       predict: (_, timestep) => Promise.resolve(epsOfStep(timesteps.push(timestep) - 1)),
       onStep: (step, stepCount, latents) => {
         const expected = recordedLatents.subarray(step * SIZE, (step + 1) * SIZE);
@@ -60,8 +60,7 @@ describe('sampleDdim', () => {
     const latents = await sampleDdim({
       noise: Float32Array.from(golden('ddim.xT')),
       steps: STEPS,
-      schedule,
-      predictionType: 'v_prediction',
+      process: new VariancePreserving(schedule, 'v_prediction'),
       predict: (x, timestep) => {
         const alphaCumprod = schedule.alphasCumprod[timestep]!;
         const prediction = {
@@ -81,7 +80,8 @@ describe('sampleDdim', () => {
   it('leaves the noise as it was and passes on what the model throws', async () => {
     const noise = new Float32Array([1, 2]);
     const predict = () => Promise.reject(new Error('cancelled'));
-    const request = { noise, steps: 2, schedule, predictionType: 'epsilon' as const, predict };
+    const process = new VariancePreserving(schedule, 'epsilon');
+    const request = { noise, steps: 2, process, predict };
     await expect(sampleDdim(request)).rejects.toThrow('cancelled');
     expect(Array.from(noise)).toEqual([1, 2]);
   });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { createNoiseSchedule } from '../../../src/diffusion/noise-schedule.ts';
-import type { PredictionType } from '../../../src/diffusion/prediction-type.ts';
+import type { TrainedType } from '../../../src/diffusion/prediction-type.ts';
 import { sampleDdim } from '../../../src/diffusion/samplers/ddim.ts';
 import { createDpmSolverPp2m } from '../../../src/diffusion/samplers/dpm-solver-pp-2m.ts';
+import { VariancePreserving } from '../../../src/diffusion/variance-preserving.ts';
 import {
   createSigmaToTimestep,
   discreteSigmas,
@@ -16,7 +17,7 @@ import { maxDifference } from '../../helpers/max-difference.ts';
 interface Case {
   steps: number;
   karras: boolean;
-  predictionType: PredictionType;
+  predictionType: TrainedType;
   sigmas: number[];
   noise: number[];
   outputs: number[][];
@@ -35,8 +36,7 @@ describe('createDpmSolverPp2m', () => {
       await createDpmSolverPp2m(karras ? karrasSigmas : discreteSigmas)({
         noise: Float32Array.from(noise),
         steps,
-        schedule,
-        predictionType,
+        process: new VariancePreserving(schedule, predictionType),
         predict: () => Promise.resolve(Float32Array.from(outputs[step++]!)),
         onStep: (done, _, actual) => {
           const expected = latents[done - 1]!;
@@ -66,8 +66,7 @@ describe('createDpmSolverPp2m', () => {
       const x0 = await createDpmSolverPp2m(karrasSigmas)({
         noise,
         steps,
-        schedule,
-        predictionType: 'epsilon',
+        process: new VariancePreserving(schedule, 'epsilon'),
         predict: (latents, timestep) => {
           const alpha = toAlphaCumprod(timestep);
           const variance = alpha * dataVariance + 1 - alpha;
@@ -92,8 +91,7 @@ describe('createDpmSolverPp2m', () => {
   it('draws nearly what DDIM draws, in far fewer steps', async () => {
     const request = {
       noise: createGenerator(5).randn(16),
-      schedule,
-      predictionType: 'epsilon' as const,
+      process: new VariancePreserving(schedule, 'epsilon'),
       predict: (latents: Float32Array) => Promise.resolve(latents.map((x) => 0.9 * x)),
     };
     const ddim = await sampleDdim({ ...request, steps: 500 });

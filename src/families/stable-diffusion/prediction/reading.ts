@@ -4,6 +4,16 @@ import * as z from 'zod';
 export const predictionWishes = ['epsilon', 'v', 'v-ztsnr'] as const;
 export type PredictionWish = (typeof predictionWishes)[number];
 
+/** Each choice in few words. */
+export const predictionChoices = {
+  epsilon: 'Noise (epsilon)',
+  v: 'v',
+  'v-ztsnr': 'v, zero terminal SNR',
+} satisfies Record<PredictionWish, string>;
+
+/** For whoever reads texts or sizes only: what a model predicts may not be settled yet. */
+export const anyPrediction: PredictionWish = 'epsilon';
+
 /** What a model is run and trained as, and why. A job keeps it. */
 export const predictionReadingSchema = z.object({
   predictionType: z.enum(['epsilon', 'v_prediction']),
@@ -17,6 +27,20 @@ export const predictionReadingSchema = z.object({
   remarks: z.array(z.string()),
 });
 export type PredictionReading = z.infer<typeof predictionReadingSchema>;
+
+/** What is predicted, as the end of "it predicts …". */
+export const trainedTitles: Readonly<Record<PredictionReading['predictionType'], string>> = {
+  epsilon: 'noise (epsilon)',
+  v_prediction: 'v',
+};
+
+/** What a model predicts, in few words: `v, zero terminal SNR`. */
+export function predictionTitle({
+  predictionType,
+  zeroTerminalSnr,
+}: Pick<PredictionReading, 'predictionType' | 'zeroTerminalSnr'>): string {
+  return trainedTitles[predictionType] + (zeroTerminalSnr ? ', zero terminal SNR' : '');
+}
 
 /** A reading in few words: `v (zero terminal SNR): the tensor "v_pred"`. */
 export function describeReading(reading: PredictionReading): string {

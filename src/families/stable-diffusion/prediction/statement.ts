@@ -1,3 +1,5 @@
+import { trainedTitles } from './reading.ts';
+
 /** What a denoiser is trained to give, or the kind of process that it was trained in. */
 export type PredictionKind = 'epsilon' | 'v_prediction' | 'sample' | 'edm' | 'flow';
 
@@ -13,8 +15,7 @@ export interface Statement {
 
 /** Each kind as the end of "it predicts …". */
 export const kindTitles: Readonly<Record<PredictionKind, string>> = {
-  epsilon: 'noise (epsilon)',
-  v_prediction: 'v',
+  ...trainedTitles,
   sample: 'the clean picture (x0)',
   edm: 'over continuous noise levels (EDM)',
   flow: 'a velocity between picture and noise (rectified flow)',

@@ -1,0 +1,36 @@
+import type { NoisingBatch } from './forward-process.ts';
+import type { Predict } from './samplers/sampler.ts';
+import type { SamplerName } from './samplers/registry.ts';
+
+/** What a picture is drawn from. */
+export interface Drawing {
+  readonly sampler: SamplerName;
+  readonly steps: number;
+  /** Standard normal noise to start from, float32 [N, C, H, W]; not changed. */
+  readonly noise: Float32Array;
+  readonly predict: Predict;
+}
+
+/**
+ * How a model's training pictures were noised, and what it was trained to say of them. Whoever trains,
+ * draws or judges asks this and knows no kind of model by name.
+ */
+export interface Process {
+  /** Timesteps are 0 … `timesteps` − 1, the last with the most noise. */
+  readonly timesteps: number;
+  /** x_t of each sample at its timestep: float32 [N, C, H, W] */
+  noise(batch: NoisingBatch): Float32Array;
+  /** The noise that leads from x_0 to x_t: float32 [N, C, H, W]; the inverse of {@link noise}. */
+  noiseBetween(pair: NoisedPair): Float32Array;
+  /** What the model is trained to answer where x_0 was noised so: float32 [N, C, H, W] */
+  target(batch: NoisingBatch): Float32Array;
+  /** Draws latents: x_0, float32 [N, C, H, W]. To stop it half-way, throw in `predict`. */
+  sample(drawing: Drawing): Promise<Float32Array>;
+}
+
+/** Clean and noisy latents, float32 [N, C, H, W] each, with the timestep of each sample. */
+export interface NoisedPair {
+  readonly x0: Float32Array;
+  readonly noisyLatents: Float32Array;
+  readonly timesteps: readonly number[];
+}

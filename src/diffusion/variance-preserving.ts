@@ -1,0 +1,64 @@
+import { mapSamples, noiseBetween, type NoisingBatch, qSample } from './forward-process.ts';
+import { linearCombination } from './linear-combination.ts';
+import type { NoiseSchedule } from './noise-schedule.ts';
+import { convertPrediction, targetCoefficients, type TrainedType } from './prediction-type.ts';
+import type { Drawing, NoisedPair, Process } from './process.ts';
+import { findSampler } from './samplers/registry.ts';
+
+/** An answer of the model, beside the noisy latents that it was asked about. */
+export interface Answer {
+  /** float32 [N, C, H, W] */
+  readonly output: Float32Array;
+  /** x_t: float32 [N, C, H, W] */
+  readonly latents: Float32Array;
+  /** abar of the noise level, which samplers also choose between two timesteps. */
+  readonly alphaCumprod: number;
+}
+
+/**
+ * The process of DDPM (Ho et al. 2020), whose noisy latents have unit variance throughout, with a
+ * model that predicts the noise or v (Salimans and Ho 2022).
+ */
+export class VariancePreserving implements Process {
+  readonly schedule: NoiseSchedule;
+  private readonly predictionType: TrainedType;
+
+  constructor(schedule: NoiseSchedule, predictionType: TrainedType) {
+    this.schedule = schedule;
+    this.predictionType = predictionType;
+  }
+
+  get timesteps(): number {
+    return this.schedule.alphasCumprod.length;
+  }
+
+  noise(batch: NoisingBatch): Float32Array {
+    return qSample(this.schedule, batch);
+  }
+
+  noiseBetween(pair: NoisedPair): Float32Array {
+    return noiseBetween(this.schedule, pair);
+  }
+
+  target(batch: NoisingBatch): Float32Array {
+    const coefficients = targetCoefficients[this.predictionType];
+    return mapSamples(this.schedule, batch, (alpha, sigma, x0, noise) => {
+      const [ofX0, ofNoise] = coefficients(alpha, sigma);
+      return linearCombination(ofX0, x0, ofNoise, noise);
+    });
+  }
+
+  sample({ sampler, ...drawing }: Drawing): Promise<Float32Array> {
+    return findSampler(sampler)({ ...drawing, process: this });
+  }
+
+  /** The clean latents that an answer speaks of: float32 [N, C, H, W] */
+  toX0(answer: Answer): Float32Array {
+    return convertPrediction({ type: this.predictionType, ...answer }, 'sample');
+  }
+
+  /** The noise that an answer speaks of: float32 [N, C, H, W] */
+  toNoise(answer: Answer): Float32Array {
+    return convertPrediction({ type: this.predictionType, ...answer }, 'epsilon');
+  }
+}
