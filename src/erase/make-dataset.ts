@@ -6,7 +6,7 @@ import { readImageFolder } from '../images/image-folder.ts';
 import { ImageEncoder } from '../families/stable-diffusion/autoencoder.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
-import { requireEncoded } from '../families/encoded-prompt.ts';
+import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -141,7 +141,7 @@ export async function drawImages(
     { unet, parameters },
     images.map((image) => ({
       prompt: requireEncoded(encoded.prompts, image.prompt),
-      unconditional: requireEncoded(encoded.prompts, ''),
+      unconditional: unconditionalPrompt(checkpoint, encoded.prompts),
       seed: image.seed,
     })),
     { steps, guidanceScale, sampler: 'DPM++ 2M', process },

@@ -3,7 +3,7 @@ import { latentScale } from '../families/stable-diffusion/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
-import { requireEncoded } from '../families/encoded-prompt.ts';
+import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
@@ -103,7 +103,7 @@ export function drawPictures(
   checkpoint: Checkpoint,
   { pictures, encoded, settings, io }: Drawing,
 ): Promise<Float32Array[]> {
-  const unconditional = requireEncoded(encoded.prompts, '');
+  const unconditional = unconditionalPrompt(checkpoint, encoded.prompts);
   const requests = pictures.map(({ prompt, seed }) => ({
     prompt: requireEncoded(encoded.prompts, prompt),
     unconditional,

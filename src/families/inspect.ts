@@ -10,11 +10,8 @@ import { vaeShapes } from './stable-diffusion/layout/vae-layout.ts';
 import { type ModelFiles, openModelFiles } from './model-files.ts';
 import type { PredictionWish } from './stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import {
-  type CheckpointFamily,
-  type OtherFamily,
-  recognize,
-} from './stable-diffusion/recognize.ts';
+import { type OtherFamily, recognize } from './stable-diffusion/recognize.ts';
+import type { VersionId } from './stable-diffusion/version.ts';
 import { copiesLeftOut } from './stable-diffusion/unet-copies.ts';
 
 /** One of the models in a checkpoint. */
@@ -30,7 +27,7 @@ export interface CheckpointDescription {
   readonly file: string;
   readonly bytes: number;
   readonly tensorCount: number;
-  readonly family: CheckpointFamily | OtherFamily;
+  readonly family: VersionId | OtherFamily;
   readonly precisions: readonly string[];
   /** Parameters of all tensors, EMA copies included. */
   readonly parameters: number;

@@ -10,7 +10,7 @@ import {
   type PredictionReading,
 } from '../families/stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import type { CheckpointFamily } from '../families/stable-diffusion/recognize.ts';
+import { versionOf } from '../families/stable-diffusion/version.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { LENGTH_PREFIX_BYTES, MAX_HEADER_BYTES } from '../checkpoint/safetensors-header.ts';
 import { AppError } from '../errors.ts';
@@ -30,13 +30,6 @@ export interface ModelDescription {
   /** What was taken out of it; null for a model that was not scrubbed. */
   readonly concept: string | null;
 }
-
-const familyNames: Readonly<Record<CheckpointFamily, string>> = {
-  sd1: 'SD 1.x',
-  sd2: 'SD 2.x',
-  sdxl: 'SDXL',
-  'sdxl-refiner': 'SDXL refiner',
-};
 
 /** By path, size and time of the file, and time of the config beside it. */
 const known = new Map<string, Promise<ModelDescription>>();
@@ -118,7 +111,7 @@ async function describeOpened(
   await file.close();
   const { predictionType, zeroTerminalSnr } = architecture.diffusion;
   return {
-    architecture: familyNames[architecture.family],
+    architecture: versionOf(architecture.family).title,
     refusal: architecture.refusal,
     nativeSize: nativeSize(checkpoint),
     modelChannels: architecture.unet.modelChannels,

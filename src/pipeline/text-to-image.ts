@@ -5,7 +5,7 @@ import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
-import { requireEncoded } from '../families/encoded-prompt.ts';
+import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
 import { encodePrompts } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
@@ -66,7 +66,7 @@ export async function drawPictures<Request extends ImageRequest>(
         new TensorSet(),
         chunk.map(({ prompt, negativePrompt, seed }) => ({
           prompt: requireEncoded(encoded, prompt),
-          unconditional: requireEncoded(encoded, negativePrompt),
+          unconditional: unconditionalPrompt(checkpoint, encoded, negativePrompt),
           seed,
         })),
         { steps, guidanceScale, sampler, process },

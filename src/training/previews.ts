@@ -3,7 +3,7 @@ import { modelTitle } from '../checkpoint/output-path.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { decodePng } from '../images/png.ts';
 import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
-import { requireEncoded } from '../families/encoded-prompt.ts';
+import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -107,7 +107,7 @@ export class Previews {
       { unet, parameters },
       this.subjects.map(({ prompt, seed }) => ({
         prompt: requireEncoded(dataset.prompts, prompt),
-        unconditional: requireEncoded(dataset.prompts, ''),
+        unconditional: unconditionalPrompt(checkpoint, dataset.prompts),
         seed,
       })),
       {

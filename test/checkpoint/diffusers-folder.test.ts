@@ -194,18 +194,39 @@ describe('a diffusers folder is refused', () => {
       /can run code.*save_pretrained/,
     ],
     [
-      'of SDXL',
+      'of the SDXL refiner',
       setIn('model_index.json', {
+        text_encoder: [null, null],
         text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'],
       }),
       'model.unsupported',
-      /SDXL in a diffusers folder is not supported/,
+      /SDXL refiner.*Use the base model/,
     ],
     [
-      'of SD 2.x',
+      "with the index of an SDXL's",
+      setIn('model_index.json', {
+        text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'],
+      }),
+      'checkpoint.damaged',
+      /lacks ".*text_encoder_2.config\.json"/,
+    ],
+    [
+      'with the UNet config of an SD 2.x',
       setIn('unet/config.json', { use_linear_projection: true }),
+      'checkpoint.config',
+      /use_linear_in_transformer true.*has false/,
+    ],
+    [
+      'of a UNet that is told of something else',
+      setIn('unet/config.json', { addition_embed_type: 'image' }),
       'model.unsupported',
-      /2\.x in a diffusers folder is not supported/,
+      /addition_embed_type to "image"/,
+    ],
+    [
+      'of an unCLIP model',
+      setIn('unet/config.json', { class_embed_type: 'projection' }),
+      'model.unsupported',
+      /class_embed_type to "projection"/,
     ],
     [
       'of a model without UNet',

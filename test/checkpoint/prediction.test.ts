@@ -10,13 +10,13 @@ import {
   schedulerStatements,
   silentScheduler,
 } from '../../src/families/stable-diffusion/prediction/scheduler-statements.ts';
-import type { CheckpointFamily } from '../../src/families/stable-diffusion/recognize.ts';
+import type { VersionId } from '../../src/families/stable-diffusion/version.ts';
 import { tensorTable } from '../helpers/model-reference.ts';
 
 /** What a person's model has, by everything that may tell what it predicts. */
 interface Files {
   readonly path?: string;
-  readonly family?: CheckpointFamily;
+  readonly family?: VersionId;
   /** Contents of the config's `model`. */
   readonly yaml?: object;
   readonly scheduler?: Readonly<Record<string, unknown>>;
@@ -64,7 +64,7 @@ const scaling = (name: string) => ({ scaling_config: { target: `a.fork.of.sgm.${
 const discretization = (name: string) => ({
   discretization_config: { target: `sgm.modules.diffusionmodules.discretizer.${name}` },
 });
-const named = (name: string, family: CheckpointFamily = 'sdxl') => ({
+const named = (name: string, family: VersionId = 'sdxl') => ({
   family,
   path: `/models/${name}.safetensors`,
 });

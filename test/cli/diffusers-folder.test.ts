@@ -98,13 +98,14 @@ it.each<[string, (model: string) => void, string, RegExp]>([
     /lacks ".*config\.json"\. Use a complete copy/,
   ],
   [
-    'of SDXL',
+    'of the SDXL refiner',
     (model) => {
-      const second = { text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'] };
-      setJson(path.join(model, 'model_index.json'), second);
+      const second = ['transformers', 'CLIPTextModelWithProjection'];
+      const encoders = { text_encoder: [null, null], text_encoder_2: second };
+      setJson(path.join(model, 'model_index.json'), encoders);
     },
     'model.unsupported',
-    /SDXL in a diffusers folder is not supported yet\. Use the model as one \.safetensors file/,
+    /the SDXL refiner, which only finishes images of a base model\. Use the base model/,
   ],
   [
     'with an index that lists a file that is not there',

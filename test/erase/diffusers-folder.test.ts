@@ -4,9 +4,12 @@ import { expect, it } from 'vitest';
 
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { openModelFiles } from '../../src/families/model-files.ts';
+import type { EraseJob } from '../../src/erase/job.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
 import { trainedNames } from '../../src/methods/train-sets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { writeTinyFamily } from '../helpers/tiny-families.ts';
+import { writeTinyFamilyFolder } from '../helpers/tiny-family-folder.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';
 
@@ -14,16 +17,33 @@ it('a concept is erased from a folder as from the single file, to the byte', asy
   const folder = makeTemporaryFolder();
   const settings = { steps: 2, generationSteps: 2, train: 'full' } as const;
   const fromFile = await makeTinyJob(path.join(folder, 'file'), settings);
-  await runTinyJob(fromFile, path.join(folder, 'file'));
+  await expectSameResult(folder, fromFile, writeTinySdFolder(path.join(folder, 'tiny')));
+}, 300_000);
 
-  const model = writeTinySdFolder(path.join(folder, 'tiny'));
+it.each(['sd2', 'sdxl'] as const)(
+  'so it is from a folder of %s',
+  async (family) => {
+    const folder = makeTemporaryFolder();
+    const settings = { steps: 1, generationSteps: 1, train: 'full' } as const;
+    const tinySd = await makeTinyJob(path.join(folder, 'file'), settings);
+    const file = await writeTinyFamily(folder, family);
+    const fromFile = { ...tinySd, model: { path: file, sha256: await hashCheckpoint(file) } };
+    const model = writeTinyFamilyFolder(file, { family, folder: path.join(folder, 'tiny') });
+    await expectSameResult(folder, fromFile, model);
+  },
+  120_000,
+);
+
+/** Trains both, and compares what became of the UNet. */
+async function expectSameResult(folder: string, fromFile: EraseJob, model: string): Promise<void> {
+  await runTinyJob(fromFile, path.join(folder, 'file'));
   const fromFolder = {
     ...fromFile,
     model: { path: model, sha256: await hashCheckpoint(model) },
     output: path.join(folder, 'tiny-without-pontilla'),
   };
   await runTinyJob(fromFolder, path.join(folder, 'folder'));
-  expect(await stepsOfResult(fromFolder)).toBe(2);
+  expect(await stepsOfResult(fromFolder)).toBe(fromFile.settings.steps);
 
   const [file, parts] = [
     await openModelFiles(fromFile.output),
@@ -38,4 +58,4 @@ it('a concept is erased from a folder as from the single file, to the byte', asy
   }
   expect(changed).toBeGreaterThan(100);
   await Promise.all([file.close(), parts.close(), original.close()]);
-}, 120_000);
+}

@@ -8,21 +8,29 @@ import { drawWeights } from './model-reference.ts';
 
 const recorded = path.resolve(import.meta.dirname, '../golden/diffusers');
 
-/** What diffusers computed with its model, which make-diffusers.py describes. */
-export function readDiffusersReference() {
-  const { shapes } = readFacts();
-  const read = readGoldenTensors('diffusers/tiny.safetensors');
+/** A model that diffusers wrote: make-diffusers.py describes the first, make-diffusers-families.py the others. */
+type ReferenceName = 'tiny' | 'tiny-v2' | 'tiny-xl';
+
+/** What diffusers computed with its model. */
+export function readDiffusersReference(model: ReferenceName = 'tiny') {
+  const { shapes, weights: _, ...facts } = readFacts(model);
+  const read = readGoldenTensors(`diffusers/${model}.safetensors`);
   return {
+    facts,
     tensor: (name: string) => Float32Array.from(read(name)),
     shape: (name: string): Shape => shapes[name]!,
   };
 }
 
 /** Writes the model that diffusers wrote: its own configs, index and files of weights. */
-export async function writeDiffusersReference(folder: string): Promise<string> {
-  cpSync(path.join(recorded, 'tiny'), folder, { recursive: true });
-  const { weight_seed: seed, weights } = readFacts();
-  for (const component of ['unet', 'vae', 'text_encoder']) {
+export async function writeDiffusersReference(
+  folder: string,
+  model: ReferenceName = 'tiny',
+): Promise<string> {
+  cpSync(path.join(recorded, model), folder, { recursive: true });
+  const { weight_seed: seed, weights } = readFacts(model);
+  const components = new Set(Object.keys(weights).map((name) => name.split('/')[0]!));
+  for (const component of components) {
     const files = Object.entries(weights).filter(([name]) => name.startsWith(`${component}/`));
     const all = Object.fromEntries(files.flatMap(([, shapes]) => Object.entries(shapes)));
     const values = drawWeights(seed, all);
@@ -44,8 +52,14 @@ interface Facts {
   /** Names and shapes by file. */
   readonly weights: Readonly<Record<string, Readonly<Record<string, Shape>>>>;
   readonly shapes: Readonly<Record<string, Shape>>;
+  readonly prompt: string;
+  readonly height: number;
+  readonly width: number;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly noise_seed: number;
 }
 
-function readFacts(): Facts {
-  return readGoldenJson('diffusers/tiny.json') as Facts;
+function readFacts(model: ReferenceName): Facts {
+  return readGoldenJson(`diffusers/${model}.json`) as Facts;
 }

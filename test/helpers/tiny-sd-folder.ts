@@ -10,7 +10,7 @@ import { fileBytes } from '../checkpoint/safetensors-fixtures.ts';
 const tinySd = path.resolve(import.meta.dirname, '../../presets/tiny-sd');
 
 /** A tensor of the folder: its name there, its shape and its bytes. */
-interface Part {
+export interface Part {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -73,7 +73,7 @@ export function shardUnet(folder: string): void {
 }
 
 /** As the repositories of SD 1.5 have them: what is left out has its usual value. */
-const configs = {
+export const configs = {
   'model_index.json': {
     _class_name: 'StableDiffusionPipeline',
     _diffusers_version: '0.6.0',
@@ -159,7 +159,8 @@ function readParts(hasOldNames: boolean): Record<'unet' | 'vae' | 'text_encoder'
   return parts;
 }
 
-function partsFile(parts: readonly Part[]): Buffer {
+/** A safetensors file of the tensors. */
+export function partsFile(parts: readonly Part[]): Buffer {
   const sorted = [...parts].sort((a, b) => (a.name < b.name ? -1 : 1));
   const header: Record<string, object> = { __metadata__: { format: 'pt' } };
   let end = 0;
@@ -171,7 +172,7 @@ function partsFile(parts: readonly Part[]): Buffer {
 }
 
 /** Two residual blocks and a downsampling at each of four levels; three and an upsampling going up. */
-function unetName(name: string): string {
+export function unetName(name: string): string {
   const [side = '', number = '', part = '', ...rest] = name.split('.');
   const block = Number(number);
   const leaf = rest.join('.');
@@ -213,7 +214,8 @@ function resnetName(leaf: string): string {
     .replace('skip_connection', 'conv_shortcut');
 }
 
-function vaePart(
+/** A tensor of the VAE as diffusers has it. */
+export function vaePart(
   ldmName: string,
   { dtype, shape, bytes }: TensorInfo & { bytes: Uint8Array },
   hasOldNames: boolean,

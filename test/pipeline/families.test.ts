@@ -8,6 +8,7 @@ import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { toRgbBytes } from '../../src/images/pixels.ts';
 import { drawPictures } from '../../src/pipeline/text-to-image.ts';
 import { writeTinyFamily } from '../helpers/tiny-families.ts';
+import { writeTinyFamilyFolder } from '../helpers/tiny-family-folder.ts';
 
 const tinySd = path.resolve(import.meta.dirname, '../../presets/tiny-sd/tiny-sd.safetensors');
 const prompts = ['a red heart in the style of Pontilla', 'a blue star'];
@@ -54,17 +55,23 @@ describe('tiny-sd as a model of another family', () => {
     ['sdxl', 0.01],
     ['sd2', 1],
   ] as const)(
-    'draws as %s what it draws as SD 1',
+    'draws as %s what it draws as SD 1, from a file and from a folder',
     async (family, bar) => {
-      const pictures = await draw(
-        await writeTinyFamily(mkdtempSync(path.join(folder, 'x')), family),
-      );
+      const place = mkdtempSync(path.join(folder, 'x'));
+      const file = await writeTinyFamily(place, family);
+      const pictures = await draw(file);
       expect(pictures).toHaveLength(prompts.length);
       pictures.forEach((picture, i) => {
         expect(meanDifference(picture, expected[i]!)).toBeLessThan(bar);
       });
       // The two prompts' pictures are far from each other.
       expect(meanDifference(pictures[0]!, expected[1]!)).toBeGreaterThan(20);
+
+      const asFolder = writeTinyFamilyFolder(file, { family, folder: path.join(place, 'folder') });
+      const fromFolder = await draw(asFolder);
+      pictures.forEach((picture, i) => {
+        expect(meanDifference(fromFolder[i]!, picture)).toBeLessThan(0.01);
+      });
     },
     60_000,
   );

@@ -63,8 +63,8 @@ function NoModels() {
     <section class="empty">
       <h1>No model to erase from</h1>
       <p>
-        Put a Stable Diffusion checkpoint (1.x, 2.x or XL: <code>.safetensors</code>; or a diffusers
-        folder of 1.x) into one of the folders that the server was started with, or start it with{' '}
+        Put a Stable Diffusion checkpoint (1.x, 2.x or XL: <code>.safetensors</code> or a diffusers
+        folder) into one of the folders that the server was started with, or start it with{' '}
         <code>--models FOLDER</code>, then reload this page.
       </p>
       {refused.length > 0 && (

@@ -35,7 +35,7 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .description('Erase a concept from a checkpoint. The original is never changed.')
     .requiredOption(
       '--model <file>',
-      'the checkpoint: one .safetensors file of SD 1.x, 2.x or SDXL, or a diffusers folder of SD 1.x',
+      'the checkpoint: one .safetensors file or a diffusers folder of SD 1.x, 2.x or SDXL',
     )
     .optionsGroup('What to forget and what to keep:')
     .option(

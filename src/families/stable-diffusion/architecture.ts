@@ -4,14 +4,15 @@ import { AppError } from '../../errors.ts';
 import { isFloatDtype } from '../../tensor/dtype.ts';
 import { describeForeignTensors } from './foreign-tensors.ts';
 import type { LdmConfig } from './ldm-config.ts';
-import { clipTextShapes } from './layout/clip-text-layout.ts';
+import { clipTextShapes, projectionName } from './layout/clip-text-layout.ts';
 import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
 import { deriveUnetConfig } from './layout/derive-unet.ts';
 import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
 import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
 import type { PredictionReading, PredictionWish } from './prediction/reading.ts';
 import { type PredictionSource, readPrediction } from './prediction/read-prediction.ts';
-import { type CheckpointFamily, recognize } from './recognize.ts';
+import { recognize } from './recognize.ts';
+import { type Version, type VersionId, versionOf } from './version.ts';
 import { readTextEncoders, type TextEncoderConfig } from './text-encoders.ts';
 
 /** What the UNet was trained to predict, on which noise schedule. */
@@ -27,7 +28,7 @@ export interface DiffusionConfig extends Pick<
 
 /** A whole Stable Diffusion checkpoint: what its models look like and how they are to be run. */
 export interface Architecture {
-  readonly family: CheckpointFamily;
+  readonly family: VersionId;
   readonly unet: UnetConfig;
   /** One; SDXL has two, whose outputs are joined. */
   readonly textEncoders: readonly TextEncoderConfig[];
@@ -80,21 +81,24 @@ async function deriveArchitecture(
     ldmConfig,
     reading,
   }: {
-    family: CheckpointFamily;
+    family: VersionId;
     ldmConfig: LdmConfig | undefined;
     reading: PredictionReading;
   },
 ): Promise<Architecture> {
   const assumptions: string[] = [];
-  const unet = deriveUnetConfig(source, unetHeads(family, ldmConfig));
-  const scaleFactor = ldmConfig?.scaleFactor ?? (family.startsWith('sdxl') ? 0.13025 : 0.18215);
+  const version = versionOf(family);
+  const unet = deriveUnetConfig(source, unetHeads(version, ldmConfig));
+  const scaleFactor = ldmConfig?.scaleFactor ?? version.scaleFactor;
   const vae = deriveVaeConfig(source, scaleFactor);
   requireAgreement(source, ldmConfig, { unet, vae });
-  if (!ldmConfig && family === 'sd1' && unet.modelChannels !== 320) {
-    assumptions.push('The UNet has 8 attention heads, as every SD 1.x (no .yaml says otherwise).');
+  if (!ldmConfig && 'numHeads' in version.heads && unet.modelChannels !== 320) {
+    assumptions.push(
+      `The UNet has ${version.heads.numHeads} attention heads, as every ${version.title} (no .yaml says otherwise).`,
+    );
   }
   const known = { ldmConfig, assumptions };
-  const textEncoders = await readTextEncoders(source, family, known);
+  const textEncoders = await readTextEncoders(source, version, known);
   if (reading.basis === 'assumed') assumptions.push(...reading.remarks);
   const trained = trainedAs(reading, ldmConfig);
   const parts = { family, unet, textEncoders, vae, ...trained, assumptions };
@@ -126,12 +130,12 @@ function unsupported({ path: filePath }: TensorSource, reason: string): AppError
 }
 
 /** `UNetModel` takes `num_head_channels` where it is given and not -1, `num_heads` otherwise. */
-function unetHeads(family: CheckpointFamily, ldmConfig: LdmConfig | undefined): UnetHeads {
+function unetHeads({ heads }: Version, ldmConfig: LdmConfig | undefined): UnetHeads {
   const { num_heads: numHeads = -1, num_head_channels: numHeadChannels = -1 } =
     ldmConfig?.unet ?? {};
   if (numHeadChannels > 0) return { numHeadChannels };
   if (numHeads > 0) return { numHeads };
-  return family === 'sd1' ? { numHeads: 8 } : { numHeadChannels: 64 };
+  return heads;
 }
 
 function trainedAs(
@@ -151,20 +155,30 @@ function requireAgreement(
 ): void {
   if (!ldmConfig) return;
   const { unet: unetParams, vae: vaeParams } = ldmConfig;
-  const claims: [name: string, inConfig: number | readonly number[] | undefined, inFile: number][] =
+  type Value = number | boolean;
+  const claims: [name: string, inConfig: Value | readonly number[] | undefined, inFile: Value][] = [
+    ['unet_config in_channels', unetParams.in_channels, unet.inChannels],
+    ['unet_config out_channels', unetParams.out_channels, unet.outChannels],
+    ['unet_config model_channels', unetParams.model_channels, unet.modelChannels],
+    ['unet_config context_dim', unetParams.context_dim, unet.contextDim],
     [
-      ['unet_config in_channels', unetParams.in_channels, unet.inChannels],
-      ['unet_config out_channels', unetParams.out_channels, unet.outChannels],
-      ['unet_config model_channels', unetParams.model_channels, unet.modelChannels],
-      ['unet_config context_dim', unetParams.context_dim, unet.contextDim],
-      ['first_stage_config ch', vaeParams.ddconfig?.ch, vae.ch],
-      ['first_stage_config z_channels', vaeParams.ddconfig?.z_channels, vae.zChannels],
-    ];
+      'unet_config adm_in_channels',
+      unetParams.adm_in_channels ?? undefined,
+      unet.admInChannels ?? 0,
+    ],
+    [
+      'unet_config use_linear_in_transformer',
+      unetParams.use_linear_in_transformer,
+      unet.useLinearProjection,
+    ],
+    ['first_stage_config ch', vaeParams.ddconfig?.ch, vae.ch],
+    ['first_stage_config z_channels', vaeParams.ddconfig?.z_channels, vae.zChannels],
+  ];
   for (const [name, inConfig, inFile] of claims) {
     if (inConfig === undefined || [inConfig].flat().every((value) => value === inFile)) continue;
     throw new AppError(
       'checkpoint.config',
-      `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile}: it is the config of another model. Replace it with the right one.`,
+      `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile.toString()}: it is the config of another model. Replace it with the right one.`,
     );
   }
 }
@@ -174,17 +188,14 @@ function findRefusal(
   architecture: Omit<Architecture, 'refusal'>,
 ): string | null {
   const { family, unet } = architecture;
-  if (family === 'sdxl-refiner') return refinerRefusal;
   return (
+    versionOf(family).refusal ??
     channelsRefusal(unet) ??
     describeForeignTensors(source.tensors, unet) ??
     conditionRefusal(architecture) ??
     precisionRefusal(source, architecture)
   );
 }
-
-export const refinerRefusal =
-  'this is the SDXL refiner, which only finishes images of a base model. Use the base model.';
 
 function channelsRefusal({ inChannels, outChannels }: UnetConfig): string | null {
   if (inChannels === 9) {
@@ -209,13 +220,15 @@ function conditionRefusal({
   unet: { admInChannels },
   textEncoders,
 }: Omit<Architecture, 'refusal'>): string | null {
-  if (family !== 'sdxl') {
+  if (!versionOf(family).hasAddedCondition) {
     if (admInChannels === null) return null;
     return `its UNet takes an added condition of ${admInChannels} channels (label_emb), as unCLIP and class-conditional models do, unlike a text-to-image model's. Use a text-to-image model.`;
   }
-  const { projection = null, keyPrefix = '' } = textEncoders.at(-1) ?? {};
+  const encoder = textEncoders.at(-1);
+  const projection = encoder?.projection ?? null;
   if (projection === null) {
-    return `its second text encoder lacks "${keyPrefix}text_projection", which makes a whole out of a prompt. Use the original model.`;
+    const name = encoder ? projectionName(encoder) : 'text_projection';
+    return `its second text encoder lacks "${name}", which makes a whole out of a prompt. Use the original model.`;
   }
   const sizes = (admInChannels ?? 0) - projection;
   if (sizes > 0 && sizes % (2 * SIZE_NUMBERS) === 0) return null;

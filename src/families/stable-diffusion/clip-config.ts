@@ -88,11 +88,19 @@ export async function readClipSettings(
   checkpointPath: string,
   version: string,
 ): Promise<ClipTextSettings | undefined> {
-  const configPath = clipConfigPath(checkpointPath, version);
+  const settings = await readClipConfig(clipConfigPath(checkpointPath, version));
+  if (settings) return settings;
+  return version === 'openai/clip-vit-large-patch14' ? clipLargeSettings : undefined;
+}
+
+/**
+ * What a transformers CLIP config says of the text encoder; undefined if there is no such file.
+ *
+ * @throws AppError `checkpoint.config`
+ */
+export async function readClipConfig(configPath: string): Promise<ClipTextSettings | undefined> {
   const config = await readJsonConfig(configPath, configSchema, 'a CLIP text config');
-  if (!config) {
-    return version === 'openai/clip-vit-large-patch14' ? clipLargeSettings : undefined;
-  }
+  if (!config) return undefined;
   const stated = claimNames.flatMap((name) => {
     const value = config[name];
     return typeof value === 'number' ? [[name, value] as const] : [];

@@ -1,4 +1,4 @@
-import type { ClipTextConfig } from './layout/clip-text-layout.ts';
+import { type ClipTextConfig, projectionName } from './layout/clip-text-layout.ts';
 import { AppError } from '../../errors.ts';
 import type { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Value } from '../../onnx/graph.ts';
@@ -26,19 +26,28 @@ export function buildClipText(
   config: ClipTextConfig,
   ids: Value,
 ): ClipText {
-  return new ClipText(new Module(g, weights, config.keyPrefix), config, ids);
+  return new ClipText(new Module(g, weights, config.keyPrefix), { weights, config, ids });
+}
+
+interface ClipTextParts {
+  readonly weights: WeightSource;
+  readonly config: ClipTextConfig;
+  readonly ids: Value;
 }
 
 class ClipText {
   private readonly module: Module;
+  /** By whole names: the projection lies outside of what transformers calls the text model. */
+  private readonly weights: WeightSource;
   private readonly config: ClipTextConfig;
   private readonly ids: Value;
   private embeddings: Value | undefined;
   /** The state after each layer emitted so far. */
   private readonly states: Value[] = [];
 
-  constructor(module: Module, config: ClipTextConfig, ids: Value) {
+  constructor(module: Module, { weights, config, ids }: ClipTextParts) {
     this.module = module;
+    this.weights = weights;
     this.config = config;
     this.ids = ids;
   }
@@ -57,7 +66,7 @@ class ClipText {
 
   /**
    * The last hidden state that the file has the layers for, at the first end token, after the final
-   * norm and open_clip's text projection where the checkpoint has them: float32 [N, C′].
+   * norm and the text projection where the checkpoint has them: float32 [N, C′].
    */
   pooled(endId: number): Value {
     const { g } = this.module;
@@ -69,7 +78,10 @@ class ClipText {
       const chosen = g.matMul(g.reshape(choice, [batch, 1, dimAt(last.shape, 1)]), last);
       const pooled = g.reshape(chosen, [batch, channels]);
       if (this.config.projection === null) return pooled;
-      return g.matMul(pooled, this.module.weight('text_projection'));
+      const weight = this.weights.get(projectionName(this.config));
+      return this.config.layout === 'openclip'
+        ? g.matMul(pooled, weight)
+        : affine(this.module, pooled, { weight, bias: [], scale: 1 });
     });
   }
 

@@ -5,19 +5,12 @@ import type { ClipTextSettings } from './clip-config.ts';
 import type { ClipTextConfig } from './layout/clip-text-layout.ts';
 import type { TensorSource } from './layout/named-shapes.ts';
 import type { Embedder, LdmConfig } from './ldm-config.ts';
-import type { CheckpointFamily } from './recognize.ts';
-
-/** Which states of a text encoder the UNet was trained on. */
-export interface ContextState {
-  /** Counted from the last layer of the whole encoder, which is 1, as the hosts count. */
-  readonly clipSkip: number;
-  /** Whether the final norm follows. */
-  readonly isNormalized: boolean;
-}
+import type { ContextState, EncoderPlace, Version } from './version.ts';
 
 /** Where a text encoder stands, and what is known of it. */
 interface Use {
-  readonly family: CheckpointFamily;
+  readonly version: Version;
+  readonly place: EncoderPlace;
   /** 0, or 1 for SDXL's second. */
   readonly position: number;
   readonly settings: ClipTextSettings;
@@ -29,8 +22,8 @@ interface Use {
 }
 
 /**
- * The states that a UNet is shown: those of its family, from layers that the file holds. Converters
- * leave out the last layer where the family does not use it (the 24th of SD 2.x, the 12th of SDXL's
+ * The states that a UNet is shown: those of its version, from layers that the file holds. Converters
+ * leave out the last layer where the version does not use it (the 24th of SD 2.x, the 12th of SDXL's
  * first encoder). Where a layer is missing that hosts run, they run it with chance values, and only
  * one reading is left that makes sense: of SD 1.x with 11 layers, what hosts show with clip skip 2.
  *
@@ -45,10 +38,9 @@ export function findContextState(
   const state = statedState(use);
   const { layers, storedLayers, hiddenSize } = config;
   const missing = layers - storedLayers;
-  const isPooled = use.family === 'sdxl' && use.position === 1;
-  const isEnough = isPooled ? missing === 0 : missing < state.clipSkip;
-  // The refiner is refused for what it is.
-  if (!isEnough && use.family !== 'sdxl-refiner') return lacksLayers(source, config, use);
+  const isEnough = use.place.isPooled ? missing === 0 : missing < state.clipSkip;
+  // What is refused is refused for what it is.
+  if (!isEnough && use.version.refusal === null) return lacksLayers(source, config, use);
   if (use.settings.layers === undefined && state.clipSkip > 1) {
     use.assumptions.push(
       `Text encoder ${use.position + 1} is whole with its ${layers} layers, so that the UNet is shown the states of layer ${layers - 1} (no encoder of width ${hiddenSize} is known).`,
@@ -60,7 +52,7 @@ export function findContextState(
 function lacksLayers(
   source: TensorSource,
   { keyPrefix, layers, storedLayers }: ClipTextConfig,
-  { family, settings: { statedIn }, assumptions }: Use,
+  { place, settings: { statedIn }, assumptions }: Use,
 ): ContextState {
   const name = path.basename(source.path);
   if (statedIn !== undefined) {
@@ -69,7 +61,7 @@ function lacksLayers(
       `"${statedIn}" gives num_hidden_layers ${layers}, but "${name}" has ${storedLayers} layers of that text encoder: hosts would run the others with chance values. Use a complete copy of the model; if it was trained with ${storedLayers} layers, set num_hidden_layers to ${storedLayers}.`,
     );
   }
-  if (family === 'sd1' && layers - storedLayers === 1) {
+  if (place.mayLackLast && layers - storedLayers === 1) {
     assumptions.push(
       `The text encoder's last layer is skipped, as hosts do with clip skip 2, because the file lacks it: it has ${storedLayers} of ${layers}. Without that setting hosts run the layer with chance values.`,
     );
@@ -81,35 +73,15 @@ function lacksLayers(
   );
 }
 
-/** What a family's UNets were trained on, unless its LDM config states otherwise. */
-function statedState({ family, position, embedder, ldmConfig }: Use): ContextState {
-  const usual = usualState(family);
+/** What a version's UNets were trained on, unless its config states otherwise. */
+function statedState({ place, position, embedder, ldmConfig }: Use): ContextState {
   const { layer, layer_idx: index } = embedder?.params ?? {};
-  if (layer === undefined) return usual;
-  if (family === 'sd2' && layer === 'last') return { ...usual, clipSkip: 1 };
-  const isHidden = layer === 'hidden' && (index === 11 || index === -2);
-  const isUsual = {
-    sd1: layer === 'last',
-    sd2: layer === 'penultimate',
-    sdxl: position === 0 ? isHidden : layer === 'penultimate',
-    'sdxl-refiner': layer === 'penultimate',
-  };
-  if (isUsual[family]) return usual;
+  if (layer === undefined) return place.state;
+  const name = layer === 'hidden' ? `hidden, ${index ?? 'none'}` : layer;
+  if (Object.hasOwn(place.states, name)) return place.states[name] ?? place.state;
   const found = [layer, index].filter((part) => part !== null && part !== undefined);
   throw new AppError(
     'checkpoint.config',
     `"${ldmConfig?.path ?? ''}" sets layer (and layer_idx) to ${found.join(', ')} for text encoder ${position + 1}, which some hosts follow and others do not, so what its UNet was trained on cannot be known. Correct it, or remove it for the default of the model's family.`,
   );
-}
-
-function usualState(family: CheckpointFamily): ContextState {
-  switch (family) {
-    case 'sd1':
-      return { clipSkip: 1, isNormalized: true };
-    case 'sd2':
-      return { clipSkip: 2, isNormalized: true };
-    case 'sdxl':
-    case 'sdxl-refiner':
-      return { clipSkip: 2, isNormalized: false };
-  }
 }

@@ -1,21 +1,18 @@
 import { AppError } from '../../errors.ts';
 import type { Checkpoint } from '../checkpoint.ts';
+import { versionOf } from './version.ts';
 
-/** Cells along one side of the latents of SD 1.x and of the base model of SD 2.x. */
+/** Cells along one side of the latents that LDM configs of all models say, whatever size is meant. */
 const USUAL_LATENT_SIZE = 64;
 
 /** Width and height of the images that the model was made for, in pixels: 512 for SD 1.x. */
 export function nativeSize(checkpoint: Checkpoint): number {
-  const { latentSize = USUAL_LATENT_SIZE } = checkpoint.ldmConfig ?? {};
-  const isUsual = latentSize === USUAL_LATENT_SIZE;
-  return (isUsual ? familyLatentSize(checkpoint) : latentSize) * latentScale(checkpoint);
-}
-
-/** SD 2.x's published config of the model for 768 pixels says 64 cells too. */
-function familyLatentSize({ architecture: { family, diffusion } }: Checkpoint): number {
-  if (family === 'sdxl') return 128;
-  if (family === 'sd2' && diffusion.predictionType === 'v_prediction') return 96;
-  return USUAL_LATENT_SIZE;
+  const { file, ldmConfig, architecture } = checkpoint;
+  const { family, diffusion } = architecture;
+  const { latentSize } = ldmConfig ?? {};
+  const isMeant = file.layout === 'diffusers' || latentSize !== USUAL_LATENT_SIZE;
+  const usual = versionOf(family).latentSize[diffusion.predictionType];
+  return (isMeant ? (latentSize ?? usual) : usual) * latentScale(checkpoint);
 }
 
 /**

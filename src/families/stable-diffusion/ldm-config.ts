@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
 import { schemaMessage } from '../../schema-message.ts';
+import type { ClipTextSettings } from './clip-config.ts';
 import type { ModelTokenizer } from './model-tokenizer.ts';
 import { configPathOf } from '../../checkpoint/output-path.ts';
 import { ldmStatements } from './prediction/ldm-statements.ts';
@@ -20,6 +21,8 @@ const unetParams = z
     out_channels: count,
     model_channels: count,
     context_dim: z.union([count, z.array(count)]),
+    adm_in_channels: count.nullable(),
+    use_linear_in_transformer: z.boolean(),
     num_heads: heads,
     num_head_channels: heads,
   })
@@ -90,8 +93,12 @@ export interface LdmConfig {
   readonly textEncoderVersion: string | undefined;
   /** What is said of each text encoder (`cond_stage_config`, sgm's `conditioner_config`). */
   readonly embedders: readonly Embedder[];
-  /** The model's own tokenizer; null where CLIP's is meant, as in every single file. */
-  readonly tokenizer: ModelTokenizer | null;
+  /** Settings of each text encoder where a folder states them; none beside a single file. */
+  readonly clipSettings: readonly ClipTextSettings[];
+  /** The model's own tokenizers; none where CLIP's is meant, as in every single file. */
+  readonly tokenizers: readonly ModelTokenizer[];
+  /** Whether nothing is led away from where there is no negative prompt, not the empty prompt. */
+  readonly zerosEmptyPrompt: boolean;
 }
 
 /**
@@ -130,7 +137,9 @@ export function parseLdmConfig(text: string, path: string): LdmConfig {
     vae: params.first_stage_config?.params ?? {},
     textEncoderVersion: params.cond_stage_config?.params?.version,
     embedders: embeddersOf(params),
-    tokenizer: null,
+    clipSettings: [],
+    tokenizers: [],
+    zerosEmptyPrompt: false,
   };
 }
 

@@ -21,28 +21,24 @@ export interface ModelTokenizer extends Omit<TokenizerConfig, 'length'> {
 /**
  * The tokenizer of a text encoder: the model's own, or CLIP's where it has none.
  *
- * @param known `tokenizer` is the model's own; `assumptions` takes what is supposed, in sentences.
+ * @param known `tokenizer` is the model's own, `padId` what is filled up with otherwise; `assumptions` takes what is supposed, in sentences.
  * @throws AppError `model.unsupported` if its ids do not fit the text encoder, `checkpoint.config` if
  *   it takes more of them at once
  */
 export function fittingTokenizer(
   source: TensorSource,
   config: ClipTextConfig,
-  known: { tokenizer: ModelTokenizer | null; assumptions: string[] },
+  known: { tokenizer: ModelTokenizer | null; padId: number; assumptions: string[] },
 ): TokenizerConfig {
-  const { tokenizer, assumptions } = known;
+  const { tokenizer, padId: usualPadId, assumptions } = known;
   requireWords(source, config, tokenizer);
   requirePlaces(source, config, tokenizer);
-  // open_clip's fills up with zeros.
-  if (!tokenizer) {
-    return config.layout === 'openclip'
-      ? { ...clipTokenizerConfig, padId: 0 }
-      : clipTokenizerConfig;
-  }
-  if (tokenizer.isSupposed) {
+  if (!tokenizer) return { ...clipTokenizerConfig, padId: usualPadId };
+  const { vocabulary, startId, endId, isSupposed, length } = tokenizer;
+  if (isSupposed) {
     assumptions.push("The words are those of CLIP's vocabulary (the folder brings none).");
   }
-  const { vocabulary, startId, endId, padId, length } = tokenizer;
+  const padId = isSupposed ? usualPadId : tokenizer.padId;
   return { vocabulary, startId, endId, padId, length: length ?? clipTokenizerConfig.length };
 }
 

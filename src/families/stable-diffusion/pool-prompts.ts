@@ -7,7 +7,7 @@ import { floatData, intTensor } from '../../runtime/tensor.ts';
 import { splitRows } from '../../tensor/rows.ts';
 import { chunkPrompt } from '../../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
-import { openTokenizer } from './open-tokenizer.ts';
+import { openTokenizers } from './open-tokenizer.ts';
 
 /** Prompts of one run of the text encoder: more are no faster for each. */
 const promptsAtOnce = 16;
@@ -24,9 +24,10 @@ export async function poolPrompts(
   { device, threads }: { device: Device; threads: number },
 ): Promise<Map<string, Float32Array>> {
   const [config] = checkpoint.architecture.textEncoders;
-  if (!config) throw new AppError('internal.unexpected', 'the checkpoint has no text encoder');
-  const tokenizer = await openTokenizer(checkpoint);
-  const { tokenizer: frame } = config;
+  const [opened] = await openTokenizers(checkpoint);
+  if (!config || !opened)
+    throw new AppError('internal.unexpected', 'the checkpoint has no text encoder');
+  const { tokenizer, frame } = opened;
   const rows = [...new Set(prompts)].map((prompt) => ({
     prompt,
     ids: chunkPrompt(prompt, tokenizer, { frame })[0]?.ids ?? [],

@@ -1,7 +1,5 @@
 import type { TensorTable } from '../../checkpoint/safetensors-header.ts';
-
-/** Families of Stable Diffusion checkpoints that hold UNet, text encoder and VAE in one file. */
-export type CheckpointFamily = 'sd1' | 'sd2' | 'sdxl' | 'sdxl-refiner';
+import { type VersionId, versions } from './version.ts';
 
 /** Files that are something else, or only a part. */
 export type OtherFamily =
@@ -22,7 +20,7 @@ export type OtherFamily =
 
 /** What a file is, by the names of its tensors. */
 export type Recognition =
-  | { readonly kind: 'checkpoint'; readonly family: CheckpointFamily }
+  | { readonly kind: 'checkpoint'; readonly family: VersionId }
   | {
       readonly kind: 'other';
       readonly family: OtherFamily;
@@ -106,7 +104,7 @@ const otherForms: readonly OtherForm[] = [
 
 /**
  * What a safetensors file is, by the names of its tensors alone: a whole Stable Diffusion checkpoint
- * of a known family, or something else with the advice that goes with it.
+ * of a known version, or something else with the advice that goes with it.
  */
 export function recognize(tensors: TensorTable): Recognition {
   const names = [...tensors.keys()];
@@ -125,7 +123,8 @@ export function recognize(tensors: TensorTable): Recognition {
 }
 
 function recognizeCheckpoint(has: (prefix: string) => boolean): Recognition {
-  const family = familyByTextEncoder(has);
+  const ids = Object.keys(versions) as VersionId[];
+  const family = ids.find((id) => has(versions[id].mark));
   if (has('control_model.')) {
     return other(
       'controlnet',
@@ -142,14 +141,6 @@ function recognizeCheckpoint(has: (prefix: string) => boolean): Recognition {
     );
   }
   return { kind: 'checkpoint', family };
-}
-
-function familyByTextEncoder(has: (prefix: string) => boolean): CheckpointFamily | undefined {
-  if (has('conditioner.embedders.1.')) return 'sdxl';
-  if (has('conditioner.embedders.0.model.')) return 'sdxl-refiner';
-  if (has('cond_stage_model.model.')) return 'sd2';
-  if (has('cond_stage_model.transformer.')) return 'sd1';
-  return undefined;
 }
 
 function other(family: OtherFamily, explanation: string): Recognition {

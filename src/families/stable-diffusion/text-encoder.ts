@@ -9,7 +9,7 @@ import { applyEmphasis } from '../../tokenizer/apply-emphasis.ts';
 import { chunkPrompt, padChunks, type PromptChunk } from '../../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
 import type { EncodedPrompt, EncodedPrompts } from '../encoded-prompt.ts';
-import { openTokenizer } from './open-tokenizer.ts';
+import { openTokenizers } from './open-tokenizer.ts';
 
 /** Prompts that all have equally many tokens. */
 export interface EncodedPromptSet {
@@ -29,25 +29,23 @@ export async function encodePrompts(
   prompts: Iterable<string>,
   { device, threads }: { device: Device; threads: number },
 ): Promise<EncodedPromptSet> {
-  const { textEncoders } = checkpoint.architecture;
-  const tokenizer = await openTokenizer(checkpoint);
+  const tokenizers = await openTokenizers(checkpoint);
   const texts = [...new Set(prompts)];
-  const frames = textEncoders.map((config) => config.tokenizer);
-  const chunked = frames.map((frame) =>
+  const chunked = tokenizers.map(({ tokenizer, frame }) =>
     texts.map((text) => chunkPrompt(text, tokenizer, { frame })),
   );
-  const count = Math.max(1, ...(chunked[0] ?? []).map((chunks) => chunks.length));
+  const count = Math.max(1, ...chunked.flat().map((chunks) => chunks.length));
 
   const session = await createSession(checkpoint, { device, threads });
   try {
     const encoded = new Map<string, EncodedPrompt>();
     for (const [i, text] of texts.entries()) {
-      const padded = frames.map((frame, encoder) =>
+      const padded = tokenizers.map(({ frame }, encoder) =>
         padChunks(chunked[encoder]?.[i] ?? [], count, frame),
       );
       encoded.set(text, await encodePrompt(session, padded));
     }
-    return { tokens: count * (frames[0]?.length ?? 0), prompts: encoded };
+    return { tokens: count * (tokenizers[0]?.frame.length ?? 0), prompts: encoded };
   } finally {
     await session.release();
   }

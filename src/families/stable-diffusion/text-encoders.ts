@@ -1,8 +1,9 @@
 import path from 'node:path';
 
 import { AppError } from '../../errors.ts';
+import type { TokenizerConfig } from '../../tokenizer/tokenizer-config.ts';
 import { type ClipTextSettings, clipLargeSettings, readClipSettings } from './clip-config.ts';
-import { type ContextState, findContextState } from './context-state.ts';
+import { findContextState } from './context-state.ts';
 import {
   clipHiddenSize,
   type ClipTextConfig,
@@ -12,8 +13,7 @@ import {
 import type { TensorSource } from './layout/named-shapes.ts';
 import type { LdmConfig } from './ldm-config.ts';
 import { fittingTokenizer } from './model-tokenizer.ts';
-import type { CheckpointFamily } from './recognize.ts';
-import type { TokenizerConfig } from '../../tokenizer/tokenizer-config.ts';
+import type { ContextState, EncoderPlace, Version } from './version.ts';
 
 /** A text encoder, which of its states the UNet is shown, and how it is fed. */
 export interface TextEncoderConfig extends ClipTextConfig, ContextState {
@@ -33,49 +33,43 @@ const openClipLayers: Readonly<Partial<Record<number, number>>> = { 1024: 24, 12
  */
 export async function readTextEncoders(
   source: TensorSource,
-  family: CheckpointFamily,
+  version: Version,
   known: { ldmConfig: LdmConfig | undefined; assumptions: string[] },
 ): Promise<TextEncoderConfig[]> {
   const { ldmConfig, assumptions } = known;
   const encoders: TextEncoderConfig[] = [];
-  for (const [position, location] of locateTextEncoders(source, family).entries()) {
+  for (const [position, place] of version.encoders.entries()) {
+    const location = locateTextEncoder(source, place);
     const settings =
-      location.layout === 'transformers'
+      ldmConfig?.clipSettings[position] ??
+      (place.naming === 'transformers'
         ? await transformersSettings(source, ldmConfig)
-        : await openClipSettings(source, location, family === 'sd2' ? ldmConfig : undefined);
+        : // A config beside a single file names the first one's.
+          await openClipSettings(source, location, position === 0 ? ldmConfig : undefined));
     const config = deriveClipTextConfig(source, location, settings);
     const embedder = ldmConfig?.embedders[position];
-    const use = { family, position, settings, embedder, ldmConfig, assumptions };
+    const use = { version, place, position, settings, embedder, ldmConfig, assumptions };
     const context = findContextState(source, config, use);
     const tokenizer = fittingTokenizer(source, config, {
-      tokenizer: ldmConfig?.tokenizer ?? null,
-      assumptions,
+      ...{ tokenizer: ldmConfig?.tokenizers[position] ?? null, padId: place.padId, assumptions },
     });
     encoders.push({ ...config, ...context, tokenizer });
   }
   return encoders;
 }
 
-function locateTextEncoders(source: TensorSource, family: CheckpointFamily): ClipTextLocation[] {
-  const transformers = (prefix: string, mayLackFinalNorm = false): ClipTextLocation => {
-    // Files written by newer versions of transformers lack the inner name.
-    const isNested = source.tensors.has(`${prefix}text_model.embeddings.token_embedding.weight`);
-    const keyPrefix = isNested ? `${prefix}text_model.` : prefix;
-    return { layout: 'transformers', keyPrefix, mayLackFinalNorm };
-  };
-  switch (family) {
-    case 'sd1':
-      return [transformers('cond_stage_model.transformer.')];
-    case 'sd2':
-      return [{ layout: 'openclip', keyPrefix: 'cond_stage_model.model.' }];
-    case 'sdxl':
-      return [
-        transformers('conditioner.embedders.0.transformer.', true),
-        { layout: 'openclip', keyPrefix: 'conditioner.embedders.1.model.' },
-      ];
-    case 'sdxl-refiner':
-      return [{ layout: 'openclip', keyPrefix: 'conditioner.embedders.0.model.' }];
-  }
+/** Files have one and the same text encoder by transformers' names or by open_clip's. */
+function locateTextEncoder(
+  source: TensorSource,
+  { prefix, naming, state, isPooled }: EncoderPlace,
+): ClipTextLocation {
+  // Files written by newer versions of transformers lack the inner name.
+  const isNested = source.tensors.has(`${prefix}text_model.embeddings.token_embedding.weight`);
+  const isPlain = source.tensors.has(`${prefix}embeddings.token_embedding.weight`);
+  if (naming === 'openclip' && !isNested && !isPlain) return { layout: naming, keyPrefix: prefix };
+  const keyPrefix = isNested ? `${prefix}text_model.` : prefix;
+  const mayLackFinalNorm = !state.isNormalized && !isPooled;
+  return { layout: 'transformers', keyPrefix, mayLackFinalNorm, isPooled };
 }
 
 /**

@@ -7,7 +7,7 @@ import { readJsonConfig } from '../../../checkpoint/json-config.ts';
 
 /** One of a model's parts that has weights: its folder, and how their files are called in there. */
 export interface Component {
-  readonly folder: 'unet' | 'text_encoder' | 'vae';
+  readonly folder: 'unet' | 'text_encoder' | 'text_encoder_2' | 'vae';
   readonly stem: string;
 }
 
@@ -18,7 +18,7 @@ export interface WeightFiles {
   readonly index: string | null;
 }
 
-/** SD 1.x in float32 has one; nobody divides 3.4 GB into more. */
+/** SDXL's UNet in float32 has two; nobody divides 10 GB into more. */
 const MAX_SHARDS = 64;
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import { AppError } from '../../../errors.ts';
 import type { LdmConfig } from '../ldm-config.ts';
+import type { Version } from '../version.ts';
 import { pathExists } from '../../../checkpoint/output-path.ts';
 import type { TensorInfo, TensorTable } from '../../../checkpoint/safetensors-header.ts';
 import {
@@ -13,13 +14,8 @@ import type { TensorStore } from '../../../checkpoint/tensor-store.ts';
 import { type Component, findWeightFiles } from './component-weights.ts';
 import { findFolderCopies } from './folder-copies.ts';
 import { type FolderFile, listFolder } from './folder-files.ts';
-import {
-  configFiles,
-  MODEL_INDEX,
-  readModelConfig,
-  listComponents,
-  unetConfig,
-} from './model-config.ts';
+import { configFiles, readModelConfig, unetConfig } from './model-config.ts';
+import { listComponents, MODEL_INDEX } from './model-index.ts';
 import { tokenizerFiles } from './tokenizer-folder.ts';
 import { requireConfiguredBlocks } from './unet-blocks.ts';
 import { unetNames } from './unet-names.ts';
@@ -53,15 +49,18 @@ interface MappedComponent extends Component {
   readonly shapeOf?: (name: string, shape: readonly number[]) => readonly number[];
 }
 
-const mappedComponents: readonly MappedComponent[] = [
-  { folder: 'unet', stem: 'diffusion_pytorch_model', namesOf: unetNames },
-  { folder: 'text_encoder', stem: 'model', namesOf: textEncoderNames },
-  { folder: 'vae', stem: 'diffusion_pytorch_model', namesOf: vaeNames, shapeOf: vaeShape },
-];
-
-/** Single files have the same tensors as transformers gives them, below one more prefix. */
-function textEncoderNames(keys: readonly string[]): Map<string, string> {
-  return new Map(keys.map((key) => [key, `cond_stage_model.transformer.${key}`]));
+function mappedComponents({ encoders }: Version): MappedComponent[] {
+  const stem = 'diffusion_pytorch_model';
+  return [
+    { folder: 'unet', stem, namesOf: unetNames },
+    // By transformers' names where single files have the encoder: see `locateTextEncoder`.
+    ...encoders.map(({ component, prefix }) => ({
+      folder: component,
+      stem: 'model',
+      namesOf: (keys: readonly string[]) => new Map(keys.map((key) => [key, prefix + key])),
+    })),
+    { folder: 'vae', stem, namesOf: vaeNames, shapeOf: vaeShape },
+  ];
 }
 
 /** Whether a path is a folder with a diffusers model. */
@@ -70,8 +69,9 @@ export async function isDiffusersFolder(modelPath: string): Promise<boolean> {
 }
 
 /**
- * Opens a folder with a Stable Diffusion 1.x model and checks the headers of its weights. Its tensors
- * have the names and shapes that a single-file checkpoint of the same model would have.
+ * Opens a folder with a Stable Diffusion model and checks the headers of its weights. Its tensors
+ * have the names and shapes that a single-file checkpoint of the same model would have; those of
+ * open_clip's text encoders are where they would be, by the names that transformers has.
  *
  * @throws AppError `checkpoint.not-safetensors` if it is no such folder or has only pickles,
  *   `model.unsupported` for other models, `checkpoint.damaged`, `checkpoint.config`
@@ -84,13 +84,13 @@ export async function openDiffusersFolder(folderPath: string): Promise<Diffusers
       `"${folder}" is a folder without ${MODEL_INDEX}, so it is not a diffusers model. Give one .safetensors file, or the folder that has ${MODEL_INDEX}.`,
     );
   }
-  const ldmConfig = await readModelConfig(folder);
+  const { version, ldmConfig } = await readModelConfig(folder);
   const opened: SafetensorsFile[] = [];
   try {
     const weightFiles: WeightFile[] = [];
     const placed = new Map<string, PlacedTensor>();
     const inUse = new Set<string>();
-    for (const component of mappedComponents) {
+    for (const component of mappedComponents(version)) {
       const { shards, index } = await findWeightFiles(folder, component);
       for (const name of shards) opened.push(await openSafetensors(path.join(folder, name)));
       const files = opened.slice(-shards.length);
@@ -119,7 +119,8 @@ export async function openDiffusersFolder(folderPath: string): Promise<Diffusers
 /** The files that decide what a model draws, within its folder: configs, vocabulary and weights. */
 export function decisiveFiles({ weightFiles, files }: DiffusersFolder): string[] {
   const present = tokenizerFiles.filter((file) => files.some(({ name }) => name === file));
-  return [...configFiles, ...present, ...weightFiles.map(({ name }) => name)].sort();
+  const configs = configFiles.filter((file) => files.some(({ name }) => name === file));
+  return [...configs, ...present, ...weightFiles.map(({ name }) => name)].sort();
 }
 
 /** A tensor as a single-file checkpoint would have it, and where it is. */

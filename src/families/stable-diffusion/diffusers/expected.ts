@@ -3,11 +3,14 @@ import type { z } from 'zod';
 import { AppError } from '../../../errors.ts';
 import { readJsonConfig } from '../../../checkpoint/json-config.ts';
 
+/** What to do with a model of another kind. */
+export const useStableDiffusion = 'Use a model of Stable Diffusion 1.x, 2.x or XL.';
+
 /** Values that a setting may have; a list of settings may hold these only. */
 export type Expected = Readonly<Record<string, readonly unknown[]>>;
 
 /**
- * Refuses a config that sets something to what Stable Diffusion 1.x does not have.
+ * Refuses a config that sets something to what Stable Diffusion does not have.
  *
  * @throws AppError `model.unsupported` with file, setting and value
  */
@@ -21,7 +24,7 @@ export function requireExpected(
     if (found === undefined || [found].flat().every((value) => values.includes(value))) continue;
     throw unsupported(
       filePath,
-      `it sets ${name} to ${JSON.stringify(found).slice(0, 120)}, where Stable Diffusion 1.x has ${values.map((value) => JSON.stringify(value)).join(' or ')}. Use a Stable Diffusion 1.x model.`,
+      `it sets ${name} to ${JSON.stringify(found).slice(0, 120)}, where Stable Diffusion has ${values.map((value) => JSON.stringify(value)).join(' or ')}. ${useStableDiffusion}`,
     );
   }
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { isModelFile } from '../../../checkpoint/model-ending.ts';
 import { openSafetensors } from '../../../checkpoint/safetensors-reader.ts';
 import type { FolderFile } from './folder-files.ts';
-import type { listComponents } from './model-config.ts';
+import type { listComponents } from './model-index.ts';
 
 type Components = Awaited<ReturnType<typeof listComponents>>;
 

@@ -29,7 +29,7 @@ import {
   requirePlace,
 } from '../../../checkpoint/output-place.ts';
 import type { DiffusersFolder, WeightFile } from './diffusers-folder.ts';
-import { MODEL_INDEX } from './model-config.ts';
+import { MODEL_INDEX } from './model-index.ts';
 
 /** What a scrubbed model in a folder is made of. */
 export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'>, OutputPlace {

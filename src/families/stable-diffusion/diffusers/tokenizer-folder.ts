@@ -15,18 +15,23 @@ import { clipTokenizerConfig } from '../../../tokenizer/tokenizer-config.ts';
 import { readJsonConfig } from '../../../checkpoint/json-config.ts';
 import type { ModelTokenizer } from '../model-tokenizer.ts';
 import { readAddedWords, tokenSettings } from './added-words.ts';
-import { type Expected, requireExpected, unsupported } from './expected.ts';
+import { type Expected, requireExpected, unsupported, useStableDiffusion } from './expected.ts';
 import { readBaseVocabulary, readTokenizerJson } from './vocabulary-files.ts';
 
+/** Folders of the tokenizers, by their text encoders' places. */
+export const tokenizerFolders = ['tokenizer', 'tokenizer_2'] as const;
+
 /** Files that decide which ids a prompt has, within the model's folder; it has some of them. */
-export const tokenizerFiles = [
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-].map((name) => path.join('tokenizer', name));
+export const tokenizerFiles = tokenizerFolders.flatMap((folder) =>
+  [
+    'tokenizer_config.json',
+    'special_tokens_map.json',
+    'added_tokens.json',
+    'tokenizer.json',
+    'vocab.json',
+    'merges.txt',
+  ].map((name) => path.join(folder, name)),
+);
 
 const configExpected: Expected = {
   tokenizer_class: ['CLIPTokenizer', 'CLIPTokenizerFast', null],
@@ -46,14 +51,15 @@ const configSchema = z.looseObject({
 /**
  * Refuses a tokenizer of another class than CLIP's.
  *
+ * @param part its name in `model_index.json`
  * @param name the class in `model_index.json`, null if it names none
  * @throws AppError `model.unsupported`
  */
-export function requireTokenizerClass(indexPath: string, name: string | null): void {
+export function requireTokenizerClass(indexPath: string, part: string, name: string | null): void {
   if (name === null || name === 'CLIPTokenizer' || name === 'CLIPTokenizerFast') return;
   throw unsupported(
     indexPath,
-    `it names ${JSON.stringify(name.slice(0, 80))} as tokenizer, where Stable Diffusion 1.x has CLIPTokenizer. Use a Stable Diffusion 1.x model.`,
+    `it names ${JSON.stringify(name.slice(0, 80))} as ${part}, where Stable Diffusion has CLIPTokenizer. ${useStableDiffusion}`,
   );
 }
 

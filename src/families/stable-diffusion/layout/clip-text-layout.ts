@@ -36,7 +36,7 @@ export interface ClipTextConfig {
   /** Longest prompt in tokens, start and end included: 77. */
   readonly maxPositions: number;
   readonly layerNormEps: number;
-  /** Channels of open_clip's projection of a whole prompt; null where the file has none. */
+  /** Channels of the projection of a whole prompt; null where the file has none that is used. */
   readonly projection: number | null;
 }
 
@@ -46,6 +46,8 @@ export interface ClipTextLocation {
   readonly keyPrefix: string;
   /** Whether its states are only used without the norm that follows the last layer. */
   readonly mayLackFinalNorm?: boolean;
+  /** Whether the UNet is told what it makes of a whole prompt. */
+  readonly isPooled?: boolean;
 }
 
 /**
@@ -60,7 +62,12 @@ export function deriveClipTextConfig(
   location: ClipTextLocation,
   settings: ClipTextSettings,
 ): ClipTextConfig {
-  const { layout, keyPrefix, mayLackFinalNorm = false } = location;
+  const {
+    layout,
+    keyPrefix,
+    mayLackFinalNorm = false,
+    isPooled = layout === 'openclip',
+  } = location;
   const { heads, activation, layerNormEps } = settings;
   const names = keyNames(location);
   const found = countLayers(source, location);
@@ -73,11 +80,23 @@ export function deriveClipTextConfig(
     intermediateSize: dimension(source, `${names.layers}0.${names.mlpIn}.weight`, 0),
     vocabSize: dimension(source, names.tokens, 0),
     maxPositions: dimension(source, names.positions, 0),
-    projection: source.tensors.get(names.projection)?.shape[1] ?? null,
+    projection: isPooled ? projectionWidth(source, location) : null,
   };
   requireShapes(source, clipTextShapes(config));
   requireFittingSettings(source, config, settings);
   return config;
+}
+
+/** The projection of a whole prompt: [in, out] as open_clip has it, a linear layer in transformers. */
+export function projectionName({ layout, keyPrefix }: ClipTextLocation): string {
+  return layout === 'openclip'
+    ? `${keyPrefix}text_projection`
+    : `${keyPrefix.replace(/text_model\.$/, '')}text_projection.weight`;
+}
+
+function projectionWidth(source: TensorSource, location: ClipTextLocation): number | null {
+  const shape = source.tensors.get(projectionName(location))?.shape;
+  return shape?.[location.layout === 'openclip' ? 1 : 0] ?? null;
 }
 
 /** Width of a text encoder's hidden states, from its token embedding. */
@@ -126,7 +145,6 @@ function keyNames({ layout, keyPrefix }: ClipTextLocation) {
         mlpIn: 'mlp.fc1',
         mlpOut: 'mlp.fc2',
         finalNorm: `${keyPrefix}final_layer_norm`,
-        projection: `${keyPrefix}text_projection`,
       }
     : {
         tokens: `${keyPrefix}token_embedding.weight`,
@@ -137,7 +155,6 @@ function keyNames({ layout, keyPrefix }: ClipTextLocation) {
         mlpIn: 'mlp.c_fc',
         mlpOut: 'mlp.c_proj',
         finalNorm: `${keyPrefix}ln_final`,
-        projection: `${keyPrefix}text_projection`,
       };
 }
 
@@ -169,7 +186,9 @@ export function* clipTextShapes(config: ClipTextConfig): Generator<NamedShape> {
     yield* linear(prefix + names.mlpOut, hiddenSize, intermediateSize);
   }
   if (config.hasFinalNorm) yield* norm(names.finalNorm, hiddenSize);
-  if (config.projection !== null) yield [names.projection, [hiddenSize, config.projection]];
+  if (config.projection === null) return;
+  const shape = [hiddenSize, config.projection];
+  yield [projectionName(config), config.layout === 'openclip' ? shape : shape.toReversed()];
 }
 
 function* queryKeyValueShapes(prefix: string, config: ClipTextConfig): Generator<NamedShape> {

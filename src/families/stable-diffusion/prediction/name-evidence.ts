@@ -1,4 +1,4 @@
-import type { CheckpointFamily } from '../recognize.ts';
+import type { VersionId } from '../version.ts';
 import type { Statement } from './statement.ts';
 
 /** What people call a model, and where that stands, as a part of a sentence. */
@@ -12,7 +12,7 @@ interface NamePattern {
   readonly pattern: RegExp;
   readonly says: Omit<Statement, 'where'>;
   /** Default: all. */
-  readonly families?: readonly CheckpointFamily[];
+  readonly families?: readonly VersionId[];
 }
 
 const xl = ['sdxl'] as const;
@@ -52,7 +52,7 @@ const patterns: readonly NamePattern[] = [
  *
  * @returns for each name that has such a word what it says
  */
-export function nameEvidence(names: readonly ModelName[], family: CheckpointFamily): Statement[] {
+export function nameEvidence(names: readonly ModelName[], family: VersionId): Statement[] {
   return names.flatMap(({ text, where }) => {
     for (const { pattern, says, families } of patterns) {
       if (families && !families.includes(family)) continue;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { LdmConfig } from '../ldm-config.ts';
 import { modelTitle } from '../../../checkpoint/output-path.ts';
 import { readProvenance } from '../../../checkpoint/provenance.ts';
-import type { CheckpointFamily } from '../recognize.ts';
+import { type VersionId, versionOf } from '../version.ts';
 import type { TensorStore } from '../../../checkpoint/tensor-store.ts';
 import { markerStatements } from './marker-statements.ts';
 import { metadataStatements } from './metadata-statements.ts';
@@ -25,7 +25,7 @@ export type PredictionSource = Pick<TensorStore, 'path' | 'tensors' | 'metadata'
  */
 export async function readPrediction(
   source: PredictionSource,
-  { family, ldmConfig }: { family: CheckpointFamily; ldmConfig: LdmConfig | undefined },
+  { family, ldmConfig }: { family: VersionId; ldmConfig: LdmConfig | undefined },
   known: PredictionWish | PredictionReading | undefined,
 ): Promise<PredictionReading> {
   if (typeof known === 'object') return known;
@@ -57,10 +57,7 @@ function provenanceEvidence({ metadata }: PredictionSource): Statement[] {
   return [{ prediction: predictionType, zeroTerminalSnr, where }];
 }
 
-function namesOf(
-  { path: modelPath, metadata }: PredictionSource,
-  family: CheckpointFamily,
-): ModelName[] {
+function namesOf({ path: modelPath, metadata }: PredictionSource, family: VersionId): ModelName[] {
   const title = metadata.get('modelspec.title');
   // Forge Neo takes an SDXL for a rectified flow by this word anywhere in its path.
   const folders = path
@@ -70,6 +67,9 @@ function namesOf(
   return [
     { text: modelTitle(modelPath), where: 'its name' },
     ...(title === undefined ? [] : [{ text: title, where: 'modelspec.title in its metadata' }]),
-    ...(family === 'sdxl' ? folders : []).map((text) => ({ text, where: `its folder "${text}"` })),
+    ...(versionOf(family).foldersTellPrediction ? folders : []).map((text) => ({
+      text,
+      where: `its folder "${text}"`,
+    })),
   ];
 }

@@ -1,6 +1,6 @@
 import { isFloatDtype } from '../../../tensor/dtype.ts';
 import { UNET_PREFIX } from '../layout/unet-layout.ts';
-import type { CheckpointFamily } from '../recognize.ts';
+import { type VersionId, versionOf } from '../version.ts';
 import type { TensorStore } from '../../../checkpoint/tensor-store.ts';
 import type { Statement } from './statement.ts';
 
@@ -16,10 +16,15 @@ const WIDTH_OF_SD2 = 320;
  */
 export async function weightEvidence(
   source: Pick<TensorStore, 'tensors' | 'readFloat32'>,
-  family: CheckpointFamily,
+  family: VersionId,
 ): Promise<Statement[]> {
   const info = source.tensors.get(telling);
-  if (family !== 'sd2' || info?.shape[0] !== WIDTH_OF_SD2 || !isFloatDtype(info.dtype)) return [];
+  if (
+    !versionOf(family).weightsTellPrediction ||
+    info?.shape[0] !== WIDTH_OF_SD2 ||
+    !isFloatDtype(info.dtype)
+  )
+    return [];
   const isV = deviation(await source.readFloat32(telling)) > LEAST_DEVIATION_OF_V;
   return [
     {
