@@ -1,3 +1,4 @@
+import { once } from '../once.ts';
 import { promptWords } from '../tokenizer/prompt-words.ts';
 import { singular } from './singular.ts';
 
@@ -61,13 +62,19 @@ const membersByKind: Readonly<Record<string, string>> = {
   jewelry: 'ring, necklace, earring, bracelet, brooch',
 };
 
-/** The kinds that each name is of, itself included; names as `nameOf` writes them. */
-const kindsByName = new Map<string, ReadonlySet<string>>();
-for (const [kind, members] of Object.entries(membersByKind)) {
-  for (const name of [kind, ...members.split(', ')]) {
-    kindsByName.set(nameOf(name), new Set([nameOf(name), ...kindsAbove(name)]));
+/**
+ * The kinds that each name is of, itself included; names as `nameOf` writes them. Made when it is asked
+ * for: it takes an eighth of a start of the program.
+ */
+const kindsByName = once(() => {
+  const kinds = new Map<string, ReadonlySet<string>>();
+  for (const [kind, members] of Object.entries(membersByKind)) {
+    for (const name of [kind, ...members.split(', ')]) {
+      kinds.set(nameOf(name), new Set([nameOf(name), ...kindsAbove(name)]));
+    }
   }
-}
+  return kinds;
+});
 
 function nameOf(name: string): string {
   return promptWords(name).map(singular).join(' ');
@@ -89,11 +96,11 @@ export function namesOfKinds(words: readonly string[]): string[] {
   return words.flatMap((_, start) =>
     [1, 2, 3]
       .map((count) => words.slice(start, start + count).join(' '))
-      .filter((name) => kindsByName.has(name)),
+      .filter((name) => kindsByName().has(name)),
   );
 }
 
 /** Whether one name is another kind's member: `poodle` is of the kind `dog`, and of `animal`. */
 export function isOfKind(name: string, kind: string): boolean {
-  return name !== kind && kindsByName.get(name)?.has(kind) === true;
+  return name !== kind && kindsByName().get(name)?.has(kind) === true;
 }

@@ -1,5 +1,5 @@
 import type { Value } from '../../onnx/graph.ts';
-import { once } from '../once.ts';
+import { once } from '../../once.ts';
 import { intAttribute, operand, type VjpRule } from '../vjp-rule.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { Value } from '../../onnx/graph.ts';
 import { normalizeAxis } from '../../onnx/shape.ts';
-import { once, pick } from '../once.ts';
+import { once } from '../../once.ts';
+import { elementAt } from '../../element-at.ts';
 import { intAttribute, operand, type VjpRule } from '../vjp-rule.ts';
 
 /**
@@ -21,9 +22,9 @@ export const layerNormalization: VjpRule = ({ g, node, ct, cts, input }) => {
     const epsilon = intAttribute(node, 'epsilon', 1e-5);
     return g.ops('LayerNormalization', [input(0), fill(1), fill(0)], { axis, epsilon }, 3);
   });
-  const normalized = () => pick(normalize(), 0);
+  const normalized = () => elementAt(normalize(), 0);
   // The statistics are float32, whatever the type of x.
-  const scaleBack = (x: Value) => g.mul(g.cast(pick(normalize(), 2), ct.type), x);
+  const scaleBack = (x: Value) => g.mul(g.cast(elementAt(normalize(), 2), ct.type), x);
   return [
     () => {
       const d = g.mul(ct, input(1));
