@@ -38,7 +38,7 @@ describeWithPython.each<HostKind>(['a1111', 'comfyui'])('the bridge in %s', (kin
     let host: TestHost;
 
     beforeAll(async () => {
-      host = await TestHost.start(kind);
+      host = await TestHost.start(kind, { env: { ERASE_CONCEPT_HOST_NAMES: 'pictures.example' } });
       await host.whenReady();
       await host.reaches('running');
     }, 60_000);
@@ -157,37 +157,33 @@ describeWithPython.each<HostKind>(['a1111', 'comfyui'])('the bridge in %s', (kin
       const { status } = await ask(new URL(`${PAGE}api/jobs`, host.url), { headers: own });
       expect(status).toBe(200);
     });
-  });
 
-  it('is reached through a reverse proxy whose name it was told', async () => {
-    const env = { ERASE_CONCEPT_HOST_NAMES: 'pictures.example' };
-    const host = await startHost(kind, { env });
-    await host.reaches('running');
-    const address = new URL(`${PAGE}api/jobs`, host.url);
-    const headers = { Host: 'pictures.example', Origin: 'https://pictures.example' };
-    expect((await ask(address, { headers })).status).toBe(200);
-    expect((await ask(address, { headers: { Host: 'evil.example' } })).status).toBe(403);
-  });
+    it('for who asks through a reverse proxy whose name it was told', async () => {
+      const address = new URL(`${PAGE}api/jobs`, host.url);
+      const headers = { Host: 'pictures.example', Origin: 'https://pictures.example' };
+      expect((await ask(address, { headers })).status).toBe(200);
+      expect((await ask(address, { headers: { Host: 'evil.example' } })).status).toBe(403);
+    });
 
-  it('starts the sidecar again when it dies, and says so meanwhile', async () => {
-    const host = await startHost(kind);
-    await host.reaches('running');
-    const first = host.sidecarId();
-    process.kill(first, 'SIGKILL');
-    await whenEnded(first);
-    const { message } = await host.reaches('starting');
-    expect(message).toMatch(/ended|starting/);
-    const page = await host.fetch('?theme=dark');
-    expect([page.status, page.headers.get('cache-control')]).toEqual([503, 'no-store']);
-    expect(await page.text()).toMatch(/content="dark"[^]*http-equiv="refresh"[^]*Erase Concept/);
-    const api = await host.fetch('api/jobs');
-    expect([api.status, await api.json()]).toEqual([
-      503,
-      { error: expect.objectContaining({ code: 'sidecar.unavailable' }) as unknown },
-    ]);
-    await host.reaches('running');
-    expect(host.sidecarId()).not.toBe(first);
-    expect((await host.fetch('api/jobs')).status).toBe(200);
+    it('to a sidecar that it starts again when it dies, and says so meanwhile', async () => {
+      await host.reaches('running');
+      const first = host.sidecarId();
+      process.kill(first, 'SIGKILL');
+      await whenEnded(first);
+      const { message } = await host.reaches('starting');
+      expect(message).toMatch(/ended|starting/);
+      const page = await host.fetch('?theme=dark');
+      expect([page.status, page.headers.get('cache-control')]).toEqual([503, 'no-store']);
+      expect(await page.text()).toMatch(/content="dark"[^]*http-equiv="refresh"[^]*Erase Concept/);
+      const api = await host.fetch('api/jobs');
+      expect([api.status, await api.json()]).toEqual([
+        503,
+        { error: expect.objectContaining({ code: 'sidecar.unavailable' }) as unknown },
+      ]);
+      await host.reaches('running');
+      expect(host.sidecarId()).not.toBe(first);
+      expect((await host.fetch('api/jobs')).status).toBe(200);
+    });
   });
 
   it.each(['SIGKILL', 'SIGTERM'] as const)(

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { describeInBrowser, openPage } from '../browser/browser.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';
-import { startHost } from './host.ts';
+import { type HostKind, startHost, TestHost } from './host.ts';
 import { describeWithPython } from './python.ts';
 
 /** The page within the host's. */
@@ -23,11 +23,30 @@ async function choose(page: Page, model: string, replaces: string, origin = 'loc
 describeInBrowser('the tab', () => {
   describeWithPython('in the host', () => {
     let browser: Browser;
+    /** One of each kind, whose sidecar runs: what a page does to it stays in the page. */
+    const hosts = new Map<HostKind, TestHost>();
 
     beforeAll(async () => {
       browser = await launchBrowser();
-    }, 60_000);
-    afterAll(() => browser.close());
+      for (const kind of ['a1111', 'comfyui'] as const) {
+        const host = await TestHost.start(kind);
+        hosts.set(kind, host);
+        await host.whenReady();
+        await host.reaches('running');
+      }
+    }, 120_000);
+    afterAll(async () => {
+      await browser.close();
+      for (const host of hosts.values()) await host.remove();
+    });
+
+    /** A window of its own with the host's page. */
+    async function openHost(kind: HostKind, query = '', script = ''): Promise<Page> {
+      const page = await openPage(browser);
+      if (script !== '') await page.addInitScript(script);
+      await page.goto(`${hosts.get(kind)!.url.href}${query}`);
+      return page;
+    }
 
     async function expectPage(page: Page, theme: string): Promise<void> {
       await frameOf(page).getByRole('heading', { name: 'What should the model forget?' }).waitFor();
@@ -37,10 +56,7 @@ describeInBrowser('the tab', () => {
     }
 
     it('of stable-diffusion-webui shows the page in its theme', async () => {
-      const host = await startHost('a1111');
-      await host.reaches('running');
-      const page = await openPage(browser);
-      await page.goto(`${host.url.href}?__theme=dark`);
+      const page = await openHost('a1111', '?__theme=dark');
       await page.getByRole('button', { name: 'Erase Concept' }).click();
       await expectPage(page, 'dark');
     });
@@ -49,13 +65,10 @@ describeInBrowser('the tab', () => {
       ['what they tell the browser', ':root { color-scheme: dark }'],
       ['light text', '* { color: #ddd !important }'],
     ])('knows dark themes of SD.Next by %s', async (_, style) => {
-      const host = await startHost('a1111');
-      await host.reaches('running');
-      const page = await openPage(browser);
-      await page.addInitScript(`addEventListener('DOMContentLoaded', () => {
+      const script = `addEventListener('DOMContentLoaded', () => {
         document.head.insertAdjacentHTML('beforeend', '<style>${style}</style>');
-      })`);
-      await page.goto(`${host.url.href}?__theme=light`);
+      })`;
+      const page = await openHost('a1111', '?__theme=light', script);
       await page.getByRole('button', { name: 'Erase Concept' }).click();
       await expectPage(page, 'dark');
     });
@@ -69,9 +82,7 @@ describeInBrowser('the tab', () => {
     });
 
     it('of stable-diffusion-webui has it show the model that was chosen', async () => {
-      const host = await startHost('a1111');
-      const page = await openPage(browser);
-      await page.goto(host.url.href);
+      const page = await openHost('a1111');
       await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
       await choose(page, 'evil.safetensors', 'original.safetensors', "'http://evil.example'");
       expect(await page.evaluate('desiredCheckpointName')).toBe('');
@@ -80,13 +91,12 @@ describeInBrowser('the tab', () => {
     });
 
     it('of Forge has its list look for new files, and it take no other model', async () => {
-      const host = await startHost('a1111');
       const page = await openPage(browser);
       const models = ['v1.safetensors', 'sd-v1.safetensors', 'v1-without.safetensors'];
       await page.route('**/erase-concept/api/models', (route) =>
         route.fulfill({ json: models.map((name) => ({ name })) }),
       );
-      await page.goto(host.url.href);
+      await page.goto(hosts.get('a1111')!.url.href);
       await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
       await page.evaluate(`
         const refresh = document.createElement('button');
@@ -106,10 +116,7 @@ describeInBrowser('the tab', () => {
 
     describe('of ComfyUI', () => {
       it('shows the page, and keeps it while the tab is hidden', async () => {
-        const host = await startHost('comfyui');
-        await host.reaches('running');
-        const page = await openPage(browser);
-        await page.goto(host.url.href);
+        const page = await openHost('comfyui');
         const tab = page.getByRole('button', { name: 'Erase Concept' });
         await tab.click();
         await expectPage(page, 'dark');
@@ -123,10 +130,7 @@ describeInBrowser('the tab', () => {
       });
 
       it('follows the theme, as old and new front ends tell it', async () => {
-        const host = await startHost('comfyui');
-        await host.reaches('running');
-        const page = await openPage(browser);
-        await page.goto(host.url.href);
+        const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).click();
         await expectPage(page, 'dark');
         await page.evaluate("document.body.classList.remove('dark-theme')");
@@ -136,9 +140,7 @@ describeInBrowser('the tab', () => {
       });
 
       it('lets the edge of the sidebar be dragged over the page', async () => {
-        const host = await startHost('comfyui');
-        const page = await openPage(browser);
-        await page.goto(host.url.href);
+        const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).click();
         await page.locator('iframe').waitFor();
         await page.evaluate("addEventListener('mousemove', ({ x }) => (window.lastX = x))");
@@ -152,9 +154,7 @@ describeInBrowser('the tab', () => {
       });
 
       it('puts a model into the loaders of the one that it replaces', async () => {
-        const host = await startHost('comfyui');
-        const page = await openPage(browser);
-        await page.goto(host.url.href);
+        const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
         await choose(page, 'evil.safetensors', 'original.safetensors', "'http://evil.example'");
         await choose(page, 'without.safetensors', 'original.safetensors');
@@ -167,9 +167,7 @@ describeInBrowser('the tab', () => {
       });
 
       it('asks which loader is meant where several could be', async () => {
-        const host = await startHost('comfyui');
-        const page = await openPage(browser);
-        await page.goto(host.url.href);
+        const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
         await page.evaluate(
           "app.graph.nodes.push({ id: 3, widgets: [{ name: 'ckpt_name', value: 'refiner' }] })",
@@ -180,10 +178,7 @@ describeInBrowser('the tab', () => {
       });
 
       it('offers the model in use by its command, and says so where there is none', async () => {
-        const host = await startHost('comfyui');
-        await host.reaches('running');
-        const page = await openPage(browser);
-        await page.goto(host.url.href);
+        const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
         await page.evaluate("app.commands['EraseConcept.UseModel']()");
         await page.getByText('No model is in use yet.').waitFor();
