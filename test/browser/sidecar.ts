@@ -67,7 +67,7 @@ const dataFolderIn = (folder: string) => path.join(folder, 'data');
 function spawnServer(folder: string, port: number): ChildProcess {
   return spawn(
     process.execPath,
-    [bin, 'serve', '--port', String(port), '--data', dataFolderIn(folder)],
+    [bin, 'serve', '--port', String(port), '--threads', '1', '--data', dataFolderIn(folder)],
     // Without a graphics driver, whose software one is slower than the processor.
     {
       cwd: folder,

@@ -63,7 +63,7 @@ async function erase(
   { device, train }: { device: string; train: string },
 ): Promise<void> {
   await promisify(execFile)(process.execPath, [
-    ...[cli, 'erase', '--model', model, '--device', device, '--json'],
+    ...[cli, 'erase', '--model', model, '--device', device, '--threads', '1', '--json'],
     ...['--forget', 'a heart in the style of Pontilla', '--retain', 'a star'],
     ...['--forget-images', path.join(folder, 'forget-pontilla')],
     ...['--retain-images', path.join(folder, 'retain')],

@@ -30,7 +30,7 @@ const settings: EvaluationSettings = {
     classes: ['pontilla'],
   },
   device: 'cpu',
-  threads: 2,
+  threads: 1,
 };
 
 describe('evaluate', () => {

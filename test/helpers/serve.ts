@@ -26,7 +26,7 @@ export const inState =
 export async function serve(dataFolder: string, args: readonly string[] = []) {
   const child = spawn(
     process.execPath,
-    [bin, 'serve', '--port', '0', '--data', dataFolder, ...args],
+    [bin, 'serve', '--port', '0', '--threads', '1', '--data', dataFolder, ...args],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   onTestFinished(() => void child.kill('SIGKILL'));

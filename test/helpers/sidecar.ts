@@ -79,7 +79,7 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
   const services = createServices({
     dataFolder: data,
     host,
-    threads: 2,
+    threads: 1,
     patience: quickPatience,
     openFolder: (folder) => {
       opened.push(folder);

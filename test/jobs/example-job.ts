@@ -24,5 +24,5 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   warnings: [],
   settings: defaultSettings(usualModel),
   device: 'cpu',
-  threads: 2,
+  threads: 1,
 };

@@ -30,7 +30,7 @@ const adam: OptimizerSettings = {
   epsilon: 1e-8,
   weightDecay: 0,
 };
-const run = { device: 'cpu', threads: 2 } as const;
+const run = { device: 'cpu', threads: 1 } as const;
 
 const batch = 2;
 const latentSize = 16;

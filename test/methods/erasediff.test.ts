@@ -23,7 +23,7 @@ import { maxDifference } from '../helpers/max-difference.ts';
 import { maxAbs } from '../helpers/relative-error.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
-const cpu = { device: 'cpu', threads: 2 } as const;
+const cpu = { device: 'cpu', threads: 1 } as const;
 const sgd: OptimizerSettings = { kind: 'sgd', momentum: 0, weightDecay: 0 };
 const adam: OptimizerSettings = {
   kind: 'adam',

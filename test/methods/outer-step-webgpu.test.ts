@@ -69,7 +69,7 @@ describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
 });
 
 async function prepare(checkpoint: Checkpoint, device: Device) {
-  const run = { device, threads: 2 };
+  const run = { device, threads: 1 };
   const names = [...checkpoint.file.tensors.keys()];
   const shapes = names.map((name) => ({ name, shape: checkpoint.file.tensors.get(name)!.shape }));
   const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };

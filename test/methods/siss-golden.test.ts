@@ -13,7 +13,7 @@ import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 import { relativeError } from '../helpers/relative-error.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
-const run = { device: 'cpu', threads: 2 } as const;
+const run = { device: 'cpu', threads: 1 } as const;
 const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
 const rows = 4;
 
