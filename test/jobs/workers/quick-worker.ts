@@ -14,7 +14,7 @@ import { openJobFolder } from '../../../src/jobs/job-folder.ts';
 import { serveWorker } from '../../../src/jobs/serve-worker.ts';
 
 // A run without a model: its steps take a moment each, its state is their number. What it is told
-// besides stands in the words to forget.
+// besides stands in the words to forget. What it tells is held to a real run in quick-worker.test.ts.
 
 const STEP_MS = 20;
 const SLOW_STEP_MS = 200;
@@ -22,12 +22,16 @@ const SLOW_STEP_MS = 200;
 serveWorker(async (jobFolder, { onEvent, signal }) => {
   const { job, path: folder } = await openJobFolder('', jobFolder);
   onEvent({ event: 'job', job: job.id, folder, output: job.output, forget: job.forget });
-  onEvent({ event: 'phase', phase: 'train' });
   const statePath = path.join(folder, 'state', 'step');
   await mkdir(path.dirname(statePath), { recursive: true });
   const isTold = (word: string) => job.forget.some(({ prompt }) => prompt.includes(word));
-  let step = existsSync(statePath) ? Number(await readFile(statePath, 'utf8')) : 0;
-  const resumedAt = step;
+  const isResumed = existsSync(statePath);
+  let step = isResumed ? Number(await readFile(statePath, 'utf8')) : 0;
+  if (!isResumed) {
+    onEvent({ event: 'phase', phase: 'encode' });
+    onEvent({ event: 'phase', phase: 'generate' });
+  }
+  onEvent({ event: 'phase', phase: 'train' });
   while (step < job.settings.steps) {
     await setTimeout(isTold('slowly') ? SLOW_STEP_MS : STEP_MS, undefined, { signal }).catch(
       () => undefined,
@@ -38,12 +42,13 @@ serveWorker(async (jobFolder, { onEvent, signal }) => {
     }
     step += 1;
     onEvent(progress(job, step));
-    if (step === 3 && resumedAt === 0) await misbehave(isTold, { statePath, step });
+    if (step === 3 && !isResumed) await misbehave(isTold, { statePath, step });
   }
-  await writeFile(path.join(folder, 'samples', 'after.png'), 'a picture');
+  const file = path.join(folder, 'samples', 'after.png');
+  await writeFile(file, 'a picture');
   onEvent({
     event: 'sample',
-    file: 'after.png',
+    file,
     prompt: 'a star',
     which: 'after',
     step,
