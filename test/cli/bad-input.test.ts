@@ -498,7 +498,9 @@ const unshareOptions = [['--mount'], ['--map-root-user', '--mount']].find((optio
   return spawnSync(program, [...args, tmpdir(), 'true']).status === 0;
 });
 if (!unshareOptions) {
-  console.warn('SKIPPED: no disk space: a small disk to test with cannot be mounted here.');
+  console.warn(
+    'SKIPPED: no disk space: a small disk to test with cannot be mounted here. Run the tests as root, or where users may make namespaces (sysctl kernel.unprivileged_userns_clone=1).',
+  );
 }
 
 describe.skipIf(!unshareOptions)('A full disk', () => {

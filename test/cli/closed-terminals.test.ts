@@ -19,7 +19,11 @@ const request = [
 
 const closings = rounds({ few: 3, many: 30 });
 const hasScript = spawnSync('script', ['--version']).status === 0;
-if (!hasScript) console.log('Skipped: util-linux `script`, which makes terminals, is missing.');
+if (!hasScript) {
+  console.warn(
+    'SKIPPED: closed terminals: there is no `script`, which makes them. Install bsdutils (Debian) or util-linux.',
+  );
+}
 
 it.skipIf(!hasScript)(
   `ends safely when its terminal is closed, ${closings} times, and goes on to the same bytes`,

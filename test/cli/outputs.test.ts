@@ -43,7 +43,9 @@ const erase = [
   ...['--generated-forget', '1', '--generated-retain', '1', '--generation-steps', '1'],
 ];
 const full = existsSync('/dev/full') ? '/dev/full' : null;
-if (!full) console.log('Skipped: there is no /dev/full here, which is a full disk.');
+if (!full) {
+  console.warn('SKIPPED: full disks: there is no /dev/full, which is one. Run the tests on Linux.');
+}
 
 /** The events of the only job, of which nothing may be missing. */
 function eventsOf(folder: string): string[] {
