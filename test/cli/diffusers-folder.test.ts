@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { parseEvents, runCli, startCli } from '../helpers/run-cli.ts';
+import { callCli, parseEvents, startCli } from '../helpers/run-cli.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 
 let folder: string;
@@ -28,7 +28,7 @@ afterAll(() => {
 const LIMIT_MS = 120_000;
 
 async function run(...args: string[]) {
-  const { status, stdout, stderr } = await runCli([...args, '--json'], folder, LIMIT_MS);
+  const { status, stdout, stderr } = await callCli([...args, '--json'], folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return parseEvents(stdout);
 }
@@ -63,12 +63,13 @@ it('a folder is erased from, resumed, inspected, drawn with and evaluated', asyn
 
   await run(
     ...['sample', '--model', 'tiny-without-heart', '--prompt', 'a star', '--steps', '2'],
-    ...['--out', 'pictures', '--device', 'cpu'],
+    ...['--out', 'pictures', '--device', 'cpu', '--threads', '1'],
   );
   expect(readdirSync(path.join(folder, 'pictures'))).toEqual(['0-0.png']);
 
   const evaluated = await run(
     ...['evaluate', '--before', 'tiny', '--after', 'tiny-without-heart', '--device', 'cpu'],
+    ...['--threads', '1'],
     ...['--forget', 'a red heart', '--retain', 'a star', '--count', '1', '--steps', '2'],
   );
   expect(evaluated.at(-1)).toMatchObject({ event: 'done' });
@@ -130,7 +131,7 @@ it.each<[string, (model: string) => void, string, RegExp]>([
   try {
     change(model);
     const args = ['erase', '--model', 'bad', '--forget', 'a heart', '--json'];
-    const { status, stdout } = await runCli(args, folder, LIMIT_MS);
+    const { status, stdout } = await callCli(args, folder);
     expect(status).toBe(3);
     expect(parseEvents(stdout)).toMatchObject([{ event: 'error', code }]);
     expect(parseEvents(stdout)[0]?.message).toMatch(message);
@@ -144,7 +145,7 @@ it.each([
   ['a place in the model', path.join('tiny', 'new'), /within the model's own folder/],
 ])('refuses %s for the result', async (_, out, message) => {
   const args = ['erase', '--model', 'tiny', '--forget', 'a heart', '--out', out];
-  const { status, stderr } = await runCli(args, folder, LIMIT_MS);
+  const { status, stderr } = await callCli(args, folder);
   expect(status).toBe(3);
   expect(stderr).toMatch(message);
 });

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { writeModel } from '../helpers/model-files.ts';
-import { parseEvents, runCli } from '../helpers/run-cli.ts';
+import { callCli, parseEvents, runCli } from '../helpers/run-cli.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 function makeModels() {
@@ -17,7 +17,7 @@ function makeModels() {
 }
 
 async function hostsAt(url: URL, folder: string) {
-  const { status, stdout } = await runCli(['doctor', '--json', '--host-url', url.href], folder);
+  const { status, stdout } = await callCli(['doctor', '--json', '--host-url', url.href], folder);
   expect(status).toBe(0);
   return parseEvents(stdout)[0]!.hosts;
 }
@@ -43,14 +43,14 @@ describe('erase-concept doctor', () => {
   });
 
   it('says what a GPU that cannot be used is in want of', async () => {
-    const { stdout } = await runCli(['doctor'], makeTemporaryFolder());
+    const { stdout } = await callCli(['doctor'], makeTemporaryFolder());
     expect(stdout).toMatch(/device webgpu +(works|does not work: WebGPU finds no graphics card)/);
   });
 
   it('tells people of a web UI and the model in use', async () => {
     const { folder, models } = makeModels();
     const { server } = await new FakeA1111(models).start('a.safetensors');
-    const { stdout } = await runCli(['doctor', '--host-url', server.url.href], folder);
+    const { stdout } = await callCli(['doctor', '--host-url', server.url.href], folder);
     expect(stdout).toContain(`web UI ${server.url.href}`);
     expect(stdout).toMatch(/a1111, 1 model, in use: a\.safetensors/);
     expect(stdout).toMatch(/device cpu +works/);

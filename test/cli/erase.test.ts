@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
-import { parseEvents, type RunningCli, runCli, startCli } from '../helpers/run-cli.ts';
+import { callCli, parseEvents, type RunningCli, runCli, startCli } from '../helpers/run-cli.ts';
 import { copyTinySd, png, writeFolder } from './bad-input-files.ts';
 
 let folder: string;
@@ -21,7 +21,8 @@ afterAll(() => {
 });
 
 const erase = (steps: number) => [
-  ...['erase', '--model', 'tiny-sd.safetensors', '--device', 'cpu', '--threads', '1'],
+  ...['erase', '--model', 'tiny-sd.safetensors', '--device', 'cpu'],
+  ...['--threads', '1', '--train', 'xattn', '--batch', '1'],
   ...['--steps', String(steps), '--retain', 'a star', '--generated-retain', '2'],
   ...['--generated-forget', '2', '--generation-steps', '2'],
 ];
@@ -78,7 +79,7 @@ it('--json prints the events of the job and nothing else', async () => {
   expect(events.at(-1)).toEqual({ event: 'done', output, job: id, seconds, time });
   expect(existsSync(output)).toBe(true);
 
-  const again = await runCli(['resume', id, '--json'], folder);
+  const again = await callCli(['resume', id, '--json'], folder);
   expect(again.status).toBe(3);
   expect(parseEvents(again.stdout)).toMatchObject([{ event: 'error', code: 'job.wrong-state' }]);
 });
@@ -93,11 +94,7 @@ it('--sample-every and --evaluate show what a run does, and the report keeps it'
     '--sample-every',
     '1',
   ];
-  const { status, stdout, stderr } = await runCli(
-    [...args, '--evaluate', '--json'],
-    folder,
-    240_000,
-  );
+  const { status, stdout, stderr } = await callCli([...args, '--evaluate', '--json'], folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const events = parseEvents(stdout);
   expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save', 'evaluate']);
@@ -169,7 +166,7 @@ async function startTraining(args: readonly string[]): Promise<RunningCli> {
 async function goOn(message: string, concept: string) {
   const [, job] = /erase-concept resume (\S+)$/.exec(message) ?? [];
   expect(job).toBe(jobOf(concept));
-  const { status, stdout, stderr } = await runCli(['resume', job!, '--json'], folder, limitMs);
+  const { status, stdout, stderr } = await callCli(['resume', job!, '--json'], folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(existsSync(resultOf(concept))).toBe(true);
   const events = parseEvents(stdout);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { writeForgetfulModel } from '../helpers/forgetful-model.ts';
-import { parseEvents, runCli } from '../helpers/run-cli.ts';
+import { callCli, parseEvents } from '../helpers/run-cli.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { copyTinySd } from './bad-input-files.ts';
 
@@ -19,14 +19,14 @@ async function makeModels(): Promise<string> {
 const quick = [
   ...['evaluate', '--before', 'tiny-sd.safetensors', '--device', 'cpu'],
   ...['--forget', 'a red star in the style of Pontilla', '--retain', 'a photo of a red star'],
-  ...['--count', '2', '--seed', '3', '--steps', '2', '--cfg', '5'],
+  ...['--count', '2', '--seed', '3', '--steps', '2', '--cfg', '5', '--threads', '1'],
 ];
 
 describe('evaluate', () => {
   it('tells its numbers as a last object and writes every picture and a sheet', async () => {
     const folder = await makeModels();
     const args = [...quick, '--after', 'scrubbed.safetensors', '--out', 'out', '--json'];
-    const { status, stdout } = await runCli(args, folder);
+    const { status, stdout } = await callCli(args, folder);
     expect(status, stdout).toBe(0);
     const events = parseEvents(stdout);
     const out = path.join(folder, 'out');
@@ -66,7 +66,7 @@ describe('evaluate', () => {
 
   it('prints a table in which each number has its sentence', async () => {
     const folder = await makeModels();
-    const { status, stdout } = await runCli([...quick, '--after', 'scrubbed.safetensors'], folder);
+    const { status, stdout } = await callCli([...quick, '--after', 'scrubbed.safetensors'], folder);
     expect(status, stdout).toBe(0);
     expect(stdout).toMatch(
       /^Still shows the concept +\d+ % +\d+ % +of 2 pictures of forgotten prompts.*\(95 % confidence: /m,
@@ -84,7 +84,7 @@ describe('evaluate', () => {
     cpSync(path.join(folder, 'tiny-sd.safetensors'), path.join(folder, 'copy.safetensors'));
     cpSync(path.join(folder, 'tiny-sd.yaml'), path.join(folder, 'copy.yaml'));
     const refusal = async (...args: string[]) => {
-      const { status, stdout } = await runCli([...quick, '--json', ...args], folder);
+      const { status, stdout } = await callCli([...quick, '--json', ...args], folder);
       const events = parseEvents(stdout);
       expect(events).toHaveLength(1);
       return { status, code: events[0]?.code };

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
-import { parseEvents, runCli } from '../helpers/run-cli.ts';
+import { callCli, parseEvents } from '../helpers/run-cli.ts';
 import { writeTinyFamily } from '../helpers/tiny-families.ts';
 
 describe('erase', () => {
@@ -29,10 +29,10 @@ describe('erase', () => {
         ...['--generated-retain', '2', '--generation-steps', '2', '--evaluate', '1'],
         ...['--device', 'cpu', '--threads', '1', '--json'],
       ];
-      const { status, stdout, stderr } = await runCli(args, place, 170_000);
+      const { status, stdout, stderr } = await callCli(args, place);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const { output } = parseEvents(stdout).at(-1) as { output: string };
-      const { stdout: inspected } = await runCli(['inspect', output, '--json'], place);
+      const { stdout: inspected } = await callCli(['inspect', output, '--json'], place);
       expect(JSON.parse(inspected)).toMatchObject({
         family,
         eraseConcept: { forget: [{ prompt: 'a red heart' }], steps: 4 },

@@ -13,7 +13,7 @@ import { describe, expect, it } from 'vitest';
 
 import { install, type LinkFolder, uninstall } from '../../src/install/installation.ts';
 import { recognizeWebUi } from '../../src/install/web-ui.ts';
-import { runCli } from '../helpers/run-cli.ts';
+import { callCli } from '../helpers/run-cli.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
@@ -54,13 +54,13 @@ describe('erase-concept install and uninstall', () => {
       const { folder, place } = makeWebUi(name);
       const before = listFiles(folder);
 
-      const installed = await runCli(['install', folder], folder);
+      const installed = await callCli(['install', folder], folder);
       expect([installed.status, installed.stderr]).toEqual([0, '']);
       expect(installed.stdout).toMatch(new RegExp(`^${name}: linked to .*Restart it`));
       expect(lstatSync(place).isSymbolicLink()).toBe(true);
       expect(realpathSync(place)).toBe(realpathSync(checkout));
 
-      const removed = await runCli(['uninstall', folder], folder);
+      const removed = await callCli(['uninstall', folder], folder);
       expect([removed.status, removed.stderr]).toEqual([0, '']);
       expect(listFiles(folder)).toEqual(before);
       expect(existsSync(path.join(checkout, 'plugin.yaml'))).toBe(true);
@@ -69,14 +69,14 @@ describe('erase-concept install and uninstall', () => {
 
   it('find the folder relative to where they are called', async () => {
     const { folder, place } = makeWebUi('ComfyUI');
-    expect((await runCli(['install', '.'], folder)).status).toBe(0);
+    expect((await callCli(['install', '.'], folder)).status).toBe(0);
     expect(existsSync(place)).toBe(true);
   });
 
   it.each(['install', 'uninstall'])('%s refuses a folder that is no web UI', async (command) => {
     const folder = makeTemporaryFolder();
     for (const wrong of [folder, path.join(folder, 'nowhere')]) {
-      const { status, stderr } = await runCli([command, wrong], folder);
+      const { status, stderr } = await callCli([command, wrong], folder);
       expect(status).toBe(3);
       expect(stderr).toMatch(/is no folder of a web UI.*Give the folder/);
     }
@@ -85,11 +85,11 @@ describe('erase-concept install and uninstall', () => {
 
   it('install refuses where it is installed, uninstall where it is not', async () => {
     const { folder } = makeWebUi('AUTOMATIC1111');
-    const missing = await runCli(['uninstall', folder], folder);
+    const missing = await callCli(['uninstall', folder], folder);
     expect([missing.status, missing.stderr]).toEqual([3, expect.stringMatching(/not installed/)]);
-    await runCli(['install', folder], folder);
+    await callCli(['install', folder], folder);
     const before = listFiles(folder);
-    const again = await runCli(['install', folder], folder);
+    const again = await callCli(['install', folder], folder);
     expect([again.status, again.stderr]).toEqual([
       3,
       expect.stringMatching(/installed .* already/),
@@ -116,7 +116,7 @@ describe('erase-concept install and uninstall', () => {
       make(place);
       const before = listFiles(folder);
       for (const command of ['install', 'uninstall']) {
-        const { status, stderr } = await runCli([command, folder], folder);
+        const { status, stderr } = await callCli([command, folder], folder);
         expect([status, stderr]).toEqual([3, expect.stringMatching(/something else/)]);
       }
       expect(listFiles(folder)).toEqual(before);
@@ -128,7 +128,7 @@ describe('erase-concept install and uninstall', () => {
     const { folder, place } = makeWebUi('AUTOMATIC1111');
     mkdirSync(path.join(place, '.git'), { recursive: true });
     writeFileSync(path.join(place, 'plugin.yaml'), 'name: erase-concept');
-    const { status, stderr } = await runCli(['uninstall', folder], folder);
+    const { status, stderr } = await callCli(['uninstall', folder], folder);
     expect([status, stderr]).toEqual([3, expect.stringMatching(/own extension manager/)]);
     expect(existsSync(path.join(place, 'plugin.yaml'))).toBe(true);
   });
@@ -136,7 +136,7 @@ describe('erase-concept install and uninstall', () => {
   it('uninstall removes a link whose checkout is gone', async () => {
     const { folder, place } = makeWebUi('ComfyUI');
     symlinkSync(path.join(folder, 'gone'), place);
-    expect((await runCli(['uninstall', folder], folder)).status).toBe(0);
+    expect((await callCli(['uninstall', folder], folder)).status).toBe(0);
     expect(readdirSync(path.dirname(place))).toEqual([]);
   });
 

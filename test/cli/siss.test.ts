@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { parseEvents, runCli } from '../helpers/run-cli.ts';
+import { callCli, parseEvents } from '../helpers/run-cli.ts';
 import { copyTinySd, writeFolder } from './bad-input-files.ts';
 
 const pictures = path.resolve('presets/tiny-sd/images/forget-pontilla');
@@ -32,11 +32,11 @@ describe('erase --method siss', () => {
       ...['--generated-retain', '2', '--generation-steps', '2', '--accumulation', '1'],
       ...['--first-timestep', '800', '--forget-norm', '300', '--mixture', '0.25', '--lr', '1e-4'],
     );
-    const { status, stdout, stderr } = await runCli(args, folder, 170_000);
+    const { status, stdout, stderr } = await callCli(args, folder);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const { output } = parseEvents(stdout).at(-1) as { output: string };
     expect(output).toBe(path.join(folder, 'tiny-sd-without-lost.safetensors'));
-    const inspected = await runCli(['inspect', output, '--json'], folder);
+    const inspected = await callCli(['inspect', output, '--json'], folder);
     expect(JSON.parse(inspected.stdout)).toMatchObject({
       eraseConcept: {
         method: 'siss',
@@ -87,7 +87,7 @@ describe('erase --method siss', () => {
       /mixture: /,
     ],
   ] as const)('refuses %s', async (_, args, code, message) => {
-    const { status, stdout } = await runCli(erase(...args), folder);
+    const { status, stdout } = await callCli(erase(...args), folder);
     expect(status).toBe(3);
     expect(parseEvents(stdout)).toMatchObject([
       { event: 'error', code, message: expect.stringMatching(message) as string },

@@ -98,7 +98,7 @@ export function parseEvents(stdout: string): Record<string, unknown>[] {
 
 /**
  * Calls the program within this process, which takes a fraction of the second that a start of Node
- * takes: for commands that end before they train. While it runs, `folder` is where this process runs.
+ * takes; what trains is a process of its own all the same. While it runs, `folder` is where this process runs.
  */
 export async function callCli(args: readonly string[], folder: string): Promise<CliResult> {
   const printed = { stdout: '', stderr: '' };
@@ -112,7 +112,7 @@ export async function callCli(args: readonly string[], folder: string): Promise<
     outputLost: new AbortController().signal,
     flush: () => Promise.resolve(),
   };
-  const config = readConfig({ ERASE_CONCEPT_DATA: path.join(folder, 'data') });
+  const config = readConfig({ ...process.env, ERASE_CONCEPT_DATA: path.join(folder, 'data') });
   const program = createProgram(terminal, { json: args.includes('--json') });
   addCommands(program, { terminal, config, chooseDevice });
   const before = process.cwd();
