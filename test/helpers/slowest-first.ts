@@ -1,0 +1,42 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * Beginnings of the paths of what trains for long, opens a browser or starts many processes, the slowest
+ * first. `npm run test:fast` leaves them out.
+ */
+export const slowTests = [
+  'test/cli/serve.',
+  'test/browser/',
+  'test/jobs/kill-and-resume.',
+  'test/cli/erase',
+  'test/methods/outer-step-webgpu.',
+  'test/cli/closed-terminals.',
+  'test/bridges/',
+  'test/cli/diffusers-folder.',
+  'test/cli/families.',
+  'test/jobs/host-pictures.',
+  'test/cli/evaluate.',
+  'test/cli/prediction.',
+  'test/cli/outputs.',
+  'test/runtime/webgpu.',
+  'test/cli/siss.',
+  'test/cli/doctor.',
+  'test/hosts/sidecar.',
+  'test/routes/',
+  'test/jobs/training-process.',
+  'test/training/previews.',
+] as const;
+
+/** Starts the slow ones first, so that none of them runs alone at the end, beside an idle core. */
+export class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => rankOf(a) - rankOf(b));
+  }
+}
+
+/** The place among the slow ones; all others come after these. */
+function rankOf({ moduleId }: TestSpecification): number {
+  const rank = slowTests.findIndex((start) => moduleId.includes(`/${start}`));
+  return rank < 0 ? slowTests.length : rank;
+}
