@@ -45,6 +45,7 @@ export const jobRequestSchema = z.strictObject({
 });
 export type JobRequest = z.input<typeof jobRequestSchema>;
 
+export type { Phase } from '../src/erase/events.ts';
 export type { Estimate } from '../src/jobs/estimate.ts';
 
 /** Body of `POST /api/suggestions`. */
@@ -142,6 +143,7 @@ export interface JobSummary {
   readonly model: string;
   readonly createdAt: string;
   readonly step: number;
+  /** 0 where the method takes none. */
   readonly steps: number;
   /** Jobs before it in the queue; null where it does not wait. */
   readonly queuePosition: number | null;
@@ -164,6 +166,8 @@ export interface JobView extends JobSummary {
   readonly pictures: PicturesWish;
   /** How far the host is that draws them; null where it does not. */
   readonly drawing: { readonly done: number; readonly total: number } | null;
+  /** Of a method without steps: how many of the tensors that it changes are written. */
+  readonly editing: { readonly done: number; readonly total: number } | null;
   readonly phase: Phase | null;
   readonly secondsPerStep: number | null;
   readonly etaSeconds: number | null;

@@ -31,8 +31,8 @@ export async function bundleUi(): Promise<Map<string, { type: string; body: Buff
     legalComments: 'none',
     jsx: 'automatic',
     jsxImportSource: 'preact',
-    // A method's training is loaded where it runs: the page only knows its settings.
-    external: ['*/trainer.ts'],
+    // A method's work is loaded where it runs: the page only knows its settings.
+    external: ['*/trainer.ts', '*/solve.ts'],
   });
   // Its process would stay for as long as the server.
   await stop();

@@ -16,6 +16,7 @@ import {
   type EraseSettings,
   findMethod,
   hasSetting,
+  trainingOf,
   type MethodId,
   usualModel,
   type WantedSettings,
@@ -106,6 +107,23 @@ export const method = computed<MethodId>(
   () => form.settings.value.method ?? chosenPreset.value?.settings?.method ?? defaultMethod,
 );
 
+/** Whether forgotten prompts are brought to anchors. */
+export const isSteered = computed(() =>
+  findMethod(method.value).steersToAnchors({
+    ...baseOf({ method: method.value }),
+    ...chosenPreset.value?.settings,
+    ...form.settings.value,
+  } as EraseSettings),
+);
+
+/** Why the pictures of a set are not looked at; null where they are. */
+export function unseenPictures(role: 'forget' | 'retain'): string | null {
+  const { pictures, words } = findMethod(method.value);
+  return pictures.includes(role)
+    ? null
+    : `${words.name} goes by prompts alone: of pictures only the captions count.`;
+}
+
 /** What the settings are where the person says nothing. */
 export const baseSettings = computed<WantedSettings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
@@ -114,7 +132,7 @@ export const baseSettings = computed<WantedSettings>(() => {
 });
 
 /** What is trained where neither the preset nor the person says otherwise. */
-export const defaultTrainSet = computed(() => baseOf({ method: method.value }).train);
+export const defaultTrainSet = computed(() => trainingOf(baseOf({ method: method.value }))?.train);
 
 function baseOf(wanted: Pick<WantedSettings, 'method' | 'train'>) {
   const { nativeSize, modelChannels } = chosenModel.value ?? {};
@@ -270,7 +288,9 @@ export function fillFromJob(job: JobView): void {
 }
 
 /** Those settings that are not as by default. */
-function changesOf({ method, train, ...settings }: EraseSettings): WantedSettings {
+function changesOf(of: EraseSettings): WantedSettings {
+  const { method, ...settings } = of;
+  const train = trainingOf(of)?.train;
   const base = new Map<string, unknown>(Object.entries(baseOf({ method, train })));
   const changes = Object.entries(settings).filter(
     ([name, value]) => JSON.stringify(value) !== JSON.stringify(base.get(name)),
@@ -278,7 +298,7 @@ function changesOf({ method, train, ...settings }: EraseSettings): WantedSetting
   return {
     ...Object.fromEntries(changes),
     ...(method !== defaultMethod && { method }),
-    ...(train !== baseOf({ method }).train && { train }),
+    ...(train !== trainingOf(baseOf({ method }))?.train && { train }),
   };
 }
 

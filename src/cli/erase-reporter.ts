@@ -8,6 +8,9 @@ import type { EraseJob } from '../erase/job.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
+import type { WatchedFigure } from '../methods/method.ts';
+import { methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
+import { trainSetTitles } from '../methods/settings-fields.ts';
 import { printJson, printLine, tellRemark, type Terminal } from './terminal.ts';
 
 /** Tells a person or a program how a job goes. */
@@ -20,7 +23,8 @@ export interface EraseReporter {
 }
 
 type Progress = Extract<EraseEvent, { event: 'progress' }>;
-type Evaluating = Extract<EraseEvent, { event: 'evaluating' }>;
+/** What is counted up to a total, but for steps. */
+type Counted = Extract<EraseEvent, { event: 'evaluating' | 'editing' }>;
 
 /** The reporter for `--json`, for a terminal, or for anything else. */
 export function createEraseReporter(terminal: Terminal, json: boolean): EraseReporter {
@@ -52,6 +56,8 @@ class JsonReporter implements EraseReporter {
 
 class LineReporter implements EraseReporter {
   protected readonly terminal: Terminal;
+  /** Of the job's method. */
+  private figures: readonly WatchedFigure[] = [];
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
@@ -59,13 +65,17 @@ class LineReporter implements EraseReporter {
 
   start(job: EraseJob, folder: string): void {
     const { forget, retain, settings, device, threads } = job;
+    this.figures = methodOf(settings).figures;
     this.print(`Job ${job.id} in ${folder}`);
     this.print(`  model   ${job.model.path}`);
     if (job.prediction) this.print(`  predicts ${describeReading(job.prediction)}`);
     this.print(`  forget  ${countOf(forget, 'prompt')}; retain ${countOf(retain, 'prompt')}`);
     for (const line of forgetLines(job)) this.print(`            ${line}`);
+    const training = trainingOf(settings);
     this.print(
-      `  train   ${settings.train}, ${settings.steps} steps at ${settings.size}×${settings.size} on ${device === 'cpu' ? `${threads} CPU threads` : device}`,
+      training
+        ? `  train   ${training.train}, ${training.steps} steps at ${training.size}×${training.size} on ${device === 'cpu' ? `${threads} CPU threads` : device}`
+        : `  change  ${trainSetTitles[trainSetOf(settings)]}, without training`,
     );
   }
 
@@ -85,8 +95,11 @@ class LineReporter implements EraseReporter {
       case 'sample':
         this.print(`Sample (${event.which}, step ${event.step}): ${event.file}`);
         break;
+      case 'editing':
+        this.showCounted(event, 'changed');
+        break;
       case 'evaluating':
-        this.showEvaluating(event);
+        this.showCounted(event, 'drawn or judged');
         break;
       case 'evaluation':
         this.print(describeEvaluation(readEvaluation(event.evaluation)));
@@ -122,23 +135,35 @@ class LineReporter implements EraseReporter {
     printLine(this.terminal.stdout, text);
   }
 
+  /** The figures that the method's steps have, each behind its name. */
+  protected figuresOf(progress: Progress, names: Readonly<Record<WatchedFigure, string>>): string {
+    return this.figures
+      .map((figure) => `${names[figure]} ${formatLoss(progress[figure])}  `)
+      .join('');
+  }
+
   protected showProgress(progress: Progress): void {
-    const { step, steps, retainLoss, forgetLoss, lambda, secondsPerStep, etaSeconds } = progress;
+    const { step, steps, secondsPerStep, etaSeconds } = progress;
+    const figures = this.figuresOf(progress, longNames);
     this.print(
-      `step ${step}/${steps}  retain loss ${formatLoss(retainLoss)}  forget loss ${formatLoss(forgetLoss)}  λ ${formatLoss(lambda)}  ${secondsPerStep.toFixed(2)} s/step  ${formatDuration(etaSeconds)} left`,
+      `step ${step}/${steps}  ${figures}${secondsPerStep.toFixed(2)} s/step  ${formatDuration(etaSeconds)} left`,
     );
   }
-  protected showEvaluating({ done, total, etaSeconds }: Evaluating): void {
-    this.print(`${done}/${total} drawn or judged  ${formatDuration(etaSeconds)} left`);
+
+  protected showCounted({ done, total, etaSeconds }: Counted, what: string): void {
+    this.print(`${done}/${total} ${what}  ${formatDuration(etaSeconds)} left`);
   }
 }
 
 /** So many prompts are told one by one: what a person looks through before the work begins. */
 const mostLines = 50;
 
+const longNames = { retainLoss: 'retain loss', forgetLoss: 'forget loss', lambda: 'λ' };
+const shortNames = { retainLoss: 'retain', forgetLoss: 'forget', lambda: 'λ' };
+
 /** Each prompt to forget with its anchor, where the job steers to one. */
 function forgetLines({ forget, settings }: EraseJob): string[] {
-  const isSteered = settings.method === 'erasediff' && settings.target !== 'uniform';
+  const isSteered = methodOf(settings).steersToAnchors(settings);
   const lines = forget
     .slice(0, mostLines)
     .map((line) => (isSteered ? formatForgetLine(line) : line.prompt));
@@ -161,13 +186,13 @@ const createBar = (stream: NodeJS.WritableStream, values: string): SingleBar =>
 
 class BarReporter extends LineReporter {
   private readonly training: SingleBar;
-  private readonly evaluating: SingleBar;
+  private readonly counting: SingleBar;
   private running: SingleBar | null = null;
 
   constructor(terminal: Terminal, stream: NodeJS.WritableStream) {
     super(terminal);
-    this.training = createBar(stream, 'retain {retain}  forget {forget}  λ {lambda}  ');
-    this.evaluating = createBar(stream, '');
+    this.training = createBar(stream, '{figures}');
+    this.counting = createBar(stream, '');
   }
 
   override stop(): void {
@@ -183,15 +208,13 @@ class BarReporter extends LineReporter {
 
   protected override showProgress(progress: Progress): void {
     this.show(this.training, [progress.step, progress.steps], {
-      retain: formatLoss(progress.retainLoss),
-      forget: formatLoss(progress.forgetLoss),
-      lambda: formatLoss(progress.lambda),
+      figures: this.figuresOf(progress, shortNames),
       left: formatDuration(progress.etaSeconds),
     });
   }
 
-  protected override showEvaluating({ done, total, etaSeconds }: Evaluating): void {
-    this.show(this.evaluating, [done, total], { left: formatDuration(etaSeconds) });
+  protected override showCounted({ done, total, etaSeconds }: Counted): void {
+    this.show(this.counting, [done, total], { left: formatDuration(etaSeconds) });
   }
 
   private show(bar: SingleBar, [value, total]: readonly [number, number], payload: object): void {

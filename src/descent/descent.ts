@@ -3,8 +3,9 @@ import type { ParameterSpec } from '../optim/update-graph.ts';
 import type { OptimizerSettings } from '../optim/update-rule.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { asksOriginal, type DescentSettings, descentStateSets } from './descent-cost.ts';
+import { asksOriginal, type DescentSettings } from './descent-cost.ts';
 import { InnerProducts, Optimizer, type OptimizerState } from './optimizer.ts';
+import { restoredState } from './restored-state.ts';
 import { Original } from './original.ts';
 import type { OuterTools } from './outer-step.ts';
 import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
@@ -59,9 +60,7 @@ export class Descent {
       model,
       parameters,
       outer,
-      outerState: saved
-        ? { step: saved.step, moments: momentsOf(settings, saved.sets) }
-        : outer.freshState(),
+      outerState: saved ? restoredState(settings.optimizer, saved) : outer.freshState(),
       accumulator: await Optimizer.create(specs, plainSgd, { ...run, terms: 1 }),
       innerProducts: await InnerProducts.create(specs, run),
       workspace: {
@@ -103,18 +102,4 @@ export class Descent {
     for (const set of [first, second, third]) set.dispose();
     this.original?.release();
   }
-}
-
-/** The saved moments in the order in which the optimizer has them. */
-function momentsOf(
-  settings: DescentSettings,
-  sets: ReadonlyMap<string, TensorSet>,
-): OptimizerState['moments'] {
-  return new Map(
-    descentStateSets(settings).map((name) => {
-      const set = sets.get(name);
-      if (!set) throw new RangeError(`the saved state lacks the moment "${name}"`);
-      return [name, set] as const;
-    }),
-  );
 }

@@ -1,6 +1,7 @@
 import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Tensor } from '../runtime/tensor.ts';
+import type { Shape } from '../tensor/shape.ts';
 
 /** What the UNet is asked at N noisy latents; all float32 on the host unless said. */
 export interface DenoisingBatch {
@@ -20,6 +21,8 @@ export interface TargetedBatch extends DenoisingBatch {
 
 /** A noise predictor ε_θ whose trained parameters θ are given at every call. */
 export interface TrainableModel {
+  /** Of x_t: [N, C, h, w] */
+  readonly latentShape: Shape;
   /** ε_θ at the batch: float32 [N, C, h, w], on the training device. */
   predict(parameters: TensorSet, batch: DenoisingBatch): Promise<Tensor>;
   /** The mean squared error of ε_θ to `target`. */

@@ -2,7 +2,7 @@ import type { StoredEvaluation } from '../evaluation/stored-evaluation.ts';
 import type { Role } from '../evaluation/figure.ts';
 
 /** What a run is busy with. */
-export type Phase = 'encode' | 'generate' | 'train' | 'evaluate' | 'save';
+export type Phase = 'encode' | 'generate' | 'train' | 'edit' | 'evaluate' | 'save';
 
 /** One line of `--json` and of a job's `events.ndjson`; losses are means over all entries. */
 export type EraseEvent =
@@ -25,6 +25,13 @@ export type EraseEvent =
   /** How far a web UI is that draws the pictures of the sets. */
   | {
       readonly event: 'drawing';
+      readonly done: number;
+      readonly total: number;
+      readonly etaSeconds: number;
+    }
+  /** How far a change of weights is that takes no steps: tensors written, of all that change. */
+  | {
+      readonly event: 'editing';
       readonly done: number;
       readonly total: number;
       readonly etaSeconds: number;
@@ -60,6 +67,7 @@ export const phaseTitles: Readonly<Record<Phase, string>> = {
   encode: 'Encoding prompts and pictures',
   generate: 'Drawing pictures to forget and to retain',
   train: 'Training',
+  edit: 'Changing the weights',
   evaluate: 'Evaluating',
   save: 'Writing the scrubbed model',
 };
@@ -79,13 +87,16 @@ export interface SampleEvent {
   readonly drawnBy?: 'host';
 }
 
-/** One outer step was done. */
+/** One outer step was done; methods that train in none tell of none. */
 export interface ProgressEvent {
   readonly event: 'progress';
   /** Outer steps done, of `steps`. */
   readonly step: number;
   readonly steps: number;
-  /** This one and the next five are null where the training diverged beyond all numbers. */
+  /**
+   * This one and the next five are null where the training diverged beyond all numbers, and where the
+   * method has no such figure.
+   */
   readonly retainLoss: number | null;
   readonly forgetLoss: number | null;
   /** L_f(θ) − L_f(φ_K); null also where the rule does not ask for it. */

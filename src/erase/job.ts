@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
-import { settingsSchema } from '../methods/registry.ts';
+import { settingsSchema, type TrainingSettings } from '../methods/registry.ts';
 
 /** A prompt to forget and the prompt its predictions are steered to. */
 const forgetPromptSchema = z.object({ prompt: z.string(), anchor: z.string() });
@@ -32,3 +32,6 @@ export const jobSchema = z.object({
   threads: z.number().int().min(1),
 });
 export type EraseJob = z.infer<typeof jobSchema>;
+
+/** A job whose method trains in steps. */
+export type TrainingJob = EraseJob & { readonly settings: TrainingSettings };

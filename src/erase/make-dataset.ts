@@ -15,7 +15,8 @@ import { deriveAnchors } from './anchors.ts';
 import type { DatasetItem } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
-import { drawnFolderOf, picturesOfSet } from './set-pictures.ts';
+import { drawnFolderOf, generationStepsOf, picturesOfSet } from './set-pictures.ts';
+import { methodOf } from '../methods/registry.ts';
 
 /** An image file and the prompt it is trained with. */
 export interface CaptionedFile {
@@ -23,7 +24,7 @@ export interface CaptionedFile {
   readonly prompt: string;
 }
 
-/** The pictures that a job names; null where the model draws them itself. */
+/** The pictures that a job names; null where the model draws them itself, or none are needed. */
 export interface JobImages {
   readonly forget: readonly CaptionedFile[] | null;
   readonly retain: readonly CaptionedFile[] | null;
@@ -34,18 +35,21 @@ export interface JobImages {
 /**
  * Reads the job's folders, those that a web UI drew for it where it names none. Pictures without a
  * caption take the job's prompts in turn. Where they are fewer than the prompts to forget, which are
- * wordings of one thing, they come again with the others.
+ * wordings of one thing, they come again with the others. Folders that its method has no use for are
+ * left alone.
  *
  * @param folder the job's
  */
 export async function readJobImages(job: EraseJob, folder: string): Promise<JobImages> {
   const forgetPrompts = job.forget.map(({ prompt }) => prompt);
-  const drawn = (role: Role) => drawnSet(folder, role);
+  const { pictures } = methodOf(job.settings);
+  const folderOf = async (role: Role, given: string | null) =>
+    pictures.includes(role) ? (given ?? (await drawnSet(folder, role))) : null;
   const forget = withEveryPrompt(
-    await captionedFiles(job.forgetImages ?? (await drawn('forget')), forgetPrompts),
+    await captionedFiles(await folderOf('forget', job.forgetImages), forgetPrompts),
     forgetPrompts,
   );
-  const retain = await captionedFiles(job.retainImages ?? (await drawn('retain')), job.retain);
+  const retain = await captionedFiles(await folderOf('retain', job.retainImages), job.retain);
   const anchors = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
   const captions = [...new Set(forget?.map(({ prompt }) => prompt))].filter(
     (prompt) => !anchors.has(prompt),
@@ -134,7 +138,8 @@ export async function drawImages(
   role: Role,
   signal: AbortSignal,
 ): Promise<DatasetItem[]> {
-  const { generationSteps: steps, guidanceScale } = job.settings;
+  const { guidanceScale } = job.settings;
+  const steps = generationStepsOf(job.settings);
   const { process } = checkpoint;
   const images = picturesOfSet(job, role);
   const drawn = await drawLatents(

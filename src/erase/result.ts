@@ -6,7 +6,7 @@ import { readProvenance } from '../checkpoint/provenance.ts';
 import { watchingSettings } from '../methods/settings-fields.ts';
 import type { EraseJob } from './job.ts';
 import { upgradeSettings } from './stored-job.ts';
-import { trainingSettings } from '../methods/registry.ts';
+import { stepsOf, trainingSettings } from '../methods/registry.ts';
 
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
@@ -52,7 +52,7 @@ export async function stepsOfResult(job: EraseJob): Promise<number | null> {
   const found = readProvenance(file.metadata);
   await file.close();
   // A run that stopped by itself used the parameters of an earlier step.
-  const steps = typeof found?.steps === 'number' ? found.steps : job.settings.steps;
+  const steps = typeof found?.steps === 'number' ? found.steps : stepsOf(job.settings);
   // What was dropped follows from the original, whose hash is compared.
   const { dropped: _dropped, ...told } = found ?? {};
   const expected = provenanceOf(job, steps, []);

@@ -7,7 +7,7 @@ import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/u
 import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { evaluatedPictures } from './compared-pictures.ts';
-import { type EraseSettings, methodOf } from '../methods/registry.ts';
+import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
 import { healthCheckPredictions } from '../training/health-check.ts';
@@ -67,24 +67,27 @@ export function costOfRun(
   settings: EraseSettings,
   { device, ...extent }: RunExtent & { readonly device: Device },
 ): RunCost {
-  const { batch, steps } = settings;
+  const training = trainingOf(settings);
+  const method = methodOf(settings);
   const shape = unetShape(checkpoint, settings);
-  const trained = trainedNames(checkpoint.file.tensors.keys(), settings.train);
-  const { train, predict } = branchCosts(checkpoint, trained, shape);
+  const changed = trainedNames(checkpoint.file.tensors.keys(), trainSetOf(settings));
+  const { train, predict } = branchCosts(checkpoint, training ? changed : [], shape);
   const weights = unetWeights(checkpoint);
-  const gradient = train.multiplyAdds + WEIGHT_WORK.gradient * weights;
+  const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
 
-  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, trained, device);
-  const { step, parameterCopies } = methodOf(settings).cost(settings, {
+  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, device);
+  const { contextDim } = checkpoint.architecture.unet;
+  const { step, parameterCopies } = method.cost(settings, {
     gradient,
     prediction,
     trainedBytes,
+    contextDim,
   });
 
-  const row = prediction / batch;
+  const row = prediction / shape.batch;
   const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
-  const picture = drawing(settings.generationSteps);
+  const picture = 'generationSteps' in settings ? drawing(settings.generationSteps) : 0;
   const evaluated = evaluatedPictures(settings, extent.prompts);
   const previewed = previewPictures(settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
@@ -93,20 +96,29 @@ export function costOfRun(
     encodedPrompts * promptMultiplyAdds(checkpoint) +
     // A session of one row is called twice for a picture, one of more rows once for several.
     extent.drawnPictures * picture +
-    healthCheckPredictions(steps) * prediction +
+    (training && method.pictures.includes('retain') ? healthCheckPredictions(training.steps) : 0) *
+      prediction +
     previewed.pictures * drawing(previewed.samplingSteps) +
     evaluated.pictures * 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(evaluated.samplingSteps);
 
   const results = Math.max(train.peakBytes, predict.peakBytes);
   const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
-  const memoryBytes =
-    PROGRAM_BYTES + frozenBytes + parameterCopies * trainedBytes + factor * results;
+  const unetBytes = frozenBytes + factor * results;
+  // Without training the UNet is there only while pictures are compared, the text encoders before it.
+  const workBytes = training
+    ? unetBytes + parameterCopies * trainedBytes
+    : Math.max(textEncoderBytes(checkpoint), evaluated.pictures > 0 ? unetBytes + trainedBytes : 0);
+  const memoryBytes = PROGRAM_BYTES + workBytes;
   return { step, rest, picture, gradient, prediction, memoryBytes };
 }
 
-/** The sizes that a run's UNet is compiled for, with prompts of usual length. */
-export function unetShape(checkpoint: Checkpoint, { size, batch }: EraseSettings): UnetShape {
-  const latentSize = size / latentScale(checkpoint);
+/**
+ * The sizes that a run's UNet is compiled for, with prompts of usual length; without training, of one
+ * picture that is compared, which takes two rows.
+ */
+export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): UnetShape {
+  const batch = trainingOf(settings)?.batch ?? 2;
+  const latentSize = settings.size / latentScale(checkpoint);
   return { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: TOKENS };
 }
 
@@ -151,14 +163,23 @@ function weightBytes(
 }
 
 /** Of one prompt of 77 tokens: each weight of a matrix meets each token. */
-function promptMultiplyAdds({ file, architecture }: Checkpoint): number {
-  const prefixes = architecture.textEncoders.map(({ keyPrefix }) => keyPrefix);
+function promptMultiplyAdds(checkpoint: Checkpoint): number {
   let weights = 0;
-  for (const [name, { shape }] of file.tensors) {
-    const isMatrix = shape.length === 2 && !name.includes('embedding');
-    if (isMatrix && prefixes.some((prefix) => name.startsWith(prefix))) {
-      weights += elementCount(shape);
-    }
+  for (const { name, shape } of textEncoderTensors(checkpoint)) {
+    if (shape.length === 2 && !name.includes('embedding')) weights += elementCount(shape);
   }
   return weights * TOKENS;
+}
+
+function textEncoderBytes(checkpoint: Checkpoint): number {
+  let elements = 0;
+  for (const { shape } of textEncoderTensors(checkpoint)) elements += elementCount(shape);
+  return elements * Float32Array.BYTES_PER_ELEMENT;
+}
+
+function textEncoderTensors({ file, architecture }: Checkpoint) {
+  const prefixes = architecture.textEncoders.map(({ keyPrefix }) => keyPrefix);
+  return [...file.tensors.values()].filter(({ name }) =>
+    prefixes.some((prefix) => name.startsWith(prefix)),
+  );
 }

@@ -13,9 +13,19 @@ export interface SetPicture {
 
 /** How many pictures the model draws for a set that none are given for. */
 export function drawnCount(settings: EraseSettings, role: Role): number {
-  if (role === 'retain') return settings.generatedRetain;
-  // A method that forgets given pictures draws none.
+  if (role === 'retain') return 'generatedRetain' in settings ? settings.generatedRetain : 0;
+  // A method that forgets given pictures draws none, nor does one that needs none.
   return 'generatedForget' in settings ? settings.generatedForget : 0;
+}
+
+/**
+ * In how many steps the model draws the pictures of its sets.
+ *
+ * @throws RangeError for settings of a method without such pictures
+ */
+export function generationStepsOf(settings: EraseSettings): number {
+  if ('generationSteps' in settings) return settings.generationSteps;
+  throw new RangeError('the method draws no pictures of its own');
 }
 
 /** The pictures of a set that none were given for: its prompts in turn, each with its own noise. */

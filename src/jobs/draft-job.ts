@@ -81,7 +81,12 @@ export async function draftJob(
     forgetImages: absoluteOrNull(request.forgetImages),
     retain: prompts.retain,
     retainImages: absoluteOrNull(request.retainImages),
-    warnings: [...prompts.warnings, ...pictureWarnings, ...unreadSettings(method, request, preset)],
+    warnings: [
+      ...prompts.warnings,
+      ...pictureWarnings,
+      ...unreadSettings(method, request, preset),
+      ...unseenPictures(method, request),
+    ],
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
@@ -167,6 +172,19 @@ function unreadSettings(
   return unread == null ? [] : [unread];
 }
 
+/** Pictures that are given to a method that does not look at them, in a sentence. */
+function unseenPictures(method: MethodId, { forgetImages, retainImages }: EraseRequest): string[] {
+  const { pictures, words } = findMethod(method);
+  const given = [
+    ...(forgetImages !== undefined && !pictures.includes('forget') ? ['to forget'] : []),
+    ...(retainImages !== undefined && !pictures.includes('retain') ? ['to keep'] : []),
+  ];
+  if (given.length === 0) return [];
+  return [
+    `${words.name} goes by prompts alone: of the pictures ${given.join(' and ')} only the captions count.`,
+  ];
+}
+
 /** The method that a request asks for. */
 export function chosenMethod({ settings }: EraseRequest, preset: Preset | undefined): MethodId {
   return settings.method ?? preset?.settings?.method ?? defaultMethod;
@@ -191,9 +209,15 @@ function requireOfMethod(method: MethodId, wanted: WantedSettings): void {
     if (owners.length === 0) continue;
     throw new AppError(
       'settings.invalid',
-      `${name} is a setting of the method ${owners.join(' and ')}; this erasure uses ${method}. Leave it out, or choose the other method.`,
+      `${name} is a setting of the ${ownersInWords(owners)}; this erasure uses ${method}. Leave it out, or choose ${owners.length === 1 ? 'the other method' : 'one of these'}.`,
     );
   }
+}
+
+function ownersInWords(owners: readonly MethodId[]): string {
+  const [last, ...others] = owners.toReversed();
+  if (others.length === 0) return `method ${last ?? ''}`;
+  return `methods ${others.toReversed().join(', ')} and ${last ?? ''}`;
 }
 
 /** @throws AppError `settings.invalid` */

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 
 import type { jobRequestSchema } from '../../routes/contract.ts';
 import { AppError } from '../errors.ts';
-import type { EraseSettings, WantedSettings } from '../methods/registry.ts';
+import { type EraseSettings, trainingOf, type WantedSettings } from '../methods/registry.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 import { askProcess } from '../processes/ask-process.ts';
@@ -152,12 +152,12 @@ export function eraseRequest(
 
 /** A page shows how a job goes and what came of it, where the request does not say otherwise. */
 export function withPictures(settings: EraseSettings, wanted: WantedSettings): EraseSettings {
-  const sampleEvery = Math.max(1, Math.round(settings.steps / SAMPLES_OF_A_RUN));
-  return {
-    ...settings,
-    sampleEvery: wanted.sampleEvery ?? (settings.sampleEvery || sampleEvery),
-    evaluationPictures: wanted.evaluationPictures ?? (settings.evaluationPictures || 1),
-  };
+  const evaluationPictures = wanted.evaluationPictures ?? (settings.evaluationPictures || 1);
+  const training = trainingOf(settings);
+  if (!training) return { ...settings, evaluationPictures };
+  const usual = Math.max(1, Math.round(training.steps / SAMPLES_OF_A_RUN));
+  const sampleEvery = wanted.sampleEvery ?? (training.sampleEvery || usual);
+  return { ...training, sampleEvery, evaluationPictures };
 }
 
 /** Said here and not where folders are read: a client knows no folders. */

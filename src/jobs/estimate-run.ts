@@ -1,5 +1,5 @@
 import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
-import type { EraseSettings } from '../methods/registry.ts';
+import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
 import { trainedNames } from '../methods/train-sets.ts';
 import type { EncodedPrompt } from '../families/encoded-prompt.ts';
@@ -63,7 +63,8 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
 
     const scaled = known.at(-1)?.rate ?? (await probeRate(device));
     const isShort = (cost.gradient + cost.prediction) / scaled < MAX_TRIAL_SECONDS;
-    if (!fits || !isShort) return { costs, rate: scaled, basis: 'scaled' };
+    const asksUnet = trainingOf(settings) !== null || settings.evaluationPictures > 0;
+    if (!fits || !isShort || !asksUnet) return { costs, rate: scaled, basis: 'scaled' };
     const rate = await measureRate(checkpoint, { settings, cost, ...question });
     await addMeasurement(dataFolder, { key, device, runtime: runtimeVersion(), rate });
     return { costs, rate, basis: 'measured' };
@@ -89,7 +90,10 @@ function anyPrompt({ architecture }: Checkpoint, { contextTokens }: UnetShape): 
   };
 }
 
-/** Runs a prediction and a gradient as a step does; the second of two, as the first one prepares. */
+/**
+ * Runs a prediction, and a gradient where the run takes steps, as a step does; the second of two, as the
+ * first one prepares.
+ */
 async function measureRate(
   checkpoint: Checkpoint,
   {
@@ -99,7 +103,8 @@ async function measureRate(
     threads,
   }: { settings: EraseSettings; cost: RunCost; device: Device; threads: number },
 ): Promise<number> {
-  const trained = trainedNames(checkpoint.file.tensors.keys(), settings.train);
+  const training = trainingOf(settings);
+  const trained = training ? trainedNames(checkpoint.file.tensors.keys(), training.train) : [];
   const shape = unetShape(checkpoint, settings);
   const unet = await UnetSession.create(checkpoint, { shape, trained, device, threads });
   const parameters = await readParameters(checkpoint, trained);
@@ -115,7 +120,7 @@ async function measureRate(
   for (let run = 0; run < 2; run++) {
     const started = performance.now();
     releaseTensor(await unet.predict(parameters, rows));
-    await unet.gradient(parameters, rows, { target: unet.target(noise), into });
+    if (training) await unet.gradient(parameters, rows, { target: unet.target(noise), into });
     seconds = (performance.now() - started) / 1000;
   }
   await unet.release();

@@ -5,7 +5,7 @@ import { openCheckpoint } from '../families/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
 import { requireErasable } from '../families/stable-diffusion/architecture.ts';
 import type { EraseJob } from '../erase/job.ts';
-import { type EraseSettings, findMethod } from '../methods/registry.ts';
+import { type EraseSettings, findMethod, stepsOf } from '../methods/registry.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
 import { drawnCount } from '../erase/set-pictures.ts';
 import { formatBytes } from '../format-bytes.ts';
@@ -164,12 +164,12 @@ function extentOf(
 
 function timeOf(
   { costs: [cost], rate, basis }: RunAnswer,
-  { steps }: EraseSettings,
+  settings: EraseSettings,
   fileBytes: number,
 ): Pick<Estimate, 'seconds' | 'secondsPerStep' | 'basis'> {
   const secondsPerStep = (cost?.step ?? Number.NaN) / rate;
   const rest = (cost?.rest ?? Number.NaN) / rate + fileBytes / WRITE_BYTES_PER_SECOND;
-  return { secondsPerStep, seconds: steps * secondsPerStep + rest, basis };
+  return { secondsPerStep, seconds: stepsOf(settings) * secondsPerStep + rest, basis };
 }
 
 function judge({

@@ -4,6 +4,7 @@ import { replaceFile } from '../checkpoint/atomic-file.ts';
 import { comparedPictures, comparisonSteps } from '../erase/compared-pictures.ts';
 import type { EraseEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
+import { stepsOf } from '../methods/registry.ts';
 import { stepsOfResult } from '../erase/result.ts';
 import type { SampleSubject } from '../erase/sample-folder.ts';
 import { AppError } from '../errors.ts';
@@ -84,7 +85,7 @@ interface ComparedPicture extends SampleSubject {
 /** One model after the other: each is loaded once. */
 function listPictures(job: EraseJob, steps: number | null): ComparedPicture[] {
   const subjects = comparedPictures(job);
-  const last = steps ?? job.settings.steps;
+  const last = steps ?? stepsOf(job.settings);
   return [
     ...subjects.map((subject) => ({ ...subject, which: 'before' as const, step: 0 })),
     ...subjects.map((subject) => ({ ...subject, which: 'after' as const, step: last })),

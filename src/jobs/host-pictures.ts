@@ -1,3 +1,4 @@
+import { generationStepsOf } from '../erase/set-pictures.ts';
 import type { EraseEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { AppError } from '../errors.ts';
@@ -131,7 +132,8 @@ export class HostPictures {
 }
 
 function requestOf({ settings }: EraseJob, { prompt, seed }: MissingPicture) {
-  const { generationSteps: steps, guidanceScale, size } = settings;
+  const { guidanceScale, size } = settings;
+  const steps = generationStepsOf(settings);
   return { prompt, seed, negativePrompt: '', steps, guidanceScale, size };
 }
 

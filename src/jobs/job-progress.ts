@@ -26,6 +26,8 @@ export class JobProgress {
   etaSeconds: number | null = null;
   /** How far a web UI is that draws pictures; null where none does. */
   drawing: { readonly done: number; readonly total: number } | null = null;
+  /** How far a change of weights without steps is: tensors written; null where there is none. */
+  editing: { readonly done: number; readonly total: number } | null = null;
   evaluation: Evaluation | null = null;
   /** Null while a run has neither ended well nor told why it did not. */
   outcome: Outcome | null = null;
@@ -44,6 +46,7 @@ export class JobProgress {
     return null;
   }
 
+  // eslint-disable-next-line complexity -- one case for each event
   private note(event: Exclude<RecordedEvent, { event: 'sample' }>): void {
     switch (event.event) {
       case 'phase':
@@ -57,6 +60,10 @@ export class JobProgress {
         break;
       case 'progress':
         this.last = progressPoint(event);
+        this.etaSeconds = event.etaSeconds;
+        break;
+      case 'editing':
+        this.editing = { done: event.done, total: event.total };
         this.etaSeconds = event.etaSeconds;
         break;
       case 'evaluating':
@@ -93,6 +100,7 @@ export class JobProgress {
     this.outcome = null;
     this.phase = null;
     this.drawing = null;
+    this.editing = null;
   }
 
   private addSample(event: Extract<RecordedEvent, { event: 'sample' }>): SampleView | null {
@@ -148,6 +156,7 @@ function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
     case 'progress':
     case 'sample':
     case 'drawing':
+    case 'editing':
     case 'evaluating':
     case 'evaluation':
       return null;

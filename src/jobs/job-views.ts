@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { trainingOf } from '../methods/registry.ts';
 import type { JobSummary, JobView } from '../../routes/contract.ts';
 import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
@@ -31,7 +32,7 @@ export function summarize(
     model: modelNameOf(record.modelPath, host),
     createdAt: request.createdAt,
     step: progress.last?.step ?? 0,
-    steps: request.settings.steps,
+    steps: trainingOf(request.settings)?.steps ?? 0,
     queuePosition,
     error: record.error,
   };
@@ -79,6 +80,7 @@ function viewProgress({ progress, state }: JobRecord) {
     secondsPerStep: last ? last.secondsPerStep : null,
     etaSeconds: isRunning || isDrawing ? progress.etaSeconds : null,
     drawing: isDrawing ? progress.drawing : null,
+    editing: isRunning ? progress.editing : null,
     seconds: progress.seconds(isRunning ? Date.now() : null),
     memoryBytes: last?.memoryBytes ?? null,
   };

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseJob } from '../erase/job.ts';
-import type { EraseSettings } from '../methods/registry.ts';
+import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { runtimeVersion } from '../runtime/backends.ts';
 import type { Device } from '../runtime/device.ts';
 
@@ -56,10 +56,12 @@ export async function addMeasurement(dataFolder: string, added: Measurement): Pr
  */
 export function measurementKey(
   { architecture }: Checkpoint,
-  { train, batch, size }: EraseSettings,
+  settings: EraseSettings,
   { device, threads }: Pick<EraseJob, 'threads'> & { device: Device },
 ): string {
   const digest = createHash('sha256').update(JSON.stringify(architecture)).digest('hex');
   const machine = [device, device === 'cpu' ? threads : 0, runtimeVersion()];
-  return [...machine, digest.slice(0, 16), train, batch, size].join(' ');
+  const training = trainingOf(settings);
+  const trained = training ? [training.train, training.batch] : ['nothing', 1];
+  return [...machine, digest.slice(0, 16), ...trained, settings.size].join(' ');
 }

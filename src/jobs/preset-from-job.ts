@@ -7,6 +7,7 @@ import {
   defaultMethod,
   type EraseSettings,
   methodOf,
+  trainingOf,
   type WantedSettings,
 } from '../methods/registry.ts';
 import type { PresetDraft } from '../presets/preset.ts';
@@ -51,7 +52,8 @@ export function presetFromJob(
 
 /** What was trained, and all that is not the default; the size belongs to model and machine. */
 function changedSettings(settings: EraseSettings): WantedSettings {
-  const { method, train, size } = settings;
+  const { method, size } = settings;
+  const train = trainingOf(settings)?.train;
   // Of a small model and of a large one: what is no default of both depends on the model.
   const defaults = [64, 320].map((modelChannels) =>
     Object.entries(methodOf(settings).defaults({ train, size, modelChannels })),
@@ -63,6 +65,6 @@ function changedSettings(settings: EraseSettings): WantedSettings {
   return {
     ...Object.fromEntries(changed),
     ...(method !== defaultMethod && { method }),
-    train,
+    ...(train !== undefined && { train }),
   };
 }

@@ -2,7 +2,12 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { nativeSize } from '../families/stable-diffusion/image-size.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Saving } from '../methods/method.ts';
-import { type EraseSettings, methodOf } from '../methods/registry.ts';
+import {
+  type EraseSettings,
+  methodOf,
+  trainingOf,
+  type TrainingSettings,
+} from '../methods/registry.ts';
 
 /** What would make a job fit, ready to be shown. */
 export interface Advice {
@@ -31,17 +36,20 @@ export function smallerVariants(checkpoint: Checkpoint, settings: EraseSettings)
 }
 
 function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change[] {
-  const { batch, train, size } = settings;
+  const { size } = settings;
+  const training = trainingOf(settings);
   const sizes = new Set(SMALLER_SIZES.map((smaller) => Math.min(smaller, nativeSize(checkpoint))));
   const single: Change[] = [
-    ...(batch > 1 ? [{ change: { batch: 1 }, words: 'train with a batch of 1' }] : []),
+    ...(training && training.batch > 1
+      ? [{ change: { batch: 1 }, words: 'train with a batch of 1' }]
+      : []),
     ...(methodOf(settings).savings?.(settings) ?? []),
-    ...smallerTrainSets(train),
+    ...(training ? smallerTrainSets(training.train) : []),
     ...[...sizes]
       .filter((smaller) => smaller < size)
       .map((smaller) => ({
         change: { size: smaller },
-        words: `train at ${smaller} instead of ${size} pixels`,
+        words: `${training ? 'train' : 'compare pictures'} at ${smaller} instead of ${size} pixels`,
       })),
   ];
   if (single.length < 2) return single;
@@ -54,7 +62,7 @@ function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change
   return [...single, { change: all, words: left.map(({ words }) => words).join(', ') }];
 }
 
-function smallerTrainSets(train: EraseSettings['train']): Change[] {
+function smallerTrainSets(train: TrainingSettings['train']): Change[] {
   if (train === 'xattn-strict') return [];
   const strict: Change = {
     change: { train: 'xattn-strict' },

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { type EraseSettings, methodOf } from '../methods/registry.ts';
+import { type EraseSettings, methodOf, trainSetOf } from '../methods/registry.ts';
 import { trainedNames } from '../methods/train-sets.ts';
 import { elementCount } from '../tensor/shape.ts';
 
@@ -8,9 +8,12 @@ import { elementCount } from '../tensor/shape.ts';
  * beside them the next state until it is whole; and the parameters that were last found in good health.
  */
 export function stateBytes({ file }: Pick<Checkpoint, 'file'>, settings: EraseSettings): number {
-  const parameters = trainedNames(file.tensors.keys(), settings.train)
+  const method = methodOf(settings);
+  // Weights that are changed as they are written are changed again.
+  if (method.uses === 'weights') return 0;
+  const parameters = trainedNames(file.tensors.keys(), trainSetOf(settings))
     .map((name) => elementCount(file.tensors.get(name)?.shape ?? []))
     .reduce((sum, count) => sum + count, 0);
-  const sets = 1 + methodOf(settings).stateSets(settings).length;
+  const sets = 1 + method.stateSets(settings).length;
   return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * sets + 1);
 }

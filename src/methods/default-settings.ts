@@ -3,6 +3,8 @@ import {
   type CommonSettings,
   defaultOptimizers,
   type DescentSettings,
+  type PictureSettings,
+  type StepSettings,
   type TrainSet,
 } from './settings-fields.ts';
 
@@ -66,26 +68,40 @@ export function generatedForget(facts: DefaultsFacts): number {
   return sizedFor(facts).generatedForget;
 }
 
-/** What methods that follow gradients take unless they know better. */
-export function descentDefaults(facts: DefaultsFacts): CommonSettings & DescentSettings {
-  const { generatedForget: _drawn, ...sized } = sizedFor(facts);
+/** What every method takes unless it knows better. */
+export function commonDefaults(facts: DefaultsFacts): CommonSettings {
+  const { guidanceScale } = sizedFor(facts);
+  return { prediction: null, size: facts.size, seed: 0, guidanceScale, evaluationPictures: 0 };
+}
+
+/** What training in steps takes unless the method knows better. */
+export function stepDefaults(
+  facts: DefaultsFacts,
+): StepSettings & { readonly learningRate: number } {
+  const { steps, batch, learningRate, ...sized } = sizedFor(facts);
   const train = facts.train ?? sized.train;
   return {
-    ...sized,
-    train,
-    learningRate: sized.learningRate * learningRateShares[train],
+    ...{ train, steps, batch, sampleEvery: 0, saveEvery: null },
+    learningRate: learningRate * learningRateShares[train],
+  };
+}
+
+/** What methods that follow gradients of forgetting and keeping take unless they know better. */
+export function descentDefaults(
+  facts: DefaultsFacts,
+): CommonSettings & StepSettings & PictureSettings & DescentSettings {
+  const { generatedRetain, generationSteps } = sizedFor(facts);
+  return {
+    ...commonDefaults(facts),
+    ...stepDefaults(facts),
+    generatedRetain,
+    generationSteps,
     optimizer: defaultOptimizers.adam,
     clipNorm: 1,
     accumulation: 1,
     // On tiny-sd with 128 drawn pictures, holding to the added noise left .80 of the kept styles
     // after 40 steps, holding to the original's predictions .97.
     retainTarget: 'original',
-    prediction: null,
-    size: facts.size,
-    seed: 0,
-    sampleEvery: 0,
-    evaluationPictures: 0,
-    saveEvery: null,
   };
 }
 

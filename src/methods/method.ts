@@ -2,8 +2,11 @@ import type * as z from 'zod';
 
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { TrainableModel } from '../descent/trainable-model.ts';
+import type { Role } from '../evaluation/figure.ts';
+import type { EncodedPrompts } from '../families/encoded-prompt.ts';
 import type { Device } from '../runtime/device.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { Shape } from '../tensor/shape.ts';
 import type { BatchSource } from '../training/batch-source.ts';
 import type { CommonSettings, TrainSet } from './settings-fields.ts';
 
@@ -27,23 +30,28 @@ export interface MethodWords {
   readonly choice: string;
   /** When to choose it, in a sentence. */
   readonly help: string;
-  /** What its two losses mean, for whoever watches them. */
-  readonly watching: string;
-  /** The same and what λ means, for a report. */
+  /** What its losses mean, for whoever watches them; null where it has none. */
+  readonly watching: string | null;
+  /** For a report: the same and what λ means, or how a method without losses finds its weights. */
   readonly losses: string;
 }
 
-/** The work of one call of each kind at the run's batch, as `RunCost` counts it. */
-export interface CallCosts {
+/** What a method's cost is counted from. */
+export interface CostFacts {
+  /** The work of one call of each kind at the run's batch, as `RunCost` counts it. */
   readonly gradient: number;
   readonly prediction: number;
+  /** What is trained, in float32. */
+  readonly trainedBytes: number;
+  /** Entries of a token's state as the UNet is shown it: 768 in SD 1.x. */
+  readonly contextDim: number;
 }
 
 /** What a run of a method takes. */
 export interface MethodCost {
   /** The work of one step. */
   readonly step: number;
-  /** Copies of what is trained in memory, θ among them, at the most crowded moment. */
+  /** Copies of what is trained in memory, θ among them, at the most crowded moment; 0 without θ. */
   readonly parameterCopies: number;
 }
 
@@ -53,10 +61,16 @@ export interface Saving<S> {
   readonly words: string;
 }
 
-/** What a trainer is opened with. */
-export interface TrainerContext<S> {
+/** What every method works with. */
+export interface MethodContext<S> {
   readonly settings: S;
   readonly checkpoint: Checkpoint;
+  readonly prompts: JobPrompts;
+  readonly threads: number;
+}
+
+/** What a trainer is opened with. */
+export interface TrainerContext<S> extends MethodContext<S> {
   readonly model: TrainableModel;
   /** θ, which the trainer changes in place. */
   readonly parameters: TensorSet;
@@ -64,7 +78,14 @@ export interface TrainerContext<S> {
   /** Where an earlier run ended: θ is what it was then. Null at the first start. */
   readonly saved: SavedTrainer | null;
   readonly device: Device;
-  readonly threads: number;
+}
+
+/** The prompts of a job; the states of all of them, and of the empty one, are in `encoded`. */
+export interface JobPrompts {
+  /** Each prompt to forget with its anchor. */
+  readonly forget: ReadonlyMap<string, string>;
+  readonly retain: readonly string[];
+  readonly encoded: EncodedPrompts;
 }
 
 /** What is kept of a trainer after a number of steps, besides θ. */
@@ -84,7 +105,10 @@ export interface StepFigures {
   readonly forgetGradientNorm: number | null;
 }
 
-/** One run's training by a method. A closed form is a trainer of one step. */
+/** A figure of a step that people watch. */
+export type WatchedFigure = 'retainLoss' | 'forgetLoss' | 'lambda';
+
+/** One run's training by a method. */
 export interface Trainer {
   /**
    * Changes θ by one step.
@@ -97,8 +121,18 @@ export interface Trainer {
   release(): Promise<void>;
 }
 
-/** A way to make a model forget: everything that the program knows about it. */
-export interface Method<S extends CommonSettings & { readonly method: string }> {
+/** How weights change, found once for all of them. */
+export interface WeightEdit {
+  /**
+   * @param weights of one tensor of the method's set, row-major; may be overwritten
+   * @returns its new values
+   */
+  apply(weights: Float32Array, shape: Shape): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+/** What the program knows about any method. */
+interface MethodBase<S extends CommonSettings & { readonly method: string }> {
   readonly id: S['method'];
   readonly words: MethodWords;
   /**
@@ -106,18 +140,48 @@ export interface Method<S extends CommonSettings & { readonly method: string }> 
    * it is given, so that one caption may go with some to forget and some to keep.
    */
   readonly forgets: 'concept' | 'pictures';
+  /** Sets of pictures that it works with, given or drawn by the model; of others none are made. */
+  readonly pictures: readonly Role[];
+  /** Whether forgotten prompts are brought to their anchors. */
+  steersToAnchors(settings: S): boolean;
+  /** Which figures its steps have; none where it takes no steps. */
+  readonly figures: readonly WatchedFigure[];
   /** All that decides how it trains, as `job.yaml` keeps it. */
   readonly settings: z.ZodType<S> & { readonly shape: z.ZodRawShape };
   /** Names beside those that requests, presets and jobs of earlier versions use. */
   readonly flat?: FlatSettings;
   defaults(facts: DefaultsFacts): S;
-  cost(settings: S, calls: CallCosts & { readonly trainedBytes: number }): MethodCost;
+  cost(settings: S, facts: CostFacts): MethodCost;
   /** Changes of its own settings that need less memory. */
   savings?(settings: S): readonly Saving<S>[];
+}
+
+/** A method that asks the UNet, in steps, as many as its settings say. */
+export interface TrainingMethod<
+  S extends CommonSettings & { readonly method: string },
+> extends MethodBase<S> {
+  readonly uses: 'unet';
   /** Names of the sets, each as large as what is trained, that its state has besides θ. */
   stateSets(settings: S): readonly string[];
   open(context: TrainerContext<S>): Promise<Trainer>;
 }
+
+/**
+ * A method that finds new weights from the old ones and the prompts' states alone. It takes no steps,
+ * has no losses and keeps no state: one tensor after the other is changed as the result is written.
+ */
+export interface WeightsMethod<
+  S extends CommonSettings & { readonly method: string },
+> extends MethodBase<S> {
+  readonly uses: 'weights';
+  /** Which weights. */
+  readonly train: TrainSet;
+  solve(context: MethodContext<S>): Promise<WeightEdit>;
+}
+
+/** A way to make a model forget: everything that the program knows about it. */
+export type Method<S extends CommonSettings & { readonly method: string }> =
+  TrainingMethod<S> | WeightsMethod<S>;
 
 /** Settings before they are validated, by name. */
 export type LooseSettings = Readonly<Record<string, unknown>>;

@@ -1,14 +1,15 @@
 import * as z from 'zod';
 
 import { eraseDiff } from './erasediff/method.ts';
+export type { WatchedFigure } from './method.ts';
 import type { DefaultsFacts, LooseSettings, Method } from './method.ts';
-import { watchingSettings } from './settings-fields.ts';
+import { type StepSettings, type TrainSet, watchingSettings } from './settings-fields.ts';
 import { siss } from './siss/method.ts';
 
 /** Every method; the first is taken where none is asked for. */
 const registered = [eraseDiff, siss] as const;
 
-type SettingsOf<M> = M extends Method<infer S> ? S : never;
+type SettingsOf<M> = M extends { readonly settings: z.ZodType<infer S> } ? S : never;
 /** How one erasure trains: a union by method, each with its own settings and no other's. */
 export type EraseSettings = SettingsOf<(typeof registered)[number]>;
 export type MethodId = EraseSettings['method'];
@@ -32,6 +33,33 @@ export function findMethod(id: MethodId): AnyMethod {
 /** The method that settings belong to. */
 export function methodOf({ method }: Pick<EraseSettings, 'method'>): AnyMethod {
   return findMethod(method);
+}
+
+/** Settings of a method that trains in steps. */
+export type TrainingSettings = Extract<EraseSettings, StepSettings>;
+
+/** The same settings where their method trains in steps; null where it does not. */
+export function trainingOf(settings: EraseSettings): TrainingSettings | null {
+  return 'steps' in settings ? settings : null;
+}
+
+/** @throws RangeError for settings of a method that takes no steps */
+export function requireTraining(settings: EraseSettings): TrainingSettings {
+  const training = trainingOf(settings);
+  if (!training) throw new RangeError(`the method ${settings.method} takes no steps`);
+  return training;
+}
+
+/** The steps of a run; what changes weights without training counts as one. */
+export function stepsOf(settings: EraseSettings): number {
+  return trainingOf(settings)?.steps ?? 1;
+}
+
+/** Which parameters a run changes. */
+export function trainSetOf(settings: EraseSettings): TrainSet {
+  const method = methodOf(settings);
+  if (method.uses === 'weights') return method.train;
+  return requireTraining(settings).train;
 }
 
 /** Complete settings of any method. */

@@ -66,7 +66,7 @@ export const defaultOptimizers = {
 };
 export const optimizerChoices = { adam: 'Adam', adamw: 'AdamW', sgd: 'SGD' };
 
-/** What every method trains, and for how long. */
+/** What methods train that follow gradients, and for how long. */
 export const trainingFields = {
   train: field(z.enum(trainSets), {
     title: 'What is trained',
@@ -87,27 +87,12 @@ export const trainingFields = {
   }),
 };
 
-/** What else every method has: on which pictures, and what a run shows of itself. */
-export const runFields = {
-  batch: field(count, {
-    title: 'Batch',
-    description: 'Pictures in one step. More is steadier, and takes more memory and time.',
-  }),
+/** What every method has: of which pictures, and what a run shows of itself. */
+export const commonFields = {
   size: field(z.int().min(8).multipleOf(8), {
     title: 'Size in pixels',
     description:
-      'Width and height of the pictures trained on. Smaller takes far less memory and time.',
-  }),
-  generatedRetain: field(count, {
-    title: 'Pictures drawn to keep',
-    description: 'By the model itself, where you gave none. More protect more.',
-    group: 'pictures',
-  }),
-  generationSteps: field(count, {
-    title: 'Sampling steps',
-    description: 'Of each picture that the model draws itself.',
-    group: 'pictures',
-    isRare: true,
+      'Width and height of the pictures trained on and compared. Smaller takes far less memory and time.',
   }),
   guidanceScale: field(z.number().min(1), {
     title: 'Guidance',
@@ -116,22 +101,11 @@ export const runFields = {
     isRare: true,
     option: 'cfg',
   }),
-  sampleEvery: field(countOrNone, {
-    title: 'Steps between previews',
-    description: 'Samples from the same noise, to watch it forget. 0 for none; they take time.',
-    group: 'watching',
-  }),
   evaluationPictures: field(countOrNone, {
     title: 'Pictures to compare',
     description: 'Of each prompt that both models draw at the end. 0 for no comparison.',
     group: 'watching',
     option: 'evaluate',
-  }),
-  saveEvery: field(count.nullable(), {
-    title: 'Steps between saves',
-    description: 'How often the state is saved. None: as often as costs 5 % of the time.',
-    group: 'watching',
-    isRare: true,
   }),
   /** What the model predicts, as the person chose it; null: what its files say. */
   prediction: field(z.enum(predictionWishes).nullable(), {
@@ -144,6 +118,53 @@ export const runFields = {
     title: 'Seed',
     description: 'The same seed repeats a run.',
   }),
+};
+
+/** What else a training in steps has. */
+export const stepFields = {
+  batch: field(count, {
+    title: 'Batch',
+    description: 'Pictures in one step. More is steadier, and takes more memory and time.',
+  }),
+  sampleEvery: field(countOrNone, {
+    title: 'Steps between previews',
+    description: 'Samples from the same noise, to watch it forget. 0 for none; they take time.',
+    group: 'watching',
+  }),
+  saveEvery: field(count.nullable(), {
+    title: 'Steps between saves',
+    description: 'How often the state is saved. None: as often as costs 5 % of the time.',
+    group: 'watching',
+    isRare: true,
+  }),
+};
+
+/** What those methods have that are shown pictures to keep. */
+const retainFields = {
+  generatedRetain: field(count, {
+    title: 'Pictures drawn to keep',
+    description: 'By the model itself, where you gave none. More protect more.',
+    group: 'pictures',
+  }),
+  generationSteps: field(count, {
+    title: 'Sampling steps',
+    description: 'Of each picture that the model draws itself.',
+    group: 'pictures',
+    isRare: true,
+  }),
+};
+
+/** What methods have that train on pictures, in the order in which front ends list it. */
+export const runFields = {
+  batch: stepFields.batch,
+  size: commonFields.size,
+  ...retainFields,
+  guidanceScale: commonFields.guidanceScale,
+  sampleEvery: stepFields.sampleEvery,
+  evaluationPictures: commonFields.evaluationPictures,
+  saveEvery: stepFields.saveEvery,
+  prediction: commonFields.prediction,
+  seed: commonFields.seed,
 };
 
 /** What those methods have that follow the gradients of a forgetting and a retaining loss. */
@@ -184,7 +205,9 @@ type ValuesOf<F extends Readonly<Record<string, z.ZodType>>> = {
   [K in keyof F]: z.infer<F[K]>;
 };
 export type DescentSettings = ValuesOf<typeof descentFields>;
-export type CommonSettings = ValuesOf<typeof trainingFields & typeof runFields>;
+export type CommonSettings = ValuesOf<typeof commonFields>;
+export type StepSettings = ValuesOf<typeof trainingFields & typeof stepFields>;
+export type PictureSettings = ValuesOf<typeof retainFields>;
 
 /**
  * Settings that say how a run is watched and saved, or what the job keeps apart as it was found, and
@@ -195,4 +218,4 @@ export const watchingSettings = [
   'sampleEvery',
   'evaluationPictures',
   'saveEvery',
-] as const satisfies readonly (keyof CommonSettings)[];
+] as const satisfies readonly (keyof (CommonSettings & StepSettings))[];

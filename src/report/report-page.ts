@@ -3,7 +3,7 @@ import type { Figure, Role } from '../evaluation/figure.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
-import { methodOf } from '../methods/registry.ts';
+import { methodOf, stepsOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { trainSetTitles } from '../methods/settings-fields.ts';
 import { drawChart } from './chart.ts';
 import { describeSettings } from './describe-settings.ts';
@@ -73,13 +73,15 @@ export function renderReport(content: ReportContent): string {
 }
 
 function renderHead({ job, concept, original, steps }: ReportContent): Markup {
+  const training = trainingOf(job.settings);
   return html`<p class="kicker">Erase Concept · report</p>
     <h1>Without “<bdi>${concept}</bdi>”</h1>
     <p class="lead">
-      The model <bdi>${original.name}</bdi> was trained for ${steps}
-      ${steps === 1 ? 'step' : 'steps'} to forget what ${count(job.forget.length, 'prompt')} drew
-      and to go on drawing ${count(job.retain.length, 'other')} as before. What changed is
-      ${trainSetTitles[job.settings.train]}; the original file is as it was.
+      The model <bdi>${original.name}</bdi> was
+      ${training ? `trained for ${count(steps, 'step')}` : 'changed, without training,'} to forget
+      what ${count(job.forget.length, 'prompt')} drew and to go on drawing
+      ${count(job.retain.length, 'other')} as before. What changed is
+      ${trainSetTitles[trainSetOf(job.settings)]}; the original file is as it was.
     </p>`;
 }
 
@@ -185,9 +187,19 @@ function image(address: string | undefined, description: string): Markup {
     : html`<img src="${address}" alt="${description}" />`;
 }
 
+const losses = [
+  { figure: 'forgetLoss', name: 'forget' },
+  { figure: 'retainLoss', name: 'retain' },
+] as const;
+
 function renderTraining({ job, story: { progress, runs } }: ReportContent): Markup {
+  const { figures, words } = methodOf(job.settings);
   const last = progress.at(-1);
-  if (!last) return html``;
+  if (!last) {
+    if (figures.length > 0) return html``;
+    return html`<h2>How it was changed</h2>
+      <p class="note">${words.losses}</p>`;
+  }
   const line = (value: (point: ProgressEvent) => number | null) =>
     progress.flatMap((point) => {
       const y = value(point);
@@ -195,7 +207,7 @@ function renderTraining({ job, story: { progress, runs } }: ReportContent): Mark
     });
   return html`<h2>Training</h2>
     <p class="note">
-      ${methodOf(job.settings).words.losses}
+      ${words.losses}
       ${runs > 1 ? `The job was resumed ${runs === 2 ? 'once' : `${runs - 1} times`}. ` : ''}A step
       took ${last.secondsPerStep.toFixed(2)} s.
     </p>
@@ -203,30 +215,43 @@ function renderTraining({ job, story: { progress, runs } }: ReportContent): Mark
       title: 'Loss over the steps',
       isLogarithmic: true,
       height: 220,
-      series: [
-        { name: 'forget', className: 'forget', points: line(({ forgetLoss }) => forgetLoss) },
-        { name: 'retain', className: 'retain', points: line(({ retainLoss }) => retainLoss) },
-      ],
+      series: losses
+        .filter(({ figure }) => figures.includes(figure))
+        .map(({ figure, name }) => ({ name, className: name, points: line((of) => of[figure]) })),
     })}
-    ${drawChart({
-      title: 'λ over the steps',
-      isLogarithmic: false,
-      height: 120,
-      series: [{ name: 'λ', className: 'lambda', points: line(({ lambda }) => lambda) }],
-    })}`;
+    ${
+      figures.includes('lambda')
+        ? drawChart({
+            title: 'λ over the steps',
+            isLogarithmic: false,
+            height: 120,
+            series: [{ name: 'λ', className: 'lambda', points: line(({ lambda }) => lambda) }],
+          })
+        : null
+    }`;
 }
+
+const setTitles: Readonly<Record<Role, string>> = {
+  forget: 'The pictures to forget',
+  retain: 'Those to keep',
+};
 
 function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
   const { forget, retain, forgetImages, retainImages } = job;
-  const isSteered = methodOf(job.settings).forgets === 'concept';
+  const method = methodOf(job.settings);
+  const isSteered = method.steersToAnchors(job.settings);
   const drawn = `drawn by the model itself${isDrawnByHost ? ', in the web UI' : ''}`;
+  const given = { forget: forgetImages, retain: retainImages };
+  const sources =
+    method.pictures.length === 0
+      ? [`${method.words.name} went by these prompts alone, without pictures.`]
+      : method.pictures.map(
+          (role) => `${setTitles[role]} were ${given[role] === null ? drawn : 'given'}.`,
+        );
   const rest = (all: readonly unknown[]) =>
     all.length > maxListed ? html`<p class="note">and ${all.length - maxListed} more</p>` : null;
   return html`<h2>What was forgotten and what was kept</h2>
-    <p class="note">
-      ${forgetImages === null ? `The pictures to forget were ${drawn}.` : 'The pictures to forget were given.'}
-      ${retainImages === null ? `Those to keep were ${drawn}.` : 'Those to keep were given.'}
-    </p>
+    <p class="note">${sources.join(' ')}</p>
     <table class="rows">
       <thead>
         <tr>
@@ -258,7 +283,7 @@ function renderSettings({ job, steps }: ReportContent): Markup {
     ...describeSettings(job.settings),
     ['Preset', job.preset ?? 'none'],
     ['Device', job.device === 'cpu' ? `CPU, ${job.threads} threads` : job.device],
-    ...(steps === job.settings.steps ? [] : [['Steps of the result', String(steps)]]),
+    ...(steps === stepsOf(job.settings) ? [] : [['Steps of the result', String(steps)]]),
   ] as const;
   return html`<h2>Settings</h2>
     <dl>

@@ -7,6 +7,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { EraseEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
+import { stepsOf } from '../methods/registry.ts';
 import { stepsOfResult } from '../erase/result.ts';
 import { drawnFolderOf } from '../erase/set-pictures.ts';
 import { embedPicture } from './embed-picture.ts';
@@ -42,7 +43,7 @@ export async function writeReport(
     ),
     original: await describeModel(job.model.path, job.model.sha256),
     result: await describeModel(job.output, await hashCheckpoint(job.output)),
-    steps: (await stepsOfResult(job)) ?? job.settings.steps,
+    steps: (await stepsOfResult(job)) ?? stepsOf(job.settings),
     finishedAt: new Date(),
     pictures,
     isDrawnByHost: await pathExists(drawnFolderOf(folder)),

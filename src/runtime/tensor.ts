@@ -9,6 +9,19 @@ export function floatTensor(data: Float32Array, shape: Shape): Tensor {
   return new Tensor('float32', data, shape);
 }
 
+/** A float64 tensor over `data`, which is not copied. */
+export function doubleTensor(data: Float64Array, shape: Shape): Tensor {
+  return new Tensor('float64', data, shape);
+}
+
+/** The elements of a float64 tensor, which only the host has; not a copy. */
+export function doubleData(tensor: Tensor): Float64Array {
+  if (!(tensor.data instanceof Float64Array)) {
+    throw new TypeError(`a float64 tensor was expected, got ${tensor.type}`);
+  }
+  return tensor.data;
+}
+
 /** An int64 tensor of whole numbers. */
 export function intTensor(values: ArrayLike<number>, shape: Shape): Tensor {
   return new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), shape);

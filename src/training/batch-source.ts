@@ -63,7 +63,7 @@ export class BatchSource {
   }
 
   /** The next `batch` items of an endless series of shuffles of the set. */
-  pick(role: string, index: number, set: readonly DatasetItem[]): DatasetItem[] {
+  pick<T>(role: string, index: number, set: readonly T[]): T[] {
     const { seed, batch } = this.settings;
     return Array.from({ length: batch }, (_, row) => {
       const position = index * batch + row;
@@ -72,7 +72,7 @@ export class BatchSource {
         seedFor(seed, role, 'order', String(Math.floor(position / set.length))),
       );
       const item = set[order[position % set.length] ?? 0];
-      if (!item) throw new RangeError(`the ${role} set is empty`);
+      if (item === undefined) throw new RangeError(`the ${role} set is empty`);
       return item;
     });
   }

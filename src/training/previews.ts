@@ -9,8 +9,8 @@ import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from './dataset.ts';
 import type { SampleEvent } from '../erase/events.ts';
-import type { EraseJob } from '../erase/job.ts';
-import type { EraseSettings } from '../methods/registry.ts';
+import type { EraseJob, TrainingJob } from '../erase/job.ts';
+import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { areRuined } from './picture-guard.ts';
 import type { SampleFolder, SampleSubject } from '../erase/sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from '../erase/spread.ts';
@@ -22,7 +22,7 @@ const steps = 8;
 
 interface PreviewTools {
   readonly checkpoint: Checkpoint;
-  readonly job: EraseJob;
+  readonly job: TrainingJob;
   readonly unet: UnetSession;
   readonly dataset: Dataset;
   readonly samples: SampleFolder;
@@ -31,9 +31,13 @@ interface PreviewTools {
 
 /** What the previews of a run draw, and in how many steps each. */
 export function previewPictures(
-  { steps: trainingSteps, sampleEvery }: EraseSettings,
+  settings: EraseSettings,
   prompts: PromptCounts,
 ): { readonly pictures: number; readonly samplingSteps: number } {
+  const { steps: trainingSteps, sampleEvery } = trainingOf(settings) ?? {
+    steps: 0,
+    sampleEvery: 0,
+  };
   const times = sampleEvery === 0 ? 0 : Math.ceil(trainingSteps / sampleEvery) + 1;
   return { pictures: times * spreadCount(prompts, previewPrompts), samplingSteps: steps };
 }

@@ -1,10 +1,10 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import type { EraseJob } from '../erase/job.ts';
+import type { TrainingJob } from '../erase/job.ts';
 import type { RunIo } from '../erase/run-io.ts';
 import type { SampleFolder } from '../erase/sample-folder.ts';
 import { AppError } from '../errors.ts';
-import type { StepFigures, Trainer } from '../methods/method.ts';
-import { methodOf } from '../methods/registry.ts';
+import type { StepFigures, Trainer, TrainingMethod } from '../methods/method.ts';
+import type { EraseSettings } from '../methods/registry.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { BatchSource } from './batch-source.ts';
@@ -15,13 +15,14 @@ import { Previews } from './previews.ts';
 import { readHealthy, writeRunState, type HealthyState, type RunState } from './run-state.ts';
 import { SaveSchedule } from './save-schedule.ts';
 
+const lostLoss = 'the loss left the range of numbers';
 const risenLoss = "the loss on kept prompts rose far above the original's";
 const ruinedPictures = 'the pictures of kept prompts became flat, glaring or all alike';
 
 /** What a run trains with. */
 export interface Training {
   readonly checkpoint: Checkpoint;
-  readonly job: EraseJob;
+  readonly job: TrainingJob;
   readonly unet: UnetSession;
   /** θ, trained in place: the saved ones, or the original's. */
   readonly parameters: TensorSet;
@@ -43,7 +44,10 @@ export interface Trained {
  *
  * @throws the signal's reason once the state is saved; AppError `training.collapsed`, `device.*`
  */
-export async function train(training: Training): Promise<Trained> {
+export async function train(
+  training: Training,
+  method: TrainingMethod<EraseSettings>,
+): Promise<Trained> {
   training.io.onEvent({ event: 'phase', phase: 'train' });
   const { checkpoint, job, unet, dataset, parameters, saved } = training;
   const { settings, device, threads } = job;
@@ -52,12 +56,14 @@ export async function train(training: Training): Promise<Trained> {
     batch: settings.batch,
     process: checkpoint.process,
   });
-  const trainer = await methodOf(settings).open({
+  const trainer = await method.open({
     ...{ settings, checkpoint, model: unet, parameters, batches, device, threads },
+    prompts: { forget: dataset.anchors, retain: job.retain, encoded: dataset.prompts },
     saved: saved && { step: saved.progress.step, sets: saved.sets },
   });
   try {
-    return await new TrainingLoop(training, trainer, batches).run();
+    const keeps = method.pictures.includes('retain');
+    return await new TrainingLoop(training, trainer, keeps ? batches : null).run();
   } finally {
     await trainer.release();
   }
@@ -68,22 +74,26 @@ class TrainingLoop {
   private readonly training: Training;
   private readonly trainer: Trainer;
   private readonly previews: Previews;
-  private readonly health: HealthCheck;
+  /** Null for a method without pictures to keep. */
+  private readonly health: HealthCheck | null;
   private readonly saves: SaveSchedule;
   private step: number;
   private readonly stepSeconds: number[] = [];
 
-  constructor(training: Training, trainer: Trainer, batches: BatchSource) {
+  /** @param batches of what is kept; null where nothing is */
+  constructor(training: Training, trainer: Trainer, batches: BatchSource | null) {
     const { job, saved, unet, stateFolder, io } = training;
     const { steps, saveEvery } = job.settings;
     this.training = training;
     this.trainer = trainer;
     this.step = saved?.progress.step ?? 0;
     this.previews = new Previews({ ...training, signal: io.signal });
-    this.health = new HealthCheck(
-      { model: unet, batches, stateFolder, steps },
-      saved?.progress.guard ?? initialGuardState,
-    );
+    this.health =
+      batches &&
+      new HealthCheck(
+        { model: unet, batches, stateFolder, steps },
+        saved?.progress.guard ?? initialGuardState,
+      );
     this.saves = new SaveSchedule(saveEvery);
   }
 
@@ -97,7 +107,7 @@ class TrainingLoop {
       }
       // Pictures first: what they speak against is not kept as good.
       if ((await this.preview()) === 'ruined') return this.fallBack(ruinedPictures);
-      const verdict = await this.health.check(parameters, this.step);
+      const verdict = await this.health?.check(parameters, this.step);
       if (verdict === 'collapsed') return this.fallBack(risenLoss);
       if (this.step === steps) return { parameters, steps };
       const started = performance.now();
@@ -105,6 +115,7 @@ class TrainingLoop {
       this.step += 1;
       this.stepSeconds.push((performance.now() - started) / 1000);
       this.report(figures);
+      if (!this.health && isLost(figures)) return this.fallBack(lostLoss);
       // Whatever happens once the training is done, it is not done again.
       if (this.step === steps || this.saves.isDue(this.step)) await this.save();
     }
@@ -169,10 +180,15 @@ class TrainingLoop {
     const state: RunState = {
       parameters,
       sets: this.trainer.state(),
-      progress: { step: this.step, guard: this.health.guard },
+      progress: { step: this.step, guard: this.health?.guard ?? initialGuardState },
     };
     await this.saves.run(() => writeRunState(stateFolder, state));
   }
+}
+
+/** Whether a loss is no number any more. */
+function isLost({ retainLoss, forgetLoss }: StepFigures): boolean {
+  return [retainLoss, forgetLoss].some((loss) => loss !== null && !Number.isFinite(loss));
 }
 
 /** JSON knows no other numbers. */

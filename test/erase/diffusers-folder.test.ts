@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { openModelFiles } from '../../src/families/model-files.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
+import { stepsOf } from '../../src/methods/registry.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
 import { trainedNames } from '../../src/methods/train-sets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
@@ -43,7 +44,7 @@ async function expectSameResult(folder: string, fromFile: EraseJob, model: strin
     output: path.join(folder, 'tiny-without-pontilla'),
   };
   await runTinyJob(fromFolder, path.join(folder, 'folder'));
-  expect(await stepsOfResult(fromFolder)).toBe(fromFile.settings.steps);
+  expect(await stepsOfResult(fromFolder)).toBe(stepsOf(fromFile.settings));
 
   const [file, parts] = [
     await openModelFiles(fromFile.output),

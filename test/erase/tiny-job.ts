@@ -3,8 +3,10 @@ import path from 'node:path';
 
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import {
+  defaultMethod,
   defaultSettings,
   type EraseSettings,
+  ownSettings,
   type WantedSettings,
 } from '../../src/methods/registry.ts';
 import type { EraseEvent } from '../../src/erase/events.ts';
@@ -36,13 +38,10 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
         method: settings.method,
         ...{ train: 'xattn', size: 64, modelChannels: 320 },
       }),
-      learningRate: 3e-5,
-      batch: 2,
-      steps: 4,
-      ...(settings.method !== 'siss' && { generatedForget: 2 }),
-      generatedRetain: 2,
-      generationSteps: 8,
-      saveEvery: 1,
+      ...ownSettings(settings.method ?? defaultMethod, {
+        ...{ learningRate: 3e-5, batch: 2, steps: 4, saveEvery: 1 },
+        ...{ generatedForget: 2, generatedRetain: 2, generationSteps: 8 },
+      }),
       ...settings,
     } as EraseSettings,
     device: 'cpu',

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { EraseEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
-import { picturesOfSet } from '../../src/erase/set-pictures.ts';
+import { generationStepsOf, picturesOfSet } from '../../src/erase/set-pictures.ts';
 import { AppError } from '../../src/errors.ts';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
@@ -121,7 +121,8 @@ describe('the pictures that a web UI draws for a job', () => {
         expect(read(role, `000${i + 1}.png`)).toEqual(painted);
       }
     }
-    const { generationSteps: steps, guidanceScale: cfg_scale } = job.settings;
+    const { guidanceScale: cfg_scale } = job.settings;
+    const steps = generationStepsOf(job.settings);
     const [first] = fake.server.asked.filter(({ path: asked }) => asked.endsWith('txt2img'));
     expect(first?.body).toMatchObject({ steps, cfg_scale, width: 64, height: 64 });
     expect(events.map((event) => (event.event === 'drawing' ? event.done : event.event))).toEqual([

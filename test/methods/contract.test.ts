@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import type { SavedTrainer } from '../../src/methods/method.ts';
 import {
@@ -7,11 +7,16 @@ import {
   findMethod,
   methodIds,
   methodOf,
+  requireTraining,
   settingsSchema,
+  trainingOf,
+  trainSetOf,
   usualModel,
 } from '../../src/methods/registry.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
 import { formsOf } from '../../src/methods/setting-form.ts';
 import { trainSets } from '../../src/methods/settings-fields.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';
@@ -21,6 +26,8 @@ import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { BatchSource } from '../../src/training/batch-source.ts';
 import type { Dataset } from '../../src/training/dataset.ts';
+import { trainedNames } from '../../src/methods/train-sets.ts';
+import { tinySd } from '../helpers/forgetful-model.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 
 // What every registered method keeps to; a new one is tested without a line here.
@@ -33,7 +40,7 @@ const dataset: Dataset = {
   retain: [0, 1].map((i) => ({ prompt: `retain ${i}`, latents: generator.randn(latentEntries) })),
   anchors: new Map([0, 1].map((i) => [`forget ${i}`, 'anchor'])),
   prompts: new Map(
-    ['forget 0', 'forget 1', 'retain 0', 'retain 1', 'anchor'].map((prompt) => [
+    ['', 'forget 0', 'forget 1', 'retain 0', 'retain 1', 'anchor'].map((prompt) => [
       prompt,
       { context: generator.randn(77 * 64), pooled: null },
     ]),
@@ -83,40 +90,61 @@ describe.each(methodIds)('the method %s', (id) => {
     }
     const options = forms.map(({ option }) => option);
     expect(new Set(options).size).toBe(options.length);
-    for (const text of Object.values<string>({ ...method.words }))
-      expect(text.length).toBeGreaterThan(2);
+    for (const text of Object.values<string | null>({ ...method.words })) {
+      if (text !== null) expect(text.length).toBeGreaterThan(2);
+    }
+    expect(method.words.watching === null).toBe(method.figures.length === 0);
   });
 
-  it('costs something, and more than a gradient', () => {
-    const calls = { gradient: 3, prediction: 1, trainedBytes: 1e6 };
+  it('costs something, and no less than a gradient where it takes steps', () => {
+    const facts = { gradient: 3, prediction: 1, trainedBytes: 1e6, contextDim: 768 };
     for (const settings of each) {
-      const { step, parameterCopies } = method.cost(settings, calls);
+      const { step, parameterCopies } = method.cost(settings, facts);
       expect(step).toBeGreaterThan(0);
       expect(Number.isFinite(step)).toBe(true);
-      expect(parameterCopies).toBeGreaterThanOrEqual(1);
+      if (method.uses === 'weights') {
+        expect(parameterCopies).toBe(0);
+        continue;
+      }
+      expect(step).toBeGreaterThanOrEqual(facts.gradient);
       expect(parameterCopies).toBeGreaterThan(method.stateSets(settings).length);
     }
   });
+
+  it('has steps, and figures of them, if it trains, and neither if it does not', () => {
+    for (const settings of each) {
+      expect(trainingOf(settings) === null).toBe(method.uses === 'weights');
+      expect(trainSets).toContain(trainSetOf(settings));
+    }
+    expect(method.figures.length === 0).toBe(method.uses === 'weights');
+  });
 });
 
-describe.each(methodIds)('a trainer of %s', (id) => {
+const training = methodIds.filter((id) => findMethod(id).uses === 'unet');
+
+describe.each(training)('a trainer of %s', (id) => {
   it('goes on from its saved state as if it had never stopped', async () => {
     const checkpoint = await openReferenceUnet('unet-tiny');
     const names = [...checkpoint.file.tensors.keys()].filter((name) => name.includes('.attn2.'));
     const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
     const run = { device: 'cpu', threads: 1 } as const;
     const unet = await UnetSession.create(checkpoint, { shape, trained: names, ...run });
+    const defaults = defaultSettings({ method: id, train: 'xattn', size: 128, modelChannels: 32 });
     const settings: EraseSettings = {
-      ...defaultSettings({ method: id, train: 'xattn', size: 128, modelChannels: 32 }),
-      ...{ batch: 1, accumulation: 2, seed: 11 },
+      ...requireTraining(defaults),
+      ...{ batch: 1, seed: 11 },
+      ...('accumulation' in defaults && { accumulation: 2 }),
     };
     const process = new VariancePreserving(createNoiseSchedule(), 'epsilon');
+    const method = methodOf(settings);
+    if (method.uses !== 'unet') throw new Error(`${id} does not train`);
+    const prompts = { forget: dataset.anchors, retain: ['retain 0'], encoded: dataset.prompts };
     const batches = new BatchSource(dataset, {
       ...{ seed: settings.seed, batch: 1, process },
     });
     const open = (parameters: TensorSet, saved: SavedTrainer | null) =>
-      methodOf(settings).open({
-        ...{ settings, checkpoint, model: unet, parameters, batches, saved, ...run },
+      method.open({
+        ...{ settings, checkpoint, prompts, model: unet, parameters, batches, saved, ...run },
       });
 
     const parameters = await readParameters(checkpoint, names);
@@ -127,7 +155,7 @@ describe.each(methodIds)('a trainer of %s', (id) => {
       sets: new Map([...whole.state()].map(([name, set]) => [name, copyOf(set)])),
     };
     const savedParameters = copyOf(parameters);
-    expect([...saved.sets.keys()]).toEqual(methodOf(settings).stateSets(settings));
+    expect([...saved.sets.keys()]).toEqual(method.stateSets(settings));
     const second = await whole.step(1);
     await whole.release();
     const resumed = await open(savedParameters, saved);
@@ -143,6 +171,40 @@ describe.each(methodIds)('a trainer of %s', (id) => {
     }
     expect(second).not.toEqual(first);
     await unet.release();
+  });
+});
+
+const editing = methodIds.filter((id) => findMethod(id).uses === 'weights');
+
+describe.each(editing)('an edit of %s', (id) => {
+  it('changes every tensor of its set, to finite values, and the same ones again', async () => {
+    const method = findMethod(id);
+    if (method.uses !== 'weights') throw new Error(`${id} trains`);
+    const checkpoint = await openCheckpoint(tinySd);
+    onTestFinished(() => checkpoint.file.close());
+    const forget = new Map([['a star in the style of Pontilla', 'a star']]);
+    const retain = ['a blue moon'];
+    const texts = ['', ...forget.keys(), ...forget.values(), ...retain];
+    const { prompts: encoded } = await encodePrompts(checkpoint, texts, {
+      ...{ device: 'cpu', threads: 1 },
+    });
+    const edits = [1, 2].map(() =>
+      method.solve({
+        ...{ settings: defaultSettings({ method: id, ...usualModel }), checkpoint, threads: 1 },
+        prompts: { forget, retain, encoded },
+      }),
+    );
+    const [edit, again] = await Promise.all(edits);
+    for (const name of trainedNames(checkpoint.file.tensors.keys(), method.train)) {
+      const { shape } = checkpoint.file.tensors.get(name)!;
+      const weights = await checkpoint.file.readFloat32(name);
+      const changed = await edit!.apply(weights.slice(), shape);
+      expect(changed).not.toEqual(weights);
+      expect(changed.every(Number.isFinite), name).toBe(true);
+      expect(await again!.apply(weights.slice(), shape)).toEqual(changed);
+    }
+    await edit!.release();
+    await again!.release();
   });
 });
 

@@ -62,6 +62,7 @@ async function algorithm(
 
 /** ε_θ(x, c) = θ + c at one number: what every loss and gradient of a step is can be worked out. */
 const shiftModel: TrainableModel = {
+  latentShape: [1],
   predict: (parameters, batch) => Promise.resolve(floatTensor(predictions(parameters, batch), [1])),
   loss: (parameters, batch, target) => {
     const error = predictions(parameters, batch)[0]! - floatData(target)[0]!;

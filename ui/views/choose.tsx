@@ -1,13 +1,12 @@
 import { computed } from '@preact/signals';
 
-import { findMethod } from '../../src/methods/registry.ts';
 import {
   anchorText,
   chosenModel,
   conceptText,
   estimate,
   form,
-  method,
+  isSteered,
   suggestions,
 } from '../form.ts';
 import { connection, loadError, models } from '../state.ts';
@@ -138,7 +137,7 @@ function SingleAnchors() {
 function Words() {
   return (
     <section class="words" aria-label="Anchor and name">
-      {findMethod(method.value).forgets === 'concept' && <AnchorField />}
+      {isSteered.value && <AnchorField />}
       <div class="field">
         <label for="concept">Name of the concept</label>
         <input

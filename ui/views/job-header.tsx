@@ -1,6 +1,7 @@
 import type { JobView } from '../../routes/contract.ts';
+import { methodOf, trainingOf } from '../../src/methods/registry.ts';
 import { presets } from '../state.ts';
-import { stateNames } from './job-list.tsx';
+import { stateName } from './job-list.tsx';
 
 /** What is erased from what, and how it stands. */
 export function JobHeader({ job, title }: { job: JobView; title: string }) {
@@ -8,7 +9,7 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
   return (
     <header class="title">
       <h1>
-        {title} <span class={`state ${job.state}`}>{stateNames[job.state]}</span>
+        {title} <span class={`state ${job.state}`}>{stateName(job)}</span>
       </h1>
       <p class="facts">
         <span>{job.model}</span>
@@ -19,17 +20,21 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
         {job.forgetImages + job.retainImages > 0 && (
           <span>{count(job.forgetImages + job.retainImages, 'picture')} of yours</span>
         )}
-        {job.settings && (
-          <span>
-            {job.settings.steps} steps at {job.settings.size} × {job.settings.size}
-          </span>
-        )}
+        {job.settings && <span>{workOf(job.settings)}</span>}
         {job.device !== null && (
           <span>on {job.device === 'cpu' ? 'the processor' : job.device}</span>
         )}
       </p>
     </header>
   );
+}
+
+function workOf(settings: NonNullable<JobView['settings']>): string {
+  const training = trainingOf(settings);
+  const { size } = settings;
+  return training
+    ? `${training.steps} steps at ${size} × ${size}`
+    : `${methodOf(settings).words.name}, without training`;
 }
 
 function count(number: number, noun: string): string {

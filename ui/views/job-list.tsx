@@ -1,8 +1,12 @@
 import type { JobState, JobSummary } from '../../routes/contract.ts';
 import { chooseAddress, jobAddress, jobs, openJobId, watched } from '../state.ts';
 
-/** What a state is called. */
-export const stateNames: Readonly<Record<JobState, string>> = {
+/** What a job's state is called; a method without steps trains nothing. */
+export function stateName({ state, steps }: Pick<JobSummary, 'state' | 'steps'>): string {
+  return state === 'training' && steps === 0 ? 'Changing the weights' : stateNames[state];
+}
+
+const stateNames: Readonly<Record<JobState, string>> = {
   queued: 'Waiting',
   preparing: 'Preparing',
   training: 'Training',
@@ -75,12 +79,13 @@ function JobLink({ job: listed }: { job: JobSummary }) {
   );
 }
 
-function describe({ state, step, steps, queuePosition, createdAt }: JobSummary): string {
+function describe(job: JobSummary): string {
+  const { state, step, steps, queuePosition, createdAt } = job;
   if (state === 'training' && steps > 0) return `Training, ${Math.floor((100 * step) / steps)} %`;
   if (state === 'queued' && queuePosition !== null) {
     return queuePosition === 0 ? 'Waiting, next' : `Waiting behind ${queuePosition}`;
   }
-  if (state !== 'done') return stateNames[state];
+  if (state !== 'done') return stateName(job);
   return new Date(createdAt).toLocaleString('en-GB', {
     day: 'numeric',
     month: 'short',

@@ -1,28 +1,32 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
 import type { ProgressPoint } from '../../routes/contract.ts';
 import { formatLoss } from '../../src/format.ts';
-import { defaultMethod, findMethod, type MethodId } from '../../src/methods/registry.ts';
+import {
+  defaultMethod,
+  findMethod,
+  type MethodId,
+  type WatchedFigure,
+} from '../../src/methods/registry.ts';
 import { onThemeChange } from '../theme.ts';
 
 interface Series {
+  readonly figure: WatchedFigure;
   readonly name: string;
   /** The class that gives it its colour. */
   readonly colour: 'forget' | 'retain' | 'lambda';
-  /** Null where the training diverged. */
-  readonly read: (point: ProgressPoint) => number | null;
 }
 
 const losses: readonly Series[] = [
-  { name: 'Forget loss', colour: 'forget', read: ({ forgetLoss }) => forgetLoss },
-  { name: 'Keep loss', colour: 'retain', read: ({ retainLoss }) => retainLoss },
+  { name: 'Forget loss', colour: 'forget', figure: 'forgetLoss' },
+  { name: 'Keep loss', colour: 'retain', figure: 'retainLoss' },
 ];
 const weights: readonly Series[] = [
-  { name: 'λ, weight of forgetting', colour: 'lambda', read: ({ lambda }) => lambda },
+  { name: 'λ, weight of forgetting', colour: 'lambda', figure: 'lambda' },
 ];
 
-/** The losses and λ over the steps. */
+/** The losses and λ over the steps, as far as the method has them. */
 export function TrainingPlots({
   points,
   method = defaultMethod,
@@ -30,20 +34,25 @@ export function TrainingPlots({
   points: readonly ProgressPoint[];
   method: MethodId | undefined;
 }) {
+  const { figures, words } = findMethod(method);
+  // The same lists at every drawing: a plot begins anew with another one.
+  const [ownLosses, ownWeights] = useMemo(
+    () => [losses, weights].map((all) => all.filter(({ figure }) => figures.includes(figure))),
+    [method],
+  );
   return (
     <section class="plots" aria-label="Training">
-      <Plot
-        title="Losses"
-        help={findMethod(method).words.watching}
-        series={losses}
-        points={points}
-      />
-      <Plot
-        title="Weight"
-        help="How much forgetting counts against keeping in each step."
-        series={weights}
-        points={points}
-      />
+      {ownLosses && ownLosses.length > 0 && (
+        <Plot title="Losses" help={words.watching ?? ''} series={ownLosses} points={points} />
+      )}
+      {ownWeights && ownWeights.length > 0 && (
+        <Plot
+          title="Weight"
+          help="How much forgetting counts against keeping in each step."
+          series={ownWeights}
+          points={points}
+        />
+      )}
     </section>
   );
 }
@@ -61,7 +70,7 @@ function Plot({ title, help, series, points }: PlotProps) {
   const latest = points.at(-1);
   const data: uPlot.AlignedData = [
     points.map(({ step }) => step),
-    ...series.map(({ read }) => points.map(read)),
+    ...series.map(({ figure }) => points.map((point) => point[figure])),
   ];
   const shown = useRef(data);
   shown.current = data;
@@ -96,16 +105,16 @@ function Plot({ title, help, series, points }: PlotProps) {
   useEffect(() => plot.current?.setData(data));
 
   const values = series.map(
-    ({ name, read }) => `${name} ${latest ? formatLoss(read(latest)) : ''}`,
+    ({ name, figure }) => `${name} ${latest ? formatLoss(latest[figure]) : ''}`,
   );
   return (
     <figure class="plot">
       <figcaption>
         <h2>{title}</h2>
         <ul class="legend">
-          {series.map(({ name, colour, read }) => (
+          {series.map(({ name, colour, figure }) => (
             <li key={name} class={colour}>
-              {name} <b>{latest && formatLoss(read(latest))}</b>
+              {name} <b>{latest && formatLoss(latest[figure])}</b>
             </li>
           ))}
         </ul>

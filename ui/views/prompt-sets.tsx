@@ -9,6 +9,7 @@ import {
   retainText,
   suggestions,
   toLines,
+  unseenPictures,
 } from '../form.ts';
 import { PictureDrop } from './picture-drop.tsx';
 
@@ -28,9 +29,10 @@ export function ForgetSet() {
         <code>prompt =&gt; anchor</code> says what is drawn instead.
       </PromptLines>
       <PictureDrop title="Pictures to forget" pictures={form.forgetPictures}>
-        {images
-          ? `${images.label}. ${images.reason}`
-          : 'A caption says what each shows. Without pictures the model draws them itself.'}
+        {unseenPictures('forget') ??
+          (images
+            ? `${images.label}. ${images.reason}`
+            : 'A caption says what each shows. Without pictures the model draws them itself.')}
       </PictureDrop>
     </section>
   );
@@ -69,7 +71,8 @@ export function RetainSet() {
         </div>
       )}
       <PictureDrop title="Pictures to keep" pictures={form.retainPictures}>
-        Of things that must not suffer. Without pictures the model draws them itself.
+        {unseenPictures('retain') ??
+          'Of things that must not suffer. Without pictures the model draws them itself.'}
       </PictureDrop>
     </section>
   );

@@ -1,8 +1,9 @@
 import { useEffect } from 'preact/hooks';
 
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView, Phase } from '../../routes/contract.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
+import { defaultMethod, findMethod } from '../../src/methods/registry.ts';
 import { announcement, type WatchedJob } from '../state.ts';
 import { AgainButton, CancelButton, DeleteButton, ResumeButton } from './job-actions.tsx';
 import { JobHeader } from './job-header.tsx';
@@ -64,15 +65,24 @@ const phases = [
   { name: 'Preparing', has: ['encode'] },
   { name: 'Drawing pictures', has: ['generate'] },
   { name: 'Training', has: ['train'] },
+  { name: 'Changing the weights', has: ['edit'] },
   { name: 'Writing the model', has: ['save'] },
   { name: 'Comparing', has: ['evaluate'] },
-] as const;
+] as const satisfies readonly { name: string; has: readonly Phase[] }[];
+
+/** Those that an erasure by its method goes through. */
+function phasesOf({ settings }: JobView) {
+  const { uses, pictures } = findMethod(settings?.method ?? defaultMethod);
+  const without = new Set<string>([
+    ...(pictures.length === 0 ? ['Drawing pictures'] : []),
+    uses === 'weights' ? 'Training' : 'Changing the weights',
+  ]);
+  return phases.filter(({ name }) => !without.has(name));
+}
 
 function Progress({ job }: { job: JobView }) {
-  const { state, step, steps, drawing, etaSeconds, secondsPerStep, memoryBytes, queuePosition } =
-    job;
-  const share = steps > 0 ? step / steps : 0;
-  const quarter = Math.floor(4 * share);
+  const { state, step, steps, queuePosition } = job;
+  const quarter = steps > 0 ? Math.floor((4 * step) / steps) : 0;
   useEffect(() => {
     if (quarter > 0 && quarter < 4)
       announcement.value = `${25 * quarter} % of the training is done`;
@@ -93,29 +103,11 @@ function Progress({ job }: { job: JobView }) {
   return (
     <section class="progress" aria-label="Progress">
       <PhaseSteps job={job} />
-      {drawing === null ? (
-        <progress value={share} aria-label="Training steps" />
-      ) : (
-        <progress value={drawing.done / drawing.total} aria-label="Pictures" />
-      )}
+      <ProgressBar job={job} />
       <div class="beside">
         <p class="facts">
-          {drawing === null ? (
-            <span>
-              step <b>{step}</b> of {steps}
-            </span>
-          ) : (
-            <span>
-              picture <b>{drawing.done}</b> of {drawing.total}
-            </span>
-          )}
-          {etaSeconds !== null && state !== 'evaluating' && (
-            <span>
-              <b>{formatDuration(etaSeconds)}</b> left
-            </span>
-          )}
-          {secondsPerStep !== null && <span>{secondsPerStep.toFixed(2)} s a step</span>}
-          {memoryBytes !== null && <span>{formatBytes(memoryBytes)} memory</span>}
+          <Position job={job} />
+          <Pace job={job} />
         </p>
         <CancelButton job={job} />
       </div>
@@ -123,9 +115,58 @@ function Progress({ job }: { job: JobView }) {
   );
 }
 
-function PhaseSteps({ job: { phase, state } }: { job: JobView }) {
+/** How far it is with what it counts. */
+function Position({ job: { drawing, editing, step, steps } }: { job: JobView }) {
+  if (drawing !== null) {
+    return (
+      <span>
+        picture <b>{drawing.done}</b> of {drawing.total}
+      </span>
+    );
+  }
+  if (steps > 0) {
+    return (
+      <span>
+        step <b>{step}</b> of {steps}
+      </span>
+    );
+  }
+  if (editing === null) return null;
+  return (
+    <span>
+      matrix <b>{editing.done}</b> of {editing.total}
+    </span>
+  );
+}
+
+function Pace({ job: { state, etaSeconds, secondsPerStep, memoryBytes } }: { job: JobView }) {
+  return (
+    <>
+      {etaSeconds !== null && state !== 'evaluating' && (
+        <span>
+          <b>{formatDuration(etaSeconds)}</b> left
+        </span>
+      )}
+      {secondsPerStep !== null && <span>{secondsPerStep.toFixed(2)} s a step</span>}
+      {memoryBytes !== null && <span>{formatBytes(memoryBytes)} memory</span>}
+    </>
+  );
+}
+
+function ProgressBar({ job: { drawing, editing, step, steps } }: { job: JobView }) {
+  if (drawing !== null) {
+    return <progress value={drawing.done / drawing.total} aria-label="Pictures" />;
+  }
+  if (steps > 0) return <progress value={step / steps} aria-label="Training steps" />;
+  return <progress value={editing ? editing.done / editing.total : 0} aria-label="Weights" />;
+}
+
+function PhaseSteps({ job }: { job: JobView }) {
+  const { phase, state } = job;
+  const phases = phasesOf(job);
   const current = phases.findIndex(({ has }) => has.some((name) => name === phase));
-  const now = state === 'evaluating' ? Math.max(current, 3) : Math.max(current, 0);
+  const writing = phases.length - 2;
+  const now = state === 'evaluating' ? Math.max(current, writing) : Math.max(current, 0);
   return (
     <ol class="phases">
       {phases.map(({ name }, i) => (

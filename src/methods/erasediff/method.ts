@@ -1,7 +1,7 @@
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { momentNames } from '../../optim/update-rule.ts';
 import { descentDefaults, generatedForget } from '../default-settings.ts';
-import type { Method } from '../method.ts';
+import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import {
   defaultRules,
@@ -12,8 +12,9 @@ import {
 } from './settings.ts';
 
 /** EraseDiff (Wu et al., arXiv 2401.05779). */
-export const eraseDiff: Method<EraseDiffSettings> = {
+export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   id: 'erasediff',
+  uses: 'unet',
   words: {
     name: 'EraseDiff',
     title: 'EraseDiff (Wu et al., arXiv 2401.05779)',
@@ -25,6 +26,9 @@ export const eraseDiff: Method<EraseDiffSettings> = {
       'The forget loss is how far predictions under forgotten prompts are from where they are steered to; the retain loss how far those under kept prompts are from what they should stay. λ weighs forgetting against keeping.',
   },
   forgets: 'concept',
+  steersToAnchors: ({ target }) => target !== 'uniform',
+  pictures: ['forget', 'retain'],
+  figures: ['retainLoss', 'forgetLoss', 'lambda'],
   settings: eraseDiffSettings,
   flat: flatSettings,
 

@@ -1,12 +1,13 @@
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { descentDefaults, isTiny } from '../default-settings.ts';
-import type { Method } from '../method.ts';
+import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import { type SissSettings, sissSettings } from './settings.ts';
 
 /** SISS (Alberti et al., arXiv 2503.01034). */
-export const siss: Method<SissSettings> = {
+export const siss: TrainingMethod<SissSettings> = {
   id: 'siss',
+  uses: 'unet',
   words: {
     name: 'SISS',
     title: 'SISS (Alberti et al., arXiv 2503.01034)',
@@ -18,6 +19,9 @@ export const siss: Method<SissSettings> = {
       'The forget loss is how badly the model denoises the given pictures, which shall rise; the retain loss how far predictions for kept pictures are from what they should stay. λ is the weight of the forgetting gradient, which brings it to its norm.',
   },
   forgets: 'pictures',
+  steersToAnchors: () => false,
+  pictures: ['forget', 'retain'],
+  figures: ['retainLoss', 'forgetLoss', 'lambda'],
   settings: sissSettings,
 
   /**

@@ -11,6 +11,7 @@ import type { EraseJob } from '../../../src/erase/job.ts';
 import { provenanceOf } from '../../../src/erase/result.ts';
 import { AppError } from '../../../src/errors.ts';
 import { openJobFolder } from '../../../src/jobs/job-folder.ts';
+import { stepsOf } from '../../../src/methods/registry.ts';
 import { serveWorker } from '../../../src/jobs/serve-worker.ts';
 
 // A run without a model: its steps take a moment each, its state is their number. What it is told
@@ -32,7 +33,7 @@ serveWorker(async (jobFolder, { onEvent, signal }) => {
     onEvent({ event: 'phase', phase: 'generate' });
   }
   onEvent({ event: 'phase', phase: 'train' });
-  while (step < job.settings.steps) {
+  while (step < stepsOf(job.settings)) {
     await setTimeout(isTold('slowly') ? SLOW_STEP_MS : STEP_MS, undefined, { signal }).catch(
       () => undefined,
     );
@@ -75,7 +76,7 @@ async function misbehave(
 }
 
 function progress(job: EraseJob, step: number): EraseEvent {
-  const { steps } = job.settings;
+  const steps = stepsOf(job.settings);
   return {
     event: 'progress',
     step,
@@ -99,7 +100,7 @@ async function writeUnchanged(job: EraseJob): Promise<void> {
       source,
       outputPath: job.output,
       replaced: new Map([[trained, () => source.readFloat32(trained)]]),
-      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, job.settings.steps, [])) },
+      metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, stepsOf(job.settings), [])) },
     });
   } finally {
     await source.close();

@@ -1,0 +1,132 @@
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { latentScale } from '../families/stable-diffusion/image-size.ts';
+import { encodePrompts, type EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
+import { UnetSession } from '../pipeline/unet-session.ts';
+import { readElements } from '../runtime/read-back.ts';
+import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { Dataset } from '../training/dataset.ts';
+import type { Role } from '../evaluation/figure.ts';
+import type { Phase } from './events.ts';
+import type { EraseJob, TrainingJob } from './job.ts';
+import type { NewWeights } from './new-weights.ts';
+import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
+import { readParameters } from '../pipeline/read-parameters.ts';
+import type { TrainingMethod } from '../methods/method.ts';
+import type { EraseSettings } from '../methods/registry.ts';
+import { readDataset, readRunState, writeDataset } from '../training/run-state.ts';
+import type { RunIo } from './run-io.ts';
+import { SampleFolder } from './sample-folder.ts';
+import { trainedNames } from '../methods/train-sets.ts';
+import { train } from '../training/train.ts';
+
+/** Where a run is, and whom it tells. */
+export interface RunPlace {
+  readonly folder: string;
+  readonly stateFolder: string;
+  readonly io: RunIo;
+}
+
+/**
+ * Trains from wherever a run stands, or from the original: makes its data, then takes its steps. What a
+ * resumed run needs is kept in the state's folder.
+ *
+ * @throws the signal's reason once the state is saved; AppError `training.collapsed`, `device.*`
+ */
+export async function trainWeights(
+  checkpoint: Checkpoint,
+  job: TrainingJob,
+  method: TrainingMethod<EraseSettings>,
+  place: RunPlace,
+): Promise<NewWeights> {
+  const { settings } = job;
+  const names = trainedNames(checkpoint.file.tensors.keys(), settings.train);
+  const known = await readDataset(place.stateFolder);
+  const saved = known && (await readRunState(place.stateFolder, method.stateSets(settings)));
+  const images = known ? null : await readJobImages(job, place.folder);
+  const encoded = known
+    ? encodedPrompts(known, checkpoint.architecture.unet.contextDim)
+    : await encodeJobPrompts(checkpoint, job, { images, io: place.io });
+  const files = images
+    ? await encodeFiles(checkpoint, job, { images, signal: place.io.signal })
+    : null;
+
+  const latentSize = settings.size / latentScale(checkpoint);
+  const unet = await UnetSession.create(checkpoint, {
+    shape: {
+      batch: settings.batch,
+      latentHeight: latentSize,
+      latentWidth: latentSize,
+      contextTokens: encoded.tokens,
+    },
+    trained: names,
+    device: job.device,
+    threads: job.threads,
+  });
+  try {
+    const parameters = saved?.parameters ?? (await readParameters(checkpoint, names));
+    const dataset = known ?? (await makeDataset(parameters));
+    const samples = new SampleFolder(place.folder, place.io);
+    const run = { checkpoint, job, unet, parameters, saved, dataset, samples, ...place };
+    const trained = await train(run, method);
+    const values = [...trained.parameters.entries()].map(
+      ([name, tensor]) => [name, () => readElements(tensor)] as const,
+    );
+    return { replaced: new Map(values), steps: trained.steps, release: () => Promise.resolve() };
+  } finally {
+    await unet.release();
+  }
+
+  async function makeDataset(original: TensorSet): Promise<Dataset> {
+    const tools = { checkpoint, unet, parameters: original, encoded };
+    const { signal } = place.io;
+    if (method.pictures.some((role) => !files?.[role])) phase(place.io, 'generate');
+    const picturesOf = async (role: Role) => {
+      if (!method.pictures.includes(role)) return [];
+      return files?.[role] ?? drawImages(tools, job, role, signal);
+    };
+    const made: Dataset = {
+      forget: await picturesOf('forget'),
+      retain: await picturesOf('retain'),
+      anchors: images?.anchors ?? new Map<string, string>(),
+      prompts: encoded.prompts,
+    };
+    const contextWidth = checkpoint.architecture.unet.contextDim;
+    await writeDataset(place.stateFolder, made, {
+      latentShape: unet.latentShape.slice(1),
+      contextShape: [encoded.tokens, contextWidth],
+    });
+    return made;
+  }
+}
+
+function phase(io: RunIo, name: Phase): void {
+  io.onEvent({ event: 'phase', phase: name });
+}
+
+function encodedPrompts({ prompts }: Dataset, contextWidth: number): EncodedPromptSet {
+  const [first] = prompts.values();
+  return { prompts, tokens: (first?.context.length ?? 0) / contextWidth };
+}
+
+async function encodeJobPrompts(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  { images, io }: { images: JobImages | null; io: RunIo },
+): Promise<EncodedPromptSet> {
+  phase(io, 'encode');
+  const anchors = images?.anchors ?? new Map<string, string>();
+  const captions = images?.retain?.map(({ prompt }) => prompt) ?? [];
+  const prompts = new Set(['', ...anchors.keys(), ...anchors.values(), ...job.retain, ...captions]);
+  return encodePrompts(checkpoint, prompts, { device: job.device, threads: job.threads });
+}
+
+async function encodeFiles(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  { images, signal }: { images: JobImages; signal: AbortSignal },
+) {
+  if (!images.forget && !images.retain) return null;
+  const sets = [images.forget ?? [], images.retain ?? []];
+  const [forget, retain] = await encodeImages(checkpoint, job, sets, signal);
+  return { forget: images.forget && forget, retain: images.retain && retain };
+}
