@@ -5,9 +5,10 @@ export type { WatchedFigure } from './method.ts';
 import type { DefaultsFacts, LooseSettings, Method } from './method.ts';
 import { type StepSettings, type TrainSet, watchingSettings } from './settings-fields.ts';
 import { siss } from './siss/method.ts';
+import { uce } from './uce/method.ts';
 
 /** Every method; the first is taken where none is asked for. */
-const registered = [eraseDiff, siss] as const;
+const registered = [eraseDiff, siss, uce] as const;
 
 type SettingsOf<M> = M extends { readonly settings: z.ZodType<infer S> } ? S : never;
 /** How one erasure trains: a union by method, each with its own settings and no other's. */

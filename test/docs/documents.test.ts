@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 const documents = [
   'README.md',
   'docs/architecture.md',
+  'docs/extending.md',
   'docs/runtime.md',
   '.github/CONTRIBUTING.md',
 ];
@@ -23,6 +24,21 @@ describe('the documents', () => {
     const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)];
     const targets = links.map(([, target = '']) => path.join(path.dirname(file), target));
     expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  });
+
+  it('extending.md quotes files word for word, but for the indentation', () => {
+    const flush = (text: string) => text.replaceAll(/^ +/gm, '');
+    const blocks = [...read('docs/extending.md').matchAll(/^`(\S+)`\n\n```\w+\n([\s\S]*?)```$/gm)];
+    expect(blocks.length).toBeGreaterThan(3);
+    for (const [, file = '', block = ''] of blocks) {
+      const source = flush(read(file));
+      let from = 0;
+      for (const part of flush(block).split(/^…\n/m)) {
+        const found = source.indexOf(part, from);
+        expect(found, `${file}: ${part}`).toBeGreaterThanOrEqual(0);
+        from = found + part.length;
+      }
+    }
   });
 
   it('architecture.md names every folder of src', () => {

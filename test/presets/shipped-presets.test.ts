@@ -26,6 +26,7 @@ describe('the shipped presets', () => {
   it('are these', () => {
     expect(shipped.map(({ preset }) => preset.name)).toEqual([
       'artist-style',
+      'artist-style-quick',
       'brand-logo',
       'character',
       'children',
