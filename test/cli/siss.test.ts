@@ -75,6 +75,12 @@ describe('erase --method siss', () => {
       /mixture is a setting of the method siss; this erasure uses erasediff\. Leave it out/,
     ],
     [
+      'steps with a method that takes none',
+      ['--method', 'uce', '--forget', 'a heart', '--steps', '3'],
+      'settings.invalid',
+      /steps is a setting of the methods erasediff, siss and esd; this erasure uses uce\. Leave it out/,
+    ],
+    [
       'a timestep beyond the last',
       ['--method', 'siss', '--forget-images', 'given', '--first-timestep', '1000'],
       'settings.invalid',

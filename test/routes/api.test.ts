@@ -264,6 +264,12 @@ describe('POST /api/jobs', () => {
     ['an empty prompt', { forget: [' '] }, 422, 'prompt.invalid'],
     ['a contradiction', { retain: ['a red heart'] }, 422, 'prompt.invalid'],
     ['a size that does not fit', { settings: { size: 8 * 3 } }, 422, 'settings.invalid'],
+    [
+      'a setting of another method',
+      { settings: { method: 'uce', steps: 3 } },
+      422,
+      'settings.invalid',
+    ],
     ['a device that is not there', { device: 'dml' }, 422, 'device.unavailable'],
     ['no steps', { settings: { steps: 0 } }, 400, 'usage.invalid'],
     ['a wrong type', { forget: 'a heart' }, 400, 'usage.invalid'],
