@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Judge, type TinyTrait, tinyTraits } from '../../src/demo/judge.ts';
-import { answer, question, type Question, share, tinyModelFolder } from '../../src/demo/score.ts';
+import { answer, type Question, share, tinyModelFolder } from '../../src/demo/score.ts';
 import { eraseWithDefaults } from './erase-with-defaults.ts';
+import { tinyQuestions } from './tiny-questions.ts';
 
 // npm run bench:erase [-- --only heart]
 // Erases a style and a subject from the tiny model, the style from prompts and from pictures too, all
@@ -23,38 +24,10 @@ const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
 const imagesFolder = path.join(tinyModelFolder, 'images');
 
 const judge = await Judge.create(tinyModelFolder, tinyTraits, threads);
-const { labels } = judge;
 
-/** Combinations of traits, each in its turn; `fixed` names one that all of them have. */
-function* combinations(fixed: Partial<Record<TinyTrait, string>>, without?: [TinyTrait, string]) {
-  const choices = (trait: TinyTrait) =>
-    fixed[trait] === undefined
-      ? labels[trait].filter((label) => !(without?.[0] === trait && without[1] === label))
-      : [fixed[trait]];
-  const [subjects, colours, styles] = [choices('subject'), choices('colour'), choices('style')];
-  const at = (list: readonly string[], i: number) => list[i % list.length] ?? '';
-  for (let i = 0; ; i++) {
-    // Steps that share no factor with the lists, so that all combinations come up.
-    yield {
-      subject: at(subjects, i),
-      colour: at(colours, 3 * i + Math.floor(i / subjects.length)),
-      style: at(styles, 5 * i + Math.floor(i / 7)),
-    };
-  }
-}
-
-function questions(
-  count: number,
-  firstSeed: number,
-  ...choice: Parameters<typeof combinations>
-): Question[] {
-  const asked: Question[] = [];
-  for (const traits of combinations(...choice)) {
-    if (asked.length === count) break;
-    asked.push(question(traits, firstSeed + asked.length));
-  }
-  return asked;
-}
+const questions = (count: number, firstSeed: number, ...choice: Choice) =>
+  tinyQuestions(judge.labels, { count, firstSeed }, ...choice);
+type Choice = [fixed: Partial<Record<TinyTrait, string>>, without?: readonly [TinyTrait, string]];
 
 async function erase(
   trait: TinyTrait,
