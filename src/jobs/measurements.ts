@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
+import { replaceFile } from '../checkpoint/atomic-file.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { type EraseSettings, trainingOf } from '../methods/registry.ts';
@@ -20,35 +21,54 @@ const measurementSchema = z.strictObject({
 });
 export type Measurement = z.infer<typeof measurementSchema>;
 
+/** Enough to tell keys and architectures apart. */
+const DIGEST_CHARACTERS = 16;
+
 /** The newest are kept. */
 const MAX_MEASUREMENTS = 200;
 
-const fileOf = (dataFolder: string) => path.join(dataFolder, 'cache', 'measurements.json');
+/** Every key has a file of its own: two estimates that end at once cannot lose each other's. */
+const folderOf = (dataFolder: string) => path.join(dataFolder, 'cache', 'measurements');
 
-/** All measurements, the newest last; none where the file is missing or of another version. */
+/** All measurements, the newest last, without those that cannot be read or are of another version. */
 export async function readMeasurements(dataFolder: string): Promise<Measurement[]> {
+  const read = await Promise.all((await listFiles(dataFolder)).map(readMeasurement));
+  return read.filter((measurement) => measurement !== null);
+}
+
+/** Keeps a measurement, in place of an older one of the same key. */
+export async function addMeasurement(dataFolder: string, added: Measurement): Promise<void> {
+  const folder = folderOf(dataFolder);
+  await mkdir(folder, { recursive: true });
+  await replaceFile(path.join(folder, `${digestOf(added.key)}.json`), JSON.stringify(added));
+  const old = (await listFiles(dataFolder)).slice(0, -MAX_MEASUREMENTS);
+  await Promise.all(old.map((file) => rm(file, { force: true })));
+}
+
+/** The files of measurements, the newest last. */
+async function listFiles(dataFolder: string): Promise<string[]> {
+  const folder = folderOf(dataFolder);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const files = await Promise.all(names.map((name) => withTime(path.join(folder, name))));
+  return files.sort((a, b) => a.modifiedMs - b.modifiedMs).map(({ file }) => file);
+}
+
+async function withTime(file: string): Promise<{ file: string; modifiedMs: number }> {
+  // Another process may have removed it meanwhile, as one of the oldest.
+  const stats = await stat(file).catch(() => null);
+  return { file, modifiedMs: stats?.mtimeMs ?? 0 };
+}
+
+async function readMeasurement(file: string): Promise<Measurement | null> {
   try {
-    const text = await readFile(fileOf(dataFolder), 'utf8');
-    return z.array(measurementSchema).parse(JSON.parse(text));
+    return measurementSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
-    return [];
+    return null;
   }
 }
 
-/** Adds a measurement, in place of an older one of the same key. */
-export async function addMeasurement(dataFolder: string, added: Measurement): Promise<void> {
-  const others = (await readMeasurements(dataFolder)).filter(({ key }) => key !== added.key);
-  const file = fileOf(dataFolder);
-  const temporaryPath = `${file}.${randomUUID()}.part`;
-  await mkdir(path.dirname(file), { recursive: true });
-  try {
-    const kept = [...others, added].slice(-MAX_MEASUREMENTS);
-    await writeFile(temporaryPath, JSON.stringify(kept, null, 1));
-    await rename(temporaryPath, file);
-  } finally {
-    await rm(temporaryPath, { force: true });
-  }
-}
+const digestOf = (text: string) =>
+  createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARACTERS);
 
 /**
  * What runs of one speed share: the machine's part, the model's architecture, what is trained and
@@ -59,9 +79,9 @@ export function measurementKey(
   settings: EraseSettings,
   { device, threads }: Pick<EraseJob, 'threads'> & { device: Device },
 ): string {
-  const digest = createHash('sha256').update(JSON.stringify(architecture)).digest('hex');
   const machine = [device, device === 'cpu' ? threads : 0, runtimeVersion()];
+  const model = digestOf(JSON.stringify(architecture));
   const training = trainingOf(settings);
   const trained = training ? [training.train, training.batch] : ['nothing', 1];
-  return [...machine, digest.slice(0, 16), ...trained, settings.size].join(' ');
+  return [...machine, model, ...trained, settings.size].join(' ');
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +41,14 @@ function environmentOf(
   };
 }
 
+/** The file of the only measurement. */
+function measurementIn(data: string): string {
+  const folder = join(data, 'cache', 'measurements');
+  const [name, ...more] = readdirSync(folder);
+  expect(more).toEqual([]);
+  return join(folder, name!);
+}
+
 // Each estimate starts a process, on a busy machine for many seconds.
 describe('estimateJob', { timeout: 180_000 }, () => {
   it('tries a short step, keeps what it measured and reads it the next time', async () => {
@@ -48,24 +56,24 @@ describe('estimateJob', { timeout: 180_000 }, () => {
     const first = await estimateJob(requestOf({ steps: 10 }), environmentOf(data));
     expect(first).toMatchObject({ device: 'cpu', basis: 'measured', fits: true, advice: [] });
     expect(first.seconds).toBeGreaterThan(10 * first.secondsPerStep);
-    const stored = readFileSync(join(data, 'cache', 'measurements.json'), 'utf8');
+    const stored = readFileSync(measurementIn(data), 'utf8');
     const longer = await estimateJob(requestOf({ steps: 100 }), environmentOf(data));
     // The same speed to the last digit: nothing was measured again.
     expect(longer.secondsPerStep).toBe(first.secondsPerStep);
     expect(longer.seconds - first.seconds).toBeCloseTo(90 * first.secondsPerStep, 0);
-    expect(readFileSync(join(data, 'cache', 'measurements.json'), 'utf8')).toBe(stored);
+    expect(readFileSync(measurementIn(data), 'utf8')).toBe(stored);
   });
 
   it('scales from a measurement where a step would take too long to try', async () => {
     const data = makeTemporaryFolder();
     const measured = await estimateJob(requestOf({}), environmentOf(data));
-    const file = join(data, 'cache', 'measurements.json');
-    const [measurement] = JSON.parse(readFileSync(file, 'utf8')) as { rate: number }[];
+    const file = measurementIn(data);
+    const measurement = JSON.parse(readFileSync(file, 'utf8')) as { rate: number };
     // A machine so slow that nothing is tried.
-    writeFileSync(file, JSON.stringify([{ ...measurement, key: 'another', rate: 1e7 }]));
+    writeFileSync(file, JSON.stringify({ ...measurement, key: 'another', rate: 1e7 }));
     const scaled = await estimateJob(requestOf({}), environmentOf(data));
     expect(scaled.basis).toBe('scaled');
-    const slower = (measurement?.rate ?? 0) / 1e7;
+    const slower = measurement.rate / 1e7;
     expect(scaled.secondsPerStep / measured.secondsPerStep).toBeCloseTo(slower, 3);
   });
 
@@ -114,8 +122,10 @@ describe('estimateJob', { timeout: 180_000 }, () => {
 
   it('does without measurements that cannot be read', async () => {
     const data = makeTemporaryFolder();
-    mkdirSync(join(data, 'cache'));
-    writeFileSync(join(data, 'cache', 'measurements.json'), '[{"key": 3}');
+    const folder = join(data, 'cache', 'measurements');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'cut-off.json'), '{"key": 3');
+    writeFileSync(join(folder, 'other-version.json'), '{"key": 3}');
     expect((await estimateJob(requestOf({}), environmentOf(data))).basis).toBe('measured');
   });
 
