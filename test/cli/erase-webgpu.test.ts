@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
+import { rounds } from '../helpers/long.ts';
 import { maxDifference } from '../helpers/max-difference.ts';
 import { maxAbs } from '../helpers/relative-error.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
@@ -13,9 +14,12 @@ const tiny = path.resolve('presets/tiny-sd');
 const model = path.join(tiny, 'tiny-sd.safetensors');
 const cli = path.resolve('src/bin.mjs');
 
+/** A step that trains all of a UNet is compared in outer-step-webgpu.test.ts. */
+const sets = rounds({ few: ['xattn'], many: ['xattn', 'full'] });
+
 describeOnWebgpu('erase --device webgpu', () => {
   // What is not trained stays half precision in the file; all that is trained is fed as float32.
-  it.each(['xattn', 'full'])(
+  it.each(sets)(
     'trains %s in two steps as --device cpu does',
     async (train) => {
       const folder = makeTemporaryFolder();

@@ -3,8 +3,8 @@ import { createGenerator } from '../../src/tensor/random.ts';
 /** Whether what is long by nature runs in full: `npm run test:long`. */
 const isLong = process.env.ERASE_CONCEPT_LONG_TESTS === '1';
 
-/** How many rounds of a test that draws at random run: a few with `npm test`, all with `test:long`. */
-export function rounds({ few, many }: { few: number; many: number }): number {
+/** How many rounds of a test run, or which: a few with `npm test`, all with `test:long`. */
+export function rounds<T>({ few, many }: { few: T; many: T }): T {
   return isLong ? many : few;
 }
 
