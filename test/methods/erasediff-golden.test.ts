@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { qSample } from '../../src/diffusion/forward-process.ts';
@@ -159,6 +159,10 @@ const close = (actual: number, expected: number, relative = 1e-3, absolute = 1e-
 };
 
 describe('EraseDiff replays what PyTorch computed', () => {
+  /** Keeps nothing from one test to the next, and takes longer to compile than any of them. */
+  let compiling: Promise<UnetSession> | undefined;
+  afterAll(async () => (await compiling)?.release());
+
   async function algorithm(
     inner: OptimizerSettings,
     outer: OptimizerSettings,
@@ -173,7 +177,8 @@ describe('EraseDiff replays what PyTorch computed', () => {
       latentWidth: latentSize,
       contextTokens: tokens,
     };
-    const unet = await UnetSession.create(checkpoint, { shape, trained: names, ...run });
+    compiling ??= UnetSession.create(checkpoint, { shape, trained: names, ...run });
+    const unet = await compiling;
     const tools = {
       inner: await Optimizer.create(specs, inner, { ...run, terms: 1 }),
       outer: await Optimizer.create(specs, outer, { ...run, terms: 2 }),
@@ -181,7 +186,7 @@ describe('EraseDiff replays what PyTorch computed', () => {
       innerProducts: await InnerProducts.create(specs, run),
     };
     onTestFinished(async () => {
-      for (const tool of [unet, ...Object.values(tools)]) await tool.release();
+      for (const tool of Object.values(tools)) await tool.release();
     });
     return {
       ...tools,
