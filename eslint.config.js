@@ -53,6 +53,15 @@ export default defineConfig(
             zone('erase', 'jobs', 'hosts', 'cli'),
             zone('evaluation', 'jobs', 'hosts', 'cli', 'report'),
             {
+              target: ['cli', 'demo', 'descent', 'erase', 'evaluation', 'hosts', 'jobs', 'pipeline']
+                .concat('report', 'training')
+                .map((folder) => `./src/${folder}`),
+              from: './src/families/stable-diffusion',
+              except: ['./prediction/reading.ts'],
+              message:
+                'What a family does otherwise is asked of its Model: src/families/family.ts.',
+            },
+            {
               target: './ui',
               from: './src',
               except: [

@@ -1,10 +1,8 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { requireErasable } from '../families/stable-diffusion/architecture.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import { openCheckpoint } from '../families/checkpoint.ts';
-import { nativeSize, requireSizeFits } from '../families/stable-diffusion/image-size.ts';
+import { openCheckpoint, requireErasable, requireSizeFits } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
@@ -68,14 +66,14 @@ export async function drawSamples(
   for (const message of promptWarnings(options)) tell({ event: 'warning', message });
   const checkpoint = await openCheckpoint(path.resolve(options.model), options.prediction);
   try {
-    requireErasable(checkpoint.file, checkpoint.architecture);
-    const size = options.size ?? nativeSize(checkpoint);
+    requireErasable(checkpoint);
+    const size = options.size ?? checkpoint.facts.nativeSize;
     requireSizeFits(checkpoint, size);
     await preparePictureFolder(
       options.out,
       requests.map(({ file }) => file),
     );
-    for (const message of checkpoint.architecture.prediction.remarks) {
+    for (const message of checkpoint.facts.prediction.remarks) {
       tell({ event: 'notice', message });
     }
     const settings = {

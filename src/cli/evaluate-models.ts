@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { modelShapes, requireErasable } from '../families/stable-diffusion/architecture.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
+import {
+  type Checkpoint,
+  openCheckpoint,
+  requireErasable,
+  requireSizeFits,
+} from '../families/checkpoint.ts';
 import { requireComparable } from '../families/compare-checkpoints.ts';
-import { nativeSize, requireSizeFits } from '../families/stable-diffusion/image-size.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
@@ -71,21 +74,18 @@ export async function evaluateModels(
   );
   for (const message of warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {
-    const size = options.size ?? nativeSize(before);
+    const size = options.size ?? before.facts.nativeSize;
     requireSizeFits(before, size);
     const { count, seed, steps } = options;
     const drawing = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
     await requireComparable(before, after);
-    for (const { file, architecture } of [before, after]) {
-      requireErasable(file, architecture);
-      await requireFiniteWeights(
-        file,
-        [...modelShapes(architecture)].map(([name]) => name),
-      );
+    for (const checkpoint of [before, after]) {
+      requireErasable(checkpoint);
+      await requireFiniteWeights(checkpoint.file, checkpoint.facts.tensors);
     }
     if (folder !== null) await prepareFolder(folder, listPictures(drawing));
-    const remarks = [before, after].flatMap(({ architecture }) => architecture.prediction.remarks);
+    const remarks = [before, after].flatMap(({ facts }) => facts.prediction.remarks);
     for (const message of new Set(remarks)) tell({ event: 'notice', message });
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();

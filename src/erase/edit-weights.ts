@@ -1,9 +1,7 @@
 import { AppError } from '../errors.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { encodePrompts } from '../families/stable-diffusion/text-encoder.ts';
 import type { WeightsMethod } from '../methods/method.ts';
 import type { EraseSettings } from '../methods/registry.ts';
-import { trainedNames } from '../methods/train-sets.ts';
 import type { EraseJob } from './job.ts';
 import type { NewWeights } from './new-weights.ts';
 import type { RunIo } from './run-io.ts';
@@ -16,26 +14,24 @@ import type { RunIo } from './run-io.ts';
  * @throws the signal's reason; AppError `checkpoint.*`, `device.*`
  */
 export async function editWeights(
-  { file, ...checkpoint }: Checkpoint,
+  checkpoint: Checkpoint,
   job: EraseJob,
   method: WeightsMethod<EraseSettings>,
   { onEvent, signal }: RunIo,
 ): Promise<NewWeights> {
+  const { file, condition, groups } = checkpoint;
   const { settings, device, threads } = job;
   onEvent({ event: 'phase', phase: 'encode' });
   const forget = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
   const texts = ['', ...forget.keys(), ...forget.values(), ...job.retain];
-  const { prompts: encoded } = await encodePrompts({ file, ...checkpoint }, texts, {
-    device,
-    threads,
-  });
+  const { prompts: encoded } = await condition.encode(texts, { device, threads });
   signal.throwIfAborted();
   onEvent({ event: 'phase', phase: 'edit' });
   const edit = await method.solve({
-    ...{ settings, checkpoint: { file, ...checkpoint }, threads },
+    ...{ settings, checkpoint, threads },
     prompts: { forget, retain: job.retain, encoded },
   });
-  const names = trainedNames(file.tensors.keys(), method.train);
+  const names = groups.namesOf(method.train);
   const started = performance.now();
   let done = 0;
   const change = async (name: string): Promise<Float32Array> => {

@@ -3,11 +3,10 @@ import path from 'node:path';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
-import { ImageEncoder } from '../families/stable-diffusion/autoencoder.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
-import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
-import type { EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
+import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
@@ -101,7 +100,7 @@ export async function encodeImages(
   const { size, seed } = job.settings;
   const dimensions = { width: size, height: size };
   const { device, threads } = job;
-  const encoder = await ImageEncoder.create(checkpoint, { ...dimensions, device, threads });
+  const encoder = await checkpoint.codec.openEncoder({ ...dimensions, device, threads });
   try {
     const encoded: DatasetItem[][] = [];
     for (const [set, files] of sets.entries()) {
@@ -146,7 +145,7 @@ export async function drawImages(
     { unet, parameters },
     images.map((image) => ({
       prompt: requireEncoded(encoded.prompts, image.prompt),
-      unconditional: unconditionalPrompt(checkpoint, encoded.prompts),
+      unconditional: checkpoint.condition.unconditional(encoded.prompts),
       seed: image.seed,
     })),
     { steps, guidanceScale, sampler: 'DPM++ 2M', process },

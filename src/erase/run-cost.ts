@@ -1,9 +1,8 @@
+import type { DenoiserShape } from '../families/family.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { latentScale } from '../families/stable-diffusion/image-size.ts';
-import { UNET_PREFIX } from '../families/stable-diffusion/layout/unet-layout.ts';
 import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
 import { Graph } from '../onnx/graph.ts';
-import { buildUnetGraph, recomputesResults, type UnetShape } from '../pipeline/unet-session.ts';
+import { buildUnetGraph, recomputesResults } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { evaluatedPictures } from './compared-pictures.ts';
@@ -11,7 +10,6 @@ import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods
 import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
 import { healthCheckPredictions } from '../training/health-check.ts';
-import { trainedNames } from '../methods/train-sets.ts';
 
 /** What of a run its settings do not say. */
 export interface RunExtent {
@@ -70,14 +68,14 @@ export function costOfRun(
   const training = trainingOf(settings);
   const method = methodOf(settings);
   const shape = unetShape(checkpoint, settings);
-  const changed = trainedNames(checkpoint.file.tensors.keys(), trainSetOf(settings));
+  const changed = checkpoint.groups.namesOf(trainSetOf(settings));
   const { train, predict } = branchCosts(checkpoint, training ? changed : [], shape);
   const weights = unetWeights(checkpoint);
   const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
 
   const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, device);
-  const { contextDim } = checkpoint.architecture.unet;
+  const { width: contextDim } = checkpoint.condition;
   const { step, parameterCopies } = method.cost(settings, {
     gradient,
     prediction,
@@ -93,7 +91,7 @@ export function costOfRun(
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
-    encodedPrompts * promptMultiplyAdds(checkpoint) +
+    encodedPrompts * TOKENS * checkpoint.condition.tokenMultiplyAdds +
     // A session of one row is called twice for a picture, one of more rows once for several.
     extent.drawnPictures * picture +
     (training && method.pictures.includes('retain') ? healthCheckPredictions(training.steps) : 0) *
@@ -107,7 +105,10 @@ export function costOfRun(
   // Without training the UNet is there only while pictures are compared, the text encoders before it.
   const workBytes = training
     ? unetBytes + parameterCopies * trainedBytes
-    : Math.max(textEncoderBytes(checkpoint), evaluated.pictures > 0 ? unetBytes + trainedBytes : 0);
+    : Math.max(
+        Float32Array.BYTES_PER_ELEMENT * checkpoint.condition.weightCount,
+        evaluated.pictures > 0 ? unetBytes + trainedBytes : 0,
+      );
   const memoryBytes = PROGRAM_BYTES + workBytes;
   return { step, rest, picture, gradient, prediction, memoryBytes };
 }
@@ -116,16 +117,16 @@ export function costOfRun(
  * The sizes that a run's UNet is compiled for, with prompts of usual length; without training, of one
  * picture that is compared, which takes two rows.
  */
-export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): UnetShape {
+export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): DenoiserShape {
   const batch = trainingOf(settings)?.batch ?? 2;
-  const latentSize = settings.size / latentScale(checkpoint);
+  const latentSize = settings.size / checkpoint.codec.scale;
   return { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: TOKENS };
 }
 
 function branchCosts(
   checkpoint: Checkpoint,
   trained: readonly string[],
-  shape: UnetShape,
+  shape: DenoiserShape,
 ): { train: GraphCost; predict: GraphCost } {
   const graph = buildUnetGraph(checkpoint, { trained, shape });
   const branches = graph.nodes.flatMap(({ attributes }) =>
@@ -135,17 +136,17 @@ function branchCosts(
   return { train, predict };
 }
 
-function unetWeights({ file }: Checkpoint): number {
+function unetWeights({ file, denoiser }: Checkpoint): number {
   let weights = 0;
   for (const [name, { shape }] of file.tensors) {
-    if (name.startsWith(UNET_PREFIX)) weights += elementCount(shape);
+    if (name.startsWith(denoiser.prefix)) weights += elementCount(shape);
   }
   return weights;
 }
 
 /** Bytes in memory of the UNet's weights: of those that are trained, in float32, and of the others. */
 function weightBytes(
-  { file }: Checkpoint,
+  { file, denoiser }: Checkpoint,
   trained: readonly string[],
   device: Device,
 ): { readonly trainedBytes: number; readonly frozenBytes: number } {
@@ -153,33 +154,11 @@ function weightBytes(
   let trainedBytes = 0;
   let frozenBytes = 0;
   for (const [name, { shape, dtype, byteLength }] of file.tensors) {
-    if (!name.startsWith(UNET_PREFIX)) continue;
+    if (!name.startsWith(denoiser.prefix)) continue;
     const float32Bytes = 4 * elementCount(shape);
     if (isTrained.has(name)) trainedBytes += float32Bytes;
     // As `keepsStoredWeights` has it. That some GPUs know no 16-bit floats is not counted.
     else frozenBytes += device !== 'cpu' && dtype === 'F16' ? byteLength : float32Bytes;
   }
   return { trainedBytes, frozenBytes };
-}
-
-/** Of one prompt of 77 tokens: each weight of a matrix meets each token. */
-function promptMultiplyAdds(checkpoint: Checkpoint): number {
-  let weights = 0;
-  for (const { name, shape } of textEncoderTensors(checkpoint)) {
-    if (shape.length === 2 && !name.includes('embedding')) weights += elementCount(shape);
-  }
-  return weights * TOKENS;
-}
-
-function textEncoderBytes(checkpoint: Checkpoint): number {
-  let elements = 0;
-  for (const { shape } of textEncoderTensors(checkpoint)) elements += elementCount(shape);
-  return elements * Float32Array.BYTES_PER_ELEMENT;
-}
-
-function textEncoderTensors({ file, architecture }: Checkpoint) {
-  const prefixes = architecture.textEncoders.map(({ keyPrefix }) => keyPrefix);
-  return [...file.tensors.values()].filter(({ name }) =>
-    prefixes.some((prefix) => name.startsWith(prefix)),
-  );
 }

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
-import { copiesLeftOut } from '../families/stable-diffusion/unet-copies.ts';
+import { copiesLeftOut } from '../families/model-files.ts';
 import { provenanceOf, stepsOfResult } from './result.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
 import { AppError } from '../errors.ts';

@@ -1,5 +1,4 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { poolPrompts } from '../families/stable-diffusion/pool-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { findNearContradictions } from './contradictions.ts';
@@ -52,7 +51,7 @@ export async function suggest(
   const words = new Map(vocabulary[kind].filter(isOther).map((word) => [promptOf(word), word]));
   const far = vocabulary.far.filter(isOther);
   const own = promptOf(name);
-  const pooled = await poolPrompts(checkpoint, [own, ...words.keys(), ...far], settings);
+  const pooled = await checkpoint.condition.pool([own, ...words.keys(), ...far], settings);
   const near = nearestPrompts(own, pooled, { among: words.keys(), count: neighbourCount });
   const neighbours = near.map((prompt, i) => {
     const template = templates[i % templates.length] ?? plainPrompts[kind];

@@ -1,6 +1,5 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { latentScale } from '../families/stable-diffusion/image-size.ts';
-import { encodePrompts, type EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
+import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { readElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -16,7 +15,6 @@ import type { EraseSettings } from '../methods/registry.ts';
 import { readDataset, readRunState, writeDataset } from '../training/run-state.ts';
 import type { RunIo } from './run-io.ts';
 import { SampleFolder } from './sample-folder.ts';
-import { trainedNames } from '../methods/train-sets.ts';
 import { train } from '../training/train.ts';
 
 /** Where a run is, and whom it tells. */
@@ -39,18 +37,18 @@ export async function trainWeights(
   place: RunPlace,
 ): Promise<NewWeights> {
   const { settings } = job;
-  const names = trainedNames(checkpoint.file.tensors.keys(), settings.train);
+  const names = checkpoint.groups.namesOf(settings.train);
   const known = await readDataset(place.stateFolder);
   const saved = known && (await readRunState(place.stateFolder, method.stateSets(settings)));
   const images = known ? null : await readJobImages(job, place.folder);
   const encoded = known
-    ? encodedPrompts(known, checkpoint.architecture.unet.contextDim)
+    ? encodedPrompts(known, checkpoint.condition.width)
     : await encodeJobPrompts(checkpoint, job, { images, io: place.io });
   const files = images
     ? await encodeFiles(checkpoint, job, { images, signal: place.io.signal })
     : null;
 
-  const latentSize = settings.size / latentScale(checkpoint);
+  const latentSize = settings.size / checkpoint.codec.scale;
   const unet = await UnetSession.create(checkpoint, {
     shape: {
       batch: settings.batch,
@@ -90,7 +88,7 @@ export async function trainWeights(
       anchors: images?.anchors ?? new Map<string, string>(),
       prompts: encoded.prompts,
     };
-    const contextWidth = checkpoint.architecture.unet.contextDim;
+    const contextWidth = checkpoint.condition.width;
     await writeDataset(place.stateFolder, made, {
       latentShape: unet.latentShape.slice(1),
       contextShape: [encoded.tokens, contextWidth],
@@ -117,7 +115,7 @@ async function encodeJobPrompts(
   const anchors = images?.anchors ?? new Map<string, string>();
   const captions = images?.retain?.map(({ prompt }) => prompt) ?? [];
   const prompts = new Set(['', ...anchors.keys(), ...anchors.values(), ...job.retain, ...captions]);
-  return encodePrompts(checkpoint, prompts, { device: job.device, threads: job.threads });
+  return checkpoint.condition.encode(prompts, { device: job.device, threads: job.threads });
 }
 
 async function encodeFiles(

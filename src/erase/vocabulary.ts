@@ -3,7 +3,6 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { clipConfigPath } from '../families/stable-diffusion/clip-config.ts';
 import { readConfigText } from '../checkpoint/read-text.ts';
 import { AppError } from '../errors.ts';
 import { parseYaml } from '../parse-yaml.ts';
@@ -31,10 +30,9 @@ export type Vocabulary = z.infer<typeof vocabularySchema>;
  *
  * @throws AppError `checkpoint.config`
  */
-export async function readVocabulary({ file, ldmConfig }: Checkpoint): Promise<Vocabulary> {
-  const version = ldmConfig?.textEncoderVersion;
-  if (version !== undefined) {
-    const folder = path.dirname(clipConfigPath(file.path, version));
+export async function readVocabulary({ condition }: Checkpoint): Promise<Vocabulary> {
+  const folder = condition.vocabularyFolder;
+  if (folder !== null) {
     const own = path.join(folder, 'vocabulary.yaml');
     const text = await readConfigText(own);
     if (text !== undefined) return parseVocabulary(text, own);

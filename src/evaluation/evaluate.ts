@@ -1,8 +1,7 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { elementAt } from '../element-at.ts';
-import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
-import { encodePrompts, type EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
+import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { type Evaluation, summarize } from './evaluation.ts';
 import type { LatentEvaluator, PictureJudge, PicturePair } from './evaluator.ts';
 import type { Measure } from './figure.ts';
@@ -88,8 +87,8 @@ async function drawAndJudge(
     ...settings.forget.flatMap(({ prompt, anchor }) => [prompt, anchor]),
     ...settings.retain,
   ]);
-  const encodedBefore = await encodePrompts(before, prompts, settings);
-  const encodedAfter = await encodePrompts(after, prompts, settings);
+  const encodedBefore = await before.condition.encode(prompts, settings);
+  const encodedAfter = await after.condition.encode(prompts, settings);
 
   io.onPhase?.('generate');
   const total = 2 * pictures.length * (1 + latentEvaluators.length);
@@ -131,7 +130,7 @@ async function showPairs(
 ): Promise<void> {
   const { size, device, threads } = settings;
   const dimensions = { width: size, height: size };
-  const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
+  const decoder = await checkpoint.codec.openDecoder({ ...dimensions, device, threads });
   try {
     for (const [i, picture] of pictures.entries()) {
       io.signal.throwIfAborted();

@@ -1,11 +1,11 @@
+import type { DenoiserShape } from '../families/family.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { latentScale } from '../families/stable-diffusion/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
-import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
-import type { EncodedPromptSet } from '../families/stable-diffusion/text-encoder.ts';
-import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
+import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
+import { UnetSession } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import type { ClassifierChoice } from './classifier/classifier-choice.ts';
@@ -83,9 +83,9 @@ const maxRows = 16;
 const usualCells = 320 * 64 * 64;
 
 /** As many rows as take the memory of one usual picture, which has two. */
-function unetShape(checkpoint: Checkpoint, size: number, contextTokens: number): UnetShape {
-  const latentSize = size / latentScale(checkpoint);
-  const cells = checkpoint.architecture.unet.modelChannels * latentSize ** 2;
+function unetShape(checkpoint: Checkpoint, size: number, contextTokens: number): DenoiserShape {
+  const latentSize = size / checkpoint.codec.scale;
+  const cells = checkpoint.denoiser.width * latentSize ** 2;
   const pictures = Math.min(maxRows / 2, Math.max(1, Math.floor(usualCells / cells)));
   return { batch: 2 * pictures, latentHeight: latentSize, latentWidth: latentSize, contextTokens };
 }
@@ -103,7 +103,7 @@ export function drawPictures(
   checkpoint: Checkpoint,
   { pictures, encoded, settings, io }: Drawing,
 ): Promise<Float32Array[]> {
-  const unconditional = unconditionalPrompt(checkpoint, encoded.prompts);
+  const unconditional = checkpoint.condition.unconditional(encoded.prompts);
   const requests = pictures.map(({ prompt, seed }) => ({
     prompt: requireEncoded(encoded.prompts, prompt),
     unconditional,

@@ -1,12 +1,12 @@
 import path from 'node:path';
-import type { Checkpoint } from './checkpoint.ts';
+import type { Checkpoint } from './family.ts';
 import { externalWeights, type WeightSource } from '../models/weights.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 
 /** The checkpoint's weights in a graph, computed with as float32; `trained` ones are its inputs. */
 export function checkpointWeights(
   g: GraphBuilder,
-  checkpoint: Checkpoint,
+  checkpoint: Pick<Checkpoint, 'file'>,
   trained: readonly string[] = [],
 ): WeightSource {
   const { file } = checkpoint;
@@ -21,7 +21,7 @@ export function checkpointWeights(
  * The folder that sessions look for the checkpoint's files in: the innermost that has all of them.
  * Those of a folder may be links to files elsewhere, which the runtime does not follow.
  */
-export function weightsFolder({ file }: Checkpoint): string {
+export function weightsFolder({ file }: Pick<Checkpoint, 'file'>): string {
   const files = new Set([...file.tensors.keys()].map((name) => file.fileOf(name)));
   let [folder = path.resolve(file.path)] = [...files].map((holder) => path.dirname(holder));
   for (const holder of files) {

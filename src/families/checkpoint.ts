@@ -1,18 +1,12 @@
-import { createNoiseSchedule } from '../diffusion/noise-schedule.ts';
-import type { Process } from '../diffusion/process.ts';
-import { VariancePreserving } from '../diffusion/variance-preserving.ts';
-import { type Architecture, readArchitecture } from './stable-diffusion/architecture.ts';
-import { type LdmConfig, readLdmConfig } from './stable-diffusion/ldm-config.ts';
-import { type ModelFiles, openModelFiles } from './model-files.ts';
+import path from 'node:path';
+
+import { AppError } from '../errors.ts';
+import type { Checkpoint } from './family.ts';
+import { openModelFiles } from './model-files.ts';
+import { familyOf } from './registry.ts';
 import type { PredictionReading, PredictionWish } from './stable-diffusion/prediction/reading.ts';
 
-/** A Stable Diffusion checkpoint, open for reading. Whoever opened it closes `file`. */
-export interface Checkpoint {
-  readonly file: ModelFiles;
-  readonly ldmConfig: LdmConfig | undefined;
-  readonly architecture: Architecture;
-  readonly process: Process;
-}
+export type { Checkpoint };
 
 /**
  * Opens a checkpoint, a single file or a diffusers folder, and derives what its models look like.
@@ -29,26 +23,33 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   const file = await openModelFiles(modelPath);
   try {
-    const ldmConfig = await configOf(file);
-    const architecture = await readArchitecture(file, ldmConfig, prediction);
-    return { file, ldmConfig, architecture, process: processOf(architecture) };
+    return await familyOf(file).open(file, prediction);
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-function processOf({ diffusion }: Architecture): Process {
-  const { betaStart, betaEnd, timesteps, zeroTerminalSnr, predictionType } = diffusion;
-  const schedule = { linearStart: betaStart, linearEnd: betaEnd, timesteps, zeroTerminalSnr };
-  return new VariancePreserving(createNoiseSchedule(schedule), predictionType);
+/**
+ * Refuses a checkpoint that a concept cannot be erased from, nor pictures drawn with as others would.
+ *
+ * @throws AppError `model.unsupported` with the reason
+ */
+export function requireErasable({ file, facts: { refusal } }: Checkpoint): void {
+  if (refusal === null) return;
+  throw new AppError('model.unsupported', `"${path.basename(file.path)}": ${refusal}`);
 }
 
 /**
- * What the configs say that belong to a model, in the words of an LDM config; undefined if none does.
+ * Refuses a width or height that the model cannot make.
  *
- * @throws AppError `checkpoint.config`
+ * @throws AppError `settings.invalid`, with the nearest size that fits
  */
-export async function configOf(file: ModelFiles): Promise<LdmConfig | undefined> {
-  return file.layout === 'diffusers' ? file.ldmConfig : readLdmConfig(file.path);
+export function requireSizeFits({ facts: { sizeStep } }: Checkpoint, size: number): void {
+  if (size > 0 && size % sizeStep === 0) return;
+  const nearest = Math.max(1, Math.round(size / sizeStep)) * sizeStep;
+  throw new AppError(
+    'settings.invalid',
+    `size ${size} does not fit this model, which needs a multiple of ${sizeStep} pixels. The nearest is ${nearest}.`,
+  );
 }

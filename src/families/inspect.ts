@@ -2,17 +2,16 @@ import path from 'node:path';
 
 import { elementCount } from '../tensor/shape.ts';
 import { type Architecture, readArchitecture } from './stable-diffusion/architecture.ts';
-import { configOf } from './checkpoint.ts';
+import { configOf } from './stable-diffusion/family.ts';
 import { clipTextShapes } from './stable-diffusion/layout/clip-text-layout.ts';
 import { type NamedShape, type TensorSource } from './stable-diffusion/layout/named-shapes.ts';
 import { unetShapes } from './stable-diffusion/layout/unet-layout.ts';
 import { vaeShapes } from './stable-diffusion/layout/vae-layout.ts';
-import { type ModelFiles, openModelFiles } from './model-files.ts';
+import { copiesLeftOut, type ModelFiles, openModelFiles } from './model-files.ts';
 import type { PredictionWish } from './stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { type OtherFamily, recognize } from './stable-diffusion/recognize.ts';
 import type { VersionId } from './stable-diffusion/version.ts';
-import { copiesLeftOut } from './stable-diffusion/unet-copies.ts';
 
 /** One of the models in a checkpoint. */
 export interface PartDescription {

@@ -2,6 +2,7 @@ import {
   type DiffusersFolder,
   openDiffusersFolder,
 } from './stable-diffusion/diffusers/diffusers-folder.ts';
+import { findUnetCopies } from './stable-diffusion/unet-copies.ts';
 import { isFolder } from '../checkpoint/output-path.ts';
 import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors-reader.ts';
 
@@ -15,4 +16,9 @@ export type ModelFiles = SafetensorsFile | DiffusersFolder;
  */
 export async function openModelFiles(modelPath: string): Promise<ModelFiles> {
   return (await isFolder(modelPath)) ? openDiffusersFolder(modelPath) : openSafetensors(modelPath);
+}
+
+/** What a scrubbed model leaves out of a model: groups of tensors, or files by their paths within it. */
+export function copiesLeftOut(file: ModelFiles): readonly string[] {
+  return file.layout === 'diffusers' ? file.leftOut : findUnetCopies(file.tensors).groups;
 }

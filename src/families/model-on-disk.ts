@@ -12,6 +12,11 @@ export interface ModelSize {
   readonly modifiedMs: number;
 }
 
+/** Whether a path is a folder that holds one model. */
+export async function isModelFolder(modelPath: string): Promise<boolean> {
+  return isDiffusersFolder(modelPath);
+}
+
 /** Size and age of a model's file or folder; null where there is neither. */
 export async function measureModel(modelPath: string): Promise<ModelSize | null> {
   const status = await stat(modelPath).catch(() => null);

@@ -3,14 +3,12 @@ import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 
 import { openCheckpoint } from '../families/checkpoint.ts';
-import { nativeSize } from '../families/stable-diffusion/image-size.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
 import {
   anyPrediction,
   type PredictionReading,
 } from '../families/stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
-import { versionOf } from '../families/stable-diffusion/version.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { LENGTH_PREFIX_BYTES, MAX_HEADER_BYTES } from '../checkpoint/safetensors-header.ts';
 import { AppError } from '../errors.ts';
@@ -107,16 +105,14 @@ async function describeOpened(
 ): Promise<ModelDescription> {
   const choice = predictionProblem === null ? undefined : anyPrediction;
   const checkpoint = await openCheckpoint(path, choice);
-  const { file, architecture } = checkpoint;
+  const { file, facts, denoiser } = checkpoint;
   await file.close();
-  const { predictionType, zeroTerminalSnr } = architecture.diffusion;
   return {
-    architecture: versionOf(architecture.family).title,
-    refusal: architecture.refusal,
-    nativeSize: nativeSize(checkpoint),
-    modelChannels: architecture.unet.modelChannels,
-    prediction:
-      choice === undefined ? { predictionType, zeroTerminalSnr, ...architecture.prediction } : null,
+    architecture: facts.title,
+    refusal: facts.refusal,
+    nativeSize: facts.nativeSize,
+    modelChannels: denoiser.width,
+    prediction: choice === undefined ? facts.prediction : null,
     predictionProblem,
     concept: conceptOf(readProvenance(file.metadata)),
   };

@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { isDiffusersFolder } from '../families/stable-diffusion/diffusers/diffusers-folder.ts';
+import { isModelFolder } from '../families/model-on-disk.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { Remembered } from '../remembered.ts';
@@ -119,7 +119,7 @@ async function modelsIn(folder: string): Promise<HostModel[]> {
       const relative = path.join(inner, entry.name);
       const isFolder = entry.isDirectory();
       const isModel = isFolder
-        ? await isDiffusersFolder(path.join(folder, relative))
+        ? await isModelFolder(path.join(folder, relative))
         : isModelFile(entry.name);
       if (isModel) {
         const name = relative.split(path.sep).join('/');

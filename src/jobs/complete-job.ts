@@ -1,4 +1,3 @@
-import { modelShapes } from '../families/stable-diffusion/architecture.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { hashCheckpoint } from '../families/checkpoint-hash.ts';
 import { requireDiskSpace } from '../checkpoint/disk-space.ts';
@@ -26,7 +25,7 @@ export async function completeJob(
   { dataFolder, chooseDevice }: Pick<PrepareEnvironment, 'dataFolder' | 'chooseDevice'>,
 ): Promise<Omit<EraseJob, 'id'>> {
   return withErasable(draft.model, draft.settings.prediction, async (checkpoint) => {
-    const { file, architecture } = checkpoint;
+    const { file, facts } = checkpoint;
     const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
     const output = await prepareOutput(file.path, {
       concept,
@@ -36,13 +35,9 @@ export async function completeJob(
     await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
     const device = await chooseDevice(draft.device);
     if (device === 'cpu') requireMemory(checkpoint, draft.settings);
-    await requireFiniteWeights(
-      file,
-      [...modelShapes(architecture)].map(([name]) => name),
-    );
+    await requireFiniteWeights(file, facts.tensors);
     const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
-    const { predictionType, zeroTerminalSnr } = architecture.diffusion;
-    const prediction = { predictionType, zeroTerminalSnr, ...architecture.prediction };
+    const { prediction } = facts;
     const outputIsGiven = draft.output !== null;
     const settled = { model, prediction, output, outputIsGiven, device };
     return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled });

@@ -2,9 +2,12 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 
-import { requireErasable } from '../families/stable-diffusion/architecture.ts';
-import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
-import { nativeSize, requireSizeFits } from '../families/stable-diffusion/image-size.ts';
+import {
+  type Checkpoint,
+  openCheckpoint,
+  requireErasable,
+  requireSizeFits,
+} from '../families/checkpoint.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { AppError } from '../errors.ts';
@@ -109,7 +112,7 @@ export async function withErasable<T>(
 ): Promise<T> {
   const checkpoint = await openCheckpoint(modelPath, prediction ?? undefined);
   try {
-    requireErasable(checkpoint.file, checkpoint.architecture);
+    requireErasable(checkpoint);
     return await use(checkpoint);
   } finally {
     await checkpoint.file.close();
@@ -153,8 +156,8 @@ export function prepareSettings(
   const defaults = defaultSettings({
     method: id,
     train: wanted.train,
-    size: nativeSize(checkpoint),
-    modelChannels: checkpoint.architecture.unet.modelChannels,
+    size: checkpoint.facts.nativeSize,
+    modelChannels: checkpoint.denoiser.width,
   });
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, wanted.size ?? defaults.size);

@@ -1,10 +1,8 @@
 import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
 import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
-import { trainedNames } from '../methods/train-sets.ts';
-import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import { readParameters } from '../pipeline/read-parameters.ts';
-import { UnetSession, type UnetShape } from '../pipeline/unet-session.ts';
+import { UnetSession } from '../pipeline/unet-session.ts';
 import { runtimeVersion } from '../runtime/backends.ts';
 import type { Device } from '../runtime/device.ts';
 import { probeDevice } from '../runtime/probe-device.ts';
@@ -80,16 +78,6 @@ async function probeRate(device: Device): Promise<number> {
   return PROBE_MULTIPLY_ADDS / (milliseconds / 1000);
 }
 
-/** A prompt without meaning, of the usual length. */
-function anyPrompt({ architecture }: Checkpoint, { contextTokens }: UnetShape): EncodedPrompt {
-  const { unet, textEncoders } = architecture;
-  const filled = (length: number) => new Float32Array(length).fill(0.5);
-  return {
-    context: filled(contextTokens * unet.contextDim),
-    pooled: unet.admInChannels === null ? null : filled(textEncoders.at(-1)?.projection ?? 0),
-  };
-}
-
 /**
  * Runs a prediction, and a gradient where the run takes steps, as a step does; the second of two, as the
  * first one prepares.
@@ -104,12 +92,12 @@ async function measureRate(
   }: { settings: EraseSettings; cost: RunCost; device: Device; threads: number },
 ): Promise<number> {
   const training = trainingOf(settings);
-  const trained = training ? trainedNames(checkpoint.file.tensors.keys(), training.train) : [];
+  const trained = training ? checkpoint.groups.namesOf(training.train) : [];
   const shape = unetShape(checkpoint, settings);
   const unet = await UnetSession.create(checkpoint, { shape, trained, device, threads });
   const parameters = await readParameters(checkpoint, trained);
   const into = new TensorSet();
-  const prompt = anyPrompt(checkpoint, shape);
+  const prompt = checkpoint.condition.blank(shape.contextTokens);
   const noise = new Float32Array(elementCount(unet.latentShape)).fill(0.5);
   const rows = {
     noisyLatents: noise,

@@ -1,9 +1,8 @@
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 
-import { openCheckpoint } from '../families/checkpoint.ts';
+import { openCheckpoint, requireErasable } from '../families/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
-import { requireErasable } from '../families/stable-diffusion/architecture.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { type EraseSettings, findMethod, stepsOf } from '../methods/registry.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
@@ -84,7 +83,7 @@ export async function estimateJob(
   const { prediction } = request.settings;
   const checkpoint = await openCheckpoint(path.resolve(request.model), prediction ?? undefined);
   try {
-    requireErasable(checkpoint.file, checkpoint.architecture);
+    requireErasable(checkpoint);
     const prepared = prepareSettings(checkpoint, request, preset);
     const settings = environment.complete?.(prepared, request) ?? prepared;
     const device = await environment.chooseDevice(request.device);

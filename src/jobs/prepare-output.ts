@@ -7,7 +7,7 @@ import { chooseOutputPath } from '../checkpoint/output-name.ts';
 import { asOutputErrors } from '../checkpoint/output-place.ts';
 import { isFolder, pathExists } from '../checkpoint/output-path.ts';
 import { describeReservation, reserveOutput } from '../checkpoint/output-reservation.ts';
-import { findSidecars } from '../families/stable-diffusion/sidecar-files.ts';
+import { requireSidecarPlaces } from '../families/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
 
 interface OutputWish {
@@ -43,7 +43,7 @@ export async function prepareOutput(
   }
   await requireWritableFolder(path.dirname(output));
   await requireReservable(output, wanted !== undefined);
-  if (!fromFolder) await findSidecars(modelPath, output);
+  if (!fromFolder) await requireSidecarPlaces(modelPath, output);
   return output;
 }
 

@@ -1,5 +1,4 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { nativeSize } from '../families/stable-diffusion/image-size.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Saving } from '../methods/method.ts';
 import {
@@ -38,7 +37,9 @@ export function smallerVariants(checkpoint: Checkpoint, settings: EraseSettings)
 function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change[] {
   const { size } = settings;
   const training = trainingOf(settings);
-  const sizes = new Set(SMALLER_SIZES.map((smaller) => Math.min(smaller, nativeSize(checkpoint))));
+  const sizes = new Set(
+    SMALLER_SIZES.map((smaller) => Math.min(smaller, checkpoint.facts.nativeSize)),
+  );
   const single: Change[] = [
     ...(training && training.batch > 1
       ? [{ change: { batch: 1 }, words: 'train with a batch of 1' }]

@@ -1,13 +1,10 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { latentScale } from '../families/stable-diffusion/image-size.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
-import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
-import { encodePrompts } from '../families/stable-diffusion/text-encoder.ts';
 import { UnetSession } from './unet-session.ts';
 
 /** One picture to draw. */
@@ -42,11 +39,11 @@ export async function drawPictures<Request extends ImageRequest>(
 ): Promise<void> {
   const { width, height, device, threads, batch } = settings;
   const prompts = requests.flatMap(({ prompt, negativePrompt }) => [prompt, negativePrompt]);
-  const { prompts: encoded, tokens } = await encodePrompts(checkpoint, new Set(prompts), {
+  const { prompts: encoded, tokens } = await checkpoint.condition.encode(prompts, {
     device,
     threads,
   });
-  const scale = latentScale(checkpoint);
+  const scale = checkpoint.codec.scale;
   const shape = {
     batch: 2 * Math.min(batch, requests.length),
     latentHeight: height / scale,
@@ -56,7 +53,7 @@ export async function drawPictures<Request extends ImageRequest>(
   const { process } = checkpoint;
   const { steps, guidanceScale, sampler } = settings;
   const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
-  const decoder = await ImageDecoder.create(checkpoint, { width, height, device, threads });
+  const decoder = await checkpoint.codec.openDecoder({ width, height, device, threads });
   try {
     const group = imagesAtOnce(unet);
     for (let start = 0; start < requests.length; start += group) {
@@ -66,7 +63,7 @@ export async function drawPictures<Request extends ImageRequest>(
         new TensorSet(),
         chunk.map(({ prompt, negativePrompt, seed }) => ({
           prompt: requireEncoded(encoded, prompt),
-          unconditional: unconditionalPrompt(checkpoint, encoded, negativePrompt),
+          unconditional: checkpoint.condition.unconditional(encoded, negativePrompt),
           seed,
         })),
         { steps, guidanceScale, sampler, process },

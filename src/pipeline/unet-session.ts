@@ -1,9 +1,7 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
-import { latentScale } from '../families/stable-diffusion/image-size.ts';
-import { timestepEmbedding } from '../diffusion/timestep-embedding.ts';
 import { AppError } from '../errors.ts';
-import { buildUnet } from '../families/stable-diffusion/unet.ts';
+import type { Denoiser, DenoiserRows, DenoiserShape } from '../families/family.ts';
 import type { WeightSource } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { castAtUse } from '../onnx/cast-at-use.ts';
@@ -19,30 +17,10 @@ import {
   type Tensor,
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import { joinRows } from '../tensor/rows.ts';
-import { addedConditions } from '../families/stable-diffusion/added-condition.ts';
-import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import { checkpointWeights, weightsFolder } from '../families/checkpoint-weights.ts';
 
-/** The sizes that a compiled UNet is fixed to. */
-export interface UnetShape {
-  /** Rows of one call. */
-  readonly batch: number;
-  readonly latentHeight: number;
-  readonly latentWidth: number;
-  /** Text tokens of a context: a multiple of 77. */
-  readonly contextTokens: number;
-}
-
-/** Rows that the UNet is asked about: see `DenoisingBatch`. */
-export interface UnetRows {
-  readonly noisyLatents: Float32Array;
-  readonly timesteps: readonly number[];
-  readonly prompts: readonly EncodedPrompt[];
-}
-
 export interface UnetSessionSettings {
-  readonly shape: UnetShape;
+  readonly shape: DenoiserShape;
   /** Names of the tensors that training changes; they are fed at every call. */
   readonly trained: readonly string[];
   readonly device: Device;
@@ -56,45 +34,27 @@ export interface UnetSessionSettings {
  * sessions would hold the frozen weights twice.
  */
 export class UnetSession {
-  readonly shape: UnetShape;
+  readonly shape: DenoiserShape;
   readonly latentShape: Shape;
   private readonly session: GraphSession;
   private readonly trained: readonly string[];
-  private readonly contextShape: Shape;
-  private readonly modelChannels: number;
-  /** Of the added condition, where the UNet takes one: its width, and the pictures' size in pixels. */
-  private readonly added: {
-    readonly channels: number;
-    readonly size: { readonly height: number; readonly width: number };
-  } | null;
+  private readonly denoiser: Denoiser;
   private readonly unusedTarget: Tensor;
 
   private constructor(
     session: GraphSession,
     settings: UnetSessionSettings,
-    shapes: Shapes,
-    checkpoint: Checkpoint,
+    { denoiser }: Checkpoint,
   ) {
     this.session = session;
     this.shape = settings.shape;
     this.trained = settings.trained;
-    this.latentShape = shapes.latentShape;
-    this.contextShape = shapes.contextShape;
-    const { modelChannels, admInChannels } = checkpoint.architecture.unet;
-    this.modelChannels = modelChannels;
-    this.added =
-      admInChannels === null
-        ? null
-        : { channels: admInChannels, size: pictureSize(checkpoint, settings.shape) };
+    this.latentShape = denoiser.latentShape(settings.shape);
+    this.denoiser = denoiser;
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
   }
 
   static async create(checkpoint: Checkpoint, settings: UnetSessionSettings): Promise<UnetSession> {
-    const { unet } = checkpoint.architecture;
-    const { batch, latentHeight, latentWidth, contextTokens } = settings.shape;
-    const latentShape = [batch, unet.inChannels, latentHeight, latentWidth];
-    const contextShape = [batch, contextTokens, unet.contextDim];
-    const shapes = { latentShape, contextShape };
     const graph = buildUnetGraph(checkpoint, settings);
     const keepsStored = await keepsStoredWeights(graph, settings.device);
     if (keepsStored) castAtUse(graph);
@@ -109,18 +69,18 @@ export class UnetSession {
         residentOutputs: ['prediction', ...settings.trained.map(gradientName)],
       }),
     });
-    return new UnetSession(session, settings, shapes, checkpoint);
+    return new UnetSession(session, settings, checkpoint);
   }
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
-  async predict(parameters: TensorSet, rows: UnetRows): Promise<Tensor> {
+  async predict(parameters: TensorSet, rows: DenoiserRows): Promise<Tensor> {
     const feeds = this.feeds(parameters, rows, { isTraining: false, target: this.unusedTarget });
     const { prediction } = await this.session.run(feeds);
     return required(prediction, 'prediction');
   }
 
   /** Mean squared error of the prediction to `target`. */
-  async loss(parameters: TensorSet, rows: UnetRows, target: Tensor): Promise<number> {
+  async loss(parameters: TensorSet, rows: DenoiserRows, target: Tensor): Promise<number> {
     const feeds = this.feeds(parameters, rows, { isTraining: false, target });
     const { prediction, loss } = await this.session.run(feeds);
     releaseTensor(prediction);
@@ -130,7 +90,7 @@ export class UnetSession {
   /** The same, and its gradient for each trained tensor in `into`. */
   async gradient(
     parameters: TensorSet,
-    rows: UnetRows,
+    rows: DenoiserRows,
     { target, into }: { target: Tensor; into: TensorSet },
   ): Promise<number> {
     const inPlace: Record<string, Tensor> = {};
@@ -162,21 +122,12 @@ export class UnetSession {
 
   private feeds(
     parameters: TensorSet,
-    rows: UnetRows,
+    rows: DenoiserRows,
     { isTraining, target }: { isTraining: boolean; target: Tensor },
   ): Feeds {
-    const { added, modelChannels } = this;
-    const { batch } = this.shape;
-    const embedded = timestepEmbedding(rows.timesteps, modelChannels);
-    const context = joinRows(rows.prompts.map((prompt) => prompt.context));
     const feeds: Record<string, Tensor> = {
       ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
-      sample: floatTensor(rows.noisyLatents, this.latentShape),
-      timestepEmbedding: floatTensor(embedded, [batch, modelChannels]),
-      context: floatTensor(context, this.contextShape),
-      ...(added && {
-        y: floatTensor(addedConditions(rows.prompts, added), [batch, added.channels]),
-      }),
+      ...this.denoiser.feeds(rows, this.shape),
       target,
     };
     for (const name of this.trained) feeds[name] = parameters.get(name);
@@ -184,18 +135,8 @@ export class UnetSession {
   }
 }
 
-function pictureSize(checkpoint: Checkpoint, { latentHeight, latentWidth }: UnetShape) {
-  const scale = latentScale(checkpoint);
-  return { height: latentHeight * scale, width: latentWidth * scale };
-}
-
 function gradientName(parameter: string): string {
   return `gradient:${parameter}`;
-}
-
-interface Shapes {
-  readonly latentShape: Shape;
-  readonly contextShape: Shape;
 }
 
 /** Below this the backward pass keeps everything: there is no memory worth saving with work. */
@@ -203,16 +144,16 @@ const maxKeptBytes = 256 * 2 ** 20;
 
 /** Whether the backward pass computes results of the forward pass again instead of keeping them. */
 export function recomputesResults(
-  { architecture }: Checkpoint,
-  { batch, latentHeight, latentWidth }: UnetShape,
+  { denoiser }: Checkpoint,
+  { batch, latentHeight, latentWidth }: DenoiserShape,
 ): boolean {
   // Roughly what the forward pass makes: about 300 tensors as large as the first feature map.
-  const cells = batch * architecture.unet.modelChannels * latentHeight * latentWidth;
+  const cells = batch * denoiser.width * latentHeight * latentWidth;
   return 300 * 4 * cells > maxKeptBytes;
 }
 
 /**
- * Inputs: `sample`, `timestepEmbedding`, `context`, with SDXL the added condition `y`, `target`, the
+ * Inputs: those of the denoiser, `target`, the
  * trained tensors and, if there are any, `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
@@ -220,22 +161,14 @@ export function buildUnetGraph(
   checkpoint: Checkpoint,
   { trained, shape }: Pick<UnetSessionSettings, 'trained' | 'shape'>,
 ): Graph {
-  const { unet } = checkpoint.architecture;
-  const latentShape = [shape.batch, unet.inChannels, shape.latentHeight, shape.latentWidth];
-  const contextShape = [shape.batch, shape.contextTokens, unet.contextDim];
+  const { denoiser } = checkpoint;
+  const latentShape = denoiser.latentShape(shape);
   const g = new GraphBuilder('unet', { recomputes: recomputesResults(checkpoint, shape) });
-  const inputs = {
-    sample: g.input('sample', 'float32', latentShape),
-    timestepEmbedding: g.input('timestepEmbedding', 'float32', [shape.batch, unet.modelChannels]),
-    context: g.input('context', 'float32', contextShape),
-    ...(unet.admInChannels !== null && {
-      y: g.input('y', 'float32', [shape.batch, unet.admInChannels]),
-    }),
-  };
+  const predict = denoiser.declare(g, shape);
   const target = g.input('target', 'float32', latentShape);
   const weights = checkpointWeights(g, checkpoint, trained);
   const build = (branch: GraphBuilder) => {
-    const prediction = buildUnet(branch, weights, unet, inputs);
+    const prediction = predict(branch, weights);
     const error = branch.sub(prediction, target);
     const axes = latentShape.map((_, axis) => axis);
     const loss = branch.reduceMean(branch.mul(error, error), axes, false);

@@ -2,8 +2,7 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { decodePng } from '../images/png.ts';
-import { ImageDecoder } from '../families/stable-diffusion/autoencoder.ts';
-import { requireEncoded, unconditionalPrompt } from '../families/encoded-prompt.ts';
+import { requireEncoded } from '../families/encoded-prompt.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -111,7 +110,7 @@ export class Previews {
       { unet, parameters },
       this.subjects.map(({ prompt, seed }) => ({
         prompt: requireEncoded(dataset.prompts, prompt),
-        unconditional: unconditionalPrompt(checkpoint, dataset.prompts),
+        unconditional: checkpoint.condition.unconditional(dataset.prompts),
         seed,
       })),
       {
@@ -125,7 +124,7 @@ export class Previews {
     const { device, threads } = job;
     // Not kept: at SD 1.5's size it takes 2 s to open and up to 1.4 GB while it decodes 512 × 512.
     const dimensions = { width: size, height: size };
-    const decoder = await ImageDecoder.create(checkpoint, { ...dimensions, device, threads });
+    const decoder = await checkpoint.codec.openDecoder({ ...dimensions, device, threads });
     try {
       const pngs: Buffer[] = [];
       for (const [i, { prompt, seed }] of this.subjects.entries()) {

@@ -8,7 +8,7 @@ import { latentScale } from '../../src/families/stable-diffusion/image-size.ts';
 import { eraseDiffStep, type EraseDiff } from '../../src/methods/erasediff/step.ts';
 import { trainSets, type TrainSet } from '../../src/methods/settings-fields.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
-import { trainedNames } from '../../src/methods/train-sets.ts';
+import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';

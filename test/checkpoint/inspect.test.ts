@@ -3,11 +3,8 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import {
-  type Architecture,
-  requireErasable,
-} from '../../src/families/stable-diffusion/architecture.ts';
-import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import type { Architecture } from '../../src/families/stable-diffusion/architecture.ts';
+import { type Checkpoint, openCheckpoint, requireErasable } from '../../src/families/checkpoint.ts';
 import { inspectCheckpoint } from '../../src/families/inspect.ts';
 import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
 import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
@@ -46,6 +43,10 @@ model:
     unet_config: {params: {num_heads: 8, model_channels: 64, context_dim: 64}}
     cond_stage_config: {params: {version: tiny-clip}}
 `;
+
+/** As far as `requireErasable` asks. */
+const opened = ({ refusal }: Architecture) =>
+  ({ file: { path: '/models/a.safetensors' }, facts: { refusal } }) as Checkpoint;
 
 describe('inspecting tiny-sd', () => {
   async function writeTinySd(yaml = tinyYaml, clip: object = {}) {
@@ -221,7 +222,7 @@ describe('a variant that a concept cannot be erased from', () => {
     const architecture = await architectureOf(sd1Shapes(changes));
     expect(architecture.refusal).toMatch(reason);
     expect(() => {
-      requireErasable({ path: '/models/a.safetensors', tensors: new Map() }, architecture);
+      requireErasable(opened(architecture));
     }).toThrow(
       expect.objectContaining({
         code: 'model.unsupported',
@@ -256,7 +257,7 @@ describe('a variant that a concept cannot be erased from', () => {
   it('lets every other checkpoint pass', async () => {
     const architecture = await architectureOf(sd1Shapes());
     expect(() => {
-      requireErasable({ path: 'a', tensors: new Map() }, architecture);
+      requireErasable(opened(architecture));
     }).not.toThrow();
   });
 });

@@ -7,7 +7,7 @@ import { openModelFiles } from '../../src/families/model-files.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 import { stepsOf } from '../../src/methods/registry.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
-import { trainedNames } from '../../src/methods/train-sets.ts';
+import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyFamily } from '../helpers/tiny-families.ts';
 import { writeTinyFamilyFolder } from '../helpers/tiny-family-folder.ts';

@@ -6,8 +6,6 @@ import { mentions } from '../../src/erase/anchors.ts';
 import { suggest } from '../../src/erase/suggest.ts';
 import { readVocabulary } from '../../src/erase/vocabulary.ts';
 import { suggestPrompts } from '../../src/jobs/suggest-prompts.ts';
-import { poolPrompts } from '../../src/families/stable-diffusion/pool-prompts.ts';
-import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
 
 const model = fileURLToPath(new URL('../../presets/tiny-sd/tiny-sd.safetensors', import.meta.url));
 const checkpoint = await openCheckpoint(model);
@@ -70,11 +68,11 @@ describe('suggest', () => {
   });
 });
 
-describe('poolPrompts', () => {
+describe('a prompt as a whole', () => {
   it('is the state at the end token that the whole 77 tokens give', async () => {
     const prompts = ['a red heart', 'a photo', 'a painting of a green ring in the style of Strivo'];
-    const pooled = await poolPrompts(checkpoint, prompts, settings);
-    const encoded = await encodePrompts(checkpoint, prompts, settings);
+    const pooled = await checkpoint.condition.pool(prompts, settings);
+    const encoded = await checkpoint.condition.encode(prompts, settings);
     const width = checkpoint.architecture.unet.contextDim;
     for (const [prompt, end] of [
       ['a red heart', 4],
@@ -91,7 +89,8 @@ describe('poolPrompts', () => {
 
 describe('readVocabulary', () => {
   it('brings hundreds of words for a model that has none of its own', async () => {
-    const bare = { ...checkpoint, ldmConfig: undefined };
+    const condition = { ...checkpoint.condition, vocabularyFolder: null };
+    const bare = { ...checkpoint, condition };
     const { styles, things, names, far } = await readVocabulary(bare);
     expect(styles.length + things.length + names.length).toBeGreaterThan(250);
     const all = [...styles, ...things, ...names];

@@ -1,5 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { Checkpoint } from '../../src/families/checkpoint.ts';
+import type { Architecture } from '../../src/families/stable-diffusion/architecture.ts';
+import { createDenoiser } from '../../src/families/stable-diffusion/denoiser.ts';
 import { deriveUnetConfig } from '../../src/families/stable-diffusion/layout/derive-unet.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
@@ -17,6 +19,6 @@ export async function openReferenceUnet(name: string): Promise<Checkpoint> {
   await writeTensorFile(file, entries, {});
   const opened = await openSafetensors(file);
   onTestFinished(() => opened.close());
-  const architecture = { unet: deriveUnetConfig(opened, { numHeads: 8 }) };
-  return { file: opened, architecture, ldmConfig: undefined } as Checkpoint;
+  const architecture = { unet: deriveUnetConfig(opened, { numHeads: 8 }) } as Architecture;
+  return { file: opened, architecture, denoiser: createDenoiser(architecture) } as Checkpoint;
 }

@@ -16,7 +16,6 @@ import {
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
-import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
 import { formsOf } from '../../src/methods/setting-form.ts';
 import { trainSets } from '../../src/methods/settings-fields.ts';
 import { readParameters } from '../../src/pipeline/read-parameters.ts';
@@ -26,7 +25,7 @@ import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { BatchSource } from '../../src/training/batch-source.ts';
 import type { Dataset } from '../../src/training/dataset.ts';
-import { trainedNames } from '../../src/methods/train-sets.ts';
+import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { tinySd } from '../helpers/forgetful-model.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 
@@ -185,7 +184,7 @@ describe.each(editing)('an edit of %s', (id) => {
     const forget = new Map([['a star in the style of Pontilla', 'a star']]);
     const retain = ['a blue moon'];
     const texts = ['', ...forget.keys(), ...forget.values(), ...retain];
-    const { prompts: encoded } = await encodePrompts(checkpoint, texts, {
+    const { prompts: encoded } = await checkpoint.condition.encode(texts, {
       ...{ device: 'cpu', threads: 1 },
     });
     const edits = [1, 2].map(() =>

@@ -7,7 +7,7 @@ import {
   type ForgetBatch,
 } from '../../src/methods/erasediff/step.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
-import { trainedNames } from '../../src/methods/train-sets.ts';
+import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import type {
   DenoisingBatch,
   TargetedBatch,

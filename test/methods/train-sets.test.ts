@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { trainSets, type TrainSet } from '../../src/methods/settings-fields.ts';
-import { trainedNames } from '../../src/methods/train-sets.ts';
+import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { readGoldenHeader } from '../checkpoint/safetensors-fixtures.ts';
 
 const unet = 'model.diffusion_model.';

@@ -5,7 +5,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import type { EraseEvent } from '../../src/erase/events.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
-import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
 import { statePairs } from '../../src/methods/uce/token-states.ts';
 import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import type { UceSettings } from '../../src/methods/uce/settings.ts';
@@ -58,7 +57,7 @@ describe('an erasure with UCE', () => {
     onTestFinished(() => checkpoint.file.close());
     const long = Array.from({ length: 80 }, () => 'star').join(' ');
     const texts = ['a red star', 'a star in the style of Pontilla', '', long];
-    const { prompts: encoded } = await encodePrompts(checkpoint, texts, {
+    const { prompts: encoded } = await checkpoint.condition.encode(texts, {
       ...{ device: 'cpu', threads: 1 },
     });
     const width = checkpoint.architecture.unet.contextDim;

@@ -5,11 +5,8 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
-import { requireEncoded, unconditionalPrompt } from '../../src/families/encoded-prompt.ts';
-import {
-  type EncodedPromptSet,
-  encodePrompts,
-} from '../../src/families/stable-diffusion/text-encoder.ts';
+import { requireEncoded } from '../../src/families/encoded-prompt.ts';
+import type { EncodedPromptSet } from '../../src/families/encoded-prompt.ts';
 import { drawPictures } from '../../src/pipeline/text-to-image.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { floatData } from '../../src/runtime/tensor.ts';
@@ -31,7 +28,7 @@ describe.each([
   beforeAll(async () => {
     const parent = mkdtempSync(path.join(tmpdir(), 'erase-concept-'));
     checkpoint = await openCheckpoint(await writeDiffusersReference(path.join(parent, name), name));
-    encoded = await encodePrompts(checkpoint, [prompt, ''], run);
+    encoded = await checkpoint.condition.encode([prompt, ''], run);
     return async () => {
       await checkpoint.file.close();
       rmSync(parent, { recursive: true });
@@ -51,7 +48,7 @@ describe.each([
 
   it('encodes prompts as its pipeline does', () => {
     const { context, pooled } = requireEncoded(encoded.prompts, prompt);
-    const nothing = unconditionalPrompt(checkpoint, encoded.prompts);
+    const nothing = checkpoint.condition.unconditional(encoded.prompts);
     expect(relativeError(context, tensor('context'))).toBeLessThan(1e-5);
     expect(nothing.context).toHaveLength(context.length);
     if (pooled === null || nothing.pooled === null) {

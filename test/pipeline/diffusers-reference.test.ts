@@ -52,7 +52,7 @@ async function run(
 
 describe('a model that diffusers wrote', () => {
   it('has the heads, schedule, scale and size of its configs', async () => {
-    const { architecture, ldmConfig } = await openReference();
+    const { architecture, facts } = await openReference();
     expect(architecture).toMatchObject({
       family: 'sd1',
       unet: { modelChannels: 32, channelMult: [1, 2], heads: { numHeads: 4 }, contextDim: 16 },
@@ -62,7 +62,7 @@ describe('a model that diffusers wrote', () => {
       assumptions: [],
       refusal: null,
     });
-    expect(ldmConfig?.latentSize).toBe(8);
+    expect(facts.nativeSize).toBe(16);
   });
 
   it('predicts as its UNet does in diffusers', async () => {

@@ -2,12 +2,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../../src/families/checkpoint.ts';
 import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
-import { ImageDecoder, ImageEncoder } from '../../src/families/stable-diffusion/autoencoder.ts';
 import { sampleLatents } from '../../src/pipeline/sample-latents.ts';
-import {
-  encodePrompts,
-  type EncodedPromptSet,
-} from '../../src/families/stable-diffusion/text-encoder.ts';
+import type { EncodedPromptSet } from '../../src/families/encoded-prompt.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 
@@ -34,7 +30,7 @@ describe('tiny-sd draws what PyTorch drew', () => {
   beforeAll(async () => {
     checkpoint = await openCheckpoint(model);
     golden = await openSafetensors(recording);
-    encoded = await encodePrompts(checkpoint, ['', ...prompts], run);
+    encoded = await checkpoint.condition.encode(['', ...prompts], run);
   });
 
   afterAll(async () => {
@@ -80,7 +76,7 @@ describe('tiny-sd draws what PyTorch drew', () => {
     const noise = await golden.readFloat32('noise');
     const expected = await golden.readFloat32('latents');
     expect(noise.length).toBe(512);
-    const decoder = await ImageDecoder.create(checkpoint, { width: 64, height: 64, ...run });
+    const decoder = await checkpoint.codec.openDecoder({ width: 64, height: 64, ...run });
     const image = await decoder.decode(latents[0]!);
     await decoder.release();
     const pictures = await golden.readFloat32('image');
@@ -96,7 +92,7 @@ describe('tiny-sd draws what PyTorch drew', () => {
   }, 60_000);
 
   it('encodes a picture', async () => {
-    const encoder = await ImageEncoder.create(checkpoint, { width: 64, height: 64, ...run });
+    const encoder = await checkpoint.codec.openEncoder({ width: 64, height: 64, ...run });
     const data = await golden.readFloat32('vae_in');
     const moments = await golden.readFloat32('vae_moments');
     const latents = await encoder.encode(

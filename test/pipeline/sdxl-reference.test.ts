@@ -9,10 +9,7 @@ import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layo
 import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { addedConditions } from '../../src/families/stable-diffusion/added-condition.ts';
-import {
-  type EncodedPromptSet,
-  encodePrompts,
-} from '../../src/families/stable-diffusion/text-encoder.ts';
+import type { EncodedPromptSet } from '../../src/families/encoded-prompt.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import { unet, vae } from '../checkpoint/small-checkpoints.ts';
 import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
@@ -69,7 +66,7 @@ beforeAll(async () => {
   };
   await writeFile(path.join(folder, 'tiny-clip/config.json'), JSON.stringify(settings));
   checkpoint = await openCheckpoint(file);
-  encoded = await encodePrompts(checkpoint, facts.prompts, { device: 'cpu', threads: 1 });
+  encoded = await checkpoint.condition.encode(facts.prompts, { device: 'cpu', threads: 1 });
   return async () => {
     await checkpoint.file.close();
     await rm(folder, { recursive: true });
@@ -110,7 +107,7 @@ it('tells the UNet of the whole prompt and of the sizes as diffusers does', () =
 
 it('counts only the first 75 tokens of a long prompt into the whole', async () => {
   const long = `${'a cat '.repeat(40)}and a dog`;
-  const { tokens, prompts } = await encodePrompts(checkpoint, [long, 'a cat '.repeat(40)], {
+  const { tokens, prompts } = await checkpoint.condition.encode([long, 'a cat '.repeat(40)], {
     device: 'cpu',
     threads: 1,
   });

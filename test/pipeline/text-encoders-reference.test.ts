@@ -7,8 +7,6 @@ import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
 import { readTokenizerFolder } from '../../src/families/stable-diffusion/diffusers/tokenizer-folder.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
-import { encodePrompts } from '../../src/families/stable-diffusion/text-encoder.ts';
-import { poolPrompts } from '../../src/families/stable-diffusion/pool-prompts.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
 import { writeDiffusersReference } from '../helpers/diffusers-reference.ts';
@@ -75,7 +73,7 @@ describe('a text encoder and a tokenizer of a folder', () => {
   it.each(Object.keys(facts.cases))('make of a prompt what transformers does: %s', async (name) => {
     const checkpoint = await openCase(name);
     expect(checkpoint.architecture.assumptions).toEqual([]);
-    const { prompts } = await encodePrompts(checkpoint, [facts.prompt], onCpu);
+    const { prompts } = await checkpoint.condition.encode([facts.prompt], onCpu);
     const { context } = prompts.get(facts.prompt)!;
     const expected = Float32Array.from(hiddenStates(name));
     expect(context).toHaveLength(expected.length);
@@ -84,7 +82,7 @@ describe('a text encoder and a tokenizer of a folder', () => {
 
   it('tell prompts apart by added words', async () => {
     const checkpoint = await openCase('added words');
-    const pooled = await poolPrompts(checkpoint, ['a cat', 'a <cat-toy>', 'a RedCat'], onCpu);
+    const pooled = await checkpoint.condition.pool(['a cat', 'a <cat-toy>', 'a RedCat'], onCpu);
     const [cat, toy, red] = [...pooled.values()];
     for (const vector of pooled.values()) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
     expect(toy).not.toEqual(cat);

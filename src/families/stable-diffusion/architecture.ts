@@ -115,16 +115,6 @@ export function* modelShapes(architecture: Omit<Architecture, 'refusal'>): Gener
   yield* vaeShapes(architecture.vae);
 }
 
-/**
- * Refuses a checkpoint that a concept cannot be erased from, nor pictures drawn with as others would.
- *
- * @throws AppError `model.unsupported` with the reason
- */
-export function requireErasable(source: TensorSource, { refusal }: Architecture): void {
-  if (refusal === null) return;
-  throw unsupported(source, refusal);
-}
-
 function unsupported({ path: filePath }: TensorSource, reason: string): AppError {
   return new AppError('model.unsupported', `"${path.basename(filePath)}": ${reason}`);
 }

@@ -1,27 +1,20 @@
-import type { Checkpoint } from '../checkpoint.ts';
+import type { CoderSettings, PictureDecoder, PictureEncoder } from '../family.ts';
+import type { Opened } from './opened.ts';
 import { latentScale } from './image-size.ts';
 import { AppError } from '../../errors.ts';
 import type { PixelImage } from '../../images/pixels.ts';
 import { buildVaeDecoder, buildVaeEncoder } from './vae.ts';
 import { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Shape } from '../../tensor/shape.ts';
-import { GraphSession, type Device } from '../../runtime/session.ts';
+import { GraphSession } from '../../runtime/session.ts';
 import { floatData, floatTensor } from '../../runtime/tensor.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
-
-interface CoderSettings {
-  /** Of the images, in pixels. */
-  readonly width: number;
-  readonly height: number;
-  readonly device: Device;
-  readonly threads: number;
-}
 
 /** Bounds of the posterior's log variance, as the reference autoencoder clamps it. */
 const logVarianceRange = [-30, 20] as const;
 
 /** The encoder of a checkpoint's VAE for images of one size. */
-export class ImageEncoder {
+export class ImageEncoder implements PictureEncoder {
   private readonly session: GraphSession;
   private readonly imageShape: Shape;
   private readonly scaleFactor: number;
@@ -32,7 +25,7 @@ export class ImageEncoder {
     this.scaleFactor = scaleFactor;
   }
 
-  static async create(checkpoint: Checkpoint, settings: CoderSettings): Promise<ImageEncoder> {
+  static async create(checkpoint: Opened, settings: CoderSettings): Promise<ImageEncoder> {
     const g = new GraphBuilder('vae-encoder');
     const imageShape = [1, 3, settings.height, settings.width];
     const image = g.input('image', 'float32', imageShape);
@@ -65,7 +58,7 @@ export class ImageEncoder {
 }
 
 /** The decoder of a checkpoint's VAE for images of one size. */
-export class ImageDecoder {
+export class ImageDecoder implements PictureDecoder {
   private readonly session: GraphSession;
   private readonly latentShape: Shape;
   private readonly scaleFactor: number;
@@ -76,7 +69,7 @@ export class ImageDecoder {
     this.scaleFactor = scaleFactor;
   }
 
-  static async create(checkpoint: Checkpoint, settings: CoderSettings): Promise<ImageDecoder> {
+  static async create(checkpoint: Opened, settings: CoderSettings): Promise<ImageDecoder> {
     const g = new GraphBuilder('vae-decoder');
     const { vae } = checkpoint.architecture;
     const scale = latentScale(checkpoint);
@@ -101,7 +94,7 @@ export class ImageDecoder {
   }
 }
 
-function openSession(g: GraphBuilder, checkpoint: Checkpoint, settings: CoderSettings) {
+function openSession(g: GraphBuilder, checkpoint: Opened, settings: CoderSettings) {
   const { device, threads } = settings;
   return GraphSession.create(g.graph, {
     device,

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { type ClipTokenizer, createClipTokenizer } from '../../tokenizer/clip-tokenizer.ts';
 import type { TokenizerConfig } from '../../tokenizer/tokenizer-config.ts';
-import type { Checkpoint } from '../checkpoint.ts';
+import type { Opened } from './opened.ts';
 import { readTokenizerFolder, tokenizerFolders } from './diffusers/tokenizer-folder.ts';
 
 /** What makes a text encoder's ids of a prompt. */
@@ -12,7 +12,10 @@ export interface OpenTokenizer {
 }
 
 /** A tokenizer for each text encoder: of the model's own vocabulary where it has one, else of CLIP's. */
-export async function openTokenizers({ file, architecture }: Checkpoint): Promise<OpenTokenizer[]> {
+export async function openTokenizers({
+  file,
+  architecture,
+}: Pick<Opened, 'file' | 'architecture'>): Promise<OpenTokenizer[]> {
   const opened = architecture.textEncoders.map(async ({ tokenizer: frame }, position) => {
     if (frame.vocabulary === null) return { tokenizer: createClipTokenizer(), frame };
     const folder = path.join(file.path, tokenizerFolders[position] ?? '');

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint.ts';
+import type { Opened } from './opened.ts';
 import { AppError } from '../../errors.ts';
 import { buildClipText } from './clip-text.ts';
 import { GraphBuilder } from '../../onnx/graph-builder.ts';
@@ -19,7 +19,7 @@ const promptsAtOnce = 16;
  * the first 77 count.
  */
 export async function poolPrompts(
-  checkpoint: Checkpoint,
+  checkpoint: Opened,
   prompts: Iterable<string>,
   { device, threads }: { device: Device; threads: number },
 ): Promise<Map<string, Float32Array>> {

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint.ts';
+import type { Opened } from './opened.ts';
 import { AppError } from '../../errors.ts';
 import { buildClipText } from './clip-text.ts';
 import { GraphBuilder } from '../../onnx/graph-builder.ts';
@@ -8,15 +8,8 @@ import { joinColumns, joinRows } from '../../tensor/rows.ts';
 import { applyEmphasis } from '../../tokenizer/apply-emphasis.ts';
 import { chunkPrompt, padChunks, type PromptChunk } from '../../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
-import type { EncodedPrompt, EncodedPrompts } from '../encoded-prompt.ts';
+import type { EncodedPrompt, EncodedPromptSet } from '../encoded-prompt.ts';
 import { openTokenizers } from './open-tokenizer.ts';
-
-/** Prompts that all have equally many tokens. */
-export interface EncodedPromptSet {
-  /** Tokens of each context: 77, or what the model takes at once, times the chunks of the longest prompt. */
-  readonly tokens: number;
-  readonly prompts: EncodedPrompts;
-}
 
 /**
  * Encodes prompts with the checkpoint's text encoders as the hosts do: chunks of 75 tokens,
@@ -25,7 +18,7 @@ export interface EncodedPromptSet {
  * makes of its first chunk.
  */
 export async function encodePrompts(
-  checkpoint: Checkpoint,
+  checkpoint: Opened,
   prompts: Iterable<string>,
   { device, threads }: { device: Device; threads: number },
 ): Promise<EncodedPromptSet> {
@@ -82,7 +75,7 @@ async function encodePrompt(
  * where the UNet takes one, `pooled` (float32 [1, C]).
  */
 async function createSession(
-  checkpoint: Checkpoint,
+  checkpoint: Opened,
   { device, threads }: { device: Device; threads: number },
 ): Promise<GraphSession> {
   const { textEncoders, unet } = checkpoint.architecture;

@@ -1,5 +1,4 @@
 import { UNET_PREFIX } from './layout/unet-layout.ts';
-import type { ModelFiles } from '../model-files.ts';
 import type { TensorTable } from '../../checkpoint/safetensors-header.ts';
 import { isSameShape, type Shape } from '../../tensor/shape.ts';
 
@@ -65,11 +64,6 @@ export function findUnetCopies(tensors: TensorTable): UnetCopies {
     names: new Set(groups.keys()),
     groups: [...new Set(groups.values())].map((group) => `${group}*`),
   };
-}
-
-/** What a scrubbed model leaves out of a model: groups of tensors, or files by their paths within it. */
-export function copiesLeftOut(file: ModelFiles): readonly string[] {
-  return file.layout === 'diffusers' ? file.leftOut : findUnetCopies(file.tensors).groups;
 }
 
 function undotted(name: string): string {

@@ -11,7 +11,7 @@ export async function solveUce({
   prompts,
   threads,
 }: MethodContext<UceSettings>): Promise<WeightEdit> {
-  const { contextDim: width } = checkpoint.architecture.unet;
+  const { width } = checkpoint.condition;
   const { regularization } = settings;
   const pairs = await statePairs(checkpoint, prompts, { settings, width });
   const products = new Products(threads);

@@ -1,11 +1,11 @@
-import { UNET_PREFIX } from '../families/stable-diffusion/layout/unet-layout.ts';
-import type { TrainSet } from './settings-fields.ts';
+import type { ParameterGroup } from '../family.ts';
+import { UNET_PREFIX } from './layout/unet-layout.ts';
 
 /**
  * Which UNet tensors training changes, as Gandikota et al. 2023 (ESD) name the sets and the
  * published EraseDiff code takes them over.
  */
-const predicates: Readonly<Record<TrainSet, (key: string) => boolean>> = {
+const predicates: Readonly<Record<ParameterGroup, (key: string) => boolean>> = {
   full: () => true,
   /** cross-attention: what the prompt is looked up with */
   xattn: (key) => key.includes('.attn2.'),
@@ -21,7 +21,7 @@ function isOutputOrTime(key: string): boolean {
 }
 
 /** Names of a checkpoint's tensors that belong to the set, in the order of the file. */
-export function trainedNames(names: Iterable<string>, set: TrainSet): string[] {
+export function trainedNames(names: Iterable<string>, set: ParameterGroup): string[] {
   return [...names].filter(
     (name) => name.startsWith(UNET_PREFIX) && predicates[set](name.slice(UNET_PREFIX.length)),
   );

@@ -1,0 +1,173 @@
+import type { TensorTable } from '../checkpoint/safetensors-header.ts';
+import type { Process } from '../diffusion/process.ts';
+import type { PixelImage } from '../images/pixels.ts';
+import type { WeightSource } from '../models/weights.ts';
+import type { GraphBuilder } from '../onnx/graph-builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import type { Device, Feeds } from '../runtime/session.ts';
+import type { Shape } from '../tensor/shape.ts';
+import type { EncodedPrompt, EncodedPrompts, EncodedPromptSet } from './encoded-prompt.ts';
+import type { ModelFiles } from './model-files.ts';
+import type { Architecture } from './stable-diffusion/architecture.ts';
+import type { PredictionReading, PredictionWish } from './stable-diffusion/prediction/reading.ts';
+
+/** A family of models: how its files are recognised and opened. */
+export interface Family {
+  readonly id: string;
+  /** What a file is by the names of its tensors; null for files of other families and mere parts. */
+  recognise(tensors: TensorTable): Match | null;
+  /**
+   * Derives what a model looks like. The file stays open with it.
+   *
+   * @param prediction as `openCheckpoint` has it
+   * @throws AppError `checkpoint.*`, `model.unsupported`
+   */
+  open(file: ModelFiles, prediction?: PredictionWish | PredictionReading): Promise<Checkpoint>;
+}
+
+/** A file that belongs to a family. */
+export interface Match {
+  /** Which of the family's versions it is: `sdxl`. */
+  readonly version: string;
+}
+
+/** What training, drawing and judging ask of an open model, whatever its family. */
+export interface Model {
+  /** How it was trained. */
+  readonly process: Process;
+  readonly denoiser: Denoiser;
+  readonly condition: Condition;
+  readonly codec: Codec;
+  readonly groups: ParameterGroups;
+  readonly facts: ModelFacts;
+}
+
+/** A model of any family, open for reading. Whoever opened it closes `file`. */
+export interface Checkpoint extends Model {
+  readonly file: ModelFiles;
+  /** What `inspect` shows of it; whoever runs the model asks the seams of `Model` instead. */
+  readonly architecture: Architecture;
+}
+
+/** The sizes that a compiled denoiser is fixed to. */
+export interface DenoiserShape {
+  /** Rows of one call. */
+  readonly batch: number;
+  readonly latentHeight: number;
+  readonly latentWidth: number;
+  /** Tokens of a context: a multiple of 77 for CLIP's. */
+  readonly contextTokens: number;
+}
+
+/** Rows that a denoiser is asked about. */
+export interface DenoiserRows {
+  /** x_t: float32 [N, C, h, w] */
+  readonly noisyLatents: Float32Array;
+  /** t of each row, counted from 0. */
+  readonly timesteps: readonly number[];
+  readonly prompts: readonly EncodedPrompt[];
+}
+
+/** What predicts, as graph. */
+export interface Denoiser {
+  /** Channels of its first feature map, which its memory grows with. */
+  readonly width: number;
+  /** What the names of its tensors begin with. */
+  readonly prefix: string;
+  /** [N, C, h, w] of the noisy latents and of the prediction. */
+  latentShape(shape: DenoiserShape): Shape;
+  /**
+   * Declares the inputs of a graph.
+   *
+   * @returns emits the prediction into the graph or a branch of it: float32, of the latents' shape
+   */
+  declare(
+    g: GraphBuilder,
+    shape: DenoiserShape,
+  ): (branch: GraphBuilder, weights: WeightSource) => Value;
+  /** Values of these inputs. */
+  feeds(rows: DenoiserRows, shape: DenoiserShape): Feeds;
+}
+
+/** Where something is computed. */
+export interface RunPlace {
+  readonly device: Device;
+  readonly threads: number;
+}
+
+/** What a model makes of prompts. */
+export interface Condition {
+  /** Channels of a context. */
+  readonly width: number;
+  /** Numbers in its weights. */
+  readonly weightCount: number;
+  /** Products of weights that encoding one token takes. */
+  readonly tokenMultiplyAdds: number;
+  /** Where a `vocabulary.yaml` of the model's own would be; null where there is no such place. */
+  readonly vocabularyFolder: string | null;
+  encode(prompts: Iterable<string>, place: RunPlace): Promise<EncodedPromptSet>;
+  /** Each prompt as a whole, to be compared: float32 [C] of length 1. */
+  pool(prompts: Iterable<string>, place: RunPlace): Promise<Map<string, Float32Array>>;
+  /**
+   * What guidance leads away from: the negative prompt; without one the empty prompt, or zeros if the
+   * model says so (`force_zeros_for_empty_prompt`).
+   *
+   * @throws RangeError for a prompt that was not encoded
+   */
+  unconditional(prompts: EncodedPrompts, negativePrompt?: string): EncodedPrompt;
+  /** A prompt without meaning, for measurements. */
+  blank(tokens: number): EncodedPrompt;
+}
+
+/** What a coder is opened for. */
+export interface CoderSettings extends RunPlace {
+  /** Of the pictures, in pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface PictureEncoder {
+  /**
+   * Latents of a picture, scaled as the denoiser takes them: float32 [C, h, w].
+   * @param drawNoise standard normal numbers, as many as asked for
+   */
+  encode(image: PixelImage, drawNoise: (count: number) => Float32Array): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+export interface PictureDecoder {
+  /** The picture of latents [C, h, w] as the denoiser gives them. */
+  decode(latents: Float32Array): Promise<PixelImage>;
+  release(): Promise<void>;
+}
+
+/** Between pictures and what is denoised. */
+export interface Codec {
+  /** Pixels along one side of a latent cell. */
+  readonly scale: number;
+  openEncoder(settings: CoderSettings): Promise<PictureEncoder>;
+  openDecoder(settings: CoderSettings): Promise<PictureDecoder>;
+}
+
+/** Sets of parameters that training may change. */
+export type ParameterGroup = 'full' | 'xattn' | 'xattn-strict' | 'selfattn' | 'noxattn' | 'notime';
+
+export interface ParameterGroups {
+  /** Names of the tensors in the set, in the order of the file. */
+  namesOf(group: ParameterGroup): string[];
+}
+
+/** What is told of a model, and decides its settings. */
+export interface ModelFacts {
+  /** Family and version: `SD 1.x`. */
+  readonly title: string;
+  /** Width and height of the pictures that it was made for, in pixels. */
+  readonly nativeSize: number;
+  /** Of which width and height must be multiples, in pixels. */
+  readonly sizeStep: number;
+  /** Names of the tensors that it is run with; a file may hold more. */
+  readonly tensors: readonly string[];
+  readonly prediction: PredictionReading;
+  /** Why a concept cannot be erased from it and what to do; null if it can. */
+  readonly refusal: string | null;
+}

@@ -1,0 +1,66 @@
+import path from 'node:path';
+
+import type { TensorInfo } from '../../checkpoint/safetensors-header.ts';
+import { elementCount } from '../../tensor/shape.ts';
+import { requireEncoded } from '../encoded-prompt.ts';
+import type { Condition } from '../family.ts';
+import { clipConfigPath } from './clip-config.ts';
+import type { Opened } from './opened.ts';
+import { poolPrompts } from './pool-prompts.ts';
+import { encodePrompts } from './text-encoder.ts';
+
+/** What the text encoders of a checkpoint make of prompts. */
+export function createCondition(opened: Opened): Condition {
+  const { file, architecture, ldmConfig } = opened;
+  const { unet, textEncoders } = architecture;
+  const version = ldmConfig?.textEncoderVersion;
+  return {
+    width: unet.contextDim,
+    get weightCount() {
+      return countWeights(tensorsOf(opened));
+    },
+    get tokenMultiplyAdds() {
+      return tokenMultiplyAdds(opened);
+    },
+    // Beside the text encoder's config.
+    get vocabularyFolder() {
+      return version === undefined ? null : path.dirname(clipConfigPath(file.path, version));
+    },
+    encode: (prompts, place) => encodePrompts(opened, prompts, place),
+    pool: (prompts, place) => poolPrompts(opened, prompts, place),
+    unconditional(prompts, negativePrompt = '') {
+      const prompt = requireEncoded(prompts, negativePrompt);
+      if (negativePrompt !== '' || ldmConfig?.zerosEmptyPrompt !== true) return prompt;
+      const { context, pooled } = prompt;
+      return {
+        context: new Float32Array(context.length),
+        pooled: pooled && new Float32Array(pooled.length),
+      };
+    },
+    blank(tokens) {
+      const filled = (length: number) => new Float32Array(length).fill(0.5);
+      return {
+        context: filled(tokens * unet.contextDim),
+        pooled: unet.admInChannels === null ? null : filled(textEncoders.at(-1)?.projection ?? 0),
+      };
+    },
+  };
+}
+
+/** Each weight of a matrix meets each token. */
+function tokenMultiplyAdds(opened: Opened): number {
+  return countWeights(
+    tensorsOf(opened).filter(({ name, shape }) => shape.length === 2 && !/embedding/.test(name)),
+  );
+}
+
+function tensorsOf({ file, architecture }: Opened): TensorInfo[] {
+  const prefixes = architecture.textEncoders.map(({ keyPrefix }) => keyPrefix);
+  return [...file.tensors.values()].filter(({ name }) =>
+    prefixes.some((prefix) => name.startsWith(prefix)),
+  );
+}
+
+function countWeights(tensors: readonly TensorInfo[]): number {
+  return tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
