@@ -104,7 +104,9 @@ describe.each(
     const { x0, timesteps } = batch;
     const found = process.noiseBetween({ x0, noisyLatents, timesteps });
     // Little noise in much picture is found less exactly.
-    found.forEach((value, i) => expect(value).toBeCloseTo(batch.noise[i]!, 3));
+    found.forEach((value, i) => {
+      expect(value).toBeCloseTo(batch.noise[i]!, 3);
+    });
     expect(process.target(batch)).toHaveLength(8);
   });
 

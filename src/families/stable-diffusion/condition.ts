@@ -50,7 +50,9 @@ export function createCondition(opened: Opened): Condition {
 /** Each weight of a matrix meets each token. */
 function tokenMultiplyAdds(opened: Opened): number {
   return countWeights(
-    tensorsOf(opened).filter(({ name, shape }) => shape.length === 2 && !/embedding/.test(name)),
+    tensorsOf(opened).filter(
+      ({ name, shape }) => shape.length === 2 && !name.includes('embedding'),
+    ),
   );
 }
 
