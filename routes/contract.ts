@@ -12,7 +12,6 @@ import { type Preset, presetDraftSchema } from '../src/presets/preset.ts';
 
 const prompt = z.string().max(10_000);
 const prompts = z.array(prompt).max(1000);
-/** Captions by the name of the uploaded file. */
 /** By file names, which the page may have put a number to. */
 const captions = z.record(z.string().max(300), prompt);
 const devices = ['auto', 'cpu', 'webgpu', 'cuda', 'dml'] as const;
@@ -36,6 +35,19 @@ export const jobRequestSchema = z.strictObject({
     .strictObject({ forget: captions.default({}), retain: captions.default({}) })
     .default({ forget: {}, retain: {} }),
   settings: z.object(wantedFields).default({}),
+  /**
+   * Classifiers that judge the result, as `GET /api/judges` names them, each with its classes that count
+   * as the concept; none: those of the preset.
+   */
+  judges: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(200),
+        classes: z.array(z.string().min(1).max(300)).min(1).max(100),
+      }),
+    )
+    .max(4)
+    .default([]),
   device: z.enum(devices).default('auto'),
   /**
    * Who draws the pictures of a set that has none: the host, with its own samplers, VAE and LoRAs, or
@@ -105,6 +117,16 @@ export interface ModelView {
   readonly predictionProblem: string | null;
 }
 
+/** A classifier of pictures that can judge a job. */
+export interface JudgeView {
+  /** What `JobRequest.judges` takes. */
+  readonly name: string;
+  /** What it tells apart. */
+  readonly classes: readonly string[];
+  /** Why it cannot judge; null where nothing is known against it. */
+  readonly problem: string | null;
+}
+
 export interface PresetView extends Preset {
   /** The person's own: may be changed and deleted. */
   readonly isOwn: boolean;
@@ -159,6 +181,8 @@ export interface JobView extends JobSummary {
   readonly warnings: readonly string[];
   /** What its model is trained as; null until the job is prepared. */
   readonly prediction: PredictionReading | null;
+  /** Classifiers that judge it, besides the model itself. */
+  readonly judges: readonly { readonly name: string; readonly classes: readonly string[] }[];
   /** Null until the job is prepared. */
   readonly settings: EraseSettings | null;
   readonly device: Device | null;

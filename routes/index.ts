@@ -5,6 +5,7 @@ import { deviceRoutes } from './devices.ts';
 import { estimateRoutes } from './estimate.ts';
 import { healthRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
+import { judgeRoutes } from './judges.ts';
 import { modelRoutes } from './models.ts';
 import { describeRoutes } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...healthRoutes,
   ...deviceRoutes,
   ...modelRoutes,
+  ...judgeRoutes,
   ...presetRoutes,
   ...suggestionRoutes,
   ...estimateRoutes,

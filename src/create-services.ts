@@ -5,6 +5,7 @@ import type { Host } from './hosts/host.ts';
 import { defaultPatience, type Patience } from './hosts/patience.ts';
 import { eraseRequest, withPictures } from './jobs/draft-upload.ts';
 import { estimateJob } from './jobs/estimate.ts';
+import { listJudges } from './jobs/judge-views.ts';
 import { JobService } from './jobs/job-service.ts';
 import { presetServices } from './jobs/preset-services.ts';
 import { suggestPrompts } from './jobs/suggest-prompts.ts';
@@ -68,6 +69,7 @@ export function createServices({
       },
     }),
     models: () => listModels(host, jobs),
+    judges: () => listJudges(dataFolder),
     presets: presetServices(dataFolder, jobs),
     suggest: limited(async ({ model, forget, concept }, signal) => {
       const { path } = await jobs.findModel(model);

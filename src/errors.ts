@@ -30,6 +30,7 @@ const errorTable = {
   'image.none': { exit: 3, http: 422 },
   'image.contradiction': { exit: 3, http: 422 },
   'judge.invalid': { exit: 3, http: 422 },
+  'judge.not-found': { exit: 3, http: 404 },
   'prompt.invalid': { exit: 3, http: 422 },
   'preset.not-found': { exit: 3, http: 404 },
   'preset.invalid': { exit: 3, http: 422 },

@@ -5,6 +5,7 @@ import type {
   JobHistory,
   JobSummary,
   JobView,
+  JudgeView,
   jobRequestSchema,
   ModelView,
   PresetView,
@@ -85,6 +86,8 @@ export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
   models(): Promise<readonly ModelView[]>;
+  /** Classifiers that can judge a job. */
+  judges(): Promise<readonly JudgeView[]>;
   readonly presets: PresetServices;
   /** What could be kept and steered to; aborted where nobody waits for it any more. */
   suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;

@@ -8,6 +8,7 @@ import type {
   Health,
   JobRequest,
   JobView,
+  JudgeView,
   ModelView,
   PresetView,
   ServerToClientEvents,
@@ -56,6 +57,7 @@ export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(res
 
 export const api = {
   models: () => request<ModelView[]>('GET', 'models'),
+  judges: () => request<JudgeView[]>('GET', 'judges'),
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),
   health: () => request<Health>('GET', 'health'),

@@ -48,6 +48,8 @@ export const form = {
   forgetPictures: signal<readonly Picture[]>([]),
   retainPictures: signal<readonly Picture[]>([]),
   settings: signal<WantedSettings>({}),
+  /** Classifiers that judge the result; none: those of the preset. */
+  judges: signal<NonNullable<JobRequest['judges']>>([]),
   device: signal<NonNullable<JobRequest['device']>>('auto'),
   pictures: signal<NonNullable<JobRequest['pictures']>>('auto'),
 };
@@ -164,6 +166,13 @@ const needsPrediction = computed(
   () => (chosenModel.value?.predictionProblem ?? null) !== null && !isPredictionChosen.value,
 );
 
+/** Why the judge that was chosen cannot judge yet; null where it can. */
+const needsClasses = computed<string | null>(() =>
+  form.judges.value.some(({ classes }) => classes.length === 0)
+    ? 'Choose what the judge looks for, in the advanced settings.'
+    : null,
+);
+
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
   if (chosenModel.value === undefined) return 'Choose a model.';
@@ -178,7 +187,7 @@ export const missing = computed<string | null>(() => {
   if (toLines(forgetText.value).length === 0 && !hasCaption) {
     return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
   }
-  return null;
+  return needsClasses.value;
 });
 
 /** The job as it stands; null while something is missing. */
@@ -200,6 +209,7 @@ export const jobRequest = computed<JobRequest | null>(() => {
     ...(anchor !== '' && { anchor }),
     ...(concept !== '' && { concept }),
     settings: form.settings.value,
+    judges: form.judges.value,
     device: form.device.value,
     // What was chosen where there was a web UI means nothing without one.
     ...(canHostDraw.value && { pictures: form.pictures.value }),
@@ -253,6 +263,7 @@ export function choosePreset(name: string | null): void {
     form.anchor.value = null;
     form.anchors.value = {};
     form.concept.value = null;
+    form.judges.value = [];
     // It belongs to the model, which stays.
     const { prediction } = form.settings.value;
     form.settings.value = withoutUndefined({ prediction });
@@ -283,6 +294,7 @@ export function fillFromJob(job: JobView): void {
         : Object.fromEntries(job.forget.map(({ prompt, anchor: own }) => [prompt, own]));
     form.concept.value = job.concept;
     form.settings.value = job.settings ? changesOf(job.settings) : {};
+    form.judges.value = job.judges.map(({ name, classes }) => ({ name, classes: [...classes] }));
     form.pictures.value = job.pictures;
   });
 }

@@ -5,6 +5,7 @@ import type {
   JobHistory,
   JobSummary,
   JobView,
+  JudgeView,
   ModelView,
   PresetView,
 } from '../routes/contract.ts';
@@ -17,6 +18,7 @@ export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthor
 
 /** What there is to choose from; null until it is known. */
 export const models = signal<readonly ModelView[] | null>(null);
+export const judges = signal<readonly JudgeView[] | null>(null);
 export const presets = signal<readonly PresetView[] | null>(null);
 export const devices = signal<readonly DeviceView[] | null>(null);
 /** Whether there is a web UI that draws pictures. */
@@ -65,7 +67,7 @@ function readRoute(): Route {
 /** Reads all that can be chosen from; what comes first is shown first. */
 export async function loadChoices(): Promise<void> {
   try {
-    await Promise.all([loadModels(), loadPresets(), loadDevices(), loadHost()]);
+    await Promise.all([loadModels(), loadPresets(), loadJudges(), loadDevices(), loadHost()]);
     loadError.value = null;
   } catch (error) {
     noteError(error);
@@ -79,6 +81,10 @@ export async function loadModels(): Promise<void> {
 
 export async function loadPresets(): Promise<void> {
   presets.value = await api.presets();
+}
+
+async function loadJudges(): Promise<void> {
+  judges.value = await api.judges();
 }
 
 async function loadDevices(): Promise<void> {

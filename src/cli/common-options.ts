@@ -10,7 +10,7 @@ export const jsonOption = (): Option =>
 
 /** @param defaultFolder null: it has to be given, which `createProgram` sees to */
 export const dataOption = (defaultFolder: string | null): Option =>
-  new Option('--data <folder>', 'folder of jobs and of your own presets')
+  new Option('--data <folder>', 'folder of jobs, and of your own presets and judges')
     .argParser((folder) => path.resolve(folder))
     .default(defaultFolder ?? undefined);
 

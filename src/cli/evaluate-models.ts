@@ -13,6 +13,7 @@ import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
+import { chooseClassifier } from '../evaluation/classifier/judge-folder.ts';
 import type { PicturePair } from '../evaluation/evaluator.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import { evaluationSampler, listPictures, type EvaluationPicture } from '../evaluation/pictures.ts';
@@ -39,6 +40,7 @@ export interface EvaluateOptions extends JudgeOptions {
   readonly cfg: number;
   readonly size?: number;
   readonly out?: string;
+  readonly data?: string;
   readonly prediction?: PredictionWish;
   readonly device: Device | 'auto';
   readonly threads?: number;
@@ -51,7 +53,7 @@ const sheetRows = 12;
 /**
  * Measures how much was erased and how much was kept, and tells it.
  *
- * @throws AppError `usage.invalid`, `judge.invalid`, `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`,
+ * @throws AppError `usage.invalid`, `judge.*`, `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`,
  *   `output.exists`, `output.unwritable`, `device.*`
  */
 export async function evaluateModels(
@@ -59,7 +61,8 @@ export async function evaluateModels(
   tell: (event: EvaluationTold) => void,
 ): Promise<void> {
   const started = performance.now();
-  const classifier = readJudge(options);
+  const wishes = readJudge(options);
+  const classifiers = await Promise.all(wishes.map((wish) => chooseClassifier(wish, options.data)));
   const { forget, retain, warnings } = await preparePrompts(
     {
       forget: options.forget,
@@ -89,9 +92,9 @@ export async function evaluateModels(
     for (const message of new Set(remarks)) tell({ event: 'notice', message });
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
-    if (classifier) await requireClassifier(classifier);
+    for (const classifier of classifiers) await requireClassifier(classifier);
     const drawn = { ...drawing, steps, guidanceScale: options.cfg, size };
-    const settings = { ...drawn, classifier, device, threads };
+    const settings = { ...drawn, classifiers, device, threads };
     const pictures = folder === null ? null : new PictureFolder(folder, options, tell);
     const begun = performance.now();
     const evaluation = await evaluate(before, after, settings, {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import path from 'node:path';
 
 import { AppError } from '../errors.ts';
-import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
+import type { ClassifierWish } from '../evaluation/classifier/classifier-choice.ts';
 
 /** What commander makes of the options below. */
 export interface JudgeOptions {
@@ -14,31 +13,33 @@ export interface JudgeOptions {
 /** The options that choose a classifier as a further judge. */
 export function addJudgeOptions(command: Command): void {
   command
-    .option('--judge <file>', 'an ONNX classifier of pictures that judges them too')
+    .option(
+      '--judge <file>',
+      'an ONNX classifier of pictures: a file, or the name of one in the folder judges of the data folder',
+    )
     .option(
       '--judge-labels <file>',
-      'its labels: a text with one a line, or JSON; FILE#NAME for one of several lists',
+      'its labels: a text with one a line, or JSON; FILE#NAME for one of several lists (default: those that lie beside it)',
     )
     .option('--judge-class <label...>', 'the labels that count as the concept');
 }
 
 /**
- * The classifier that was chosen.
+ * The classifier that was chosen; none where none was.
  *
  * @throws AppError `usage.invalid` where a part of it is missing
  */
-export function readJudge({
-  judge,
-  judgeLabels,
-  judgeClass,
-}: JudgeOptions): ClassifierChoice | undefined {
-  if (judge === undefined && judgeLabels === undefined && judgeClass === undefined)
-    return undefined;
-  if (judge === undefined || judgeLabels === undefined || judgeClass === undefined) {
+export function readJudge({ judge, judgeLabels, judgeClass }: JudgeOptions): ClassifierWish[] {
+  if (judge === undefined && judgeLabels === undefined && judgeClass === undefined) return [];
+  if (judge === undefined || judgeClass === undefined) {
     throw new AppError(
       'usage.invalid',
-      'a judge is three options: --judge FILE.onnx, --judge-labels FILE and --judge-class LABEL. See --help.',
+      'a judge needs its classifier and what to look for: --judge FILE.onnx --judge-class LABEL, and --judge-labels FILE where its labels do not lie beside it. See --help.',
     );
   }
-  return { file: path.resolve(judge), labels: path.resolve(judgeLabels), classes: judgeClass };
+  const isFile = /[/\\]|\.onnx$/i.test(judge);
+  if (isFile || judgeLabels !== undefined) {
+    return [{ file: judge, labels: judgeLabels, classes: judgeClass }];
+  }
+  return [{ name: judge, classes: judgeClass }];
 }

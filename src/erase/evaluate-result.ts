@@ -6,6 +6,8 @@ import { readImageFolder } from '../images/image-folder.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { thumbnailOfFile } from '../images/thumbnail.ts';
+import { requireClassifier } from '../evaluation/classifier/classifier.ts';
+import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import { evaluationSampler, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
@@ -69,6 +71,7 @@ async function evaluateChosen(
       forget: chosen.forget.map(({ item }) => item),
       retain: chosen.retain.map(({ item }) => item),
       given: await givenPictures(job),
+      classifiers: await usableJudges(job, io),
       count: settings.evaluationPictures,
       seed: comparisonSeed(settings),
       steps: comparisonSteps,
@@ -94,6 +97,22 @@ async function evaluateChosen(
       },
     },
   );
+}
+
+/** The job's judges, but for those whose files were there when it was made and are not what they were. */
+async function usableJudges({ judges }: EraseJob, io: RunIo): Promise<ClassifierChoice[]> {
+  const usable: ClassifierChoice[] = [];
+  for (const judge of judges) {
+    try {
+      await requireClassifier(judge);
+      usable.push(judge);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      const message = `The classifier ${judge.name} does not judge the result: ${error.message}`;
+      io.onEvent({ event: 'notice', message });
+    }
+  }
+  return usable;
 }
 
 /** The pictures that shall not come back, small; none where a concept is forgotten. */

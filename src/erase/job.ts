@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
+import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
 import { settingsSchema, type TrainingSettings } from '../methods/registry.ts';
 
 /** A prompt to forget and the prompt its predictions are steered to. */
@@ -27,6 +28,8 @@ export const jobSchema = z.object({
   retainImages: z.string().nullable(),
   /** What of the request may not be meant so; jobs of earlier versions have none. */
   warnings: z.array(z.string()).default([]),
+  /** Classifiers that judge the result; jobs of earlier versions have none. */
+  judges: z.array(classifierChoiceSchema).default([]),
   settings: settingsSchema,
   device: z.enum(['cpu', 'webgpu', 'cuda', 'dml']),
   threads: z.number().int().min(1),

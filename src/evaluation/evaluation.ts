@@ -44,7 +44,7 @@ export interface PromptVerdicts {
   /** What a forgotten prompt was told from; null for a kept one. */
   readonly anchor: string | null;
   readonly pictures: number;
-  /** By the id of the figure. */
+  /** By the id of the figure; none of those that say nothing of its pictures. */
   readonly verdicts: Readonly<Record<string, Verdict>>;
 }
 
@@ -119,10 +119,10 @@ function promptVerdicts(
     anchor: role === 'forget' ? elementAt(forget, number).anchor : null,
     pictures: places.length,
     verdicts: Object.fromEntries(
-      ofRole.map(({ id, verdicts }) => [
-        id,
-        meanVerdict(places.map((place) => elementAt(verdicts, place))),
-      ]),
+      ofRole.flatMap(({ id, verdicts }) => {
+        const own = places.flatMap((place) => elementAt(verdicts, place) ?? []);
+        return own.length === 0 ? [] : [[id, meanVerdict(own)]];
+      }),
     ),
   };
 }

@@ -33,12 +33,15 @@ export interface Quantity {
   readonly details?: Readonly<Record<string, number>>;
 }
 
-/** A quantity with what came out for every picture of its role, in their order. */
+/**
+ * A quantity with what came out for every picture of its role, in their order; null for those that it
+ * says nothing of, which are not all.
+ */
 export interface Measure extends Quantity {
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly (Verdict | null)[];
 }
 
-/** A quantity over all pictures of its role. */
+/** A quantity over the pictures of its role that it says something of. */
 export interface Figure extends Quantity {
   readonly pictures: number;
   readonly before: number | null;
@@ -48,7 +51,8 @@ export interface Figure extends Quantity {
 }
 
 /** Sums a measure up: means, with their confidence intervals. */
-export function figureOf({ verdicts, ...quantity }: Measure): Figure {
+export function figureOf({ verdicts: all, ...quantity }: Measure): Figure {
+  const verdicts = all.filter((verdict) => verdict !== null);
   const intervalOf = quantity.kind === 'share' ? shareInterval : meanInterval;
   const { before, after } = meanVerdict(verdicts);
   const befores = verdicts.flatMap((verdict) => verdict.before ?? []);

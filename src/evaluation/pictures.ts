@@ -24,8 +24,8 @@ export interface PictureSettings {
 export interface EvaluationSettings extends PictureSettings {
   /** Thumbnails of the pictures that were to be forgotten themselves; empty where none were. */
   readonly given?: readonly PixelImage[];
-  /** A classifier of pictures that is asked too, and the classes that count as the concept. */
-  readonly classifier?: ClassifierChoice | undefined;
+  /** Classifiers of pictures that are asked too, each with the classes that count as the concept. */
+  readonly classifiers?: readonly ClassifierChoice[];
   /** Sampling steps. */
   readonly steps: number;
   readonly guidanceScale: number;

@@ -3,6 +3,7 @@ import { hashCheckpoint } from '../families/checkpoint-hash.ts';
 import { requireDiskSpace } from '../checkpoint/disk-space.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { type EraseJob, jobSchema } from '../erase/job.ts';
+import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import { type PrepareEnvironment, requireValid, withErasable } from './draft-job.ts';
 import type { JobDraft } from './job-draft.ts';
@@ -18,7 +19,7 @@ const SPARE_DISK_BYTES = 256 * 1024 * 1024;
  * its device and where the result goes.
  *
  * @throws AppError `checkpoint.*`, `model.unsupported`, `output.*`, `device.unavailable`,
- *   `settings.too-large`
+ *   `judge.invalid`, `settings.too-large`
  */
 export async function completeJob(
   draft: JobDraft,
@@ -34,6 +35,7 @@ export async function completeJob(
     });
     await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
     const device = await chooseDevice(draft.device);
+    for (const judge of draft.judges) await requireClassifier(judge);
     if (device === 'cpu') requireMemory(checkpoint, draft.settings);
     await requireFiniteWeights(file, facts.tensors);
     const model = { path: file.path, sha256: await hashCheckpoint(file.path) };

@@ -23,10 +23,12 @@ import {
   settingsSchema,
   type WantedSettings,
 } from '../methods/registry.ts';
+import type { ClassifierWish } from '../evaluation/classifier/classifier-choice.ts';
 import { findPreset } from '../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../presets/preset.ts';
 import type { Device } from '../runtime/device.ts';
 import { appVersion } from '../version.ts';
+import { chooseJudges } from './choose-judges.ts';
 import type { JobDraft } from './job-draft.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 
@@ -37,6 +39,8 @@ export interface EraseRequest extends PromptRequest {
   /** Values of the preset's variables. */
   readonly variables: Readonly<Record<string, string>>;
   readonly settings: WantedSettings;
+  /** Classifiers that judge the result. Default: those of the preset. */
+  readonly judges?: readonly ClassifierWish[];
   readonly device: Device | 'auto';
   /** Threads on the CPU; undefined for one per core. */
   readonly threads: number | undefined;
@@ -50,6 +54,9 @@ export interface PrepareEnvironment {
   readonly chooseDevice: (wanted: Device | 'auto') => Promise<Device>;
 }
 
+/** Where a job is drafted. */
+export type DraftEnvironment = Pick<PrepareEnvironment, 'dataFolder' | 'presetFolders'>;
+
 /**
  * Turns a request into a job as far as words, pictures and the model's header tell.
  *
@@ -57,13 +64,14 @@ export interface PrepareEnvironment {
  */
 export async function draftJob(
   request: EraseRequest,
-  presetFolders: readonly string[],
+  { presetFolders, dataFolder }: DraftEnvironment,
 ): Promise<JobDraft> {
   const preset = await loadPreset(request, presetFolders);
   const method = chosenMethod(request, preset);
   requirePictures(method, request.forgetImages);
   const prompts = await preparePrompts(request, preset, findMethod(method).forgets);
   const pictureWarnings = await comparePictures(request);
+  const chosen = await chooseJudges(request, preset, dataFolder);
   const { prediction } = request.settings;
   return withErasable(path.resolve(request.model), prediction, (checkpoint) => ({
     version: 2,
@@ -87,9 +95,11 @@ export async function draftJob(
     warnings: [
       ...prompts.warnings,
       ...pictureWarnings,
+      ...chosen.warnings,
       ...unreadSettings(method, request, preset),
       ...unseenPictures(method, request),
     ],
+    judges: [...chosen.judges],
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
@@ -162,7 +172,29 @@ export function prepareSettings(
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, wanted.size ?? defaults.size);
   const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
-  return requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
+  return withJudgedPictures(
+    requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings),
+    request,
+  );
+}
+
+/**
+ * Who asks for a judge wants something judged: one picture of each prompt, if no number is given.
+ *
+ * @throws AppError `settings.invalid` where none are asked for all the same
+ */
+function withJudgedPictures(
+  settings: EraseSettings,
+  { judges = [], settings: wanted }: EraseRequest,
+): EraseSettings {
+  if (judges.length === 0 || settings.evaluationPictures > 0) return settings;
+  if (wanted.evaluationPictures === 0) {
+    throw new AppError(
+      'settings.invalid',
+      'a judge looks at the pictures that are compared at the end, and none are asked for (--evaluate 0). Ask for one or more, or leave the judge out.',
+    );
+  }
+  return { ...settings, evaluationPictures: 1 };
 }
 
 /** What was asked for and changes nothing, in a sentence; none where all counts. */

@@ -105,13 +105,13 @@ async function draftStaged(
       forgetImages: sets.forgetImages?.folder,
       retainImages: sets.retainImages?.folder,
     },
-    presetFolders: presetFolders(dataFolder),
+    environment: { presetFolders: presetFolders(dataFolder), dataFolder },
   };
   try {
     // Pictures from outside are decoded in a process of their own.
     const draft =
       staged.length === 0
-        ? await draftJob(question.request, question.presetFolders)
+        ? await draftJob(question.request, question.environment)
         : ((await askProcess(draftWorker, question, {
             timeoutMs: DRAFT_TIMEOUT_MS,
             purpose: 'checking the pictures',
@@ -144,6 +144,7 @@ export function eraseRequest(
     anchor: request.anchor,
     concept: request.concept,
     settings: definedOnly(request.settings),
+    judges: request.judges,
     device: request.device,
     threads,
     output: undefined,

@@ -13,6 +13,7 @@ import { fillPreset, type Preset } from '../presets/preset.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import type { RunAnswer, RunQuestion } from './estimate-run.ts';
+import { chooseJudges } from './choose-judges.ts';
 import {
   chosenMethod,
   type EraseRequest,
@@ -69,7 +70,7 @@ export const estimateWorker = new URL('./estimate-worker.ts', import.meta.url);
  * become a job as it is (a variable not filled in yet, no prompt) is estimated all the same.
  *
  * @throws AppError `checkpoint.*`, `model.*`, `settings.invalid`, `preset.*`, `device.*`,
- *   `prompt.invalid` for prompts that no job may have
+ *   `judge.*`, `prompt.invalid` for prompts that no job may have
  */
 export async function estimateJob(
   request: EraseRequest,
@@ -80,6 +81,7 @@ export async function estimateJob(
       ? undefined
       : await findPreset(environment.presetFolders, request.preset);
   const { warnings, forget } = await promptsOf(request, preset);
+  const chosen = await chooseJudges(request, preset, environment.dataFolder);
   const { prediction } = request.settings;
   const checkpoint = await openCheckpoint(path.resolve(request.model), prediction ?? undefined);
   try {
@@ -109,7 +111,7 @@ export async function estimateJob(
       device,
       freeBytes,
       diskBytes,
-      warnings,
+      warnings: [...warnings, ...chosen.warnings],
       forget,
       ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
       ...timeOf(answer, settings, checkpoint.file.fileBytes),

@@ -16,7 +16,7 @@ import { readServerState, type ServerState, writeServerState } from './server-st
 
 /** What both a draft and a job say. */
 type Request = Pick<EraseJob, 'createdAt' | 'preset' | 'forget' | 'retain' | 'settings'> &
-  Pick<EraseJob, 'forgetImages' | 'retainImages' | 'warnings'>;
+  Pick<EraseJob, 'forgetImages' | 'retainImages' | 'warnings' | 'judges'>;
 
 /** A timeline that goes on growing until it is released. */
 interface OpenTimeline {

@@ -57,6 +57,7 @@ export async function viewJob(
     forgetImages: await countImages(request.forgetImages),
     retainImages: await countImages(request.retainImages),
     warnings: request.warnings,
+    judges: request.judges.map(({ name, classes }) => ({ name, classes })),
     prediction: job ? job.prediction : null,
     settings: job ? job.settings : null,
     device: job ? job.device : null,

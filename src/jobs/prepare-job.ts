@@ -19,6 +19,6 @@ export async function prepareJob(
   request: EraseRequest,
   environment: PrepareEnvironment,
 ): Promise<PreparedJob> {
-  const draft = await draftJob(request, environment.presetFolders);
+  const draft = await draftJob(request, environment);
   return { concept: draft.concept, job: await completeJob(draft, environment) };
 }

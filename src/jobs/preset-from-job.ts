@@ -45,6 +45,9 @@ export function presetFromJob(
         reason: `Job ${job.id} was shown pictures.`,
       },
     }),
+    ...(job.judges.length > 0 && {
+      judges: job.judges.map(({ name, classes }) => ({ name, classes })),
+    }),
     settings: { ...changedSettings(job.settings), reason: `As job ${job.id} trained.` },
     expectation: 'See what the job made of its model.',
   };

@@ -37,6 +37,13 @@ const imagesSchema = z.strictObject({
   reason: text,
 });
 
+/** A classifier that judges what became of the erasure, by its name among the judges. */
+const judgeSchema = z.strictObject({
+  name: line,
+  /** Its labels that count as the concept. */
+  classes: z.array(line).min(1).max(100),
+});
+
 /** A word in braces stands for a variable: `a painting in the style of {artist}`. */
 const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
 
@@ -73,6 +80,8 @@ export const presetSchema = z.strictObject({
       z.strictObject({ description: line, example: line }),
     )
     .default({}),
+  /** Classifiers that judge it too, where pictures are compared; what of them is not there is left out. */
+  judges: z.array(judgeSchema).min(1).max(4).optional(),
   /** Where this erasure should train otherwise than by default, and why. */
   settings: z.strictObject({ ...presetFields, reason: text }).optional(),
   /** What to expect of the result, the limits too. */

@@ -1,4 +1,7 @@
+import path from 'node:path';
+
 import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
+import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -282,6 +285,7 @@ function renderSettings({ job, steps }: ReportContent): Markup {
     ...(job.prediction ? [['The model predicts', describeReading(job.prediction)] as const] : []),
     ...describeSettings(job.settings),
     ['Preset', job.preset ?? 'none'],
+    ...job.judges.map((judge) => ['Judge', describeJudge(judge)] as const),
     ['Device', job.device === 'cpu' ? `CPU, ${job.threads} threads` : job.device],
     ...(steps === stepsOf(job.settings) ? [] : [['Steps of the result', String(steps)]]),
   ] as const;
@@ -293,6 +297,11 @@ function renderSettings({ job, steps }: ReportContent): Markup {
             <dd>${value}</dd>`,
       )}
     </dl>`;
+}
+
+function describeJudge({ name, file, classes }: ClassifierChoice): string {
+  const names = classes.map((label) => `“${label}”`).join(' or ');
+  return `${name} (${path.basename(file)}), looks for ${names}`;
 }
 
 function renderFiles({ job, original, result, finishedAt }: ReportContent): Markup {

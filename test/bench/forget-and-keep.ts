@@ -1,10 +1,17 @@
 import { rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { Judge, type TinyTrait, tinyTraits } from '../../src/demo/judge.ts';
-import { answer, type Question, share, tinyModelFolder } from '../../src/demo/score.ts';
 import { eraseWithDefaults } from './erase-with-defaults.ts';
+import {
+  answer,
+  openClassifiers,
+  type Question,
+  releaseClassifiers,
+  share,
+  tinyModelFolder,
+  type TinyTrait,
+  tinyTraits,
+} from './score.ts';
 import { tinyQuestions } from './tiny-questions.ts';
 
 // npm run bench:erase [-- --only heart]
@@ -19,14 +26,13 @@ const { values } = parseArgs({
 });
 const samples = 200;
 const drawing = { steps: 20, sampler: 'DDIM' } as const;
-const threads = availableParallelism();
 const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
 const imagesFolder = path.join(tinyModelFolder, 'images');
 
-const judge = await Judge.create(tinyModelFolder, tinyTraits, threads);
+const classifiers = await openClassifiers(tinyModelFolder, tinyTraits);
 
 const questions = (count: number, firstSeed: number, ...choice: Choice) =>
-  tinyQuestions(judge.labels, { count, firstSeed }, ...choice);
+  tinyQuestions(classifiers, { count, firstSeed }, ...choice);
 type Choice = [fixed: Partial<Record<TinyTrait, string>>, without?: readonly [TinyTrait, string]];
 
 async function erase(
@@ -67,11 +73,11 @@ for (const { name, trait, concept, images } of cases) {
     ...questions(samples, 10_000, { [trait]: concept }),
     ...questions(samples, 20_000, {}, [trait, concept]),
   ];
-  const before = await answer(model, asked, judge, drawing);
+  const before = await answer(model, asked, classifiers, drawing);
   const started = performance.now();
   const output = await erase(trait, concept, images);
   const seconds = (performance.now() - started) / 1000;
-  const after = await answer(output, asked, judge, drawing);
+  const after = await answer(output, asked, classifiers, drawing);
   await rm(path.dirname(output), { recursive: true });
   const both = (measure: (answers: typeof before) => number) =>
     `${measure(before).toFixed(3)} → ${measure(after).toFixed(3)}`;
@@ -84,5 +90,5 @@ for (const { name, trait, concept, images } of cases) {
   };
   console.log(name, table[name]);
 }
-await judge.release();
+await releaseClassifiers(classifiers);
 console.table(table);

@@ -3,8 +3,6 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { Judge, tinyTraits } from '../../src/demo/judge.ts';
-import { type Answer, answer, question, share, tinyModelFolder } from '../../src/demo/score.ts';
 import type { WantedSettings } from '../../src/methods/registry.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
@@ -13,6 +11,16 @@ import { createJobFolder } from '../../src/jobs/job-folder.ts';
 import { prepareJob } from '../../src/jobs/prepare-job.ts';
 import { runJobFolder } from '../../src/jobs/run-job.ts';
 import { paintPicture } from '../helpers/paint-picture.ts';
+import {
+  type Answer,
+  answer,
+  openClassifiers,
+  question,
+  releaseClassifiers,
+  share,
+  tinyModelFolder,
+  tinyTraits,
+} from './score.ts';
 
 // npm run bench:pictures [-- --planted FOLDER] [--only siss] [--settings '{"steps":40}']
 // Has the tiny model learn two pictures by heart, each under a caption of its own, then forget them
@@ -58,12 +66,16 @@ const pictures = await Promise.all(
   ),
 );
 
-const judge = await Judge.create(tinyModelFolder, tinyTraits, threads);
-const { subject, colour, style } = judge.labels;
+const classifiers = await openClassifiers(tinyModelFolder, tinyTraits);
+const { subject, colour, style } = classifiers;
 const at = (list: readonly string[], i: number) => list[i % list.length] ?? '';
 const others = Array.from({ length: otherDrawings }, (_, i) =>
   question(
-    { subject: at(subject, i), colour: at(colour, 3 * i + 1), style: at(style, 5 * i) },
+    {
+      subject: at(subject.labels, i),
+      colour: at(colour.labels, 3 * i + 1),
+      style: at(style.labels, 5 * i),
+    },
     20_000 + i,
   ),
 );
@@ -131,8 +143,7 @@ interface Figures {
 }
 
 async function measure(model: string): Promise<Figures> {
-  const answers = await answer(model, [...asked, ...others], judge, drawing);
-  // They come in groups of one size, not in the order of the questions.
+  const answers = await answer(model, [...asked, ...others], classifiers, drawing);
   const isCopy = ({ expected }: Answer) => expected === nothing;
   return {
     copies: answers.filter(isCopy),
@@ -179,6 +190,6 @@ for (const method of ['siss', 'erasediff'] as const) {
   const seconds = (performance.now() - started) / 1000;
   tell(method, await measure(output), seconds);
 }
-await judge.release();
+await releaseClassifiers(classifiers);
 await rm(work, { recursive: true });
 console.table(table);

@@ -1,10 +1,15 @@
 import { rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { Judge } from '../../src/demo/judge.ts';
-import { type Answer, answer, type Question, share } from '../../src/demo/score.ts';
 import { eraseWithDefaults } from './erase-with-defaults.ts';
+import {
+  type Answer,
+  answer,
+  openClassifiers,
+  type Question,
+  releaseClassifiers,
+  share,
+} from './score.ts';
 
 // npm run bench:anchors -- --model …/emoji-sd.safetensors [--anchor PROMPT] [--target NAME] [--steps N]
 //   [--generated-retain N]
@@ -93,10 +98,9 @@ const sets = {
   ),
 };
 
-const threads = availableParallelism();
-const judge = await Judge.create(path.dirname(model), traits, threads);
+const classifiers = await openClassifiers(path.dirname(model), traits);
 const asked = Object.values(sets).flat();
-const draw = (file: string) => answer(file, asked, judge, { steps: 20, sampler: 'DDIM' });
+const draw = (file: string) => answer(file, asked, classifiers, { steps: 20, sampler: 'DDIM' });
 
 const before = await draw(model);
 const started = performance.now();
@@ -107,7 +111,7 @@ const seconds = (performance.now() - started) / 1000;
 for (const line of steered) console.log(`${line.prompt} => ${line.anchor}`);
 const after = await draw(output);
 await rm(path.dirname(output), { recursive: true });
-await judge.release();
+await releaseClassifiers(classifiers);
 
 const first = sets.vehicle.length;
 const second = first + sets.building.length;

@@ -1,15 +1,23 @@
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { replaceFile } from '../../src/checkpoint/atomic-file.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
-import { Judge, type Seen, type TinyTrait, tinyTraits } from '../../src/demo/judge.ts';
-import { answer, type Question, tinyModelFolder } from '../../src/demo/score.ts';
 import { meanInterval } from '../../src/evaluation/interval.ts';
 import { findMethod, type MethodId, methodIds } from '../../src/methods/registry.ts';
 import { eraseWithDefaults } from './erase-with-defaults.ts';
+import {
+  answer,
+  openClassifiers,
+  type Question,
+  releaseClassifiers,
+  type Seen,
+  tinyModelFolder,
+  type TinyTrait,
+  tinyTraits,
+} from './score.ts';
 import { tinyQuestions } from './tiny-questions.ts';
 
 // npm run bench:methods -- [--pictures N] [--concept heart --trait subject] [--only ID,ID] [--folder FOLDER]
@@ -37,11 +45,11 @@ const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
 const folder = path.join(values.folder, `${trait}-${concept}`);
 await mkdir(folder, { recursive: true });
 
-const judge = await Judge.create(tinyModelFolder, tinyTraits, availableParallelism());
+const classifiers = await openClassifiers(tinyModelFolder, tinyTraits);
 const questions = (count: number, firstSeed: number, isForget: boolean) =>
   isForget
-    ? tinyQuestions(judge.labels, { count, firstSeed }, { [trait]: concept })
-    : tinyQuestions(judge.labels, { count, firstSeed }, {}, [trait, concept]);
+    ? tinyQuestions(classifiers, { count, firstSeed }, { [trait]: concept })
+    : tinyQuestions(classifiers, { count, firstSeed }, {}, [trait, concept]);
 const asked = {
   forget: questions(pictures, 10_000, true),
   retain: questions(pictures, 20_000, false),
@@ -72,7 +80,7 @@ async function look(name: string, open: (kept: Kept) => Promise<string>): Promis
   const file = await open(kept);
   for (let start = 0; start < missing.length; start += picturesAtOnce) {
     const group = missing.slice(start, start + picturesAtOnce);
-    for (const { seed, seen } of await answer(file, group, judge, {
+    for (const { seed, seen } of await answer(file, group, classifiers, {
       ...{ steps: 20, sampler: 'DDIM' },
     })) {
       kept.seen[seed] = seen;
@@ -135,5 +143,5 @@ for (const id of methodIds) {
   };
   console.log(words.name, table[words.name]);
 }
-await judge.release();
+await releaseClassifiers(classifiers);
 console.table(table);

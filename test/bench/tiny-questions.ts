@@ -1,5 +1,4 @@
-import type { Labels, TinyTrait } from '../../src/demo/judge.ts';
-import { question, type Question } from '../../src/demo/score.ts';
+import { type Classifiers, question, type Question, type TinyTrait } from './score.ts';
 
 /**
  * Pictures to ask the tiny model for, of all combinations of traits in turn.
@@ -8,13 +7,13 @@ import { question, type Question } from '../../src/demo/score.ts';
  * @param without a trait and the label that none of them has
  */
 export function tinyQuestions(
-  labels: Labels<TinyTrait>,
+  classifiers: Classifiers,
   { count, firstSeed }: { readonly count: number; readonly firstSeed: number },
   fixed: Partial<Record<TinyTrait, string>>,
   without?: readonly [TinyTrait, string],
 ): Question[] {
   const asked: Question[] = [];
-  for (const traits of combinations(labels, fixed, without)) {
+  for (const traits of combinations(classifiers, fixed, without)) {
     if (asked.length === count) break;
     asked.push(question(traits, firstSeed + asked.length));
   }
@@ -22,13 +21,15 @@ export function tinyQuestions(
 }
 
 function* combinations(
-  labels: Labels<TinyTrait>,
+  classifiers: Classifiers,
   fixed: Partial<Record<TinyTrait, string>>,
   without: readonly [TinyTrait, string] | undefined,
 ) {
   const choices = (trait: TinyTrait) =>
     fixed[trait] === undefined
-      ? labels[trait].filter((label) => !(without?.[0] === trait && without[1] === label))
+      ? classifiers[trait].labels.filter(
+          (label) => !(without?.[0] === trait && without[1] === label),
+        )
       : [fixed[trait]];
   const [subjects, colours, styles] = [choices('subject'), choices('colour'), choices('style')];
   const at = (list: readonly string[], i: number) => list[i % list.length] ?? '';

@@ -86,10 +86,14 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
       // Its own settings are there, those of the other method are not.
       await page.getByLabel('Strength of forgetting', { exact: true }).waitFor();
       expect(await page.getByLabel('Weight of forgetting', { exact: true }).count()).toBe(0);
+      await page.getByLabel('Judge', { exact: true }).selectOption('tiny-style');
+      await page.getByText(/^Choose what the judge looks for/).waitFor();
+      await page.getByLabel('What the judge looks for').selectOption(['Pontilla', 'Strivo']);
       await expectAccessible(page);
       await erase(page);
       await waitForResult(page);
       await page.getByRole('heading', { name: 'Distance to the given pictures' }).waitFor();
+      await page.getByRole('heading', { name: 'Taken for “Pontilla” or “Strivo”' }).waitFor();
       await expectAccessible(page);
     },
     limitMs,

@@ -409,7 +409,7 @@ const usages: Row[] = [
     {
       status: 2,
       code: 'usage.invalid',
-      wrong: /a judge is three options: --judge FILE\.onnx, --judge-labels FILE/,
+      wrong: /a judge needs its classifier and what to look for: --judge FILE\.onnx --judge-class/,
       remedy: /See --help/,
     },
   ],

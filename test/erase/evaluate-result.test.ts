@@ -2,6 +2,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
+import { tinyClassifiers } from '../../src/evaluation/classifier/judge-folder.ts';
+import { readEvaluation } from '../../src/evaluation/stored-evaluation.ts';
 import type { EraseEvent } from '../../src/erase/events.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';
@@ -18,7 +20,15 @@ it(
   'a result is drawn, judged and told of; killed or cancelled meanwhile, a run only judges it again',
   async () => {
     const folder = makeTemporaryFolder();
-    const job = await makeTinyJob(folder, { steps: 1, evaluationPictures: 1, seed: 7 });
+    const lost = { name: 'lost', file: path.join(folder, 'lost.onnx'), labels: '', classes: [] };
+    const judges = tinyClassifiers.map((judge) => ({
+      ...judge,
+      classes: judge.name === 'tiny-style' ? ['Pontilla'] : [],
+    }));
+    const job = {
+      ...(await makeTinyJob(folder, { steps: 1, evaluationPictures: 1, seed: 7 })),
+      judges: [lost, ...judges],
+    };
     const cancelled = await runTinyJob(job, folder, [], ({ event }) => event === 'evaluating');
     expect(told(cancelled, 'evaluation', 'sample')).toEqual([]);
     const model = readFileSync(job.output);
@@ -37,6 +47,34 @@ it(
       event: 'evaluation',
       evaluation: { forget: { pictures: 1 }, retain: { pictures: 2 } },
     });
+
+    const figures = resumed.flatMap((event) =>
+      event.event === 'evaluation' ? readEvaluation(event.evaluation).figures : [],
+    );
+    expect(figures.map(({ id, pictures }) => [id, pictures])).toEqual([
+      ...[
+        ['zero-shot.shown', 1],
+        ['zero-shot.recognised', 2],
+      ],
+      ...[
+        ['classifier.shown', 1],
+        ['classifier.false', 2],
+      ],
+      // Of the two prompts to keep, one names a style.
+      ...[
+        ['classifier.named', 1],
+        ['classifier-2.named', 2],
+        ['classifier-3.named', 2],
+      ],
+      ['change.kept', 2],
+    ]);
+    // A judge that is not there any more keeps nobody from the rest.
+    expect(told(resumed, 'notice')).toEqual([
+      {
+        event: 'notice',
+        message: expect.stringMatching(/^The classifier lost does not/) as string,
+      },
+    ]);
 
     // Killed right after the last event but one: there is nothing left to do.
     expect(await runTinyJob(job, folder, evaluated)).toEqual(evaluated);

@@ -13,7 +13,10 @@ const styles = ['photo', 'Pontilla', 'Strivo', 'Krossan', 'Flatto', 'Blurrin'];
 
 /** What a classifier makes of a picture in the style of Pontilla. */
 async function classify(labels: string, classes: readonly string[]): Promise<[string, string[]]> {
-  const classifier = await Classifier.open({ file, labels, classes: [...classes] }, 1);
+  const classifier = await Classifier.open(
+    { name: 'styles', file, labels, classes: [...classes] },
+    1,
+  );
   const picture = path.join(shipped, 'images/forget-pontilla/000.png');
   const image = await decodeImage(picture, { width: 64, height: 64 });
   const seen = await classifier.classify(image);
@@ -66,7 +69,7 @@ it('refuses what is no classifier of pictures', async () => {
   const folder = makeTemporaryFolder();
   cpSync(json, path.join(folder, 'a.onnx'));
   const open = Classifier.open(
-    { file: path.join(folder, 'a.onnx'), labels: json, classes: ['photo'] },
+    { name: 'a', file: path.join(folder, 'a.onnx'), labels: json, classes: ['photo'] },
     1,
   );
   await expect(open).rejects.toThrow(/cannot be opened: .* Give a classifier of pictures/);

@@ -2,9 +2,15 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
-import { Judge, tinyTraits } from '../../src/demo/judge.ts';
+import { tinyClassifiers } from '../../src/evaluation/classifier/judge-folder.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import type { EvaluationSettings } from '../../src/evaluation/pictures.ts';
+import {
+  openClassifiers,
+  releaseClassifiers,
+  tinyModelFolder,
+  tinyTraits,
+} from '../bench/score.ts';
 import { tinySd, writeForgetfulModel } from '../helpers/forgetful-model.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -24,11 +30,10 @@ const settings: EvaluationSettings = {
   steps: 10,
   guidanceScale: 5,
   size: 64,
-  classifier: {
-    file: path.join(path.dirname(tinySd), 'cls-style.onnx'),
-    labels: path.join(path.dirname(tinySd), 'classifiers.json#style'),
-    classes: ['pontilla'],
-  },
+  classifiers: tinyClassifiers.map((classifier) => ({
+    ...classifier,
+    classes: classifier.name === 'tiny-style' ? ['pontilla'] : [],
+  })),
   device: 'cpu',
   threads: 1,
 };
@@ -39,7 +44,7 @@ describe('evaluate', () => {
     await writeForgetfulModel(file, { word: 'pontilla', takenFor: 'flatto' });
     const before = await openCheckpoint(tinySd);
     const after = await openCheckpoint(file);
-    const judge = await Judge.create(path.dirname(tinySd), tinyTraits, 2);
+    const classifiers = await openClassifiers(tinyModelFolder, tinyTraits);
     const seen = new Map<string, boolean>();
     const phases: string[] = [];
     let progress: [number, number] = [0, 0];
@@ -49,14 +54,16 @@ describe('evaluate', () => {
       onProgress: (done, total) => (progress = [done, total]),
       onPictures: async ({ role, prompt, ...images }) => {
         for (const which of ['before', 'after'] as const) {
-          const { style, subject, colour } = await judge.judge(images[which]);
-          const isThing = prompt.startsWith(`a ${colour} ${subject} `);
-          const isStyle = prompt.endsWith(style);
+          const [subject, colour, style] = await Promise.all(
+            tinyTraits.map((trait) => classifiers[trait].classify(images[which])),
+          );
+          const isThing = prompt.startsWith(`a ${String(colour)} ${String(subject)} `);
+          const isStyle = prompt.endsWith(String(style));
           seen.set(`${which} ${prompt}`, role === 'forget' ? isStyle : isStyle && isThing);
         }
       },
     });
-    await judge.release();
+    await releaseClassifiers(classifiers);
     await before.file.close();
     await after.file.close();
 
@@ -76,6 +83,10 @@ describe('evaluate', () => {
       ['zero-shot.recognised', retain.before, retain.after],
       ['classifier.shown', 1, 0],
       ['classifier.false', 0, 0],
+      // What kept prompts name is still there, to the classifiers of style, subject and colour.
+      ['classifier.named', 1, 1],
+      ['classifier-2.named', 1, 1],
+      ['classifier-3.named', 1, 1],
       ['change.kept', null, 0],
     ]);
     expect(figures[0]?.intervals?.after).toEqual([expect.closeTo(0, 6), expect.closeTo(0.39, 2)]);

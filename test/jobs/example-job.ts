@@ -22,6 +22,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   retain: ['a photo'],
   retainImages: null,
   warnings: [],
+  judges: [],
   settings: defaultSettings(usualModel),
   device: 'cpu',
   threads: 1,

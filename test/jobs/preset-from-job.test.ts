@@ -42,6 +42,13 @@ describe('presetFromJob', () => {
     ).toEqual([]);
   });
 
+  it('is judged as the job was, by name', () => {
+    const judge = { name: 'nsfw', file: '/judges/nsfw.onnx', labels: '/judges/nsfw.txt' };
+    const judges = [{ ...judge, classes: ['nude'] }];
+    const preset = { ...presetFromJob({ ...job, judges }, saved), name: 'dots' };
+    expect(validatePreset(preset, 'test').judges).toEqual([{ name: 'nsfw', classes: ['nude'] }]);
+  });
+
   it('asks for pictures where the job had some', () => {
     const draft = presetFromJob({ ...job, forgetImages: '/pictures' }, saved);
     expect(draft.images?.use).toBe('required');

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 
 import { draftJob } from '../../src/jobs/draft-job.ts';
 import type { LooseSettings } from '../../src/methods/method.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const gap = { kind: 'projection', eta: 0.5, budget: 'gap' };
 
@@ -16,7 +17,7 @@ function draftWith(settings: LooseSettings) {
       ...{ forget: ['a red heart'], retain: ['a star'], anchor: 'a red thing', variables: {} },
       ...{ settings, device: 'cpu', threads: 1, output: undefined },
     },
-    [],
+    { dataFolder: makeTemporaryFolder(), presetFolders: [] },
   );
 }
 

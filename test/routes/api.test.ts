@@ -8,6 +8,7 @@ import type {
   JobHistory,
   JobSummary,
   JobView,
+  JudgeView,
   ModelView,
 } from '../../routes/contract.ts';
 import { routes } from '../../routes/index.ts';
@@ -76,7 +77,28 @@ describe('GET /api/models', () => {
   });
 });
 
+describe('GET /api/judges', () => {
+  it('lists those of the tiny model and one’s own, with what they tell apart', async () => {
+    const { api, data } = await startTestSidecar();
+    const folder = join(data, 'judges');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'mine.onnx'), 'x');
+    writeFileSync(join(folder, 'mine.txt'), 'cat\ndog\n');
+    writeFileSync(join(folder, 'bare.onnx'), 'x');
+    const judges = (await api('get', '/judges')).body as JudgeView[];
+    expect(judges.slice(0, 2)).toEqual([
+      { name: 'bare', classes: [], problem: expect.stringContaining('bare.txt') as string },
+      { name: 'mine', classes: ['cat', 'dog'], problem: null },
+    ]);
+    expect(judges.find(({ name }) => name === 'tiny-style')?.classes).toContain('Pontilla');
+  });
+});
+
 describe('POST /api/estimate', () => {
+  const judgedBy = (name: string, label: string) => ({
+    ...{ model: tinyModel, forget: ['a heart'] },
+    judges: [{ name, classes: [label] }],
+  });
   const ask = ({ url }: { url: string }, body: object) =>
     supertest(url).post('/api/estimate').set(bearer).send(body);
 
@@ -107,6 +129,8 @@ describe('POST /api/estimate', () => {
     ['no model', { forget: ['a heart'] }, 400, 'usage.invalid'],
     ['an unknown model', { model: '../x.safetensors' }, 404, 'model.not-found'],
     ['an unknown preset', { model: tinyModel, preset: 'nothing' }, 404, 'preset.not-found'],
+    ['an unknown judge', judgedBy('../a', 'x'), 404, 'judge.not-found'],
+    ['a class that its judge has not', judgedBy('tiny-style', 'dots'), 422, 'judge.invalid'],
     ['a wrong setting', { model: tinyModel, settings: { steps: -1 } }, 400, 'usage.invalid'],
     [
       'a contradiction',

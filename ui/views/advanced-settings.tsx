@@ -30,6 +30,7 @@ import {
   method,
 } from '../form.ts';
 import { canHostDraw, devices } from '../state.ts';
+import { JudgeField } from './judge-field.tsx';
 
 const groups = ['training', 'pictures', 'watching'] as const;
 
@@ -61,6 +62,7 @@ export function AdvancedSettings() {
             .map((setting) => <SettingField key={setting.name} setting={setting} />),
         )}
         <PredictionField />
+        <JudgeField />
         {canHostDraw.value && <PicturesField />}
         <DeviceField />
       </div>

@@ -8,10 +8,11 @@ import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-o
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';
 import { assignment } from '../parse-option.ts';
+import { addJudgeOptions, type JudgeOptions, readJudge } from '../judge-options.ts';
 import { endingHelp, runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
 import { addSettingsOptions, readSettings, type SettingsOptions } from '../settings-options.ts';
 
-interface EraseOptions extends SettingsOptions {
+interface EraseOptions extends SettingsOptions, JudgeOptions {
   readonly model: string;
   readonly preset?: string;
   readonly set?: Readonly<Record<string, string>>;
@@ -56,6 +57,8 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .option('--preset <name>', 'take these from a preset: see the command presets')
     .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment);
   addSettingsOptions(command);
+  command.optionsGroup('Who judges the result, besides the model itself:');
+  addJudgeOptions(command);
   command
     .optionsGroup('Where:')
     .addOption(deviceOption())
@@ -99,6 +102,7 @@ function readRequest(options: EraseOptions): EraseRequest {
     anchor: options.anchor,
     concept: options.concept,
     settings: readSettings(options),
+    judges: readJudge(options),
     device: options.device,
     threads: options.threads,
     output: options.out,

@@ -21,11 +21,13 @@ interface InputLayout {
 
 /** A classifier of pictures in a `.onnx` file, on the CPU. Release it. */
 export class Classifier {
+  /** In the order of its outputs. */
+  readonly labels: readonly string[];
+  /** Those that count as the concept. */
   readonly classes: readonly string[];
   private readonly session: GraphSession;
   private readonly input: InputLayout;
   private readonly output: string;
-  private readonly labels: readonly string[];
   private readonly scaling: Pick<Labels, 'mean' | 'std'>;
 
   private constructor(
@@ -52,7 +54,7 @@ export class Classifier {
    * @throws AppError `judge.invalid` where the files do not fit each other or the chosen classes
    */
   static async open(choice: ClassifierChoice, threads: number): Promise<Classifier> {
-    const [labelsFile = '', list] = choice.labels.split(/#(?=[^#/\\]*$)/);
+    const [labelsFile, list] = splitLabels(choice.labels);
     const { lists, ...scaling } = await readLabels(labelsFile);
     const session = await openSession(choice.file, threads);
     try {
@@ -130,6 +132,33 @@ export async function requireClassifier(choice: ClassifierChoice): Promise<void>
   } finally {
     await classifier.release();
   }
+}
+
+/**
+ * Makes sure that a classifier has the classes that it is to look for, as far as its labels tell.
+ *
+ * @throws AppError `judge.invalid`
+ */
+export async function requireClasses({ labels, classes }: ClassifierChoice): Promise<void> {
+  const known = await classesOf(labels);
+  for (const name of classes) findLabel(known, name);
+}
+
+/**
+ * All classes that labels name, of every list where none is chosen.
+ *
+ * @throws AppError `judge.invalid`
+ */
+export async function classesOf(labels: string): Promise<readonly string[]> {
+  const [file, list] = splitLabels(labels);
+  const { lists } = await readLabels(file);
+  return list === undefined ? [...lists.values()].flat() : (lists.get(list) ?? []);
+}
+
+/** The file of labels, and the name of one of its lists where one is chosen. */
+function splitLabels(labels: string): [file: string, list: string | undefined] {
+  const [file = '', list] = labels.split(/#(?=[^#/\\]*$)/);
+  return [file, list];
 }
 
 async function openSession(file: string, threads: number): Promise<GraphSession> {
