@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 
 import { describeError } from '../src/jobs/describe-error.ts';
 import { AppError } from '../src/errors.ts';
-import type { ErrorBody } from './contract.ts';
+import type { ErrorBody } from '../src/contract/views.ts';
 
 /** Answers what no route answers. */
 export const notFound: RequestHandler = (request) => {

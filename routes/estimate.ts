@@ -1,5 +1,6 @@
-import { jobRequestSchema } from './contract.ts';
-import { parse, type Route, untilGone } from './route.ts';
+import { estimateSchema } from '../src/contract/estimate.ts';
+import { jobRequestSchema } from '../src/contract/requests.ts';
+import { json, parse, type Route, untilGone } from './route.ts';
 
 export const estimateRoutes: readonly Route[] = [
   {
@@ -7,7 +8,7 @@ export const estimateRoutes: readonly Route[] = [
     path: '/estimate',
     summary: 'Time, memory and disk that a job would need, and what would make it fit.',
     body: { type: 'application/json', schema: jobRequestSchema },
-    answer: { status: 200, type: 'application/json', description: 'Estimate' },
+    answer: json(estimateSchema, 'What it would take'),
     errors: [404, 422],
     handle: async (services, request, response) => {
       const asked = parse(jobRequestSchema, request.body);

@@ -1,4 +1,5 @@
-import type { Route } from './route.ts';
+import { healthSchema } from '../src/contract/views.ts';
+import { json, type Route } from './route.ts';
 
 export const healthRoutes: readonly Route[] = [
   {
@@ -6,7 +7,7 @@ export const healthRoutes: readonly Route[] = [
     path: '/health',
     summary: 'Whether the sidecar runs, and for which host.',
     isPublic: true,
-    answer: { status: 200, type: 'application/json', description: 'Health' },
+    answer: json(healthSchema, 'How it is'),
     errors: [],
     handle: async (services, _, response) => {
       response.json(await services.health());

@@ -1,15 +1,15 @@
 import express, { Router } from 'express';
 
-import type { Services } from '../src/services.ts';
+import type { Services } from '../src/contract/services.ts';
 import { deviceRoutes } from './devices.ts';
 import { estimateRoutes } from './estimate.ts';
 import { healthRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { judgeRoutes } from './judges.ts';
 import { modelRoutes } from './models.ts';
-import { describeRoutes } from './openapi.ts';
+import { describeRoutes, openapiSchema } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
-import { type Route, YAML_TYPE } from './route.ts';
+import { json, type Route, YAML_TYPE } from './route.ts';
 import { suggestionRoutes } from './suggestions.ts';
 
 /** Prompts in numbers, but no pictures. */
@@ -19,7 +19,7 @@ const openapiRoute: Route = {
   method: 'get',
   path: '/openapi.json',
   summary: 'This description.',
-  answer: { status: 200, type: 'application/json', description: 'OpenAPI 3.1' },
+  answer: json(openapiSchema, 'OpenAPI 3.1'),
   errors: [],
   handle: (_, __, response) => {
     response.json(describeRoutes(routes));
@@ -42,13 +42,13 @@ export const routes: readonly Route[] = [
 /** The routes as express takes them: the public ones, or those that need the token. */
 export function apiRouter(services: Services, { isPublic }: { isPublic: boolean }): Router {
   const router = Router({ strict: true, caseSensitive: true });
-  const json = express.json({ limit: MAX_JSON_BODY });
+  const readJson = express.json({ limit: MAX_JSON_BODY });
   // Not decoded here: it may be as an editor of Windows writes it.
   const yaml = express.raw({ limit: MAX_JSON_BODY, type: YAML_TYPE });
   for (const route of routes) {
     if ((route.isPublic ?? false) !== isPublic) continue;
     const parsers = [
-      ...(route.body?.type === 'application/json' ? [json] : []),
+      ...(route.body?.type === 'application/json' ? [readJson] : []),
       ...(route.body?.isTextAllowed ? [yaml] : []),
     ];
     router[route.method](route.path, ...parsers, (request, response) =>

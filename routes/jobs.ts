@@ -1,16 +1,15 @@
 import { z } from 'zod';
 
+import { jobHistorySchema, jobSummarySchema, jobViewSchema } from '../src/contract/job-views.ts';
+import { jobRequestSchema } from '../src/contract/requests.ts';
 import { requireSameMachine } from './access.ts';
-import { jobRequestSchema } from './contract.ts';
-import { parameter, parse, type Route } from './route.ts';
+import { json, parameter, parse, type Route } from './route.ts';
 import { readUpload } from './upload.ts';
 
 const deletionSchema = z.strictObject({
   /** Whether the scrubbed model goes too. */
   model: z.enum(['true', 'false']).default('false'),
 });
-
-const job = { type: 'application/json', description: 'JobView' } as const;
 
 /** What may be done with a job in one word. */
 const actions = [
@@ -25,7 +24,7 @@ export const jobRoutes: readonly Route[] = [
     method: 'get',
     path: '/jobs',
     summary: 'All jobs, the newest first.',
-    answer: { status: 200, type: 'application/json', description: 'JobSummary[]' },
+    answer: json(z.array(jobSummarySchema), 'The jobs'),
     errors: [],
     handle: async (services, _, response) => {
       response.json(await services.jobs.list());
@@ -40,7 +39,7 @@ export const jobRoutes: readonly Route[] = [
       schema: jobRequestSchema,
       files: ['forgetImages', 'retainImages'],
     },
-    answer: { status: 202, ...job },
+    answer: json(jobViewSchema, 'The job', 202),
     errors: [404, 413, 415, 422, 502, 503],
     handle: async (services, request, response) => {
       const { json, files, remove } = await readUpload(request, response);
@@ -57,7 +56,7 @@ export const jobRoutes: readonly Route[] = [
     method: 'get',
     path: '/jobs/:id',
     summary: 'A job.',
-    answer: { status: 200, ...job },
+    answer: json(jobViewSchema, 'The job'),
     errors: [404],
     handle: async (services, request, response) => {
       response.json(await services.jobs.view(parameter(request, 'id')));
@@ -80,7 +79,7 @@ export const jobRoutes: readonly Route[] = [
     method: 'post',
     path: `/jobs/:id/${action}`,
     summary,
-    answer: { status: 200, ...job },
+    answer: json(jobViewSchema, 'The job'),
     errors: [404, 409, ...hostErrors],
     handle: async (services, request, response) => {
       response.json(await services.jobs[action](parameter(request, 'id')));
@@ -102,7 +101,7 @@ export const jobRoutes: readonly Route[] = [
     method: 'get',
     path: '/jobs/:id/metrics',
     summary: 'The history of the losses, and the log.',
-    answer: { status: 200, type: 'application/json', description: 'JobHistory' },
+    answer: json(jobHistorySchema, 'The history'),
     errors: [404],
     handle: async (services, request, response) => {
       response.json(await services.jobs.history(parameter(request, 'id')));

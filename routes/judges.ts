@@ -1,4 +1,7 @@
-import type { Route } from './route.ts';
+import { z } from 'zod';
+
+import { judgeViewSchema } from '../src/contract/views.ts';
+import { json, type Route } from './route.ts';
 
 export const judgeRoutes: readonly Route[] = [
   {
@@ -6,7 +9,7 @@ export const judgeRoutes: readonly Route[] = [
     path: '/judges',
     summary:
       "The classifiers of pictures that can judge a job: a person's own and those of the tiny model.",
-    answer: { status: 200, type: 'application/json', description: 'JudgeView[]' },
+    answer: json(z.array(judgeViewSchema), 'The judges'),
     errors: [],
     handle: async (services, _, response) => {
       response.json(await services.judges());

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 
+import { named, namedAnswers } from '../src/contract/answer.ts';
+import { errorSchema } from '../src/contract/views.ts';
 import { appVersion } from '../src/version.ts';
 import { type Route, YAML_TYPE } from './route.ts';
 
+/** A refusal. */
 const error = (description: string) => ({
   description,
-  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  content: { 'application/json': { schema: referTo(errorSchema) } },
 });
 
 const errorDescriptions: Readonly<Record<number, string>> = {
@@ -23,10 +26,21 @@ const errorDescriptions: Readonly<Record<number, string>> = {
   503: 'The host does not answer.',
 };
 
+/** This description as an answer. */
+export const openapiSchema = named(
+  'OpenApi',
+  z.object({
+    openapi: z.literal('3.1.0'),
+    info: z.object({ title: z.string(), version: z.string() }),
+    paths: z.record(z.string(), z.record(z.string(), z.looseObject({}))),
+    components: z.record(z.string(), z.record(z.string(), z.looseObject({}))),
+  }),
+);
+
 /** What any route may answer with. */
 const commonErrors = [400, 403, 429, 500];
 
-/** The routes as OpenAPI 3.1, from the schemas that validate what they are sent. */
+/** The routes as OpenAPI 3.1, from the schemas of what they are sent and of what they answer. */
 export function describeRoutes(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
@@ -39,19 +53,13 @@ export function describeRoutes(routes: readonly Route[]): object {
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: {
-        Error: toJsonSchema(
-          z.object({
-            error: z.object({ code: z.string(), message: z.string(), requestId: z.string() }),
-          }),
-        ),
-      },
+      schemas: describeAnswers(),
     },
   };
 }
 
 function describeRoute(route: Route): object {
-  const { status, type, description } = route.answer;
+  const { answer } = route;
   const statuses = [
     ...new Set([...commonErrors, ...(route.isPublic ? [] : [401]), ...route.errors]),
   ].sort((a, b) => a - b);
@@ -61,10 +69,47 @@ function describeRoute(route: Route): object {
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body && { requestBody: describeBody(route.body) }),
     responses: {
-      [status]: { description, ...(type !== null && { content: { [type]: {} } }) },
+      [answer.status]: describeAnswer(answer),
       ...Object.fromEntries(statuses.map((code) => [code, error(errorDescriptions[code] ?? '')])),
     },
   };
+}
+
+function describeAnswer(answer: Route['answer']): object {
+  const { type, description } = answer;
+  if (type === null) return { description };
+  return {
+    description,
+    content: { [type]: 'schema' in answer ? { schema: referTo(answer.schema) } : {} },
+  };
+}
+
+/** @throws RangeError for a schema without a name */
+function referTo(schema: z.ZodType): object {
+  if (schema instanceof z.ZodArray) {
+    return { type: 'array', items: referTo(schema.element as z.ZodType) };
+  }
+  const name = namedAnswers.get(schema)?.id;
+  if (name === undefined) throw new RangeError('an answer has no name');
+  return { $ref: schemaAddress(name) };
+}
+
+const schemaAddress = (name: string) => `#/components/schemas/${name}`;
+
+/** All named answers. A later version may answer with more than they say. */
+function describeAnswers(): Record<string, object> {
+  const { schemas } = z.toJSONSchema(namedAnswers, {
+    uri: schemaAddress,
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
+  });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $id: _id, $schema: _schema, ...schema }]) => [
+      name,
+      schema,
+    ]),
+  );
 }
 
 function pathParameters({ path }: Route): object[] {

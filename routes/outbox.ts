@@ -1,12 +1,8 @@
 import type { Server, Socket } from 'socket.io';
 
-import type { JobWatch } from '../src/services.ts';
-import type {
-  ClientToServerEvents,
-  JobSummary,
-  JobView,
-  ServerToClientEvents,
-} from './contract.ts';
+import type { JobWatch } from '../src/contract/services.ts';
+import type { JobSummary, JobView } from '../src/contract/job-views.ts';
+import type { ClientToServerEvents, ServerToClientEvents } from '../src/contract/socket-events.ts';
 
 export type PageServer = Server<ClientToServerEvents, ServerToClientEvents>;
 export type PageSocket = Socket<ClientToServerEvents, ServerToClientEvents>;

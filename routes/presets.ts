@@ -1,9 +1,8 @@
 import { z } from 'zod';
 
-import { presetRequestSchema } from './contract.ts';
-import { parameter, parse, type Route } from './route.ts';
-
-const preset = { type: 'application/json', description: 'PresetView' } as const;
+import { presetRequestSchema } from '../src/contract/requests.ts';
+import { presetViewSchema } from '../src/contract/views.ts';
+import { json, parameter, parse, type Route } from './route.ts';
 
 /** Body of `POST /api/jobs/:id/preset`. */
 const titleSchema = z.strictObject({ title: z.string().trim().min(1).max(200) });
@@ -13,7 +12,7 @@ export const presetRoutes: readonly Route[] = [
     method: 'get',
     path: '/presets',
     summary: "The presets: the program's and the person's own.",
-    answer: { status: 200, type: 'application/json', description: 'PresetView[]' },
+    answer: json(z.array(presetViewSchema), 'The presets'),
     errors: [],
     handle: async ({ presets }, _, response) => {
       response.json(await presets.list());
@@ -25,7 +24,7 @@ export const presetRoutes: readonly Route[] = [
     summary:
       'Saves a preset of one’s own: as JSON under a free name made of its title, or takes over the YAML text of an exported one.',
     body: { type: 'application/json', schema: presetRequestSchema, isTextAllowed: true },
-    answer: { status: 201, ...preset },
+    answer: json(presetViewSchema, 'The preset', 201),
     errors: [409, 413, 422],
     handle: async ({ presets }, request, response) => {
       const body: unknown = request.body;
@@ -41,7 +40,7 @@ export const presetRoutes: readonly Route[] = [
     path: '/jobs/:id/preset',
     summary: 'Saves a preset that erases as a job did.',
     body: { type: 'application/json', schema: titleSchema },
-    answer: { status: 201, ...preset },
+    answer: json(presetViewSchema, 'The preset', 201),
     errors: [404, 409, 422],
     handle: async ({ presets }, request, response) => {
       const { title } = parse(titleSchema, request.body);
@@ -65,7 +64,7 @@ export const presetRoutes: readonly Route[] = [
     path: '/presets/:name',
     summary: 'Puts another preset in the place of one of one’s own.',
     body: { type: 'application/json', schema: presetRequestSchema },
-    answer: { status: 200, ...preset },
+    answer: json(presetViewSchema, 'The preset'),
     errors: [404, 409, 422],
     handle: async ({ presets }, request, response) => {
       response.json(await presets.replace(parameter(request, 'name'), draftOf(request.body)));

@@ -3,9 +3,32 @@ import { z } from 'zod';
 
 import { AppError } from '../src/errors.ts';
 import { schemaMessage } from '../src/schema-message.ts';
-import type { Services } from '../src/services.ts';
+import type { Services } from '../src/contract/services.ts';
 
 export const YAML_TYPE = 'application/yaml';
+
+/** What a route answers with. */
+interface JsonAnswer {
+  readonly status: 200 | 201 | 202;
+  readonly type: 'application/json';
+  /** One of those that have a name (`namedAnswers`), or an array of one. */
+  readonly schema: z.ZodType;
+  readonly description: string;
+}
+interface OtherAnswer {
+  readonly status: 200 | 204;
+  readonly type: 'application/yaml' | 'image/*' | 'text/html' | null;
+  readonly description: string;
+}
+
+/** An answer in JSON. @param description in a few words */
+export function json(
+  schema: z.ZodType,
+  description: string,
+  status: JsonAnswer['status'] = 200,
+): JsonAnswer {
+  return { status, type: 'application/json', schema, description };
+}
 
 /** One line of the table of routes: what is needed to answer it and to describe it. */
 export interface Route {
@@ -25,11 +48,7 @@ export interface Route {
     readonly isTextAllowed?: boolean;
   };
   readonly query?: z.ZodObject;
-  readonly answer: {
-    readonly status: 200 | 201 | 202 | 204;
-    readonly type: 'application/json' | 'application/yaml' | 'image/*' | 'text/html' | null;
-    readonly description: string;
-  };
+  readonly answer: JsonAnswer | OtherAnswer;
   /** Statuses of the errors that it may answer with, besides those that any may. */
   readonly errors: readonly number[];
   readonly handle: (

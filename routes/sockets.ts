@@ -4,9 +4,10 @@ import { Server } from 'socket.io';
 import { z } from 'zod';
 
 import { AppError } from '../src/errors.ts';
-import type { Services } from '../src/services.ts';
+import type { Services } from '../src/contract/services.ts';
 import type { Access } from './access.ts';
-import type { ClientToServerEvents, ErrorBody } from './contract.ts';
+import type { ClientToServerEvents } from '../src/contract/socket-events.ts';
+import type { ErrorBody } from '../src/contract/views.ts';
 import { errorReply } from './error-handler.ts';
 import { deliver, Outbox, type PageServer, type PageSocket } from './outbox.ts';
 import { parse } from './route.ts';

@@ -1,5 +1,6 @@
-import { suggestionRequestSchema } from './contract.ts';
-import { parse, type Route, untilGone } from './route.ts';
+import { suggestionsSchema } from '../src/contract/estimate.ts';
+import { suggestionRequestSchema } from '../src/contract/requests.ts';
+import { json, parse, type Route, untilGone } from './route.ts';
 
 export const suggestionRoutes: readonly Route[] = [
   {
@@ -7,7 +8,7 @@ export const suggestionRoutes: readonly Route[] = [
     path: '/suggestions',
     summary: 'Anchors and prompts to keep for prompts to forget, from the model’s text encoder.',
     body: { type: 'application/json', schema: suggestionRequestSchema },
-    answer: { status: 200, type: 'application/json', description: 'Suggestions' },
+    answer: json(suggestionsSchema, 'What could be kept'),
     errors: [404, 422],
     handle: async (services, request, response) => {
       const asked = parse(suggestionRequestSchema, request.body);

@@ -10,7 +10,7 @@ import multer from 'multer';
 import { AppError } from '../src/errors.ts';
 import { formatBytes } from '../src/format-bytes.ts';
 import { MAX_IMAGE_BYTES } from '../src/images/image-format.ts';
-import type { UploadedImage, Uploads } from '../src/services.ts';
+import type { UploadedImage, Uploads } from '../src/contract/services.ts';
 import { systemErrorCode } from '../src/system-error.ts';
 
 /** Far more than an erasure needs: tens do. */

@@ -12,7 +12,7 @@ import { acceptStartLink, type LoadPage, servePage } from '../routes/page.ts';
 import { securityHeaders } from '../routes/security-headers.ts';
 import { attachSockets } from '../routes/sockets.ts';
 import { AppError } from './errors.ts';
-import type { Services } from './services.ts';
+import type { Services } from './contract/services.ts';
 
 /** How the sidecar is reached and what it writes. */
 export interface AppOptions extends AccessRules {

@@ -1,4 +1,4 @@
-import type { DeviceView, ModelView } from '../routes/contract.ts';
+import type { DeviceView, ModelView } from './contract/views.ts';
 import { AppError } from './errors.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
@@ -12,7 +12,7 @@ import { suggestPrompts } from './jobs/suggest-prompts.ts';
 import { openFolder } from './open-folder.ts';
 import { presetFolders } from './presets/load-presets.ts';
 import { askProcess } from './processes/ask-process.ts';
-import type { Services } from './services.ts';
+import type { Services } from './contract/services.ts';
 import { appVersion } from './version.ts';
 
 const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);

@@ -1,20 +1,17 @@
 import { io, type Socket } from 'socket.io-client';
 
+import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
+import type { JobView } from '../src/contract/job-views.ts';
+import type { JobRequest, SuggestionRequest } from '../src/contract/requests.ts';
+import type { ClientToServerEvents, ServerToClientEvents } from '../src/contract/socket-events.ts';
 import type {
-  ClientToServerEvents,
   DeviceView,
   ErrorBody,
-  Estimate,
   Health,
-  JobRequest,
-  JobView,
   JudgeView,
   ModelView,
   PresetView,
-  ServerToClientEvents,
-  SuggestionRequest,
-  Suggestions,
-} from '../routes/contract.ts';
+} from '../src/contract/views.ts';
 
 /** A refusal of the sidecar; the message is for the person. */
 export class ApiError extends Error {

@@ -1,13 +1,9 @@
 import { batch, computed, effect, signal } from '@preact/signals';
 
-import type {
-  Estimate,
-  JobRequest,
-  JobView,
-  ModelView,
-  PresetView,
-  Suggestions,
-} from '../routes/contract.ts';
+import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
+import type { JobView } from '../src/contract/job-views.ts';
+import type { JobRequest } from '../src/contract/requests.ts';
+import type { ModelView, PresetView } from '../src/contract/views.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
 import {

@@ -1,4 +1,4 @@
-import type { JobView } from '../routes/contract.ts';
+import type { JobView } from '../src/contract/job-views.ts';
 import { api } from './api.ts';
 
 /** What the page of a web UI that shows this one in a frame is told. */

@@ -1,12 +1,7 @@
 import { batch } from '@preact/signals';
 
-import type {
-  ErrorBody,
-  JobHistory,
-  JobView,
-  ProgressPoint,
-  SampleView,
-} from '../routes/contract.ts';
+import type { JobHistory, JobView, ProgressPoint, SampleView } from '../src/contract/job-views.ts';
+import type { ErrorBody } from '../src/contract/views.ts';
 import { socket } from './api.ts';
 import {
   announcement,

@@ -1,14 +1,7 @@
 import { computed, signal } from '@preact/signals';
 
-import type {
-  DeviceView,
-  JobHistory,
-  JobSummary,
-  JobView,
-  JudgeView,
-  ModelView,
-  PresetView,
-} from '../routes/contract.ts';
+import type { JobHistory, JobSummary, JobView } from '../src/contract/job-views.ts';
+import type { DeviceView, JudgeView, ModelView, PresetView } from '../src/contract/views.ts';
 import { api, ApiError } from './api.ts';
 
 /** Whether the sidecar is there, and lets this page in. */

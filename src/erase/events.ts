@@ -2,7 +2,8 @@ import type { StoredEvaluation } from '../evaluation/stored-evaluation.ts';
 import type { Role } from '../evaluation/figure.ts';
 
 /** What a run is busy with. */
-export type Phase = 'encode' | 'generate' | 'train' | 'edit' | 'evaluate' | 'save';
+export const phases = ['encode', 'generate', 'train', 'edit', 'evaluate', 'save'] as const;
+export type Phase = (typeof phases)[number];
 
 /** One line of `--json` and of a job's `events.ndjson`; losses are means over all entries. */
 export type EraseEvent =

@@ -3,13 +3,13 @@ import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 
-import type { jobRequestSchema } from '../../routes/contract.ts';
+import type { jobRequestSchema } from '../contract/requests.ts';
 import { AppError } from '../errors.ts';
 import { type EraseSettings, trainingOf, type WantedSettings } from '../methods/registry.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 import { askProcess } from '../processes/ask-process.ts';
-import type { UploadedImage, Uploads } from '../services.ts';
+import type { UploadedImage, Uploads } from '../contract/services.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import { type JobDraft, writeDraft } from './job-draft.ts';
 import { claimJobFolder } from './job-folder.ts';

@@ -13,6 +13,7 @@ import { fillPreset, type Preset } from '../presets/preset.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { Device } from '../runtime/device.ts';
 import type { RunAnswer, RunQuestion } from './estimate-run.ts';
+import type { Advice, Estimate } from '../contract/estimate.ts';
 import { chooseJudges } from './choose-judges.ts';
 import {
   chosenMethod,
@@ -21,33 +22,8 @@ import {
   prepareSettings,
 } from './draft-job.ts';
 import { type PreparedPrompts, preparePrompts } from './prepare-prompts.ts';
-import {
-  type Advice,
-  fittingAdvice,
-  type SmallerVariant,
-  smallerVariants,
-} from './smaller-settings.ts';
+import { fittingAdvice, type SmallerVariant, smallerVariants } from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
-
-/** What a job will need. */
-export interface Estimate {
-  readonly device: Device;
-  readonly seconds: number;
-  readonly secondsPerStep: number;
-  readonly memoryBytes: number;
-  /** Free now on the device (of the machine, where it is the CPU); null where it cannot be told. */
-  readonly freeBytes: number | null;
-  readonly diskBytes: number;
-  readonly fits: boolean;
-  /** What would make it fit, ready to be shown; empty where it fits. */
-  readonly advice: readonly Advice[];
-  /** Whether the figures were measured on this machine with this model's size, or scaled from another's. */
-  readonly basis: 'measured' | 'scaled';
-  /** What of the request may not be meant so, or is not heeded. */
-  readonly warnings: readonly string[];
-  /** Each prompt to forget with what it would be steered to; empty while something is not filled in. */
-  readonly forget: EraseJob['forget'];
-}
 
 /** Where an estimate is made, and what the job's settings do not say. */
 export interface EstimateEnvironment extends PrepareEnvironment {

@@ -6,7 +6,7 @@ import { drawSeries, type DrawingTools, modelNameAt } from '../hosts/drawing-ser
 import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import type { Host } from '../hosts/host.ts';
 import { type MissingPicture, PictureStore } from './picture-store.ts';
-import type { PicturesBy, PicturesWish } from './pictures-wish.ts';
+import type { PicturesBy, PicturesWish } from '../contract/pictures-wish.ts';
 
 /** A job whose sets are to be drawn. */
 interface Drawing {

@@ -8,7 +8,7 @@ import { jobSchema } from '../erase/job.ts';
 import { upgradeJob } from '../erase/stored-job.ts';
 import { AppError } from '../errors.ts';
 import { isMissingFile } from '../system-error.ts';
-import { picturesWishes } from './pictures-wish.ts';
+import { picturesWishes } from '../contract/pictures-wish.ts';
 
 const open = {
   id: true,

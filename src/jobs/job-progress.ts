@@ -8,7 +8,7 @@ import {
   type ProgressEvent,
   type RecordedEvent,
 } from '../erase/events.ts';
-import type { LogLine, ProgressPoint, SampleView } from '../../routes/contract.ts';
+import type { LogLine, ProgressPoint, SampleView } from '../contract/job-views.ts';
 
 /** How a job's last run ended. */
 export type Outcome =

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { JobState } from '../../routes/contract.ts';
+import type { JobState } from '../contract/job-views.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { RecordedEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';

@@ -1,13 +1,9 @@
 import path from 'node:path';
 import type { z } from 'zod';
 
-import type {
-  DeviceView,
-  JobHistory,
-  JobSummary,
-  jobRequestSchema,
-  JobView,
-} from '../../routes/contract.ts';
+import type { JobHistory, JobSummary, JobView } from '../contract/job-views.ts';
+import type { jobRequestSchema } from '../contract/requests.ts';
+import type { DeviceView } from '../contract/views.ts';
 import { removeModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { isResultOf } from '../erase/result.ts';
@@ -18,7 +14,7 @@ import type { Host, HostModel } from '../hosts/host.ts';
 import { type HostState, HostStates } from '../hosts/host-state.ts';
 import { ModelSwap } from '../hosts/model-swap.ts';
 import type { Patience } from '../hosts/patience.ts';
-import type { JobListener, JobServices, JobWatch, Uploads } from '../services.ts';
+import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/services.ts';
 import { draftUpload } from './draft-upload.ts';
 import { compareInHost } from './host-comparison.ts';
 import { HostPictures, requireDrawing } from './host-pictures.ts';

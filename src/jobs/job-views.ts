@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import type { JobSummary, JobView } from '../contract/job-views.ts';
 import { trainingOf } from '../methods/registry.ts';
-import type { JobSummary, JobView } from '../../routes/contract.ts';
 import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { HostState } from '../hosts/host-state.ts';

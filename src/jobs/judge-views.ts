@@ -1,4 +1,4 @@
-import type { JudgeView } from '../../routes/contract.ts';
+import type { JudgeView } from '../contract/views.ts';
 import { AppError } from '../errors.ts';
 import { classesOf } from '../evaluation/classifier/classifier.ts';
 import { listClassifiers, type NamedClassifier } from '../evaluation/classifier/judge-folder.ts';

@@ -1,10 +1,10 @@
-import type { PresetView } from '../../routes/contract.ts';
+import type { PresetView } from '../contract/views.ts';
 import { AppError } from '../errors.ts';
 import { decodePreset, findPreset, listPresets, presetFolders } from '../presets/load-presets.ts';
 import { addPreset, deletePreset, importPreset, replacePreset } from '../presets/own-presets.ts';
 import { formatPreset, type Preset } from '../presets/preset.ts';
 import { Remembered } from '../remembered.ts';
-import type { PresetServices } from '../services.ts';
+import type { PresetServices } from '../contract/services.ts';
 import type { JobService } from './job-service.ts';
 import { presetFromJob } from './preset-from-job.ts';
 

@@ -1,3 +1,4 @@
+import type { Advice } from '../contract/estimate.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Saving } from '../methods/method.ts';
@@ -7,12 +8,6 @@ import {
   trainingOf,
   type TrainingSettings,
 } from '../methods/registry.ts';
-
-/** What would make a job fit, ready to be shown. */
-export interface Advice {
-  readonly message: string;
-  readonly settings: Partial<EraseSettings>;
-}
 
 /** In pixels; pictures are of no use below the last, unless the model was made for less. */
 const SMALLER_SIZES = [512, 256];

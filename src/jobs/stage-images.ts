@@ -4,7 +4,7 @@ import path from 'node:path';
 import { AppError } from '../errors.ts';
 import type { Role } from '../evaluation/figure.ts';
 import { imageFormat, SIGNATURE_BYTES } from '../images/image-format.ts';
-import type { UploadedImage } from '../services.ts';
+import type { UploadedImage } from '../contract/services.ts';
 
 /** Uploaded pictures in a folder as erasing reads them. */
 export interface StagedImages {

@@ -1,11 +1,11 @@
-import type { DeviceView } from '../../routes/contract.ts';
 import { answerQuestion } from '../processes/ask-process.ts';
 import { bundledDevices, unbundledDevices } from './backends.ts';
+import type { DeviceReport } from './device.ts';
 import { fastestDevice, probeDevice, type TriedDevice } from './probe-device.ts';
 
 // The program of the process that tries every device for the server, which itself stays without the
 // runtime.
-answerQuestion(async (): Promise<DeviceView[]> => {
+answerQuestion(async (): Promise<DeviceReport[]> => {
   const tried: TriedDevice[] = [];
   // One after another: they are compared by time.
   for (const device of bundledDevices()) tried.push({ device, ...(await probeDevice(device)) });

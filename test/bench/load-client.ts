@@ -2,7 +2,8 @@ import { Agent, get } from 'node:http';
 import { setInterval } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import type { ErrorBody, JobHistory } from '../../routes/contract.ts';
+import type { JobHistory } from '../../src/contract/job-views.ts';
+import type { ErrorBody } from '../../src/contract/views.ts';
 
 // The watchers of `npm run bench:load`, in a process of their own. They stand for other machines:
 // plain HTTP and WebSocket clients, which take little of the one that trains.

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import type { RecordedEvent } from '../../src/erase/events.ts';
 import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { startSidecar } from '../../src/serve.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { io } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import type { ModelView } from '../../routes/contract.ts';
+import type { ModelView } from '../../src/contract/views.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { whenEnded } from '../helpers/web-ui-process.ts';
 import { ask, startHost, type TestHost } from './host.ts';

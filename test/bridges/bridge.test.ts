@@ -1,7 +1,7 @@
 import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { JobSummary, JobView } from '../../routes/contract.ts';
+import type { JobSummary, JobView } from '../../src/contract/job-views.ts';
 import { whenEnded } from '../helpers/web-ui-process.ts';
 import { ask, type HostKind, startHost, TestHost } from './host.ts';
 import { describeWithPython } from './python.ts';

@@ -4,7 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { JobHistory, JobRequest } from '../../routes/contract.ts';
+import type { JobHistory } from '../../src/contract/job-views.ts';
+import type { JobRequest } from '../../src/contract/requests.ts';
 import { callCli } from '../helpers/run-cli.ts';
 import { end, inState, serve } from '../helpers/serve.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';

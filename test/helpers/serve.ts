@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 
-import type { JobRequest, JobState, JobView } from '../../routes/contract.ts';
+import type { JobState, JobView } from '../../src/contract/job-views.ts';
+import type { JobRequest } from '../../src/contract/requests.ts';
 
 const bin = path.resolve(import.meta.dirname, '../../src/bin.mjs');
 

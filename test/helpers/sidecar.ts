@@ -6,13 +6,15 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { onTestFinished } from 'vitest';
 
-import type { JobRequest, JobState, JobView } from '../../routes/contract.ts';
+import type { JobState, JobView } from '../../src/contract/job-views.ts';
+import type { JobRequest } from '../../src/contract/requests.ts';
 import type { PageFile } from '../../routes/page.ts';
 import { createApp } from '../../src/app.ts';
 import { createServices } from '../../src/create-services.ts';
 import type { Host } from '../../src/hosts/host.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { uploadsFolderOf } from '../../src/jobs/draft-upload.ts';
+import { checkAnswers } from './check-answers.ts';
 import { quickPatience } from './quick-patience.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
@@ -100,6 +102,7 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
     uploadsFolder,
     requestLimit: options.requestLimit ?? 100_000,
   });
+  checkAnswers(http);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   await services.jobs.open();

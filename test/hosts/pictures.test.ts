@@ -4,7 +4,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
-import type { Health, JobHistory, JobRequest, JobView } from '../../routes/contract.ts';
+import type { JobHistory, JobView } from '../../src/contract/job-views.ts';
+import type { JobRequest } from '../../src/contract/requests.ts';
+import type { Health } from '../../src/contract/views.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { quickPatience } from '../helpers/quick-patience.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
-import type { Health, ModelView } from '../../routes/contract.ts';
+import type { Health, ModelView } from '../../src/contract/views.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { runCli } from '../helpers/run-cli.ts';

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { JobHistory, JobView, ModelView } from '../../routes/contract.ts';
+import type { JobHistory, JobView } from '../../src/contract/job-views.ts';
+import type { ModelView } from '../../src/contract/views.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { writeModel } from '../helpers/model-files.ts';

@@ -15,7 +15,7 @@ import type { Host } from '../../src/hosts/host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { StandaloneHost } from '../../src/hosts/standalone.ts';
 import { HostPictures } from '../../src/jobs/host-pictures.ts';
-import type { PicturesBy, PicturesWish } from '../../src/jobs/pictures-wish.ts';
+import type { PicturesBy, PicturesWish } from '../../src/contract/pictures-wish.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { writeModel } from '../helpers/model-files.ts';

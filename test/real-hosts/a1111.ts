@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import type { Frame, Page } from 'playwright-core';
 import sharp from 'sharp';
 
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import { recognizeWebUi } from '../../src/install/web-ui.ts';
 import { systemErrorCode } from '../../src/system-error.ts';
 import { launchBrowser } from '../browser/launch-browser.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { JobHistory, JobView } from '../../routes/contract.ts';
+import type { JobHistory, JobView } from '../../src/contract/job-views.ts';
 import { type WebUiProcess, whenEnded } from '../helpers/web-ui-process.ts';
 
 // What drives of real web UIs have in common.

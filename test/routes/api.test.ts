@@ -3,14 +3,9 @@ import { join } from 'node:path';
 import supertest from 'supertest';
 import { describe, expect, it } from 'vitest';
 
-import type {
-  Estimate,
-  JobHistory,
-  JobSummary,
-  JobView,
-  JudgeView,
-  ModelView,
-} from '../../routes/contract.ts';
+import type { Estimate } from '../../src/contract/estimate.ts';
+import type { JobHistory, JobSummary, JobView } from '../../src/contract/job-views.ts';
+import type { JudgeView, ModelView } from '../../src/contract/views.ts';
 import { routes } from '../../routes/index.ts';
 import { bearer, jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 

@@ -1,14 +1,12 @@
 import { io, type Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
+import type { JobHistory, JobSummary, JobView } from '../../src/contract/job-views.ts';
 import type {
   ClientToServerEvents,
-  ErrorBody,
-  JobHistory,
-  JobSummary,
-  JobView,
   ServerToClientEvents,
-} from '../../routes/contract.ts';
+} from '../../src/contract/socket-events.ts';
+import type { ErrorBody } from '../../src/contract/views.ts';
 import { startTestSidecar, type TestSidecar, token } from '../helpers/sidecar.ts';
 
 type Client = Socket<ServerToClientEvents, ClientToServerEvents>;

@@ -4,7 +4,7 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import { jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 
 const job = { model: tinyModel, forget: ['a red heart'], retain: ['a star'], device: 'cpu' };

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
-import type { JobRequest } from '../../routes/contract.ts';
+import type { JobRequest } from '../../src/contract/requests.ts';
 import {
   defaultMethod,
   findMethod,

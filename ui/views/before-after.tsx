@@ -1,7 +1,7 @@
 import { createElement } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-import type { JobView, SampleView } from '../../routes/contract.ts';
+import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
 import { formatShare } from '../../src/format.ts';
 

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { api, jobUrl } from '../api.ts';

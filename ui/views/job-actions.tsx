@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import { api } from '../api.ts';
 import { fillFromJob } from '../form.ts';
 import { chooseAddress, go } from '../state.ts';

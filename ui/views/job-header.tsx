@@ -1,4 +1,4 @@
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import { methodOf, trainingOf } from '../../src/methods/registry.ts';
 import { presets } from '../state.ts';
 import { stateName } from './job-list.tsx';

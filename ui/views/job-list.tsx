@@ -1,4 +1,4 @@
-import type { JobState, JobSummary } from '../../routes/contract.ts';
+import type { JobState, JobSummary } from '../../src/contract/job-views.ts';
 import { chooseAddress, jobAddress, jobs, openJobId, watched } from '../state.ts';
 
 /** What a job's state is called; a method without steps trains nothing. */

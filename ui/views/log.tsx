@@ -1,4 +1,4 @@
-import type { LogLine } from '../../routes/contract.ts';
+import type { LogLine } from '../../src/contract/job-views.ts';
 
 /** What was said on the way, folded away. */
 export function Log({ lines }: { lines: readonly LogLine[] }) {

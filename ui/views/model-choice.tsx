@@ -1,4 +1,4 @@
-import type { ModelView } from '../../routes/contract.ts';
+import type { ModelView } from '../../src/contract/views.ts';
 import { predictionTitle } from '../../src/families/stable-diffusion/prediction/reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { chooseModel, chosenModel, isPredictionChosen } from '../form.ts';

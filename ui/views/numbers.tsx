@@ -1,4 +1,4 @@
-import type { JobView } from '../../routes/contract.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
 import { describeFigure } from '../../src/report/describe-figure.ts';
 
 type Evaluation = NonNullable<JobView['evaluation']>;

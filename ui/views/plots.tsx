@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
-import type { ProgressPoint } from '../../routes/contract.ts';
+import type { ProgressPoint } from '../../src/contract/job-views.ts';
 import { formatLoss } from '../../src/format.ts';
 import {
   defaultMethod,

@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks';
 
-import type { PresetView } from '../../routes/contract.ts';
+import type { PresetView } from '../../src/contract/views.ts';
 import { api, presetUrl } from '../api.ts';
 import { choosePreset, chosenPreset, form } from '../form.ts';
 import { loadPresets, presets } from '../state.ts';

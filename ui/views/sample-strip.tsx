@@ -1,4 +1,4 @@
-import type { JobView, SampleView } from '../../routes/contract.ts';
+import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
 
 /** The same noise drawn at several steps: prompts down, steps across, so that one sees it forget. */

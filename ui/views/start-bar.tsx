@@ -1,6 +1,6 @@
 import { formatBytes } from '../../src/format-bytes.ts';
 import { formatDuration } from '../../src/format.ts';
-import type { Estimate } from '../../routes/contract.ts';
+import type { Estimate } from '../../src/contract/estimate.ts';
 import { api } from '../api.ts';
 import {
   changeSettings,

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 
-import type { JobView, Phase } from '../../routes/contract.ts';
+import type { JobView, Phase } from '../../src/contract/job-views.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { defaultMethod, findMethod } from '../../src/methods/registry.ts';

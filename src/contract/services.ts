@@ -1,20 +1,9 @@
-import type {
-  DeviceView,
-  Estimate,
-  Health,
-  JobHistory,
-  JobSummary,
-  JobView,
-  JudgeView,
-  jobRequestSchema,
-  ModelView,
-  PresetView,
-  SampleView,
-  SuggestionRequest,
-  Suggestions,
-} from '../routes/contract.ts';
+import type { Estimate, Suggestions } from './estimate.ts';
+import type { JobHistory, JobSummary, JobView, SampleView } from './job-views.ts';
+import type { jobRequestSchema, SuggestionRequest } from './requests.ts';
+import type { DeviceView, Health, JudgeView, ModelView, PresetView } from './views.ts';
 import type { z } from 'zod';
-import type { PresetDraft } from './presets/preset.ts';
+import type { PresetDraft } from '../presets/preset.ts';
 
 /** A file that came with a request, as it lies on the disk. */
 export interface UploadedImage {

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+import type { Evaluation } from '../evaluation/evaluation.ts';
+import { named } from './answer.ts';
+
+const role = z.enum(['forget', 'retain']);
+/** Lower and upper bound. */
+const interval = z.tuple([z.number(), z.number()]);
+const verdict = z.object({ before: z.number().nullable(), after: z.number() });
+
+/** One quantity over the pictures that it says something of; see `Figure` in `src/evaluation`. */
+const figure = named(
+  'Figure',
+  z.object({
+    id: z.string(),
+    role,
+    title: z.string(),
+    kind: z.enum(['share', 'distance']),
+    wanted: z.enum(['lower', 'higher', 'unchanged']),
+    meaning: z.string(),
+    limits: z.string().nullable(),
+    reference: z.object({ value: z.number(), words: z.string() }).nullable(),
+    caution: z.string().nullable(),
+    details: z.record(z.string(), z.number()).exactOptional(),
+    pictures: z.number(),
+    before: z.number().nullable(),
+    after: z.number(),
+    /** With a confidence of 95 %; null in jobs of version 0.1.0. */
+    intervals: z.object({ before: interval.nullable(), after: interval }).nullable(),
+  }),
+);
+
+const shares = { pictures: z.number(), before: z.number(), after: z.number() };
+
+/** How much was erased and how much was kept. */
+export const evaluationSchema = named(
+  'Evaluation',
+  z.object({
+    forget: z.object({ ...shares, margin: z.number() }),
+    retain: z.object({ ...shares, change: z.number() }),
+    unrelatedChange: z.number().nullable(),
+    figures: z.array(figure),
+    prompts: z.array(
+      z.object({
+        role,
+        prompt: z.string(),
+        anchor: z.string().nullable(),
+        pictures: z.number(),
+        /** By the id of the figure. */
+        verdicts: z.record(z.string(), verdict),
+      }),
+    ),
+  }),
+) satisfies z.ZodType<Evaluation>;

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+
+import { phases, type ProgressEvent } from '../erase/events.ts';
+import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
+import { settingsSchema } from '../methods/registry.ts';
+import { devices } from '../runtime/device.ts';
+import { type Answer, named } from './answer.ts';
+import { evaluationSchema } from './evaluation-view.ts';
+import { picturesWishes } from './pictures-wish.ts';
+
+const states = [
+  'queued',
+  'preparing',
+  'training',
+  'evaluating',
+  'done',
+  'failed',
+  'cancelled',
+  'interrupted',
+] as const;
+export type { Phase } from '../erase/events.ts';
+export type JobState = (typeof states)[number];
+
+const count = z.number().int();
+const seconds = z.number().nullable();
+
+const sampleViewSchema = named(
+  'SampleView',
+  z.object({
+    /** Of `GET /api/jobs/:id/samples/:file`. */
+    file: z.string(),
+    prompt: z.string(),
+    role: z.enum(['forget', 'retain']),
+    which: z.enum(['before', 'during', 'after']),
+    /** Outer steps done when it was drawn. */
+    step: count,
+    seed: count,
+    /** The web UI, or the training process, whose pictures are PNGs. */
+    drawnBy: z.enum(['host', 'sidecar']),
+  }),
+);
+export type SampleView = Answer<typeof sampleViewSchema>;
+
+export const jobSummarySchema = named(
+  'JobSummary',
+  z.object({
+    id: z.string(),
+    state: z.enum(states),
+    concept: z.string(),
+    preset: z.string().nullable(),
+    model: z.string(),
+    createdAt: z.string(),
+    step: count,
+    /** 0 where the method takes none. */
+    steps: count,
+    /** Jobs before it in the queue; null where it does not wait. */
+    queuePosition: count.nullable(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  }),
+);
+export type JobSummary = Answer<typeof jobSummarySchema>;
+
+export const jobViewSchema = named(
+  'JobView',
+  z.object({
+    ...jobSummarySchema.shape,
+    forget: z.array(z.object({ prompt: z.string(), anchor: z.string() })),
+    retain: z.array(z.string()),
+    /** Numbers of pictures. */
+    forgetImages: count,
+    retainImages: count,
+    /** What of the request may not be meant so, or is not heeded. */
+    warnings: z.array(z.string()),
+    /** What its model is trained as; null until the job is prepared. */
+    prediction: predictionReadingSchema.nullable(),
+    /** Classifiers that judge it, besides the model itself. */
+    judges: z.array(z.object({ name: z.string(), classes: z.array(z.string()) })),
+    /** Null until the job is prepared. */
+    settings: settingsSchema.nullable(),
+    device: z.enum(devices).nullable(),
+    /** Who is to draw the pictures of its sets. */
+    pictures: z.enum(picturesWishes),
+    /** How far the host is that draws them; null where it does not. */
+    drawing: z.object({ done: count, total: count }).nullable(),
+    /** Of a method without steps: how many of the tensors that it changes are written. */
+    editing: z.object({ done: count, total: count }).nullable(),
+    phase: z.enum(phases).nullable(),
+    secondsPerStep: seconds,
+    etaSeconds: seconds,
+    /** From the start to the end, or until now. */
+    seconds,
+    /** Resident memory of the training process, the last reading. */
+    memoryBytes: z.number().nullable(),
+    samples: z.array(sampleViewSchema),
+    evaluation: evaluationSchema.nullable(),
+    result: z
+      .object({
+        /** As `GET /api/models` names it, where it lies in a models folder. */
+        model: z.string(),
+        path: z.string(),
+        bytes: z.number(),
+        isActive: z.boolean(),
+      })
+      .nullable(),
+    hasReport: z.boolean(),
+    canResume: z.boolean(),
+    /** The model that `rollback` goes back to; null where the result is not in use. */
+    rollbackTo: z.string().nullable(),
+  }),
+);
+export type JobView = Answer<typeof jobViewSchema>;
+
+const figure = z.number().nullable();
+
+/** What was measured in one outer step; see `ProgressEvent`. */
+const progressPointSchema = named(
+  'ProgressPoint',
+  z.object({
+    step: count,
+    steps: count,
+    retainLoss: figure,
+    forgetLoss: figure,
+    gap: figure,
+    lambda: figure,
+    retainGradientNorm: figure,
+    forgetGradientNorm: figure,
+    secondsPerStep: z.number(),
+    etaSeconds: z.number(),
+    memoryBytes: z.number().exactOptional(),
+  }),
+) satisfies z.ZodType<Omit<ProgressEvent, 'event'>>;
+export type ProgressPoint = Answer<typeof progressPointSchema>;
+
+const logLineSchema = named(
+  'LogLine',
+  z.object({
+    time: z.string(),
+    level: z.enum(['info', 'warning', 'error']),
+    message: z.string(),
+  }),
+);
+export type LogLine = Answer<typeof logLineSchema>;
+
+/** Of `GET /api/jobs/:id/metrics`, and what `job:watch` is answered with. */
+export const jobHistorySchema = named(
+  'JobHistory',
+  z.object({
+    /** One point for each outer step, in order; a step that was done again after a resume once. */
+    progress: z.array(progressPointSchema),
+    log: z.array(logLineSchema),
+  }),
+);
+export type JobHistory = Answer<typeof jobHistorySchema>;

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+
+import { wantedFields } from '../methods/registry.ts';
+import { presetDraftSchema } from '../presets/preset.ts';
+import { devices } from '../runtime/device.ts';
+import { picturesWishes } from './pictures-wish.ts';
+
+// What clients send, as schemas that validate it.
+
+const prompt = z.string().max(10_000);
+const prompts = z.array(prompt).max(1000);
+/** By file names, which the page may have put a number to. */
+const captions = z.record(z.string().max(300), prompt);
+
+/**
+ * The field `job` of `POST /api/jobs`, whose files are `forgetImages` and `retainImages`; body of
+ * `POST /api/estimate`.
+ */
+export const jobRequestSchema = z.strictObject({
+  /** As `GET /api/models` names it; never a path. */
+  model: z.string().min(1).max(1024),
+  preset: z.string().max(64).optional(),
+  /** Values of the preset's variables. */
+  variables: z.record(z.string().max(64), prompt).default({}),
+  forget: prompts.default([]),
+  retain: prompts.default([]),
+  anchor: prompt.optional(),
+  /** What is erased, in few words: names the job and the result. */
+  concept: z.string().max(200).optional(),
+  captions: z
+    .strictObject({ forget: captions.default({}), retain: captions.default({}) })
+    .default({ forget: {}, retain: {} }),
+  settings: z.object(wantedFields).default({}),
+  /**
+   * Classifiers that judge the result, as `GET /api/judges` names them, each with its classes that count
+   * as the concept; none: those of the preset.
+   */
+  judges: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(200),
+        classes: z.array(z.string().min(1).max(300)).min(1).max(100),
+      }),
+    )
+    .max(4)
+    .default([]),
+  device: z.enum(['auto', ...devices]).default('auto'),
+  /**
+   * Who draws the pictures of a set that has none: the host, with its own samplers, VAE and LoRAs, or
+   * the sidecar; `auto` is the faster one.
+   */
+  pictures: z.enum(picturesWishes).default('auto'),
+});
+export type JobRequest = z.input<typeof jobRequestSchema>;
+
+/** Body of `POST /api/suggestions`. */
+export const suggestionRequestSchema = z.strictObject({
+  model: z.string().min(1).max(1024),
+  forget: prompts.min(1),
+  concept: z.string().max(200).optional(),
+});
+export type SuggestionRequest = z.input<typeof suggestionRequestSchema>;
+
+/** Body of `POST` and `PUT` of presets; a name in it is not heeded. */
+export const presetRequestSchema = presetDraftSchema.extend({ name: z.string().optional() });

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
+import { presetSchema } from '../presets/preset.ts';
+import { devices } from '../runtime/device.ts';
+import { type Answer, named } from './answer.ts';
+
+/** Of `GET /api/health`. */
+export const healthSchema = named(
+  'Health',
+  z.object({
+    status: z.literal('ok'),
+    name: z.string(),
+    version: z.string(),
+    uptimeSeconds: z.number(),
+    host: z.object({
+      kind: z.string(),
+      reachable: z.boolean(),
+      /** Whether pictures can be left to it. */
+      canDraw: z.boolean(),
+    }),
+  }),
+);
+export type Health = Answer<typeof healthSchema>;
+
+/** A device that was tried. */
+export const deviceViewSchema = named(
+  'DeviceView',
+  z.object({
+    device: z.enum(devices),
+    works: z.boolean(),
+    /** Why it does not work, or what is known of it. */
+    detail: z.string(),
+    /** Whether `auto` means this one. */
+    isDefault: z.boolean(),
+  }),
+);
+export type DeviceView = Answer<typeof deviceViewSchema>;
+
+/** A model of the host. */
+export const modelViewSchema = named(
+  'ModelView',
+  z.object({
+    /** Unique among the models; what `JobRequest.model` takes. */
+    name: z.string(),
+    bytes: z.number(),
+    isActive: z.boolean(),
+    /** For a scrubbed model: what was taken out of it. */
+    scrubbed: z.object({ concept: z.string(), jobId: z.string().nullable() }).nullable(),
+    /** The family (`SD 1.x`), or null where it cannot be told. */
+    architecture: z.string().nullable(),
+    /** Why nothing can be erased from it; null where it can. */
+    refusal: z.string().nullable(),
+    /** Width and height that it draws at, in pixels. */
+    nativeSize: z.number().nullable(),
+    /** Channels of the UNet's first level, which the default settings depend on. */
+    modelChannels: z.number().nullable(),
+    /** What it predicts and what that is known from; null where it cannot be told. */
+    prediction: predictionReadingSchema.nullable(),
+    /** Why it can be used only with the setting `prediction`; null where it can be without. */
+    predictionProblem: z.string().nullable(),
+  }),
+);
+export type ModelView = Answer<typeof modelViewSchema>;
+
+/** A classifier of pictures that can judge a job. */
+export const judgeViewSchema = named(
+  'JudgeView',
+  z.object({
+    /** What `JobRequest.judges` takes. */
+    name: z.string(),
+    /** What it tells apart. */
+    classes: z.array(z.string()),
+    /** Why it cannot judge; null where nothing is known against it. */
+    problem: z.string().nullable(),
+  }),
+);
+export type JudgeView = Answer<typeof judgeViewSchema>;
+
+export const presetViewSchema = named(
+  'PresetView',
+  z.object({
+    ...presetSchema.shape,
+    /** The person's own: may be changed and deleted. */
+    isOwn: z.boolean(),
+    /** Whether it asks for the person's own pictures. */
+    needsImages: z.boolean(),
+  }),
+);
+export type PresetView = Answer<typeof presetViewSchema>;
+
+/** What every refusal is told as. */
+export const errorSchema = named(
+  'Error',
+  z.object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      /** Id of the request, to find it in the log. */
+      requestId: z.string(),
+    }),
+  }),
+);
+export type ErrorBody = Answer<typeof errorSchema>;

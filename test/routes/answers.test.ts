@@ -1,0 +1,44 @@
+import supertest from 'supertest';
+import { expect, it } from 'vitest';
+
+import { routes } from '../../routes/index.ts';
+import type { PresetView } from '../../src/contract/views.ts';
+import { answeredRoutes } from '../helpers/check-answers.ts';
+import { bearer, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
+
+// `startTestSidecar` holds every answer of every test to its route's schema; here each route answers.
+
+it('every route answers as it says', async () => {
+  const sidecar = await startTestSidecar();
+  const { api, url } = sidecar;
+  const send = async (method: 'post' | 'put', path: string, body: object) => {
+    const answer = await supertest(url)[method](`/api${path}`).set(bearer).send(body);
+    expect(answer.status, answer.text).toBeLessThan(300);
+    return answer.body as unknown;
+  };
+  const lists = ['/health', '/devices', '/models', '/judges', '/presets', '/jobs', '/openapi.json'];
+  for (const path of lists) await api('get', path);
+  await send('post', '/suggestions', { model: tinyModel, forget: ['a heart'] });
+  const asked = { model: tinyModel, forget: ['a heart'], retain: ['a star'], device: 'cpu' };
+  await send('post', '/estimate', { ...asked, settings: { steps: 2 } });
+
+  const { id } = await sidecar.create({ judges: [{ name: 'tiny-style', classes: ['photo'] }] });
+  await api('post', `/jobs/${id}/cancel`);
+  await sidecar.reaches(id, 'cancelled');
+  await api('post', `/jobs/${id}/resume`);
+  await sidecar.reaches(id, 'done');
+  for (const path of [`/jobs/${id}`, `/jobs/${id}/metrics`, '/jobs']) await api('get', path);
+  await api('post', `/jobs/${id}/apply`);
+  await api('post', `/jobs/${id}/rollback`);
+  const { isOwn, needsImages, name, ...draft } = (await send('post', `/jobs/${id}/preset`, {
+    title: 'Hearts',
+  })) as PresetView;
+  expect([isOwn, needsImages]).toEqual([true, false]);
+  await send('put', `/presets/${name}`, { ...draft, title: 'No hearts' });
+  await send('post', '/presets', { ...draft, title: 'Other hearts' });
+
+  const inJson = routes.filter(({ answer }) => answer.type === 'application/json');
+  expect([...answeredRoutes].sort()).toEqual(
+    inJson.map(({ method, path }) => `${method} ${path}`).sort(),
+  );
+}, 300_000);
