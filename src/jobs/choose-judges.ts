@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import { requireClasses } from '../evaluation/classifier/classifier.ts';
+import { requireClasses } from '../evaluation/classifier/classes.ts';
 import type {
   ClassifierChoice,
   ClassifierWish,

@@ -1,6 +1,6 @@
 import type { JudgeView } from '../contract/views.ts';
 import { AppError } from '../errors.ts';
-import { classesOf } from '../evaluation/classifier/classifier.ts';
+import { classesOf } from '../evaluation/classifier/classes.ts';
 import { listClassifiers, type NamedClassifier } from '../evaluation/classifier/judge-folder.ts';
 
 /** The classifiers that a job can be judged by, with what they tell apart. */

@@ -5,6 +5,7 @@ import { type PixelImage, toRgbBytes } from '../../images/pixels.ts';
 import { type DeclaredTensor, GraphSession } from '../../runtime/session.ts';
 import { floatData, floatTensor } from '../../runtime/tensor.ts';
 import type { ClassifierChoice } from './classifier-choice.ts';
+import { findLabel, splitLabels } from './classes.ts';
 import { type Labels, readLabels } from './labels.ts';
 
 /** What most classifiers of pictures take where their file leaves it open. */
@@ -134,33 +135,6 @@ export async function requireClassifier(choice: ClassifierChoice): Promise<void>
   }
 }
 
-/**
- * Makes sure that a classifier has the classes that it is to look for, as far as its labels tell.
- *
- * @throws AppError `judge.invalid`
- */
-export async function requireClasses({ labels, classes }: ClassifierChoice): Promise<void> {
-  const known = await classesOf(labels);
-  for (const name of classes) findLabel(known, name);
-}
-
-/**
- * All classes that labels name, of every list where none is chosen.
- *
- * @throws AppError `judge.invalid`
- */
-export async function classesOf(labels: string): Promise<readonly string[]> {
-  const [file, list] = splitLabels(labels);
-  const { lists } = await readLabels(file);
-  return list === undefined ? [...lists.values()].flat() : (lists.get(list) ?? []);
-}
-
-/** The file of labels, and the name of one of its lists where one is chosen. */
-function splitLabels(labels: string): [file: string, list: string | undefined] {
-  const [file = '', list] = labels.split(/#(?=[^#/\\]*$)/);
-  return [file, list];
-}
-
 async function openSession(file: string, threads: number): Promise<GraphSession> {
   try {
     return await GraphSession.open(file, threads);
@@ -227,15 +201,5 @@ function chooseList(
     chosen
       ? `the labels "${labelsFile}" have several lists that fit (${fitting.map(([name]) => name).join(', ')}). Name one: ${labelsFile}#${chosen[0]}.`
       : `the classifier tells ${String(wanted)} classes apart, but the labels "${labelsFile}" have ${found.join(', ')}${list === undefined ? '' : ` and ${list} was asked for`}. Give the labels that belong to it.`,
-  );
-}
-
-function findLabel(labels: readonly string[], name: string): string {
-  const found = labels.find((label) => label.toLowerCase() === name.trim().toLowerCase());
-  if (found !== undefined) return found;
-  const some = labels.slice(0, 20).join(', ');
-  throw new AppError(
-    'judge.invalid',
-    `the classifier has no class "${name}". Its classes: ${some}${labels.length > 20 ? ', …' : ''}.`,
   );
 }
