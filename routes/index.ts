@@ -6,6 +6,7 @@ import { estimateRoutes } from './estimate.ts';
 import { healthRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { judgeRoutes } from './judges.ts';
+import { manifestRoutes } from './manifest.ts';
 import { modelRoutes } from './models.ts';
 import { describeRoutes, openapiSchema } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
@@ -29,6 +30,7 @@ const openapiRoute: Route = {
 /** Every route below `/api`. */
 export const routes: readonly Route[] = [
   ...healthRoutes,
+  ...manifestRoutes,
   ...deviceRoutes,
   ...modelRoutes,
   ...judgeRoutes,

@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 
+import type { Manifest } from '../src/contract/manifest.ts';
 import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
 import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest, SuggestionRequest } from '../src/contract/requests.ts';
@@ -53,6 +54,7 @@ export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(res
 });
 
 export const api = {
+  manifest: () => request<Manifest>('GET', 'manifest'),
   models: () => request<ModelView[]>('GET', 'models'),
   judges: () => request<JudgeView[]>('GET', 'judges'),
   presets: () => request<PresetView[]>('GET', 'presets'),

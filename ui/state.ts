@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 
+import type { Manifest } from '../src/contract/manifest.ts';
 import type { JobHistory, JobSummary, JobView } from '../src/contract/job-views.ts';
 import type { DeviceView, JudgeView, ModelView, PresetView } from '../src/contract/views.ts';
 import { api, ApiError } from './api.ts';
@@ -10,6 +11,7 @@ export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthor
 );
 
 /** What there is to choose from; null until it is known. */
+export const manifest = signal<Manifest | null>(null);
 export const models = signal<readonly ModelView[] | null>(null);
 export const judges = signal<readonly JudgeView[] | null>(null);
 export const presets = signal<readonly PresetView[] | null>(null);
@@ -60,12 +62,23 @@ function readRoute(): Route {
 /** Reads all that can be chosen from; what comes first is shown first. */
 export async function loadChoices(): Promise<void> {
   try {
-    await Promise.all([loadModels(), loadPresets(), loadJudges(), loadDevices(), loadHost()]);
+    await Promise.all([
+      loadManifest(),
+      loadModels(),
+      loadPresets(),
+      loadJudges(),
+      loadDevices(),
+      loadHost(),
+    ]);
     loadError.value = null;
   } catch (error) {
     noteError(error);
     loadError.value = messageOf(error);
   }
+}
+
+async function loadManifest(): Promise<void> {
+  manifest.value = await api.manifest();
 }
 
 export async function loadModels(): Promise<void> {

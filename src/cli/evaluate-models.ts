@@ -40,7 +40,8 @@ export interface EvaluateOptions extends JudgeOptions {
   readonly cfg: number;
   readonly size?: number;
   readonly out?: string;
-  readonly data?: string;
+  /** Whose judges go by name; null where there is none. */
+  readonly dataFolder: string | null;
   readonly prediction?: PredictionWish;
   readonly device: Device | 'auto';
   readonly threads?: number;
@@ -62,7 +63,9 @@ export async function evaluateModels(
 ): Promise<void> {
   const started = performance.now();
   const wishes = readJudge(options);
-  const classifiers = await Promise.all(wishes.map((wish) => chooseClassifier(wish, options.data)));
+  const classifiers = await Promise.all(
+    wishes.map((wish) => chooseClassifier(wish, options.dataFolder)),
+  );
   const { forget, retain, warnings } = await preparePrompts(
     {
       forget: options.forget,

@@ -13,7 +13,7 @@ export function simpleOption(form: SettingForm, value: ValueForm, help: string):
   if (value.kind === 'number') {
     // A count of pictures may be left out: one then.
     const isOptional = form.name === 'evaluationPictures';
-    const name = value.isWhole ? 'n' : 'x';
+    const name = form.unit ?? (value.isWhole ? 'n' : 'x');
     const option = new Option(`--${form.option} ${isOptional ? `[${name}]` : `<${name}>`}`, help);
     return (isOptional ? option.preset('1') : option).argParser(numberOption(value));
   }

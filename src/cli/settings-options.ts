@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 
 import type { FieldGroup } from '../methods/settings-fields.ts';
-import { formsOf, type SettingForm } from '../methods/setting-form.ts';
+import { manifest } from '../contract/manifest.ts';
+import type { SettingForm } from '../methods/setting-form.ts';
 import {
   defaultMethod,
   findMethod,
@@ -62,8 +63,8 @@ export function readSettings(options: SettingsOptions): WantedSettings {
 /** Every setting once, with the methods that have it. */
 function ownedForms(): readonly OwnedForm[] {
   const owned = new Map<string, OwnedForm>();
-  for (const id of methodIds) {
-    for (const form of formsOf(findMethod(id).settings)) {
+  for (const { id, settings } of manifest.methods) {
+    for (const form of settings) {
       const methods = [...(owned.get(form.name)?.methods ?? []), id];
       owned.set(form.name, { form, methods });
     }
@@ -81,7 +82,7 @@ function groupOf({ group, isRare }: SettingForm): FieldGroup | 'rare' {
 }
 
 function methodOption(): Option {
-  const choices = Object.fromEntries(methodIds.map((id) => [id, findMethod(id).words.choice]));
+  const choices = Object.fromEntries(manifest.methods.map(({ id, choice }) => [id, choice]));
   return new Option(
     '--method <name>',
     `How the model is made to forget.${describeChoices(choices)} (default: ${defaultMethod})`,

@@ -36,8 +36,17 @@ export interface PictureJudge {
   release(): Promise<void>;
 }
 
+/** What people read about an evaluator. */
+export interface EvaluatorWords {
+  /** Who or what judges, in a few words. */
+  readonly title: string;
+  /** What it tells, in a sentence. */
+  readonly help: string;
+}
+
 interface EvaluatorFacts {
   readonly id: string;
+  readonly words: EvaluatorWords;
   /** Whether these settings ask for it. */
   readonly isAsked: (settings: EvaluationSettings) => boolean;
 }
@@ -56,5 +65,8 @@ export interface PictureEvaluator extends EvaluatorFacts {
   readonly open: (settings: EvaluationSettings) => Promise<PictureJudge>;
 }
 
-/** A way to judge what an erasure did: one folder of `src/evaluation`, one line of its registry. */
+/**
+ * A way to judge what an erasure did: one folder of `src/evaluation`, one line of its registry. What
+ * needs the runtime is loaded when it judges: the server lists evaluators and stays without it.
+ */
 export type Evaluator = LatentEvaluator | PictureEvaluator;

@@ -7,13 +7,15 @@ export interface SettingForm {
   readonly name: string;
   readonly title: string;
   readonly description: string;
+  /** What a number counts or measures; null where it is none. */
+  readonly unit: string | null;
   readonly group: FieldGroup;
   /** Few need it. */
   readonly isRare: boolean;
   /** The command line's name of it, without the hyphens. */
   readonly option: string;
   /** What it is within its variant where it is left out; undefined elsewhere. */
-  readonly preset: unknown;
+  readonly preset?: unknown;
   readonly value: ValueForm;
 }
 
@@ -75,10 +77,10 @@ export function formsOf(settings: z.ZodType): readonly SettingForm[] {
 
 function formsOfProperties(properties: Readonly<Record<string, Schema>>): SettingForm[] {
   return Object.entries(properties).flatMap(([name, schema]) => {
-    const { title, description, group = 'training', isRare = false } = schema;
+    const { title, description, unit = null, group = 'training', isRare = false } = schema;
     if (title === undefined || description === undefined) return [];
     const option = schema.option ?? kebabCase(name);
-    const words = { name, title, description, group, isRare, option };
+    const words = { name, title, description, unit, group, isRare, option };
     return [{ ...words, preset: schema.default, value: valueForm(name, schema) }];
   });
 }

@@ -14,6 +14,8 @@ export interface FieldWords {
   readonly title: string;
   /** What it does, in a sentence or two. */
   readonly description: string;
+  /** What a number counts or measures; left out where it is none. */
+  readonly unit?: string;
   readonly group?: FieldGroup;
   /** Few need it: the page leaves it out, the command line lists it last. */
   readonly isRare?: boolean;
@@ -83,6 +85,7 @@ export const trainingFields = {
   }),
   steps: field(count, {
     title: 'Steps',
+    unit: 'steps',
     description: 'More forget more thoroughly and take longer. Time grows in proportion.',
   }),
 };
@@ -91,6 +94,7 @@ export const trainingFields = {
 export const commonFields = {
   size: field(z.int().min(8).multipleOf(8), {
     title: 'Size in pixels',
+    unit: 'pixels',
     description:
       'Width and height of the pictures trained on and compared. Smaller takes far less memory and time.',
   }),
@@ -103,6 +107,7 @@ export const commonFields = {
   }),
   evaluationPictures: field(countOrNone, {
     title: 'Pictures to compare',
+    unit: 'pictures',
     description: 'Of each prompt that both models draw at the end. 0 for no comparison.',
     group: 'watching',
     option: 'evaluate',
@@ -124,15 +129,18 @@ export const commonFields = {
 export const stepFields = {
   batch: field(count, {
     title: 'Batch',
+    unit: 'pictures',
     description: 'Pictures in one step. More is steadier, and takes more memory and time.',
   }),
   sampleEvery: field(countOrNone, {
     title: 'Steps between previews',
+    unit: 'steps',
     description: 'Samples from the same noise, to watch it forget. 0 for none; they take time.',
     group: 'watching',
   }),
   saveEvery: field(count.nullable(), {
     title: 'Steps between saves',
+    unit: 'steps',
     description: 'How often the state is saved. None: as often as costs 5 % of the time.',
     group: 'watching',
     isRare: true,
@@ -143,11 +151,13 @@ export const stepFields = {
 const retainFields = {
   generatedRetain: field(count, {
     title: 'Pictures drawn to keep',
+    unit: 'pictures',
     description: 'By the model itself, where you gave none. More protect more.',
     group: 'pictures',
   }),
   generationSteps: field(count, {
     title: 'Sampling steps',
+    unit: 'steps',
     description: 'Of each picture that the model draws itself.',
     group: 'pictures',
     isRare: true,

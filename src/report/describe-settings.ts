@@ -1,13 +1,14 @@
-import { type EraseSettings, methodOf, trainingSettings } from '../methods/registry.ts';
-import { formsOf, type SettingForm, wordOf } from '../methods/setting-form.ts';
+import { manifestOf } from '../contract/manifest.ts';
+import { type EraseSettings, trainingSettings } from '../methods/registry.ts';
+import { type SettingForm, wordOf } from '../methods/setting-form.ts';
 
 /** Every setting that decides what the result is, with its name and value for people. */
 export function describeSettings(settings: EraseSettings): readonly (readonly [string, string])[] {
-  const { words, settings: schema } = methodOf(settings);
+  const { title, settings: forms } = manifestOf(settings.method);
   const values = trainingSettings(settings);
   return [
-    ['Method', words.title],
-    ...formsOf(schema)
+    ['Method', title],
+    ...forms
       .filter(({ name }) => Object.hasOwn(values, name))
       .map((form) => [form.title, describeValue(form, values[form.name])] as const),
   ];

@@ -2,6 +2,14 @@
 export const devices = ['cpu', 'webgpu', 'cuda', 'dml'] as const;
 export type Device = (typeof devices)[number];
 
+/** What people call them. */
+export const deviceTitles: Readonly<Record<Device, string>> = {
+  cpu: 'Processor (CPU)',
+  webgpu: 'Graphics card (WebGPU)',
+  cuda: 'NVIDIA graphics card (CUDA)',
+  dml: 'Graphics card (DirectML)',
+};
+
 /** A device that was tried. */
 export interface DeviceReport {
   readonly device: Device;

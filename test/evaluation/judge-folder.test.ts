@@ -41,7 +41,7 @@ it('finds classifiers as people have them: files with labels, and folders of exp
   const choice = await chooseClassifier({ name: 'vit', classes: ['a'] }, data);
   expect(choice).toMatchObject({ file: at('vit/model.onnx'), classes: ['a'] });
   const ofFile = { file: at('json.onnx'), labels: undefined, classes: ['a'] };
-  expect((await chooseClassifier(ofFile, undefined)).labels).toBe(at('json.json'));
+  expect((await chooseClassifier(ofFile, null)).labels).toBe(at('json.json'));
 });
 
 it.each([

@@ -16,7 +16,16 @@ it('every route answers as it says', async () => {
     expect(answer.status, answer.text).toBeLessThan(300);
     return answer.body as unknown;
   };
-  const lists = ['/health', '/devices', '/models', '/judges', '/presets', '/jobs', '/openapi.json'];
+  const lists = [
+    '/health',
+    '/manifest',
+    '/devices',
+    '/models',
+    '/judges',
+    '/presets',
+    '/jobs',
+    '/openapi.json',
+  ];
   for (const path of lists) await api('get', path);
   await send('post', '/suggestions', { model: tinyModel, forget: ['a heart'] });
   const asked = { model: tinyModel, forget: ['a heart'], retain: ['a star'], device: 'cpu' };

@@ -2,19 +2,14 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
 import type { JobRequest } from '../../src/contract/requests.ts';
-import {
-  defaultMethod,
-  findMethod,
-  methodIds,
-  type WantedSettings,
-} from '../../src/methods/registry.ts';
+import type { DeviceView } from '../../src/contract/views.ts';
+import { defaultMethod, type WantedSettings } from '../../src/methods/registry.ts';
 import {
   predictionChoices,
   predictionWishes,
 } from '../../src/families/stable-diffusion/prediction/reading.ts';
 import {
   type ChoiceForm,
-  formsOf,
   type NumberForm,
   type SettingForm,
   type VariantForm,
@@ -29,7 +24,7 @@ import {
   form,
   method,
 } from '../form.ts';
-import { canHostDraw, devices } from '../state.ts';
+import { canHostDraw, devices, manifest } from '../state.ts';
 import { JudgeField } from './judge-field.tsx';
 
 const groups = ['training', 'pictures', 'watching'] as const;
@@ -43,6 +38,7 @@ const sidecarDefaults: Readonly<Record<string, string>> = {
 /** Everything that has a good default, folded away. */
 export function AdvancedSettings() {
   const changes = Object.keys(form.settings.value).length;
+  const settings = manifest.value?.methods.find(({ id }) => id === method.value)?.settings ?? [];
   return (
     <details class="advanced">
       <summary>
@@ -57,7 +53,7 @@ export function AdvancedSettings() {
       <div class="settings">
         <MethodField />
         {groups.flatMap((group) =>
-          formsOf(findMethod(method.value).settings)
+          settings
             .filter((setting) => setting.group === group && !setting.isRare)
             .map((setting) => <SettingField key={setting.name} setting={setting} />),
         )}
@@ -77,13 +73,19 @@ function SettingField({ setting }: { setting: SettingForm }) {
 }
 
 function NumberField({ setting, value }: { setting: SettingForm; value: NumberForm }) {
-  const { name, title, description } = setting;
+  const { name, title, description, unit } = setting;
   const isPreset = isOfPreset(name);
   const own = valueIn(form.settings.value, name);
   const preset = wordOf(valueIn(baseSettings.value, name));
   const base = isPreset ? preset : (sidecarDefaults[name] ?? preset);
+  const isCounted = unit !== null && /^\d/.test(base);
   return (
-    <Field label={title} help={description} base={base} isPreset={isPreset}>
+    <Field
+      label={title}
+      help={description}
+      base={isCounted ? `${base} ${unit}` : base}
+      isPreset={isPreset}
+    >
       {(id) => (
         <input
           id={id}
@@ -158,17 +160,17 @@ function firstOfKind({ variants }: VariantForm, kind: string): Readonly<Record<s
 
 function MethodField() {
   const presetMethod = chosenPreset.value?.settings?.method;
-  const all = methodIds.map((id) => [id, findMethod(id).words] as const);
+  const all = manifest.value?.methods ?? [];
   return (
     <SelectField<string>
       label="Method"
-      help={all.map(([, words]) => words.help).join(' ')}
-      names={Object.fromEntries(all.map(([id, words]) => [id, words.choice]))}
+      help={all.map(({ help }) => help).join(' ')}
+      names={Object.fromEntries(all.map(({ id, choice }) => [id, choice]))}
       value={form.settings.value.method}
       base={presetMethod ?? defaultMethod}
       isPreset={presetMethod !== undefined}
       onValue={(chosen) => {
-        changeMethod(methodIds.find((id) => id === chosen));
+        changeMethod(all.find(({ id }) => id === chosen)?.id);
       }}
     />
   );
@@ -196,23 +198,21 @@ function PicturesField() {
   );
 }
 
-const deviceNames: Readonly<Record<NonNullable<JobRequest['device']>, string>> = {
-  auto: 'The fastest that works',
-  cpu: 'Processor (CPU)',
-  webgpu: 'Graphics card (WebGPU)',
-  cuda: 'NVIDIA graphics card (CUDA)',
-  dml: 'Graphics card (DirectML)',
-};
+const fastest = 'The fastest that works';
+
+/** What people call a device. */
+const titleOf = (device: DeviceView['device']) =>
+  manifest.value?.devices.find(({ id }) => id === device)?.title ?? device;
 
 function DeviceField() {
   const preferred = devices.value?.find(({ isDefault }) => isDefault);
   const failed = (devices.value ?? []).filter(({ works }) => !works);
-  const names = failed.map(({ device }) => deviceNames[device]).join(', ');
+  const names = failed.map(({ device }) => titleOf(device)).join(', ');
   return (
     <Field
       label="Device"
       help={names === '' ? '' : `Not working here: ${names}; “erase-concept doctor” says why.`}
-      base={preferred ? deviceNames[preferred.device] : deviceNames.auto}
+      base={preferred ? titleOf(preferred.device) : fastest}
       isPreset={false}
     >
       {(id) => (
@@ -224,10 +224,10 @@ function DeviceField() {
             form.device.value = currentTarget.value as NonNullable<JobRequest['device']>;
           }}
         >
-          <option value="auto">{deviceNames.auto}</option>
+          <option value="auto">{fastest}</option>
           {devices.value?.map(({ device, works }) => (
             <option key={device} value={device} disabled={!works}>
-              {deviceNames[device]}
+              {titleOf(device)}
             </option>
           ))}
         </select>

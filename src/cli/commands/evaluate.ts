@@ -2,13 +2,7 @@ import type { Command } from 'commander';
 
 import { AppError } from '../../errors.ts';
 import { askPainter } from '../ask-painter.ts';
-import {
-  dataOption,
-  deviceOption,
-  jsonOption,
-  predictionOption,
-  threadsOption,
-} from '../common-options.ts';
+import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import type { EvaluateOptions } from '../evaluate-models.ts';
 import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
@@ -53,10 +47,12 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .addOption(predictionOption())
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(dataOption(context.config.dataFolder))
     .addOption(jsonOption())
     .action((options: EvaluateOptions) =>
-      withInterrupts(({ cancel }) => evaluate(options, context, cancel)),
+      withInterrupts(({ cancel }) =>
+        // Not an option: who has no folder of judges needs none.
+        evaluate({ ...options, dataFolder: context.config.dataFolder }, context, cancel),
+      ),
     );
 }
 

@@ -7,6 +7,10 @@ import { changeQuantity } from './quantity.ts';
 /** How far each kept picture is from the one that the original draws from the same noise. */
 export const changeEvaluator: Evaluator = {
   id: 'change',
+  words: {
+    title: 'Change of what is kept',
+    help: 'How far kept pictures moved from those that the original draws from the same noise.',
+  },
   sees: 'pictures',
   isAsked: () => true,
   open: () => Promise.resolve(new ChangeJudge()),

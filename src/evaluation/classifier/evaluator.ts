@@ -1,136 +1,16 @@
-import type { Evaluator, PictureJudge, PicturePair } from '../evaluator.ts';
-import type { Measure, Role, Verdict } from '../figure.ts';
-import { Classifier } from './classifier.ts';
-import type { ClassifierChoice } from './classifier-choice.ts';
-import { namedLabel } from './named-label.ts';
+import type { Evaluator } from '../evaluator.ts';
 
 /** Any classifiers of pictures in `.onnx` files, each with the classes that count as the concept. */
 export const classifierEvaluator: Evaluator = {
   id: 'classifier',
+  words: {
+    title: 'Classifiers of pictures',
+    help: 'ONNX files with labels: how often they see the concept, and what kept prompts name.',
+  },
   sees: 'pictures',
   isAsked: ({ classifiers = [] }) => classifiers.length > 0,
-  open: async ({ classifiers = [], threads }) => {
-    const judges: ClassifierJudge[] = [];
-    try {
-      for (const [i, choice] of classifiers.entries()) {
-        const classifier = await Classifier.open(choice, threads);
-        judges.push(new ClassifierJudge(classifier, { choice, place: i + 1 }));
-      }
-    } catch (error) {
-      for (const judge of judges) await judge.release();
-      throw error;
-    }
-    return new Panel(judges);
+  open: async (settings) => {
+    const { openClassifiers } = await import('./judge.ts');
+    return openClassifiers(settings);
   },
 };
-
-/** Several judges as one. */
-class Panel implements PictureJudge {
-  private readonly judges: readonly PictureJudge[];
-
-  constructor(judges: readonly PictureJudge[]) {
-    this.judges = judges;
-  }
-
-  async see(pair: PicturePair): Promise<void> {
-    for (const judge of this.judges) await judge.see(pair);
-  }
-
-  measures(): Measure[] {
-    return this.judges.flatMap((judge) => judge.measures());
-  }
-
-  async release(): Promise<void> {
-    for (const judge of this.judges) await judge.release();
-  }
-}
-
-/** What a classifier takes the two pictures of a pair for, and what their prompt names of its classes. */
-interface Seen {
-  readonly before: string;
-  readonly after: string;
-  readonly named: string | null;
-}
-
-class ClassifierJudge implements PictureJudge {
-  private readonly classifier: Classifier;
-  private readonly name: string;
-  /** Begins the ids of its figures: those of the first judge have no number. */
-  private readonly id: string;
-  private readonly seen: Record<Role, Seen[]> = { forget: [], retain: [] };
-
-  constructor(
-    classifier: Classifier,
-    { choice, place }: { readonly choice: ClassifierChoice; readonly place: number },
-  ) {
-    this.classifier = classifier;
-    this.name = choice.name;
-    this.id = place === 1 ? 'classifier' : `classifier-${place}`;
-  }
-
-  async see({ role, prompt, before, after }: PicturePair): Promise<void> {
-    this.seen[role].push({
-      before: await this.classifier.classify(before),
-      after: await this.classifier.classify(after),
-      named: namedLabel(this.classifier.labels, prompt),
-    });
-  }
-
-  measures(): Measure[] {
-    return [...this.ofConcept(), ...this.asNamed()];
-  }
-
-  release(): Promise<void> {
-    return this.classifier.release();
-  }
-
-  /** How often it sees the concept; nothing where none of its classes is the concept. */
-  private ofConcept(): Measure[] {
-    const { classes } = this.classifier;
-    if (classes.length === 0) return [];
-    const names = classes.map((name) => `“${name}”`).join(' or ');
-    const isShown = (label: string) => Number(classes.includes(label));
-    const verdictsOf = (role: Role) =>
-      this.seen[role].map(({ before, after }): Verdict => ({
-        before: isShown(before),
-        after: isShown(after),
-      }));
-    const { forget, retain } = this.seen;
-    const quantity = { kind: 'share', reference: null, caution: null } as const;
-    return [
-      {
-        ...{ ...quantity, id: `${this.id}.shown`, role: 'forget', wanted: 'lower' },
-        title: `Taken for ${names}`,
-        meaning: `of ${forget.length} pictures of forgotten prompts are ${names} to the classifier ${this.name}`,
-        limits: `The classifier ${this.name} names the likeliest of the classes that it knows, whatever the picture shows.`,
-        verdicts: verdictsOf('forget'),
-      },
-      {
-        ...{ ...quantity, id: `${this.id}.false`, role: 'retain', wanted: 'unchanged' },
-        title: `Kept pictures taken for ${names}`,
-        meaning: `of ${retain.length} pictures of kept prompts are ${names} to the classifier ${this.name}`,
-        limits: `So often the classifier ${this.name} sees the concept where nobody asked for it: the figure of the forgotten prompts cannot be told from less.`,
-        verdicts: verdictsOf('retain'),
-      },
-    ];
-  }
-
-  /** How often it sees what kept prompts name; nothing where they name none of its classes. */
-  private asNamed(): Measure[] {
-    const verdicts = this.seen.retain.map(({ before, after, named }): Verdict | null =>
-      named === null ? null : { before: Number(before === named), after: Number(after === named) },
-    );
-    const count = verdicts.filter((verdict) => verdict !== null).length;
-    if (count === 0) return [];
-    const quantity = { kind: 'share', reference: null, caution: null } as const;
-    return [
-      {
-        ...{ ...quantity, id: `${this.id}.named`, role: 'retain', wanted: 'unchanged' },
-        title: `Kept as named (${this.name})`,
-        meaning: `of ${count} pictures of kept prompts that name a class of the classifier ${this.name} are that class to it`,
-        limits: `Prompts name a class of ${this.name} where exactly one of its labels stands in them.`,
-        verdicts,
-      },
-    ];
-  }
-}

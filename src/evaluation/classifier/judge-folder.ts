@@ -29,8 +29,8 @@ export const judgeFolderOf = (dataFolder: string) => path.join(dataFolder, 'judg
  * `NAME.onnx` in the folder of judges, or a folder `NAME` as exporters of transformers write it, with
  * `model.onnx` or `onnx/model.onnx` in it.
  */
-export async function listClassifiers(dataFolder: string | undefined): Promise<NamedClassifier[]> {
-  const own = dataFolder === undefined ? [] : await classifiersIn(judgeFolderOf(dataFolder));
+export async function listClassifiers(dataFolder: string | null): Promise<NamedClassifier[]> {
+  const own = dataFolder === null ? [] : await classifiersIn(judgeFolderOf(dataFolder));
   const names = new Set(own.map(({ name }) => name));
   return [...own, ...tinyClassifiers.filter(({ name }) => !names.has(name))];
 }
@@ -55,7 +55,7 @@ async function classifiersIn(folder: string): Promise<NamedClassifier[]> {
  */
 export async function chooseClassifier(
   wish: ClassifierWish,
-  dataFolder: string | undefined,
+  dataFolder: string | null,
 ): Promise<ClassifierChoice> {
   const named = 'name' in wish ? await findClassifier(wish.name, dataFolder) : await ofFiles(wish);
   const { labels } = named;
@@ -67,17 +67,12 @@ export async function chooseClassifier(
   );
 }
 
-async function findClassifier(
-  wanted: string,
-  dataFolder: string | undefined,
-): Promise<NamedClassifier> {
+async function findClassifier(wanted: string, dataFolder: string | null): Promise<NamedClassifier> {
   const known = await listClassifiers(dataFolder);
   const found = known.find(({ name }) => name === wanted);
   if (found) return found;
   const folder =
-    dataFolder === undefined
-      ? 'the folder judges of the data folder'
-      : `"${judgeFolderOf(dataFolder)}"`;
+    dataFolder === null ? 'the folder judges of the data folder' : `"${judgeFolderOf(dataFolder)}"`;
   throw new AppError(
     'judge.not-found',
     `there is no judge "${wanted}". There are ${known.map(({ name }) => name).join(', ')}; put another one as NAME.onnx with its labels as NAME.txt into ${folder}.`,

@@ -1,49 +1,16 @@
-import { imageDistance } from '../../images/image-distance.ts';
-import type { PixelImage } from '../../images/pixels.ts';
-import { thumbnail } from '../../images/thumbnail.ts';
-import type { Evaluator, PictureJudge, PicturePair } from '../evaluator.ts';
-import type { Measure, Verdict } from '../figure.ts';
-import { UnrelatedPictures } from '../unrelated-pictures.ts';
-import { givenPicturesQuantity } from './quantity.ts';
+import type { Evaluator } from '../evaluator.ts';
 
 /** How near pictures of forgotten prompts come to the given ones that were to be forgotten. */
 export const givenPicturesEvaluator: Evaluator = {
   id: 'given-pictures',
+  words: {
+    title: 'Distance to given pictures',
+    help: 'How near pictures of forgotten prompts come to the very ones that were to be forgotten.',
+  },
   sees: 'pictures',
   isAsked: ({ given = [] }) => given.length > 0,
-  open: ({ given = [] }) => Promise.resolve(new GivenPicturesJudge(given)),
+  open: async ({ given = [] }) => {
+    const { GivenPicturesJudge } = await import('./judge.ts');
+    return new GivenPicturesJudge(given);
+  },
 };
-
-class GivenPicturesJudge implements PictureJudge {
-  private readonly given: readonly PixelImage[];
-  private readonly verdicts: Verdict[] = [];
-  private readonly unrelated = new UnrelatedPictures();
-
-  /** @param given thumbnails */
-  constructor(given: readonly PixelImage[]) {
-    this.given = given;
-  }
-
-  async see({ role, before, after }: PicturePair): Promise<void> {
-    this.unrelated.add(before);
-    if (role !== 'forget') return;
-    this.verdicts.push({
-      before: await this.nearestDistance(before),
-      after: await this.nearestDistance(after),
-    });
-  }
-
-  measures(): Measure[] {
-    const quantity = givenPicturesQuantity(this.unrelated.reference());
-    return [{ ...quantity, verdicts: this.verdicts }];
-  }
-
-  release(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  private async nearestDistance(image: PixelImage): Promise<number> {
-    const small = await thumbnail(image);
-    return Math.min(...this.given.map((picture) => imageDistance(small, picture)));
-  }
-}

@@ -25,6 +25,7 @@ const eta = (value: number) =>
 const innerFields = {
   innerSteps: field(count.default(1), {
     title: 'Inner steps',
+    unit: 'steps',
     description:
       'Steps of forgetting alone from the present model, before each step; what they gain is the gap.',
   }),
@@ -101,6 +102,7 @@ export const eraseDiffSettings = z.strictObject({
   }),
   generatedForget: field(count, {
     title: 'Pictures drawn to forget',
+    unit: 'pictures',
     description: 'By the model itself, where you gave none.',
     group: 'pictures',
   }),
