@@ -2,6 +2,7 @@ import { changeEvaluator } from './change/evaluator.ts';
 import { classifierEvaluator } from './classifier/evaluator.ts';
 import type { Evaluator } from './evaluator.ts';
 import { givenPicturesEvaluator } from './given-pictures/evaluator.ts';
+import { sharpnessEvaluator } from './sharpness/evaluator.ts';
 import { zeroShotEvaluator } from './zero-shot/evaluator.ts';
 
 /** Every way to judge an erasure, in the order in which their figures are shown. */
@@ -10,4 +11,5 @@ export const evaluators: readonly Evaluator[] = [
   zeroShotEvaluator,
   classifierEvaluator,
   changeEvaluator,
+  sharpnessEvaluator,
 ];

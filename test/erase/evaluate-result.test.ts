@@ -66,7 +66,11 @@ it(
         ['classifier-2.named', 2],
         ['classifier-3.named', 2],
       ],
-      ['change.kept', 2],
+      ...[
+        ['change.kept', 2],
+        ['sharpness.forgotten', 1],
+        ['sharpness.kept', 2],
+      ],
     ]);
     // A judge that is not there any more keeps nobody from the rest.
     expect(told(resumed, 'notice')).toEqual([

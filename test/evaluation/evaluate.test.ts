@@ -77,6 +77,7 @@ describe('evaluate', () => {
     expect(retain.after).toBe(retain.before);
     expect(unrelatedChange).toBeGreaterThan(0.1);
 
+    const sharpness = figures.find(({ id }) => id === 'sharpness.kept');
     // The classifier of styles as a judge: the same verdicts as here, and its false positives.
     expect(figures.map(({ id, before, after }) => [id, before, after])).toEqual([
       ['zero-shot.shown', 1, 0],
@@ -88,6 +89,8 @@ describe('evaluate', () => {
       ['classifier-2.named', 1, 1],
       ['classifier-3.named', 1, 1],
       ['change.kept', null, 0],
+      ['sharpness.forgotten', expect.any(Number), expect.any(Number)],
+      ['sharpness.kept', sharpness?.after, sharpness?.after],
     ]);
     expect(figures[0]?.intervals?.after).toEqual([expect.closeTo(0, 6), expect.closeTo(0.39, 2)]);
 
