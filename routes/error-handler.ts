@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 
 import { describeError } from '../src/jobs/describe-error.ts';
 import { AppError } from '../src/errors.ts';
+import { messageForFields } from '../src/remedy.ts';
 import type { ErrorBody } from '../src/contract/views.ts';
 
 /** Answers what no route answers. */
@@ -35,8 +36,9 @@ export function errorReply(
   error: unknown,
   requestId: string,
 ): { readonly status: number; readonly body: ErrorBody } {
-  const { code, message, httpStatus } = toAppError(error);
-  return { status: httpStatus, body: { error: { code, message, requestId } } };
+  const { code, message, remedy, httpStatus } = toAppError(error);
+  const told = { code, message: messageForFields(message, remedy), ...(remedy && { remedy }) };
+  return { status: httpStatus, body: { error: { ...told, requestId } } };
 }
 
 function toAppError(error: unknown): AppError {

@@ -1,3 +1,4 @@
+import { type Remedy, wordForOptions } from './remedy.ts';
 import { systemErrorCode } from './system-error.ts';
 
 /**
@@ -80,10 +81,25 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   /** When it happened, ISO 8601: told and recorded, it is the same event. */
   readonly time = new Date().toISOString();
+  /** What to set otherwise; `message` has it in the words of the command line. */
+  readonly remedy: Remedy | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** @param message ends where the remedy begins, if there is one */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { remedy, ...options }: ErrorOptions & { readonly remedy?: Remedy | undefined } = {},
+  ) {
+    super(remedy === undefined ? message : `${message} ${wordForOptions(remedy)}`, options);
     this.code = code;
+    this.remedy = remedy;
+  }
+
+  /** An error that came from another process, or was kept. */
+  static restore(code: ErrorCode, message: string, remedy: Remedy | undefined): AppError {
+    const problem =
+      remedy === undefined ? message : message.replace(` ${wordForOptions(remedy)}`, '');
+    return new AppError(code, problem, { remedy });
   }
 
   get exitStatus(): number {

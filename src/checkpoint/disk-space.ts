@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { AppError } from '../errors.ts';
 import { formatBytes } from '../format-bytes.ts';
+import type { RemedySetting } from '../remedy.ts';
 import { pathExists } from './output-path.ts';
 
 /**
@@ -10,7 +11,7 @@ import { pathExists } from './output-path.ts';
  *
  * @param target a file or folder that need not exist yet
  * @param purpose what needs the space, as a subject: `the scrubbed model`
- * @param option the option that chooses another place
+ * @param setting what chooses another place
  * @param freeBytes tells the free bytes of a folder's disk. Default: asks the system.
  * @throws AppError `output.no-space`
  */
@@ -19,16 +20,17 @@ export async function requireDiskSpace(
   neededBytes: number,
   {
     purpose,
-    option,
+    setting,
     freeBytes = freeDiskBytes,
-  }: { purpose: string; option: string; freeBytes?: typeof freeDiskBytes },
+  }: { purpose: string; setting: RemedySetting; freeBytes?: typeof freeDiskBytes },
 ): Promise<void> {
   const folder = await existingAncestor(target);
   const free = await freeBytes(folder);
   if (free >= neededBytes) return;
   throw new AppError(
     'output.no-space',
-    `the disk of "${folder}" has ${formatBytes(free)} free, but ${purpose} needs ${formatBytes(neededBytes)}. Free some disk space, or choose another place with ${option}.`,
+    `the disk of "${folder}" has ${formatBytes(free)} free, but ${purpose} needs ${formatBytes(neededBytes)}. Free some disk space, or`,
+    { remedy: { advice: 'choose another place', settings: [{ setting }] } },
   );
 }
 

@@ -31,7 +31,7 @@ export async function requirePlace(
   await asOutputErrors(outputPath, () =>
     requireDiskSpace(outputPath, bytes + SPARE_DISK_BYTES, {
       purpose: 'the scrubbed model',
-      option: '--out',
+      setting: 'out',
       ...(freeBytes && { freeBytes }),
     }),
   );
@@ -40,7 +40,8 @@ export async function requirePlace(
 function outputExists(outputPath: string): AppError {
   return new AppError(
     'output.exists',
-    `"${outputPath}" exists already and is not overwritten. Choose another name with --out, or move it away.`,
+    `"${outputPath}" exists already and is not overwritten. Move it away, or`,
+    { remedy: { advice: 'choose another name', settings: [{ setting: 'out' }] } },
   );
 }
 
@@ -55,22 +56,21 @@ export async function asOutputErrors<T>(outputPath: string, work: () => Promise<
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       throw new AppError(
         'output.no-space',
-        `the disk became full while "${outputPath}" was written; what was incomplete was removed. Free some disk space, or choose another place with --out.`,
-        { cause },
+        `the disk became full while "${outputPath}" was written; what was incomplete was removed. Free some disk space, or`,
+        { cause, remedy: { advice: 'choose another place', settings: [{ setting: 'out' }] } },
       );
     }
     const fault = nameFaults.get(code);
     if (fault !== undefined) {
-      throw new AppError(
-        'output.unwritable',
-        `"${outputPath}" ${fault}. Choose another name with --out.`,
-        { cause },
-      );
+      throw new AppError('output.unwritable', `"${outputPath}" ${fault}.`, {
+        cause,
+        remedy: { advice: 'Choose another name', settings: [{ setting: 'out' }] },
+      });
     }
     throw new AppError(
       'output.unwritable',
-      `"${outputPath}" cannot be written (${code}). Check that the folder exists and may be written to, or choose another place with --out.`,
-      { cause },
+      `"${outputPath}" cannot be written (${code}). Check that the folder exists and may be written to, or`,
+      { cause, remedy: { advice: 'choose another place', settings: [{ setting: 'out' }] } },
     );
   }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { presetSchema } from '../presets/preset.ts';
 import { devices } from '../runtime/device.ts';
+import { type Remedy, remedySettings } from '../remedy.ts';
 import { type Answer, named } from './answer.ts';
 
 /** Of `GET /api/health`. */
@@ -89,6 +90,15 @@ export const presetViewSchema = named(
 );
 export type PresetView = Answer<typeof presetViewSchema>;
 
+const remedySchema = z.object({
+  /** What to do, up to where it is said: `choose another name`. */
+  advice: z.string(),
+  /** Where, one of them: names of settings or of other parts of a request. */
+  settings: z.array(
+    z.object({ setting: z.enum(remedySettings), value: z.string().exactOptional() }),
+  ),
+}) satisfies z.ZodType<Remedy>;
+
 /** What every refusal is told as. */
 export const errorSchema = named(
   'Error',
@@ -96,6 +106,8 @@ export const errorSchema = named(
     error: z.object({
       code: z.string(),
       message: z.string(),
+      /** What to set otherwise, where that helps; `message` has it in the page's words. */
+      remedy: remedySchema.exactOptional(),
       /** Id of the request, to find it in the log. */
       requestId: z.string(),
     }),

@@ -1,3 +1,4 @@
+import type { Remedy } from '../remedy.ts';
 import type { StoredEvaluation } from '../evaluation/stored-evaluation.ts';
 import type { Role } from '../evaluation/figure.ts';
 
@@ -55,7 +56,14 @@ export type EraseEvent =
       readonly job: string;
       readonly seconds: number;
     }
-  | { readonly event: 'error'; readonly code: string; readonly message: string };
+  | {
+      readonly event: 'error';
+      readonly code: string;
+      /** With the remedy in the words of the command line. */
+      readonly message: string;
+      /** What to set otherwise, where that helps. */
+      readonly remedy?: Remedy;
+    };
 
 /**
  * An event as a job's folder keeps it; `time` (ISO 8601), and `forget` of `job`, are missing in those of

@@ -58,7 +58,10 @@ function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
     if (isDeepStrictEqual(before.architecture[part], after.architecture[part])) continue;
     throw new AppError(
       'model.mismatch',
-      `${names} hold the same tensors, but their settings differ (${part}): the config of one must be the other's too${part === 'diffusion' ? ', or what they predict must be given (--prediction)' : ''}. ${advice}`,
+      `${names} hold the same tensors, but their settings differ (${part}): the config of one must be the other's too. ${advice}`,
+      part === 'diffusion'
+        ? { remedy: { advice: 'Or say what they predict', settings: [{ setting: 'prediction' }] } }
+        : {},
     );
   }
 }

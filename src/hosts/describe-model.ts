@@ -12,6 +12,7 @@ import { readProvenance } from '../checkpoint/provenance.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { LENGTH_PREFIX_BYTES, MAX_HEADER_BYTES } from '../checkpoint/safetensors-header.ts';
 import { AppError } from '../errors.ts';
+import { messageForFields } from '../remedy.ts';
 import { askProcess } from '../processes/ask-process.ts';
 import type { HostModel } from './host.ts';
 
@@ -83,12 +84,13 @@ export async function readDescription(path: string): Promise<ModelDescription> {
     return await describeOpened(path, null);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
+    const problem = messageForFields(error.message, error.remedy);
     // Usable if no more is wrong than what it predicts.
-    const chosen = await describeOpened(path, error.message).catch(() => null);
+    const chosen = await describeOpened(path, problem).catch(() => null);
     if (chosen) return chosen;
     return {
       architecture: null,
-      refusal: error.message,
+      refusal: problem,
       nativeSize: null,
       modelChannels: null,
       prediction: null,

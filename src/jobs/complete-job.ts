@@ -52,10 +52,10 @@ async function requireDisk(
 ): Promise<void> {
   await requireDiskSpace(output, checkpoint.file.fileBytes + SPARE_DISK_BYTES, {
     purpose: 'the scrubbed model',
-    option: '--out',
+    setting: 'out',
   });
   await requireDiskSpace(dataFolder, stateBytes(checkpoint, settings) + SPARE_DISK_BYTES, {
     purpose: "the job's state",
-    option: '--data',
+    setting: 'data',
   });
 }

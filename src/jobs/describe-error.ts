@@ -8,9 +8,9 @@ export function describeError(error: unknown): {
   readonly event: ErrorEvent;
   readonly exitStatus: number;
 } {
-  const known = asAppError(error);
+  const { code, message, remedy, time, exitStatus } = asAppError(error);
   return {
-    event: { event: 'error', code: known.code, message: known.message, time: known.time },
-    exitStatus: known.exitStatus,
+    event: { event: 'error', code, message, ...(remedy && { remedy }), time },
+    exitStatus,
   };
 }

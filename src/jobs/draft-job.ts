@@ -137,10 +137,9 @@ async function loadPreset(
     const preset = await findPreset(presetFolders, name);
     if (preset.images?.use === 'required' && forgetImages === undefined) {
       const { label, reason } = preset.images;
-      throw new AppError(
-        'image.none',
-        `preset "${name}" needs pictures (${label}): ${reason} Give their folder with --forget-images.`,
-      );
+      throw new AppError('image.none', `preset "${name}" needs pictures (${label}): ${reason}`, {
+        remedy: { advice: 'Give them', settings: [{ setting: 'forgetImages' }] },
+      });
     }
     return fillPreset(preset, variables);
   }
@@ -148,7 +147,8 @@ async function loadPreset(
   if (variable === undefined) return undefined;
   throw new AppError(
     'usage.invalid',
-    `--set ${variable} fills in a preset's variable: name the preset with --preset.`,
+    `"${variable}" is the variable of a preset, and no preset is chosen.`,
+    { remedy: { advice: 'Choose it', settings: [{ setting: 'preset' }] } },
   );
 }
 
@@ -191,7 +191,8 @@ function withJudgedPictures(
   if (wanted.evaluationPictures === 0) {
     throw new AppError(
       'settings.invalid',
-      'a judge looks at the pictures that are compared at the end, and none are asked for (--evaluate 0). Ask for one or more, or leave the judge out.',
+      'a judge looks at the pictures that are compared at the end, and none are asked for. Leave the judge out, or',
+      { remedy: { advice: 'ask for one or more', settings: [{ setting: 'evaluationPictures' }] } },
     );
   }
   return { ...settings, evaluationPictures: 1 };
@@ -231,7 +232,8 @@ function requirePictures(method: MethodId, forgetImages: string | undefined): vo
   const others = methodIds.filter((id) => findMethod(id).forgets !== 'pictures');
   throw new AppError(
     'image.none',
-    `the method ${method} forgets the very pictures that it is given, and none are. Give their folder with --forget-images, or use the method ${others.join(' or ')}.`,
+    `the method ${method} forgets the very pictures that it is given, and none are. Use the method ${others.join(' or ')}, or`,
+    { remedy: { advice: 'give them', settings: [{ setting: 'forgetImages' }] } },
   );
 }
 
@@ -262,10 +264,7 @@ export function requireValid<T>(schema: z.ZodType<T>, value: unknown): T {
   const problems = result.error.issues.map(
     ({ path: at, message }) => `${at.join('.')}: ${message}`,
   );
-  throw new AppError(
-    'settings.invalid',
-    `the settings are not valid: ${problems.join('; ')}. See erase --help for what each may be.`,
-  );
+  throw new AppError('settings.invalid', `the settings are not valid: ${problems.join('; ')}.`);
 }
 
 function absoluteOrNull(folder: string | undefined): string | null {

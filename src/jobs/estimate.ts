@@ -3,7 +3,6 @@ import path from 'node:path';
 
 import { openCheckpoint, requireErasable } from '../families/checkpoint.ts';
 import { freeDiskBytes } from '../checkpoint/disk-space.ts';
-import type { EraseJob } from '../erase/job.ts';
 import { type EraseSettings, findMethod, stepsOf } from '../methods/registry.ts';
 import type { RunExtent } from '../erase/run-cost.ts';
 import { drawnCount } from '../erase/set-pictures.ts';

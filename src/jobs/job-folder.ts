@@ -93,8 +93,8 @@ async function writing<T>(dataFolder: string, work: () => Promise<T>): Promise<T
     if (code === undefined) throw cause;
     throw new AppError(
       'output.unwritable',
-      `the data folder "${dataFolder}" cannot be written to (${code}). Choose another one with --data.`,
-      { cause },
+      `the data folder "${dataFolder}" cannot be written to (${code}).`,
+      { cause, remedy: { advice: 'Choose another one', settings: [{ setting: 'data' }] } },
     );
   }
 }
@@ -119,8 +119,8 @@ export async function openJobFolder(dataFolder: string, idOrPath: string): Promi
     throw isMissingFile(cause)
       ? new AppError(
           'job.not-found',
-          `there is no job "${idOrPath}" (looked for "${jobPath}"). Its id is the name of its folder; if it was made with --data, give the same folder.`,
-          { cause },
+          `there is no job "${idOrPath}" (looked for "${jobPath}"). Its id is the name of its folder; if it was made in another data folder,`,
+          { cause, remedy: { advice: 'give that one', settings: [{ setting: 'data' }] } },
         )
       : cause;
   });

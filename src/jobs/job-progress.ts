@@ -8,12 +8,13 @@ import {
   type ProgressEvent,
   type RecordedEvent,
 } from '../erase/events.ts';
+import type { ErrorEvent } from './describe-error.ts';
+import { messageForFields } from '../remedy.ts';
 import type { LogLine, ProgressPoint, SampleView } from '../contract/job-views.ts';
 
 /** How a job's last run ended. */
 export type Outcome =
-  | { readonly kind: 'done' }
-  | { readonly kind: 'error'; readonly code: string; readonly message: string };
+  { readonly kind: 'done' } | { readonly kind: 'error'; readonly event: ErrorEvent };
 
 /** Where a job stands, as its events tell. */
 export class JobProgress {
@@ -76,7 +77,7 @@ export class JobProgress {
         this.outcome = { kind: 'done' };
         break;
       case 'error':
-        this.outcome = { kind: 'error', code: event.code, message: event.message };
+        this.outcome = { kind: 'error', event };
         break;
       case 'job':
       case 'note':
@@ -152,7 +153,10 @@ function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
     case 'done':
       return { level: 'info', message: `Done: ${event.output}` };
     case 'error':
-      return { level: levelOf(event.code), message: event.message };
+      return {
+        level: levelOf(event.code),
+        message: messageForFields(event.message, event.remedy),
+      };
     case 'progress':
     case 'sample':
     case 'drawing':

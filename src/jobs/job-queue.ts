@@ -4,6 +4,7 @@ import type { EraseEvent, RecordedEvent } from '../erase/events.ts';
 import { AppError } from '../errors.ts';
 import type { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import { askProcess } from '../processes/ask-process.ts';
+import { messageForFields } from '../remedy.ts';
 import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
 import type { compareInHost } from './host-comparison.ts';
@@ -297,7 +298,8 @@ export class JobQueue {
       const wasUnderWay = record.server.recoveries.count > 0;
       const { event } = describeError(failure);
       if (wasUnderWay && event.code !== 'job.cancelled') {
-        await record.remember({ interruption: { code: event.code, message: event.message } });
+        const message = messageForFields(event.message, event.remedy);
+        await record.remember({ interruption: { code: event.code, message } });
       } else {
         await record.events.mendEvents();
         record.events.appendEvent(event);
@@ -348,5 +350,5 @@ async function whenFree(folder: string, signal: AbortSignal): Promise<void> {
 function tells(record: JobRecord, failure: unknown): boolean {
   const { outcome } = record.progress;
   const { event } = describeError(failure);
-  return outcome?.kind === 'error' && outcome.message === event.message;
+  return outcome?.kind === 'error' && outcome.event.message === event.message;
 }

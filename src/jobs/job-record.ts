@@ -6,6 +6,7 @@ import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { RecordedEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import type { Device } from '../runtime/device.ts';
+import { messageForFields } from '../remedy.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { EventLog } from './event-log.ts';
 import { type JobDraft, readDraft } from './job-draft.ts';
@@ -112,7 +113,7 @@ export class JobRecord {
     const { outcome } = this.progress;
     if (this.server.interruption !== null || outcome === null) return 'interrupted';
     if (outcome.kind === 'done') return 'done';
-    return outcome.code === 'job.cancelled' ? 'cancelled' : 'failed';
+    return outcome.event.code === 'job.cancelled' ? 'cancelled' : 'failed';
   }
 
   /** Why it stands still, where it does. */
@@ -128,7 +129,9 @@ export class JobRecord {
       case 'failed':
       case 'cancelled': {
         const { outcome } = this.progress;
-        return outcome?.kind === 'error' ? { code: outcome.code, message: outcome.message } : null;
+        if (outcome?.kind !== 'error') return null;
+        const { code, message, remedy } = outcome.event;
+        return { code, message: messageForFields(message, remedy) };
       }
       case 'queued':
       case 'preparing':

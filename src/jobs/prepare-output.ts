@@ -38,7 +38,8 @@ export async function prepareOutput(
   if (await pathExists(output)) {
     throw new AppError(
       'output.exists',
-      `"${output}" exists already and is not overwritten. Choose another name with --out, or move it away.`,
+      `"${output}" exists already and is not overwritten. Move it away, or`,
+      { remedy: { advice: 'choose another name', settings: [{ setting: 'out' }] } },
     );
   }
   await requireWritableFolder(path.dirname(output));
@@ -53,20 +54,18 @@ async function requireReservable(output: string, isGiven: boolean): Promise<void
   if ('release' in reserved) await reserved.release();
   // A name that nobody chose becomes another one when the run begins.
   else if (isGiven) {
-    throw new AppError(
-      'output.exists',
-      `${describeReservation(output, reserved)} Choose another name with --out.`,
-    );
+    throw new AppError('output.exists', describeReservation(output, reserved), {
+      remedy: { advice: 'Choose another name', settings: [{ setting: 'out' }] },
+    });
   }
 }
 
 function requireUsableName(output: string): void {
   const fault = nameFault(path.basename(output));
   if (fault === null) return;
-  throw new AppError(
-    'settings.invalid',
-    `"${output}" is no name for the result: ${fault}. Choose another one with --out.`,
-  );
+  throw new AppError('settings.invalid', `"${output}" is no name for the result: ${fault}.`, {
+    remedy: { advice: 'Choose another one', settings: [{ setting: 'out' }] },
+  });
 }
 
 function requireFileName(output: string): void {
@@ -87,7 +86,8 @@ function requireFolderName(output: string, modelPath: string): void {
   if (!`${output}${path.sep}`.startsWith(`${path.resolve(modelPath)}${path.sep}`)) return;
   throw new AppError(
     'settings.invalid',
-    `"${output}" lies within the model's own folder, which is not changed. Choose another place with --out.`,
+    `"${output}" lies within the model's own folder, which is not changed.`,
+    { remedy: { advice: 'Choose another place', settings: [{ setting: 'out' }] } },
   );
 }
 
@@ -104,7 +104,7 @@ async function requireWritableFolder(folder: string): Promise<void> {
 function unwritable(folder: string, detail: string, cause?: unknown): AppError {
   return new AppError(
     'output.unwritable',
-    `the folder "${folder}" for the scrubbed model ${detail}. Choose another place with --out.`,
-    { cause },
+    `the folder "${folder}" for the scrubbed model ${detail}.`,
+    { cause, remedy: { advice: 'Choose another place', settings: [{ setting: 'out' }] } },
   );
 }

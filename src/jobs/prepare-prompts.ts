@@ -113,11 +113,11 @@ function withAnchors(
 function readWords(request: PromptRequest, preset: Preset | undefined) {
   // A preset's anchor and concept need not fit prompts that were given in place of its own.
   const fitting = request.forget.length === 0 ? preset : undefined;
-  const [anchor] = check('anchor', listOf(request.anchor ?? fitting?.anchor));
-  const [concept] = check('concept', listOf(request.concept ?? fitting?.concept));
+  const [anchor] = check('the anchor', listOf(request.anchor ?? fitting?.anchor));
+  const [concept] = check('the name of the concept', listOf(request.concept ?? fitting?.concept));
   return {
-    forget: check('forget', orElse(request.forget, preset?.forget)),
-    retain: check('retain', orElse(request.retain, preset?.retain)),
+    forget: check('a prompt to forget', orElse(request.forget, preset?.forget)),
+    retain: check('a prompt to keep', orElse(request.retain, preset?.retain)),
     anchor,
     concept,
   };
@@ -131,18 +131,19 @@ function orElse(given: readonly string[], fallback: readonly string[] = []): rea
   return given.length > 0 ? given : fallback;
 }
 
-function check(option: string, prompts: readonly string[]): string[] {
+/** @param said what each is, as a subject */
+function check(said: string, prompts: readonly string[]): string[] {
   for (const prompt of prompts) {
     if (prompt.trim() === '') {
       throw new AppError(
         'prompt.invalid',
-        `a prompt of --${option} is empty. Give one or more words, in quotation marks where it has several.`,
+        `${said} is empty. Give one or more words, in quotation marks where it has several.`,
       );
     }
     if (prompt.length > MAX_PROMPT_CHARACTERS) {
       throw new AppError(
         'prompt.invalid',
-        `the prompt of --${option} that begins "${prompt.slice(0, 40)}…" has ${prompt.length} characters, more than ${MAX_PROMPT_CHARACTERS}. Shorten it.`,
+        `${said} that begins "${prompt.slice(0, 40)}…" has ${prompt.length} characters, more than ${MAX_PROMPT_CHARACTERS}. Shorten it.`,
       );
     }
   }
@@ -161,8 +162,17 @@ function nothingToForget(imageFolder: string | undefined): AppError {
   return new AppError(
     'prompt.invalid',
     imageFolder === undefined
-      ? 'nothing is said of what to forget. Give --forget PROMPT, --forget-images FOLDER or --preset NAME.'
-      : `no image in "${imageFolder}" has a caption. Write what each shows into NAME.txt beside NAME.png, or give --forget PROMPT.`,
+      ? 'nothing is said of what to forget.'
+      : `no image in "${imageFolder}" has a caption. Write what each shows into NAME.txt beside NAME.png, or`,
+    {
+      remedy:
+        imageFolder === undefined
+          ? {
+              advice: 'Say it',
+              settings: [{ setting: 'forget' }, { setting: 'forgetImages' }, { setting: 'preset' }],
+            }
+          : { advice: 'give prompts', settings: [{ setting: 'forget' }] },
+    },
   );
 }
 

@@ -103,7 +103,7 @@ interface Outcome {
 function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSignal): void {
   if (reported) {
     const code = isErrorCode(reported.code) ? reported.code : 'internal.unexpected';
-    throw new AppError(code, reported.message);
+    throw AppError.restore(code, reported.message, reported.remedy);
   }
   if (end.status === 0) return;
   if (kill.aborted) {
@@ -114,7 +114,8 @@ function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSigna
     case 'crash':
       throw new AppError(
         'device.crashed',
-        `the training process crashed (${death.name})${quoteEnd(complaint)}. This is a fault of the device's driver or of the runtime. Resume the job; if it crashes again, update the driver or choose the CPU (--device cpu).`,
+        `the training process crashed (${death.name})${quoteEnd(complaint)}. This is a fault of the device's driver or of the runtime. Resume the job; if it crashes again, update the driver, or`,
+        { remedy: { advice: 'train on the CPU', settings: [{ setting: 'device', value: 'cpu' }] } },
       );
     case 'ended':
       throw new AppError(
@@ -124,7 +125,17 @@ function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSigna
     case 'out-of-memory':
       throw new AppError(
         'device.out-of-memory',
-        `the training process was ended (${death.name}), most likely because the memory ran out. Close other programs and resume the job; or start it again with a smaller size (--size) or batch (--batch), or with the cross-attention trained only (--train xattn).`,
+        `the training process was ended (${death.name}), most likely because the memory ran out. Close other programs and resume the job, or`,
+        {
+          remedy: {
+            advice: 'start one that needs less',
+            settings: [
+              { setting: 'size' },
+              { setting: 'batch' },
+              { setting: 'train', value: 'xattn' },
+            ],
+          },
+        },
       );
     case undefined:
       throw new AppError(

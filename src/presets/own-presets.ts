@@ -150,8 +150,8 @@ async function writing(dataFolder: string, work: () => Promise<void>): Promise<v
     if (code === undefined) throw cause;
     throw new AppError(
       'output.unwritable',
-      `your presets in "${ownPresetsFolder(dataFolder)}" cannot be written to (${code}). Make room or give this folder back its rights, or choose another data folder with --data.`,
-      { cause },
+      `your presets in "${ownPresetsFolder(dataFolder)}" cannot be written to (${code}). Make room or give this folder back its rights, or`,
+      { cause, remedy: { advice: 'choose another data folder', settings: [{ setting: 'data' }] } },
     );
   }
 }

@@ -150,10 +150,12 @@ export function fillPreset(preset: Preset, values: Readonly<Record<string, strin
   const given = new Map(Object.entries(values));
   for (const [variable, { description, example }] of Object.entries(variables)) {
     if (!given.get(variable)?.trim()) {
-      throw new AppError(
-        'preset.invalid',
-        `preset "${name}" needs ${variable}, ${description}: give it with --set ${variable}="${example}".`,
-      );
+      throw new AppError('preset.invalid', `preset "${name}" needs ${variable}, ${description}.`, {
+        remedy: {
+          advice: 'Give it',
+          settings: [{ setting: 'variables', value: `${variable}="${example}"` }],
+        },
+      });
     }
   }
   const fill = (template: string) =>

@@ -3,7 +3,9 @@ import { endWithParent } from './end-with-parent.ts';
 import { diagnose, forkTypescript, type ProcessEnd, waitForEnd } from './fork-typescript.ts';
 
 /** What an answering process sends back, last. */
-type Reply = { readonly answer: unknown } | { readonly error: { code: string; message: string } };
+type Reply =
+  | { readonly answer: unknown }
+  | { readonly error: Pick<AppError, 'message' | 'remedy'> & { readonly code: string } };
 /** What it sends before. */
 interface Told {
   readonly told: unknown;
@@ -79,8 +81,12 @@ function asFailure(end: ProcessEnd, complaint: string, purpose: string): AppErro
   );
 }
 
-function restoreError({ code, message }: { code: string; message: string }): AppError {
-  return new AppError(isErrorCode(code) ? code : 'internal.unexpected', message);
+function restoreError({
+  code,
+  message,
+  remedy,
+}: Extract<Reply, { error: unknown }>['error']): AppError {
+  return AppError.restore(isErrorCode(code) ? code : 'internal.unexpected', message, remedy);
 }
 
 /**
@@ -107,8 +113,8 @@ export function answerQuestion(
         reply({ answer });
       },
       (error: unknown) => {
-        const { code, message } = asAppError(error);
-        reply({ error: { code, message } });
+        const { code, message, remedy } = asAppError(error);
+        reply({ error: { code, message, remedy } });
       },
     );
   });

@@ -110,13 +110,20 @@ function unavailable(graphName: string, device: Device, cause: unknown): AppErro
   const reason = cause instanceof Error ? cause.message : String(cause);
   // As the runtime says it, between names of its own sources.
   const hasNoAdapter = reason.includes('Failed to get a WebGPU adapter');
-  return new AppError(
-    'device.unavailable',
-    hasNoAdapter
-      ? 'WebGPU finds no graphics card here whose driver it can use (Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS). Install the driver of the card, or train with --device cpu.'
-      : `the graph "${graphName}" could not be prepared for ${device}: ${reason}`,
-    { cause },
-  );
+  return hasNoAdapter
+    ? new AppError(
+        'device.unavailable',
+        'WebGPU finds no graphics card here whose driver it can use (Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS). Install the driver of the card, or',
+        {
+          cause,
+          remedy: { advice: 'train on the CPU', settings: [{ setting: 'device', value: 'cpu' }] },
+        },
+      )
+    : new AppError(
+        'device.unavailable',
+        `the graph "${graphName}" could not be prepared for ${device}: ${reason}`,
+        { cause },
+      );
 }
 
 const disabledOptimizers = [

@@ -143,7 +143,13 @@ class TrainingLoop {
     if (!healthy || !(await this.drawsWell(healthy))) {
       throw new AppError(
         'training.collapsed',
-        `${why} No step before was in good health, so no model was written. Start again with a smaller learning rate (--lr) than ${job.settings.learningRate}.`,
+        `${why} No step before was in good health, so no model was written.`,
+        {
+          remedy: {
+            advice: `Start again with a smaller learning rate than ${job.settings.learningRate},`,
+            settings: [{ setting: 'learningRate' }],
+          },
+        },
       );
     }
     io.onEvent({ event: 'notice', message: `${why} The model of step ${healthy.step} is used.` });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { freeDiskBytes, requireDiskSpace } from '../../src/checkpoint/disk-space.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
-const wanted = { purpose: 'the scrubbed model', option: '--out' };
+const wanted = { purpose: 'the scrubbed model', setting: 'out' } as const;
 
 describe('requireDiskSpace', () => {
   it('lets pass what fits, and makes nothing', async () => {

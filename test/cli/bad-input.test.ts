@@ -246,7 +246,7 @@ const requests: Row[] = [
     eraseTiny('--forget', ' '),
     {
       code: 'prompt.invalid',
-      wrong: /a prompt of --forget is empty/,
+      wrong: /a prompt to forget is empty/,
       remedy: /Give one or more words/,
     },
   ],
@@ -310,7 +310,7 @@ const requests: Row[] = [
     {
       code: 'image.none',
       wrong: /needs pictures \(Ten or more of your pictures\)/,
-      remedy: /folder with --forget-images/,
+      remedy: /Give them with --forget-images/,
     },
   ],
   [
@@ -420,7 +420,7 @@ const usages: Row[] = [
     {
       status: 2,
       code: 'usage.invalid',
-      wrong: /--set artist fills in a preset's variable/,
+      wrong: /"artist" is the variable of a preset, .* Choose it with --preset/,
       remedy: /--preset/,
     },
   ],

@@ -37,7 +37,8 @@ export async function findSidecars(sourcePath: string, outputPath: string): Prom
     if (await pathExists(to)) {
       throw new AppError(
         'output.exists',
-        `"${to}", which belongs beside the scrubbed model, exists already and is not overwritten. Choose another name with --out, or move it away.`,
+        `"${to}", which belongs beside the scrubbed model, exists already and is not overwritten. Move it away, or`,
+        { remedy: { advice: 'choose another name', settings: [{ setting: 'out' }] } },
       );
     }
   }

@@ -211,10 +211,15 @@ function contradicted(
 }
 
 function configError(sources: PredictionSources, what: string, remedy: string): AppError {
-  return new AppError(
-    'checkpoint.config',
-    `"${path.basename(sources.path)}": ${what}. ${remedy}: --prediction epsilon or --prediction v (on the page: advanced settings).`,
-  );
+  return new AppError('checkpoint.config', `"${path.basename(sources.path)}": ${what}.`, {
+    remedy: {
+      advice: remedy,
+      settings: [
+        { setting: 'prediction', value: 'epsilon' },
+        { setting: 'prediction', value: 'v' },
+      ],
+    },
+  });
 }
 
 function otherwise(prediction: PredictionKind): string {
