@@ -84,22 +84,15 @@ export class AppError extends Error {
   /** What to set otherwise; `message` has it in the words of the command line. */
   readonly remedy: Remedy | undefined;
 
-  /** @param message ends where the remedy begins, if there is one */
+  /** @param message ends where the remedy begins, if there is one, or has it already */
   constructor(
     code: ErrorCode,
     message: string,
     { remedy, ...options }: ErrorOptions & { readonly remedy?: Remedy | undefined } = {},
   ) {
-    super(remedy === undefined ? message : `${message} ${wordForOptions(remedy)}`, options);
+    super(withRemedy(message, remedy), options);
     this.code = code;
     this.remedy = remedy;
-  }
-
-  /** An error that came from another process, or was kept. */
-  static restore(code: ErrorCode, message: string, remedy: Remedy | undefined): AppError {
-    const problem =
-      remedy === undefined ? message : message.replace(` ${wordForOptions(remedy)}`, '');
-    return new AppError(code, problem, { remedy });
   }
 
   get exitStatus(): number {
@@ -109,6 +102,12 @@ export class AppError extends Error {
   get httpStatus(): number {
     return errorTable[this.code].http;
   }
+}
+
+function withRemedy(message: string, remedy: Remedy | undefined): string {
+  if (remedy === undefined) return message;
+  const words = wordForOptions(remedy);
+  return message.includes(words) ? message : `${message} ${words}`;
 }
 
 /** Of rights, of a file system that is read-only, of a limit of the size of files. */

@@ -55,9 +55,9 @@ it('is worded by each front end, whatever was said after it, and survives proces
   expect(thrown.message).toBe(
     'the memory ran out, or start one that needs less with --size or --train xattn.',
   );
-  const kept = AppError.restore(thrown.code, `${thrown.message} Resume it.`, thrown.remedy);
+  const kept = new AppError(thrown.code, `${thrown.message} Resume it.`, { remedy: thrown.remedy });
   expect(kept.message).toBe(
-    'the memory ran out, Resume it. or start one that needs less with --size or --train xattn.',
+    'the memory ran out, or start one that needs less with --size or --train xattn. Resume it.',
   );
   const { error } = errorReply(thrown, 'id').body;
   expect(error.message).toBe(

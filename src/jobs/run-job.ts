@@ -67,7 +67,7 @@ function withWayOn(
     return new AppError(cause.code, `job ${job.id} ${what}.${hint('Go on')}`, { cause });
   }
   if (!resumableErrors.includes(cause.code)) return cause;
-  return AppError.restore(cause.code, `${cause.message}${hint('Resume it')}`, cause.remedy);
+  return new AppError(cause.code, `${cause.message}${hint('Resume it')}`, { remedy: cause.remedy });
 
   function hint(what: string): string {
     return resumeCommand === undefined ? '' : ` ${what} with: ${resumeCommand}`;

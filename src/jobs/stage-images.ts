@@ -45,7 +45,7 @@ export async function stageImages(
 /** An error that speaks of the client's files by the client's names. */
 export function errorWithClientNames(error: unknown, staged: readonly StagedImages[]): unknown {
   if (!(error instanceof AppError)) return error;
-  return AppError.restore(error.code, withClientNames(error.message, staged), error.remedy);
+  return new AppError(error.code, withClientNames(error.message, staged), { remedy: error.remedy });
 }
 
 /** A text that speaks of the client's files by the client's names. */

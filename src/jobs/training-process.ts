@@ -103,7 +103,7 @@ interface Outcome {
 function throwUnlessDone({ end, reported, complaint }: Outcome, kill: AbortSignal): void {
   if (reported) {
     const code = isErrorCode(reported.code) ? reported.code : 'internal.unexpected';
-    throw AppError.restore(code, reported.message, reported.remedy);
+    throw new AppError(code, reported.message, { remedy: reported.remedy });
   }
   if (end.status === 0) return;
   if (kill.aborted) {

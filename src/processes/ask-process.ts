@@ -86,7 +86,7 @@ function restoreError({
   message,
   remedy,
 }: Extract<Reply, { error: unknown }>['error']): AppError {
-  return AppError.restore(isErrorCode(code) ? code : 'internal.unexpected', message, remedy);
+  return new AppError(isErrorCode(code) ? code : 'internal.unexpected', message, { remedy });
 }
 
 /**

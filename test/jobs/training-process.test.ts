@@ -51,7 +51,7 @@ describe('runTraining', () => {
     ['fail', 'internal.unexpected', /a bug/],
     ['abort', 'device.crashed', /crashed \(SIGABRT\).*--device cpu/s],
     ['segfault', 'device.crashed', /SIGSEGV/],
-    ['kill', 'device.out-of-memory', /memory ran out.*smaller size \(--size\)/],
+    ['kill', 'device.out-of-memory', /memory ran out.*needs less with --size, --batch or --train xattn/],
     ['bad-alloc', 'device.out-of-memory', /memory ran out/],
     ['exit', 'internal.unexpected', /status 7/],
   ])('turns a worker that does "%s" into %s', async (behaviour, code, message) => {
@@ -170,7 +170,7 @@ describe('runJobFolder', () => {
     const control = { onEvent: () => undefined, cancel: never, kill: never, worker, resumeCommand };
     const message = expect.stringMatching(/\. Resume it with: erase-concept resume \S+$/) as string;
     await expect(runJobFolder(folder, control)).rejects.toMatchObject({ code, message });
-    expect((await folder.readEvents()).at(-1)).toEqual({ event: 'error', code, message, time });
+    expect((await folder.readEvents()).at(-1)).toMatchObject({ event: 'error', code, message });
   });
 
   it('keeps the events, the error at the end too', async () => {
