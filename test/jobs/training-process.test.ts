@@ -51,7 +51,11 @@ describe('runTraining', () => {
     ['fail', 'internal.unexpected', /a bug/],
     ['abort', 'device.crashed', /crashed \(SIGABRT\).*--device cpu/s],
     ['segfault', 'device.crashed', /SIGSEGV/],
-    ['kill', 'device.out-of-memory', /memory ran out.*needs less with --size, --batch or --train xattn/],
+    [
+      'kill',
+      'device.out-of-memory',
+      /memory ran out.*needs less with --size, --batch or --train xattn/,
+    ],
     ['bad-alloc', 'device.out-of-memory', /memory ran out/],
     ['exit', 'internal.unexpected', /status 7/],
   ])('turns a worker that does "%s" into %s', async (behaviour, code, message) => {
