@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { addSettingsOptions } from '../../src/cli/settings-options.ts';
 import { manifest } from '../../src/contract/manifest.ts';
 import { evaluators } from '../../src/evaluation/registry.ts';
-import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
+import { defaultSettings, trainingSettings, usualModel } from '../../src/methods/registry.ts';
 import { describeSettings } from '../../src/report/describe-settings.ts';
 
 it('says of every setting what it is called, does and is counted in', () => {
@@ -23,8 +23,8 @@ it('says of every setting what it is called, does and is counted in', () => {
     }
     // The report has a row for each that decides what the result is.
     const rows = describeSettings(values).map(([title]) => title);
-    const deciding = settings.filter(({ group }) => group !== 'watching');
-    expect(rows).toEqual(expect.arrayContaining(deciding.map(({ title }) => title)));
+    const deciding = settings.filter(({ name }) => Object.hasOwn(trainingSettings(values), name));
+    expect(rows).toEqual(['Method', ...deciding.map(({ title }) => title)]);
   }
   expect(manifest.evaluators.map(({ id }) => id)).toEqual(evaluators.map(({ id }) => id));
 });
