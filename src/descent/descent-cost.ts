@@ -8,12 +8,12 @@ export interface DescentSettings {
   /** Whether what is kept is held to what the original predicts, or to the noise that was added. */
   readonly retainTarget: 'noise' | 'original';
   /** What forgotten prompts are steered to, where the method steers them; `original`: it predicts it. */
-  readonly target?: string;
+  readonly target?: { readonly kind: string };
 }
 
 /** Whether the original's predictions are needed in every step. */
 export function asksOriginal({ retainTarget, target }: DescentSettings): boolean {
-  return retainTarget === 'original' || target === 'original';
+  return retainTarget === 'original' || target?.kind === 'original';
 }
 
 /**

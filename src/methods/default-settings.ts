@@ -42,7 +42,7 @@ const tiny: SizedSettings = {
   steps: 60,
   batch: 8,
   generatedForget: 48,
-  generatedRetain: 128,
+  generatedRetain: 256,
   generationSteps: 10,
   guidanceScale: 5,
 };

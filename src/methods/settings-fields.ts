@@ -34,6 +34,11 @@ export const positive = z.number().positive();
 export const count = z.int().min(1);
 export const countOrNone = z.int().min(0);
 
+/** A union of objects by their `kind`, of which a name alone is the one with its defaults. */
+export function byKind<T extends z.ZodDiscriminatedUnion>(union: T) {
+  return z.preprocess((value) => (typeof value === 'string' ? { kind: value } : value), union);
+}
+
 /** Which parameters of the UNet change, and what each set is, as the end of a sentence. */
 export const trainSetTitles = {
   full: 'all parameters of the UNet',

@@ -13,17 +13,18 @@ import {
   tinyTraits,
 } from './score.ts';
 import { tinyQuestions } from './tiny-questions.ts';
+import { settingOptions, settingsFrom } from './setting-options.ts';
 
-// npm run bench:erase [-- --only heart]
+// npm run bench:erase [-- [--only heart] [--settings JSON]]
 // Erases a style and a subject from the tiny model, the style from prompts and from pictures too, all
 // with the default settings; counts with the shipped classifiers on 200 pictures for each figure (20
 // steps of DDIM, guidance 5). About 15 minutes on two cores.
 
 const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-  },
+  options: { only: { type: 'string', default: '' }, ...settingOptions },
 });
+/** Where they differ from the defaults, to compare. */
+const settings = settingsFrom(values);
 const samples = 200;
 const drawing = { steps: 20, sampler: 'DDIM' } as const;
 const model = path.join(tinyModelFolder, 'tiny-sd.safetensors');
@@ -48,6 +49,7 @@ async function erase(
     forgetImages: images?.forget,
     retainImages: images?.retain,
     concept,
+    settings,
   });
   return output;
 }

@@ -10,9 +10,9 @@ import {
   releaseClassifiers,
   share,
 } from './score.ts';
+import { settingOptions, settingsFrom } from './setting-options.ts';
 
-// npm run bench:anchors -- --model …/emoji-sd.safetensors [--anchor PROMPT] [--target NAME] [--steps N]
-//   [--generated-retain N]
+// npm run bench:anchors -- --model …/emoji-sd.safetensors [--anchor PROMPT] [--settings JSON]
 // Takes vehicles, asked for as a kind in five styles and ten by name, out of a small model of emoji with
 // the default settings, from prompts alone. The classifiers beside the model count, on pictures of the
 // same seeds before and after (20 steps of DDIM, guidance 5), what is still drawn, in which style, and
@@ -20,21 +20,10 @@ import {
 // settings are there to compare.
 
 const { values } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    anchor: { type: 'string' },
-    target: { type: 'string' },
-    steps: { type: 'string' },
-    'generated-retain': { type: 'string' },
-  },
+  options: { model: { type: 'string' }, anchor: { type: 'string' }, ...settingOptions },
 });
-const { model, anchor, target, steps, 'generated-retain': generatedRetain } = values;
-/** Settings that differ from the defaults; checked as those of any request. */
-const settings = {
-  ...(target !== undefined && { target: target as 'anchor' | 'original' }),
-  ...(steps !== undefined && { steps: Number(steps) }),
-  ...(generatedRetain !== undefined && { generatedRetain: Number(generatedRetain) }),
-};
+const { model, anchor } = values;
+const settings = settingsFrom(values);
 if (model === undefined) {
   throw new Error('give --model FILE: emoji-sd.safetensors, with its classifiers beside it');
 }

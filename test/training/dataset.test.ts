@@ -45,7 +45,7 @@ const source = (changes: Partial<BatchSettings> = {}, of = dataset) =>
   new BatchSource(of, { ...settings, ...changes });
 
 const anchored = (from: BatchSource, role: 'forget' | 'inner', index: number) =>
-  forgetBatch(from, 'anchor', { role, index });
+  forgetBatch(from, { kind: 'anchor' }, { role, index });
 const mixing = { accumulation: 1, mixture: 0.5, firstTimestep: 999 };
 
 /** The texts of a batch's prompts, by their contexts. */
@@ -126,7 +126,7 @@ describe('BatchSource', () => {
   });
 
   it('steers to U(0, 1) otherwise, the rest of the batch being the same', () => {
-    const drawn = forgetBatch(source(), 'uniform', { role: 'forget', index: 2 });
+    const drawn = forgetBatch(source(), { kind: 'uniform' }, { role: 'forget', index: 2 });
     const { steerTo } = drawn;
     if (steerTo.kind !== 'values') throw new Error('values were expected');
     expect(steerTo.values).toHaveLength(batch * latentSize);

@@ -14,7 +14,7 @@ export function forgetBatch(
 ): ForgetBatch {
   const { dataset } = source;
   const { items, generator, noise, batch } = source.draw(role, index, dataset.forget);
-  if (target === 'uniform') {
+  if (target.kind === 'uniform') {
     return { ...batch, steerTo: { kind: 'values', values: generator.uniform(noise.length) } };
   }
   const anchors = items.map(({ prompt }) => {

@@ -5,6 +5,7 @@ import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import {
   defaultRules,
+  defaultTargets,
   type EraseDiffSettings,
   eraseDiffSettings,
   flatSettings,
@@ -26,7 +27,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
       'The forget loss is how far predictions under forgotten prompts are from where they are steered to; the retain loss how far those under kept prompts are from what they should stay. λ weighs forgetting against keeping.',
   },
   forgets: 'concept',
-  steersToAnchors: ({ target }) => target !== 'uniform',
+  steersToAnchors: ({ target }) => target.kind !== 'uniform',
   pictures: ['forget', 'retain'],
   figures: ['retainLoss', 'forgetLoss', 'lambda'],
   settings: eraseDiffSettings,
@@ -36,14 +37,14 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
     ...descentDefaults(facts),
     method: 'erasediff',
     rule: defaultRules.constant,
-    target: 'anchor',
+    target: defaultTargets.original,
     generatedForget: generatedForget(facts),
   }),
 
   cost(settings, { gradient, prediction, trainedBytes }) {
     const { accumulation, target, retainTarget } = settings;
     const inner = innerLoopOf(settings);
-    const steered = target === 'uniform' ? 0 : prediction;
+    const steered = prediction * predictionsFor(target);
     const held = retainTarget === 'original' ? prediction : 0;
     const gap = inner ? prediction : 0;
     return {
@@ -70,3 +71,9 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
     return openEraseDiff(context);
   },
 };
+
+/** Predictions that a forget batch is steered by. */
+function predictionsFor(target: EraseDiffSettings['target']): number {
+  if (target.kind === 'uniform') return 0;
+  return target.kind === 'original' && target.overshoot > 0 ? 2 : 1;
+}

@@ -1,7 +1,7 @@
 import { Descent } from '../../descent/descent.ts';
 import type { Optimizer } from '../../descent/optimizer.ts';
 import type { DenoisingBatch } from '../../descent/trainable-model.ts';
-import { elementAt } from '../../element-at.ts';
+import { linearCombination } from '../../diffusion/linear-combination.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { forgetBatch } from './batches.ts';
 import { type EraseDiffSettings, innerLoopOf } from './settings.ts';
@@ -68,27 +68,38 @@ class EraseDiffTrainer implements Trainer {
     });
   }
 
-  /** The batches with the targets that the original predicts, where the settings ask it. */
+  /**
+   * The batches with the targets that the original predicts, where the settings ask it: under the
+   * anchor, and past it as ESD does it (Gandikota et al. 2023, eq. 7, with an anchor in place of the
+   * empty prompt), ε₀(x, a) + η(ε₀(x, a) − ε₀(x, c)).
+   */
   private async withOriginal({ inner, forget, retain }: StepBatches): Promise<StepBatches> {
     const { target, retainTarget } = this.context.settings;
-    const steered = target === 'original' ? [...inner, ...forget] : [];
-    const held = retainTarget === 'original' ? retain : [];
-    if (steered.length + held.length === 0) return { inner, forget, retain };
-    const asked = [...steered.map(underAnchor), ...held];
-    const predictions = await this.descent.predictOriginal(asked);
-    const steer = (batch: ForgetBatch, i: number): ForgetBatch =>
-      steered.length === 0
-        ? batch
-        : { ...batch, steerTo: { kind: 'values', values: elementAt(predictions, i) } };
+    const eta = target.kind === 'original' ? target.overshoot : 0;
+    const steered = target.kind === 'original' ? [...inner, ...forget] : [];
+    const [anchored = [], forgotten = [], kept = []] = await this.askOriginal([
+      steered.map(underAnchor),
+      eta > 0 ? steered : [],
+      retainTarget === 'original' ? retain : [],
+    ]);
+    const steer = (batch: ForgetBatch, i: number): ForgetBatch => {
+      const [under, away] = [anchored[i], forgotten[i]];
+      if (!under) return batch;
+      const values = away ? linearCombination(1 + eta, under, -eta, away) : under;
+      return { ...batch, steerTo: { kind: 'values', values } };
+    };
     return {
       inner: inner.map(steer),
       forget: forget.map((batch, i) => steer(batch, inner.length + i)),
-      retain: retain.map((batch, i) =>
-        held.length === 0
-          ? batch
-          : { ...batch, target: elementAt(predictions, steered.length + i) },
-      ),
+      retain: retain.map((batch, i) => ({ ...batch, target: kept[i] ?? batch.target })),
     };
+  }
+
+  /** What the original predicts for each group of batches; at once, as it may be read from the disk. */
+  private async askOriginal(groups: readonly (readonly DenoisingBatch[])[]) {
+    const asked = groups.flat();
+    const predictions = asked.length === 0 ? [] : await this.descent.predictOriginal(asked);
+    return groups.map(({ length }) => predictions.splice(0, length));
   }
 }
 
