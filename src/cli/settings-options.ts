@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 
-import type { FieldGroup } from '../methods/settings-fields.ts';
 import { manifest } from '../contract/manifest.ts';
 import type { SettingForm } from '../methods/setting-form.ts';
+import type { FieldGroup } from '../setting-field.ts';
 import {
   defaultMethod,
   findMethod,

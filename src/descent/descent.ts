@@ -1,5 +1,4 @@
-import type { Checkpoint } from '../families/checkpoint.ts';
-import type { ParameterSpec } from '../optim/update-graph.ts';
+import type { Adaptation } from '../adapters/adapter.ts';
 import type { OptimizerSettings } from '../optim/update-rule.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
@@ -13,7 +12,8 @@ import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
 /** What a descent is opened with. */
 export interface DescentContext {
   readonly settings: DescentSettings;
-  readonly checkpoint: Checkpoint;
+  /** What θ is, and what it is of the original. */
+  readonly adaptation: Adaptation;
   readonly model: TrainableModel;
   /** θ, which the steps change in place. */
   readonly parameters: TensorSet;
@@ -35,23 +35,20 @@ const plainSgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
 export class Descent {
   readonly tools: OuterTools;
   private readonly context: DescentContext;
-  private readonly specs: readonly ParameterSpec[];
   private readonly original: Original | null;
 
   private constructor(
     context: DescentContext,
-    specs: readonly ParameterSpec[],
     { tools, original }: { tools: OuterTools; original: Original | null },
   ) {
     this.context = context;
-    this.specs = specs;
     this.tools = tools;
     this.original = original;
   }
 
   static async open(context: DescentContext): Promise<Descent> {
-    const { settings, model, parameters, saved, device, threads } = context;
-    const specs = [...parameters.entries()].map(([name, { dims }]) => ({ name, shape: dims }));
+    const { settings, adaptation, model, parameters, saved, device, threads } = context;
+    const specs = adaptation.parameters;
     const run = { device, threads };
     const outer = await Optimizer.create(specs, settings.optimizer, { ...run, terms: 2 });
     // In device memory tensors are replaced, so that a set needs none beforehand.
@@ -69,14 +66,14 @@ export class Descent {
         third: settings.accumulation > 1 ? workspaceSet() : new TensorSet(),
       },
     };
-    const original = asksOriginal(settings) ? await Original.open(context.checkpoint, specs) : null;
-    return new Descent(context, specs, { tools, original });
+    const original = asksOriginal(settings) ? await Original.open(adaptation) : null;
+    return new Descent(context, { tools, original });
   }
 
   /** Another optimizer over the same parameters, of steps along one gradient. */
   async openOptimizer(settings: OptimizerSettings): Promise<Optimizer> {
-    const { device, threads } = this.context;
-    return Optimizer.create(this.specs, settings, { device, threads, terms: 1 });
+    const { adaptation, device, threads } = this.context;
+    return Optimizer.create(adaptation.parameters, settings, { device, threads, terms: 1 });
   }
 
   /**

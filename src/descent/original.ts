@@ -1,6 +1,4 @@
-import type { Checkpoint } from '../families/checkpoint.ts';
-import type { ParameterSpec } from '../optim/update-graph.ts';
-import { readParameters } from '../pipeline/read-parameters.ts';
+import type { Adaptation } from '../adapters/adapter.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { elementCount } from '../tensor/shape.ts';
@@ -9,24 +7,20 @@ import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
 
 /** The model as it was before it was trained, to ask it what it predicts. */
 export class Original {
-  private readonly checkpoint: Checkpoint;
-  private readonly names: readonly string[];
+  private readonly adaptation: Adaptation;
   private readonly kept: TensorSet | null;
 
-  private constructor(checkpoint: Checkpoint, names: readonly string[], kept: TensorSet | null) {
-    this.checkpoint = checkpoint;
-    this.names = names;
+  private constructor(adaptation: Adaptation, kept: TensorSet | null) {
+    this.adaptation = adaptation;
     this.kept = kept;
   }
 
-  static async open(
-    checkpoint: Checkpoint,
-    parameters: readonly ParameterSpec[],
-  ): Promise<Original> {
-    const names = parameters.map(({ name }) => name);
-    const bytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
-    const kept = keepsOriginal(bytes) ? await readParameters(checkpoint, names) : null;
-    return new Original(checkpoint, names, kept);
+  static async open(adaptation: Adaptation): Promise<Original> {
+    const bytes = adaptation.parameters.reduce(
+      (sum, { shape }) => sum + Float32Array.BYTES_PER_ELEMENT * elementCount(shape),
+      0,
+    );
+    return new Original(adaptation, keepsOriginal(bytes) ? await adaptation.initial() : null);
   }
 
   /**
@@ -39,7 +33,7 @@ export class Original {
     batches: readonly DenoisingBatch[],
     spare: TensorSet,
   ): Promise<Float32Array[]> {
-    const parameters = this.kept ?? (await readParameters(this.checkpoint, this.names, spare));
+    const parameters = this.kept ?? (await this.adaptation.initial(spare));
     const predictions: Float32Array[] = [];
     for (const batch of batches) {
       predictions.push(await takeElements(await model.predict(parameters, batch)));

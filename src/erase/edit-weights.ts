@@ -47,6 +47,7 @@ export async function editWeights(
   };
   return {
     replaced: new Map(names.map((name) => [name, () => change(name)])),
+    change: null,
     steps: 1,
     release: () => edit.release(),
   };

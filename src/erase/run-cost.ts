@@ -1,4 +1,6 @@
 import type { DenoiserShape } from '../families/family.ts';
+import type { Adaptation } from '../adapters/adapter.ts';
+import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
 import { Graph } from '../onnx/graph.ts';
@@ -10,6 +12,7 @@ import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods
 import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
 import { healthCheckPredictions } from '../training/health-check.ts';
+import { adaptationFor } from '../methods/adaptation.ts';
 
 /** What of a run its settings do not say. */
 export interface RunExtent {
@@ -68,8 +71,11 @@ export function costOfRun(
   const training = trainingOf(settings);
   const method = methodOf(settings);
   const shape = unetShape(checkpoint, settings);
-  const changed = checkpoint.groups.namesOf(trainSetOf(settings));
-  const { train, predict } = branchCosts(checkpoint, training ? changed : [], shape);
+  const changed = training
+    ? adaptationFor(checkpoint, training)
+    : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
+  const adaptation = training ? changed : asItIs(checkpoint);
+  const { train, predict } = branchCosts(checkpoint, adaptation, shape);
   const weights = unetWeights(checkpoint);
   const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
@@ -125,10 +131,10 @@ export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): Deno
 
 function branchCosts(
   checkpoint: Checkpoint,
-  trained: readonly string[],
+  adaptation: Adaptation,
   shape: DenoiserShape,
 ): { train: GraphCost; predict: GraphCost } {
-  const graph = buildUnetGraph(checkpoint, { trained, shape });
+  const graph = buildUnetGraph(checkpoint, { adaptation, shape });
   const branches = graph.nodes.flatMap(({ attributes }) =>
     [attributes.then_branch, attributes.else_branch].filter((branch) => branch instanceof Graph),
   );
@@ -147,18 +153,17 @@ function unetWeights({ file, denoiser }: Checkpoint): number {
 /** Bytes in memory of the UNet's weights: of those that are trained, in float32, and of the others. */
 function weightBytes(
   { file, denoiser }: Checkpoint,
-  trained: readonly string[],
+  { parameters }: Adaptation,
   device: Device,
 ): { readonly trainedBytes: number; readonly frozenBytes: number } {
-  const isTrained = new Set(trained);
-  let trainedBytes = 0;
+  const trained = new Set(parameters.map(({ name }) => name));
+  const trainedBytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let frozenBytes = 0;
   for (const [name, { shape, dtype, byteLength }] of file.tensors) {
-    if (!name.startsWith(denoiser.prefix)) continue;
+    if (!name.startsWith(denoiser.prefix) || trained.has(name)) continue;
     const float32Bytes = 4 * elementCount(shape);
-    if (isTrained.has(name)) trainedBytes += float32Bytes;
     // As `keepsStoredWeights` has it. That some GPUs know no 16-bit floats is not counted.
-    else frozenBytes += device !== 'cpu' && dtype === 'F16' ? byteLength : float32Bytes;
+    frozenBytes += device !== 'cpu' && dtype === 'F16' ? byteLength : float32Bytes;
   }
   return { trainedBytes, frozenBytes };
 }

@@ -1,7 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { ChangeFile } from '../adapters/adapter.ts';
+import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import { copiesLeftOut } from '../families/model-files.ts';
+import { writeTensorFile } from '../checkpoint/tensor-file.ts';
 import { provenanceOf, stepsOfResult } from './result.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
 import { AppError } from '../errors.ts';
@@ -48,7 +51,7 @@ async function makeResult(
   await mkdir(stateFolder, { recursive: true });
   const place = { folder, stateFolder, io };
   const method = methodOf(job.settings);
-  const { replaced, steps, release } =
+  const { replaced, change, steps, release } =
     method.uses === 'weights'
       ? await editWeights(checkpoint, job, method, io)
       : await trainWeights(
@@ -59,6 +62,8 @@ async function makeResult(
         );
   try {
     io.onEvent({ event: 'phase', phase: 'save' });
+    // Before the model, with which the job is done.
+    if (change) await writeChange(change, job, { steps, folder, io });
     const dropped = copiesLeftOut(checkpoint.file);
     await writeScrubbedModel({
       source: checkpoint.file,
@@ -74,6 +79,26 @@ async function makeResult(
   } finally {
     await release();
   }
+}
+
+/** Writes the change alone, with a name that web UIs show and take in a prompt: no dots inside. */
+async function writeChange(
+  change: ChangeFile,
+  job: EraseJob,
+  { steps, folder, io }: { steps: number; folder: string; io: RunIo },
+): Promise<void> {
+  const title = withoutModelEnding(path.basename(job.output)).replaceAll('.', '-');
+  const file = path.join(folder, 'lora', `${title}.safetensors`);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeTensorFile(file, change.entries, {
+    ...change.metadata,
+    ss_output_name: title,
+    [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps, [])),
+  });
+  io.onEvent({
+    event: 'notice',
+    message: `The change alone is also a LoRA file: "${file}". In a web UI's folder of LoRAs, with the original model, <lora:${title}:1> in a prompt forgets as the scrubbed model does.`,
+  });
 }
 
 /** Names of copies that a message tells one by one. */

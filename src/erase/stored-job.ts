@@ -1,3 +1,4 @@
+import { defaultAdapters } from '../adapters/settings.ts';
 import { defaultMethod, findMethod, methodIds, ownSettings } from '../methods/registry.ts';
 import type { LooseSettings } from '../methods/method.ts';
 
@@ -12,6 +13,7 @@ const earliestSettings = {
   firstTimestep: 999,
   evaluationPictures: 0,
   prediction: null,
+  adapter: defaultAdapters.full,
 };
 
 /**

@@ -1,7 +1,6 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
-import { readElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
@@ -9,7 +8,7 @@ import type { Phase } from './events.ts';
 import type { EraseJob, TrainingJob } from './job.ts';
 import type { NewWeights } from './new-weights.ts';
 import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
-import { readParameters } from '../pipeline/read-parameters.ts';
+import { adaptationFor } from '../methods/adaptation.ts';
 import type { TrainingMethod } from '../methods/method.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import { readDataset, readRunState, writeDataset } from '../training/run-state.ts';
@@ -37,7 +36,7 @@ export async function trainWeights(
   place: RunPlace,
 ): Promise<NewWeights> {
   const { settings } = job;
-  const names = checkpoint.groups.namesOf(settings.train);
+  const adaptation = adaptationFor(checkpoint, settings);
   const known = await readDataset(place.stateFolder);
   const saved = known && (await readRunState(place.stateFolder, method.stateSets(settings)));
   const images = known ? null : await readJobImages(job, place.folder);
@@ -56,20 +55,32 @@ export async function trainWeights(
       latentWidth: latentSize,
       contextTokens: encoded.tokens,
     },
-    trained: names,
+    adaptation,
     device: job.device,
     threads: job.threads,
   });
   try {
-    const parameters = saved?.parameters ?? (await readParameters(checkpoint, names));
+    const parameters = saved?.parameters ?? (await adaptation.initial());
     const dataset = known ?? (await makeDataset(parameters));
     const samples = new SampleFolder(place.folder, place.io);
-    const run = { checkpoint, job, unet, parameters, saved, dataset, samples, ...place };
+    const run = {
+      checkpoint,
+      job,
+      unet,
+      adaptation,
+      parameters,
+      saved,
+      dataset,
+      samples,
+      ...place,
+    };
     const trained = await train(run, method);
-    const values = [...trained.parameters.entries()].map(
-      ([name, tensor]) => [name, () => readElements(tensor)] as const,
-    );
-    return { replaced: new Map(values), steps: trained.steps, release: () => Promise.resolve() };
+    return {
+      replaced: adaptation.merged(trained.parameters),
+      change: adaptation.alone?.(trained.parameters) ?? null,
+      steps: trained.steps,
+      release: () => Promise.resolve(),
+    };
   } finally {
     await unet.release();
   }

@@ -1,4 +1,5 @@
 import type { DenoiserShape } from '../families/family.ts';
+import { asItIs } from '../adapters/full-weights.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
@@ -69,7 +70,12 @@ export async function withPainter<T>(
   work: (painter: Painter) => Promise<T>,
 ): Promise<T> {
   const shape = unetShape(checkpoint, size, tokens);
-  const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
+  const unet = await UnetSession.create(checkpoint, {
+    shape,
+    adaptation: asItIs(checkpoint),
+    device,
+    threads,
+  });
   try {
     return await work({ unet, parameters: new TensorSet() });
   } finally {

@@ -39,6 +39,7 @@ export interface Model {
   readonly condition: Condition;
   readonly codec: Codec;
   readonly groups: ParameterGroups;
+  readonly lora: LoraConventions;
   readonly facts: ModelFacts;
 }
 
@@ -155,6 +156,14 @@ export type ParameterGroup = 'full' | 'xattn' | 'xattn-strict' | 'selfattn' | 'n
 export interface ParameterGroups {
   /** Names of the tensors in the set, in the order of the file. */
   namesOf(group: ParameterGroup): string[];
+}
+
+/** How LoRA files for a model are written, so that web UIs know what they change. */
+export interface LoraConventions {
+  /** Metadata that tells which models a file fits. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What files call layers, by their keys in the checkpoint without the last part. */
+  layerNames(layers: Iterable<string>): Map<string, string>;
 }
 
 /** What is told of a model, and decides its settings. */

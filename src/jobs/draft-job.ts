@@ -166,6 +166,7 @@ export function prepareSettings(
   const defaults = defaultSettings({
     method: id,
     train: wanted.train,
+    adapter: wanted.adapter,
     size: checkpoint.facts.nativeSize,
     modelChannels: checkpoint.denoiser.width,
   });

@@ -1,7 +1,8 @@
+import { asItIs } from '../adapters/full-weights.ts';
 import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
 import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../erase/run-cost.ts';
-import { readParameters } from '../pipeline/read-parameters.ts';
+import { adaptationFor } from '../methods/adaptation.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import { runtimeVersion } from '../runtime/backends.ts';
 import type { Device } from '../runtime/device.ts';
@@ -92,10 +93,10 @@ async function measureRate(
   }: { settings: EraseSettings; cost: RunCost; device: Device; threads: number },
 ): Promise<number> {
   const training = trainingOf(settings);
-  const trained = training ? checkpoint.groups.namesOf(training.train) : [];
+  const adaptation = training ? adaptationFor(checkpoint, training) : asItIs(checkpoint);
   const shape = unetShape(checkpoint, settings);
-  const unet = await UnetSession.create(checkpoint, { shape, trained, device, threads });
-  const parameters = await readParameters(checkpoint, trained);
+  const unet = await UnetSession.create(checkpoint, { shape, adaptation, device, threads });
+  const parameters = await adaptation.initial();
   const into = new TensorSet();
   const prompt = checkpoint.condition.blank(shape.contextTokens);
   const noise = new Float32Array(elementCount(unet.latentShape)).fill(0.5);

@@ -1,5 +1,6 @@
 import type { Advice } from '../contract/estimate.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
+import { defaultAdapters } from '../adapters/settings.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Saving } from '../methods/method.ts';
 import {
@@ -11,6 +12,9 @@ import {
 
 /** In pixels; pictures are of no use below the last, unless the model was made for less. */
 const SMALLER_SIZES = [512, 256];
+
+/** A low-rank change learns at so many times the rate of whole weights: see the methods' defaults. */
+const LOW_RANK_RATE = 10;
 
 type Change = Saving<EraseSettings>;
 
@@ -40,6 +44,7 @@ function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change
       ? [{ change: { batch: 1 }, words: 'train with a batch of 1' }]
       : []),
     ...(methodOf(settings).savings?.(settings) ?? []),
+    ...(training?.adapter.kind === 'full' ? [lowRank(training)] : []),
     ...(training ? smallerTrainSets(training.train) : []),
     ...[...sizes]
       .filter((smaller) => smaller < size)
@@ -56,6 +61,16 @@ function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change
   );
   if (left.length < 2) return single;
   return [...single, { change: all, words: left.map(({ words }) => words).join(', ') }];
+}
+
+function lowRank({ learningRate }: TrainingSettings): Change {
+  return {
+    change: {
+      adapter: defaultAdapters.lora,
+      learningRate: LOW_RANK_RATE * learningRate,
+    },
+    words: 'train a low-rank change (LoRA) beside the weights',
+  };
 }
 
 function smallerTrainSets(train: TrainingSettings['train']): Change[] {

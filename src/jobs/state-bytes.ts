@@ -1,21 +1,18 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { type EraseSettings, methodOf, trainSetOf } from '../methods/registry.ts';
+import { adaptationFor } from '../methods/adaptation.ts';
+import { type EraseSettings, methodOf, requireTraining } from '../methods/registry.ts';
 import { elementCount } from '../tensor/shape.ts';
 
 /**
  * A run's state on the disk, in float32: the parameters and what else the method's trainer needs, and
  * beside them the next state until it is whole; and the parameters that were last found in good health.
  */
-export function stateBytes(
-  { file, groups }: Pick<Checkpoint, 'file' | 'groups'>,
-  settings: EraseSettings,
-): number {
+export function stateBytes(checkpoint: Checkpoint, settings: EraseSettings): number {
   const method = methodOf(settings);
   // Weights that are changed as they are written are changed again.
   if (method.uses === 'weights') return 0;
-  const parameters = groups
-    .namesOf(trainSetOf(settings))
-    .map((name) => elementCount(file.tensors.get(name)?.shape ?? []))
+  const parameters = adaptationFor(checkpoint, requireTraining(settings))
+    .parameters.map(({ shape }) => elementCount(shape))
     .reduce((sum, count) => sum + count, 0);
   const sets = 1 + method.stateSets(settings).length;
   return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * sets + 1);

@@ -1,3 +1,4 @@
+import { defaultAdapters } from '../adapters/settings.ts';
 import type { DefaultsFacts } from './method.ts';
 import {
   type CommonSettings,
@@ -11,6 +12,8 @@ import {
 interface SizedSettings {
   readonly train: TrainSet;
   readonly learningRate: number;
+  /** Of a low-rank change, whatever is trained. */
+  readonly lowRankLearningRate: number;
   readonly steps: number;
   readonly batch: number;
   readonly generatedForget: number;
@@ -24,6 +27,8 @@ const fullSized: SizedSettings = {
   // The layers that read the prompt.
   train: 'xattn',
   learningRate: 1e-5,
+  // As LoRA trainers take it: ten times that of whole weights.
+  lowRankLearningRate: 1e-4,
   steps: 200,
   batch: 1,
   generatedForget: 32,
@@ -39,6 +44,7 @@ const fullSized: SizedSettings = {
 const tiny: SizedSettings = {
   train: 'full',
   learningRate: 6e-4,
+  lowRankLearningRate: 3e-3,
   steps: 60,
   batch: 8,
   generatedForget: 48,
@@ -78,11 +84,13 @@ export function commonDefaults(facts: DefaultsFacts): CommonSettings {
 export function stepDefaults(
   facts: DefaultsFacts,
 ): StepSettings & { readonly learningRate: number } {
-  const { steps, batch, learningRate, ...sized } = sizedFor(facts);
+  const { steps, batch, learningRate, lowRankLearningRate, ...sized } = sizedFor(facts);
   const train = facts.train ?? sized.train;
+  const adapter = facts.adapter ?? defaultAdapters.full;
   return {
-    ...{ train, steps, batch, sampleEvery: 0, saveEvery: null },
-    learningRate: learningRate * learningRateShares[train],
+    ...{ train, adapter, steps, batch, sampleEvery: 0, saveEvery: null },
+    learningRate:
+      adapter.kind === 'full' ? learningRate * learningRateShares[train] : lowRankLearningRate,
   };
 }
 

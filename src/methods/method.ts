@@ -5,6 +5,8 @@ import type { TrainableModel } from '../descent/trainable-model.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EncodedPrompts } from '../families/encoded-prompt.ts';
 import type { Device } from '../runtime/device.ts';
+import type { Adaptation } from '../adapters/adapter.ts';
+import type { AdapterSettings } from '../adapters/settings.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { BatchSource } from '../training/batch-source.ts';
@@ -14,6 +16,8 @@ import type { CommonSettings, TrainSet } from './settings-fields.ts';
 export interface DefaultsFacts {
   /** Undefined: the method's own choice. */
   readonly train?: TrainSet | undefined;
+  /** Undefined: the weights themselves. */
+  readonly adapter?: AdapterSettings | undefined;
   /** Width and height of the pictures that the model was made for, in pixels. */
   readonly size: number;
   /** Channels of the UNet's first level: 320 in SD 1.x. */
@@ -72,6 +76,8 @@ export interface MethodContext<S> {
 /** What a trainer is opened with. */
 export interface TrainerContext<S> extends MethodContext<S> {
   readonly model: TrainableModel;
+  /** What θ is, and what it is of the original. */
+  readonly adaptation: Adaptation;
   /** θ, which the trainer changes in place. */
   readonly parameters: TensorSet;
   readonly batches: BatchSource;

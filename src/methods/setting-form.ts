@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import type { FieldGroup, FieldWords } from './settings-fields.ts';
+import type { FieldGroup, FieldWords } from '../setting-field.ts';
 
 /** A setting as front ends ask for it and reports show it, made from its schema. */
 export interface SettingForm {

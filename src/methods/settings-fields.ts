@@ -4,35 +4,8 @@ import {
   predictionChoices,
   predictionWishes,
 } from '../families/stable-diffusion/prediction/reading.ts';
-
-/** Where a setting is listed. */
-export type FieldGroup = 'training' | 'pictures' | 'watching';
-
-/** What people read about a setting, and how they name it. */
-export interface FieldWords {
-  /** A noun or two: the label of a field, the name of a row. */
-  readonly title: string;
-  /** What it does, in a sentence or two. */
-  readonly description: string;
-  /** What a number counts or measures; left out where it is none. */
-  readonly unit?: string;
-  readonly group?: FieldGroup;
-  /** Few need it: the page leaves it out, the command line lists it last. */
-  readonly isRare?: boolean;
-  /** The command line's name of it. Default: the setting's own, in kebab case. */
-  readonly option?: string;
-  /** What each of its values is, in few words. */
-  readonly choices?: Readonly<Record<string, string>>;
-}
-
-/** Gives a schema the words that front ends and reports are made from. */
-export function field<T extends z.ZodType>(schema: T, words: FieldWords): T {
-  return schema.meta({ ...words });
-}
-
-export const positive = z.number().positive();
-export const count = z.int().min(1);
-export const countOrNone = z.int().min(0);
+import { adapterSchema, type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
+import { count, countOrNone, field, positive } from '../setting-field.ts';
 
 /** A union of objects by their `kind`, of which a name alone is the one with its defaults. */
 export function byKind<T extends z.ZodDiscriminatedUnion>(union: T) {
@@ -87,6 +60,15 @@ export const trainingFields = {
       selfattn: 'Self-attention layers',
       notime: 'All but time and output layers',
     } satisfies Record<TrainSet, string>,
+  }),
+  adapter: field(adapterSchema.default(defaultAdapters.full), {
+    title: 'Form of the change',
+    description:
+      'A low-rank change takes far less memory, and is a small file that web UIs put on top of the original.',
+    choices: {
+      full: 'The weights themselves',
+      lora: 'Low rank (LoRA): something small beside them',
+    } satisfies Record<AdapterSettings['kind'], string>,
   }),
   steps: field(count, {
     title: 'Steps',

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import type { WeightSource } from './weights.ts';
+import type { LowRankChange, WeightSource } from './weights.ts';
 
 /**
  * A part of a model: where it is emitted to and the checkpoint keys that it owns. Blocks are
@@ -31,6 +31,11 @@ export class Module {
   /** The weight `name` of this module, in the shape that the checkpoint has it. */
   weight(name: string): Value {
     return this.weights.get(this.prefix + name);
+  }
+
+  /** What is added to products with the weight `name`. */
+  change(name: string): LowRankChange | null {
+    return this.weights.change(this.prefix + name);
   }
 
   has(name: string): boolean {

@@ -6,6 +6,16 @@ import type { Value } from '../onnx/graph.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
+/**
+ * What is added to x·Wᵀ beside a weight W [out, in]: scale·(x·downᵀ)·upᵀ, with down [r, in] and up
+ * [out, r], both float32.
+ */
+export interface LowRankChange {
+  readonly down: Value;
+  readonly up: Value;
+  readonly scale: number;
+}
+
 /** Where model builders get their weights from, by the checkpoint's own keys. */
 export interface WeightSource {
   /**
@@ -16,6 +26,8 @@ export interface WeightSource {
   has(name: string): boolean;
   /** @throws model.unsupported where there is no such tensor */
   shape(name: string): Shape;
+  /** What is added to the products with a weight; null where nothing is. */
+  change(name: string): LowRankChange | null;
 }
 
 /** What becomes of a checkpoint's tensors in a graph. */
@@ -70,6 +82,7 @@ export function externalWeights(
     },
     has: (name) => tensors.has(name),
     shape: (name) => infoOf(name).shape,
+    change: () => null,
   };
 }
 

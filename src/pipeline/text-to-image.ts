@@ -1,3 +1,4 @@
+import { asItIs } from '../adapters/full-weights.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
@@ -52,7 +53,12 @@ export async function drawPictures<Request extends ImageRequest>(
   };
   const { process } = checkpoint;
   const { steps, guidanceScale, sampler } = settings;
-  const unet = await UnetSession.create(checkpoint, { shape, trained: [], device, threads });
+  const unet = await UnetSession.create(checkpoint, {
+    shape,
+    adaptation: asItIs(checkpoint),
+    device,
+    threads,
+  });
   const decoder = await checkpoint.codec.openDecoder({ width, height, device, threads });
   try {
     const group = imagesAtOnce(unet);

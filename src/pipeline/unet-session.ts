@@ -1,8 +1,8 @@
+import type { Adaptation } from '../adapters/adapter.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
 import { AppError } from '../errors.ts';
 import type { Denoiser, DenoiserRows, DenoiserShape } from '../families/family.ts';
-import type { WeightSource } from '../models/weights.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { castAtUse } from '../onnx/cast-at-use.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
@@ -17,12 +17,12 @@ import {
   type Tensor,
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import { checkpointWeights, weightsFolder } from '../families/checkpoint-weights.ts';
+import { weightsFolder } from '../families/checkpoint-weights.ts';
 
 export interface UnetSessionSettings {
   readonly shape: DenoiserShape;
-  /** Names of the tensors that training changes; they are fed at every call. */
-  readonly trained: readonly string[];
+  /** What training changes: its parameters are fed at every call. */
+  readonly adaptation: Adaptation;
   readonly device: Device;
   readonly threads: number;
   readonly profilePrefix?: string;
@@ -48,7 +48,7 @@ export class UnetSession {
   ) {
     this.session = session;
     this.shape = settings.shape;
-    this.trained = settings.trained;
+    this.trained = settings.adaptation.parameters.map(({ name }) => name);
     this.latentShape = denoiser.latentShape(settings.shape);
     this.denoiser = denoiser;
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
@@ -66,7 +66,10 @@ export class UnetSession {
       keepsStoredWeights: keepsStored,
       ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),
       ...(settings.device === 'webgpu' && {
-        residentOutputs: ['prediction', ...settings.trained.map(gradientName)],
+        residentOutputs: [
+          'prediction',
+          ...settings.adaptation.parameters.map(({ name }) => gradientName(name)),
+        ],
       }),
     });
     return new UnetSession(session, settings, checkpoint);
@@ -153,20 +156,21 @@ export function recomputesResults(
 }
 
 /**
- * Inputs: those of the denoiser, `target`, the
- * trained tensors and, if there are any, `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
+ * Inputs: those of the denoiser, `target`, the parameters of what is trained and, if there are any,
+ * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
 export function buildUnetGraph(
   checkpoint: Checkpoint,
-  { trained, shape }: Pick<UnetSessionSettings, 'trained' | 'shape'>,
+  { adaptation, shape }: Pick<UnetSessionSettings, 'adaptation' | 'shape'>,
 ): Graph {
   const { denoiser } = checkpoint;
   const latentShape = denoiser.latentShape(shape);
   const g = new GraphBuilder('unet', { recomputes: recomputesResults(checkpoint, shape) });
   const predict = denoiser.declare(g, shape);
   const target = g.input('target', 'float32', latentShape);
-  const weights = checkpointWeights(g, checkpoint, trained);
+  const trained = adaptation.parameters.map(({ name }) => name);
+  const { weights, parameter } = adaptation.bind(g);
   const build = (branch: GraphBuilder) => {
     const prediction = predict(branch, weights);
     const error = branch.sub(prediction, target);
@@ -181,9 +185,10 @@ export function buildUnetGraph(
     return g.graph;
   }
   const training = g.input('training', 'bool', []);
+  const parameters = trained.map(parameter);
   const results = g.choose(training, {
-    then: trainBranch(build(g.subgraph('train')), parameterValues(weights, trained)),
-    else: predictBranch(build(g.subgraph('predict')), parameterValues(weights, trained)),
+    then: trainBranch(build(g.subgraph('train')), parameters),
+    else: predictBranch(build(g.subgraph('predict')), parameters),
   });
   const names = ['prediction', 'loss', ...trained.map(gradientName)];
   results.forEach((value, i) => {
@@ -216,10 +221,6 @@ function predictBranch({ branch, prediction, loss }: Branch, parameters: readonl
     branch.output(`predict/gradient:${name}`, branch.constant([], empty, type));
   }
   return branch.graph;
-}
-
-function parameterValues(weights: WeightSource, trained: readonly string[]): Value[] {
-  return trained.map((name) => weights.get(name));
 }
 
 function required(tensor: Tensor | undefined, name: string): Tensor {

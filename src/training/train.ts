@@ -1,3 +1,4 @@
+import type { Adaptation } from '../adapters/adapter.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { TrainingJob } from '../erase/job.ts';
 import type { RunIo } from '../erase/run-io.ts';
@@ -24,6 +25,8 @@ export interface Training {
   readonly checkpoint: Checkpoint;
   readonly job: TrainingJob;
   readonly unet: UnetSession;
+  /** What θ is. */
+  readonly adaptation: Adaptation;
   /** θ, trained in place: the saved ones, or the original's. */
   readonly parameters: TensorSet;
   readonly saved: RunState | null;
@@ -49,7 +52,7 @@ export async function train(
   method: TrainingMethod<EraseSettings>,
 ): Promise<Trained> {
   training.io.onEvent({ event: 'phase', phase: 'train' });
-  const { checkpoint, job, unet, dataset, parameters, saved } = training;
+  const { checkpoint, job, unet, adaptation, dataset, parameters, saved } = training;
   const { settings, device, threads } = job;
   const batches = new BatchSource(dataset, {
     seed: settings.seed,
@@ -57,7 +60,7 @@ export async function train(
     process: checkpoint.process,
   });
   const trainer = await method.open({
-    ...{ settings, checkpoint, model: unet, parameters, batches, device, threads },
+    ...{ settings, checkpoint, model: unet, adaptation, parameters, batches, device, threads },
     prompts: { forget: dataset.anchors, retain: job.retain, encoded: dataset.prompts },
     saved: saved && { step: saved.progress.step, sets: saved.sets },
   });

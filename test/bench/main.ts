@@ -9,8 +9,8 @@ import { eraseDiffStep, type EraseDiff } from '../../src/methods/erasediff/step.
 import { trainSets, type TrainSet } from '../../src/methods/settings-fields.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { operatorTimes } from './operator-times.ts';
@@ -85,14 +85,13 @@ for (const mode of values.python === undefined ? [] : modes) {
   });
 }
 const latentSize = size / latentScale(checkpoint);
-const parameters = await readParameters(
-  checkpoint,
-  trainedNames(checkpoint.file.tensors.keys(), train),
-);
-const specs = [...parameters.entries()].map(([name, { dims }]) => ({ name, shape: dims }));
+const names = trainedNames(checkpoint.file.tensors.keys(), train);
+const adaptation = fitFullWeights(checkpoint, names);
+const parameters = await adaptation.initial();
+const specs = adaptation.parameters;
 const unetSettings = {
   shape: { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: 77 },
-  trained: specs.map(({ name }) => name),
+  adaptation,
   ...options,
 };
 const unet = await UnetSession.create(checkpoint, unetSettings);

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import type { SavedTrainer } from '../../src/methods/method.ts';
 import {
   defaultSettings,
@@ -18,7 +19,7 @@ import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { formsOf } from '../../src/methods/setting-form.ts';
 import { trainSets } from '../../src/methods/settings-fields.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
@@ -127,7 +128,8 @@ describe.each(training)('a trainer of %s', (id) => {
     const names = [...checkpoint.file.tensors.keys()].filter((name) => name.includes('.attn2.'));
     const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
     const run = { device: 'cpu', threads: 1 } as const;
-    const unet = await UnetSession.create(checkpoint, { shape, trained: names, ...run });
+    const adaptation = fitFullWeights(checkpoint, names);
+    const unet = await UnetSession.create(checkpoint, { shape, adaptation, ...run });
     const defaults = defaultSettings({ method: id, train: 'xattn', size: 128, modelChannels: 32 });
     const settings: EraseSettings = {
       ...requireTraining(defaults),
@@ -143,7 +145,8 @@ describe.each(training)('a trainer of %s', (id) => {
     });
     const open = (parameters: TensorSet, saved: SavedTrainer | null) =>
       method.open({
-        ...{ settings, checkpoint, prompts, model: unet, parameters, batches, saved, ...run },
+        ...{ settings, checkpoint, prompts, model: unet, adaptation, parameters, batches, saved },
+        ...run,
       });
 
     const parameters = await readParameters(checkpoint, names);

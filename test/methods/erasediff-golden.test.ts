@@ -1,3 +1,4 @@
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
@@ -12,7 +13,7 @@ import { computeLambda, type LambdaRule } from '../../src/methods/erasediff/lamb
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import type { ParameterSpec } from '../../src/optim/update-graph.ts';
 import type { OptimizerSettings } from '../../src/optim/update-rule.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatData } from '../../src/runtime/tensor.ts';
@@ -177,7 +178,8 @@ describe('EraseDiff replays what PyTorch computed', () => {
       latentWidth: latentSize,
       contextTokens: tokens,
     };
-    compiling ??= UnetSession.create(checkpoint, { shape, trained: names, ...run });
+    const adaptation = fitFullWeights(checkpoint, names);
+    compiling ??= UnetSession.create(checkpoint, { shape, adaptation, ...run });
     const unet = await compiling;
     const tools = {
       inner: await Optimizer.create(specs, inner, { ...run, terms: 1 }),

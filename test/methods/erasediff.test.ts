@@ -1,3 +1,4 @@
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import path from 'node:path';
 import { expect, describe, it, onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
@@ -14,7 +15,7 @@ import type {
   TrainableModel,
 } from '../../src/descent/trainable-model.ts';
 import type { OptimizerSettings } from '../../src/optim/update-rule.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
@@ -233,7 +234,9 @@ describe('Accumulation', () => {
     onTestFinished(() => checkpoint.file.close());
     const trained = trainedNames(checkpoint.file.tensors.keys(), 'xattn');
     const shape = { batch, latentHeight: 8, latentWidth: 8, contextTokens: 77 };
-    const unet = await UnetSession.create(checkpoint, { shape, trained, ...cpu });
+    const unet = await UnetSession.create(checkpoint, {
+      ...{ shape, adaptation: fitFullWeights(checkpoint, trained), ...cpu },
+    });
     onTestFinished(() => unet.release());
     const start = await readParameters(checkpoint, trained);
     const run = await algorithm(unet, await readParameters(checkpoint, trained));

@@ -1,3 +1,4 @@
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { expect, it, onTestFinished } from 'vitest';
 
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
@@ -5,7 +6,7 @@ import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import type { DenoisingBatch } from '../../src/descent/trainable-model.ts';
 import { drawUnfinished } from '../../src/methods/esd/partial-sampling.ts';
 import { esdTarget } from '../../src/methods/esd/step.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { takeElements } from '../../src/runtime/read-back.ts';
 import { floatData } from '../../src/runtime/tensor.ts';
@@ -34,7 +35,9 @@ async function recorded() {
   const checkpoint = await openReferenceUnet('unet-tiny');
   const trained = Object.keys(gradients);
   const shape = { batch: rows, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
-  const unet = await UnetSession.create(checkpoint, { shape, trained, device: 'cpu', threads: 1 });
+  const unet = await UnetSession.create(checkpoint, {
+    ...{ shape, adaptation: fitFullWeights(checkpoint, trained), device: 'cpu', threads: 1 },
+  });
   onTestFinished(() => unet.release());
   const original = await readParameters(checkpoint, trained);
   const parameters = await readParameters(checkpoint, trained);

@@ -1,3 +1,4 @@
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { expect, it } from 'vitest';
 import type { Checkpoint } from '../../src/families/checkpoint.ts';
 import { defaultOptimizers } from '../../src/methods/settings-fields.ts';
@@ -7,7 +8,7 @@ import {
   type StepBatches,
 } from '../../src/methods/erasediff/step.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { sissStep } from '../../src/methods/siss/step.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { readElements } from '../../src/runtime/read-back.ts';
@@ -76,9 +77,10 @@ async function compile(checkpoint: Checkpoint, device: Device) {
   const names = [...checkpoint.file.tensors.keys()];
   const shapes = names.map((name) => ({ name, shape: checkpoint.file.tensors.get(name)!.shape }));
   const shape = { batch: 1, latentHeight: 16, latentWidth: 16, contextTokens: 77 };
+  const adaptation = fitFullWeights(checkpoint, names);
   return {
     shapes,
-    model: await UnetSession.create(checkpoint, { shape, trained: names, ...run }),
+    model: await UnetSession.create(checkpoint, { shape, adaptation, ...run }),
     outer: await Optimizer.create(shapes, defaultOptimizers.adam, { ...run, terms: 2 }),
     inner: await Optimizer.create(shapes, sgd, { ...run, terms: 1 }),
     accumulator: await Optimizer.create(shapes, sgd, { ...run, terms: 1 }),

@@ -1,10 +1,11 @@
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { expect, it, onTestFinished } from 'vitest';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { mixRows } from '../../src/methods/siss/mixture.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import { type MixtureBatch, sissStep } from '../../src/methods/siss/step.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatData } from '../../src/runtime/tensor.ts';
@@ -75,7 +76,7 @@ it.each([
     const [{ timesteps }] = batches;
     const unet = await UnetSession.create(checkpoint, {
       shape: { batch: timesteps.length, latentHeight: 16, latentWidth: 16, contextTokens: 77 },
-      trained: names,
+      adaptation: fitFullWeights(checkpoint, names),
       ...run,
     });
     const outer = await Optimizer.create(specs, sgd, { ...run, terms: 2 });

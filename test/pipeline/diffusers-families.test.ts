@@ -1,3 +1,4 @@
+import { asItIs } from '../../src/adapters/full-weights.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -62,7 +63,11 @@ describe.each([
 
   it('predicts what its UNet does in diffusers', async () => {
     const shape = { batch: 1, latentHeight: height / 2, latentWidth: width / 2, contextTokens: 77 };
-    const unet = await UnetSession.create(checkpoint, { shape, trained: [], ...run });
+    const unet = await UnetSession.create(checkpoint, {
+      shape,
+      adaptation: asItIs(checkpoint),
+      ...run,
+    });
     const prompts = [requireEncoded(encoded.prompts, prompt)];
     for (const timestep of [7, 801]) {
       const rows = { noisyLatents: tensor('sample'), timesteps: [timestep], prompts };

@@ -1,3 +1,4 @@
+import { asItIs } from '../../src/adapters/full-weights.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -71,7 +72,7 @@ describe('a model that diffusers wrote', () => {
     const shape = { batch, latentHeight, latentWidth, contextTokens: 77 };
     const unet = await UnetSession.create(checkpoint, {
       shape,
-      trained: [],
+      adaptation: asItIs(checkpoint),
       device: 'cpu',
       threads: 1,
     });
@@ -100,7 +101,7 @@ describe('a model that diffusers wrote', () => {
     });
     const golden = readGoldenTensors('zero-snr.safetensors');
     const shape = { batch: 1, latentHeight: 8, latentWidth: 8, contextTokens: 77 };
-    const cpu = { trained: [], device: 'cpu', threads: 1 } as const;
+    const cpu = { adaptation: asItIs(checkpoint), device: 'cpu', threads: 1 } as const;
     const unet = await UnetSession.create(checkpoint, { shape, ...cpu });
     const prompts = encodedPrompts(Float32Array.from(golden('ddim.context')), 1);
     const timesteps: number[] = [];

@@ -1,3 +1,4 @@
+import { asItIs } from '../../src/adapters/full-weights.ts';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../../src/families/checkpoint.ts';
@@ -55,7 +56,11 @@ describe('tiny-sd draws what PyTorch drew', () => {
 
   it('samples 20 DDIM steps with guidance 5 and decodes the pictures', async () => {
     const shape = { batch: 4, latentHeight: 8, latentWidth: 8, contextTokens: 77 };
-    const unet = await UnetSession.create(checkpoint, { shape, trained: [], ...run });
+    const unet = await UnetSession.create(checkpoint, {
+      shape,
+      adaptation: asItIs(checkpoint),
+      ...run,
+    });
     const latents = await sampleLatents(
       unet,
       new TensorSet(),

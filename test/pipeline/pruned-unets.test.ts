@@ -1,3 +1,4 @@
+import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -14,7 +15,7 @@ import { timestepEmbedding } from '../../src/diffusion/timestep-embedding.ts';
 import { buildUnet } from '../../src/families/stable-diffusion/unet.ts';
 import { externalWeights } from '../../src/models/weights.ts';
 import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
-import { readParameters } from '../../src/pipeline/read-parameters.ts';
+import { readParameters } from '../../src/families/read-parameters.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { GraphSession } from '../../src/runtime/session.ts';
 import { floatData, floatTensor, type Tensor } from '../../src/runtime/tensor.ts';
@@ -130,7 +131,12 @@ describe.each(['bk-sdm-base', 'bk-sdm-small', 'bk-sdm-tiny'])(
       const weights = pruned.weights('consecutive');
       const trained = weights.map((weight) => weight.name);
       const shape = { batch: 2, latentHeight: 16, latentWidth: 16, contextTokens: 7 };
-      const settings = { shape, trained, device: 'cpu', threads: 1 } as const;
+      const settings = {
+        shape,
+        adaptation: fitFullWeights(checkpoint, trained),
+        device: 'cpu',
+        threads: 1,
+      } as const;
       const unet = await UnetSession.create(checkpoint, settings);
       onTestFinished(() => unet.release());
       const batch = {

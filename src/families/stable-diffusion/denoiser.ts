@@ -22,6 +22,10 @@ export function createDenoiser(architecture: Architecture): Denoiser {
     ...[batch, contextTokens],
     unet.contextDim,
   ];
+  const pictureSize = ({ latentHeight, latentWidth }: DenoiserShape) => {
+    const scale = latentScale({ architecture });
+    return { height: latentHeight * scale, width: latentWidth * scale };
+  };
   return {
     width: unet.modelChannels,
     prefix: UNET_PREFIX,
@@ -41,16 +45,15 @@ export function createDenoiser(architecture: Architecture): Denoiser {
     feeds({ noisyLatents, timesteps, prompts }, shape) {
       const embedded = timestepEmbedding(timesteps, unet.modelChannels);
       const context = joinRows(prompts.map((prompt) => prompt.context));
-      const scale = latentScale({ architecture });
-      const size = { height: shape.latentHeight * scale, width: shape.latentWidth * scale };
       return {
         sample: floatTensor(noisyLatents, latentShape(shape)),
         timestepEmbedding: floatTensor(embedded, [shape.batch, unet.modelChannels]),
         context: floatTensor(context, contextShape(shape)),
         ...(unet.admInChannels !== null && {
-          y: floatTensor(addedConditions(prompts, { channels: unet.admInChannels, size }), [
-            ...[shape.batch, unet.admInChannels],
-          ]),
+          y: floatTensor(
+            addedConditions(prompts, { channels: unet.admInChannels, size: pictureSize(shape) }),
+            [shape.batch, unet.admInChannels],
+          ),
         }),
       };
     },

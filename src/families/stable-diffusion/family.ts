@@ -1,6 +1,6 @@
 import { createNoiseSchedule } from '../../diffusion/noise-schedule.ts';
 import { VariancePreserving } from '../../diffusion/variance-preserving.ts';
-import type { Checkpoint, Codec, Family, ModelFacts } from '../family.ts';
+import type { Checkpoint, Codec, Family, LoraConventions, ModelFacts } from '../family.ts';
 import type { ModelFiles } from '../model-files.ts';
 import { type Architecture, modelShapes, readArchitecture } from './architecture.ts';
 import { ImageDecoder, ImageEncoder } from './autoencoder.ts';
@@ -8,6 +8,7 @@ import { createCondition } from './condition.ts';
 import { createDenoiser } from './denoiser.ts';
 import { latentScale, nativeSize } from './image-size.ts';
 import { type LdmConfig, readLdmConfig } from './ldm-config.ts';
+import { loraLayerNames } from './lora-names.ts';
 import type { Opened } from './opened.ts';
 import { trainedNames } from './parameter-groups.ts';
 import { recognize } from './recognize.ts';
@@ -47,6 +48,7 @@ function assemble(opened: Opened): Checkpoint {
     condition: createCondition(opened),
     codec: codecOf(opened),
     groups: { namesOf: (group) => trainedNames(file.tensors.keys(), group) },
+    lora: loraConventionsOf(opened),
     facts: factsOf(opened),
   };
 }
@@ -62,6 +64,14 @@ function codecOf(opened: Opened): Codec {
     scale: latentScale(opened),
     openEncoder: (settings) => ImageEncoder.create(opened, settings),
     openDecoder: (settings) => ImageDecoder.create(opened, settings),
+  };
+}
+
+function loraConventionsOf({ architecture }: Opened): LoraConventions {
+  const { loraBase } = versionOf(architecture.family);
+  return {
+    metadata: { ss_v2: String(loraBase === 'sd_v2'), ss_base_model_version: loraBase },
+    layerNames: (layers) => loraLayerNames(architecture.unet, layers),
   };
 }
 

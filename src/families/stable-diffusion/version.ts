@@ -48,6 +48,8 @@ export interface Version {
   readonly weightsTellPrediction: boolean;
   /** Whether hosts go by words in the names of its folders too. */
   readonly foldersTellPrediction: boolean;
+  /** By which web UIs tell what a LoRA file fits (`ss_base_model_version`); they hide those of another. */
+  readonly loraBase: string;
   /** Why no concept is erased from it; null if one is. */
   readonly refusal: string | null;
 }
@@ -72,6 +74,7 @@ const common = {
   hasAddedCondition: false,
   weightsTellPrediction: false,
   foldersTellPrediction: false,
+  loraBase: 'sd_v1',
   refusal: null,
 } as const;
 
@@ -80,6 +83,7 @@ const xl = {
   scaleFactor: 0.13025,
   latentSize: { epsilon: 128, v_prediction: 128 },
   hasAddedCondition: true,
+  loraBase: 'sdxl_base_v1-0',
 } as const;
 
 /** The versions by the names that `inspect` gives them, in the order that their marks are looked for. */
@@ -126,6 +130,7 @@ export const versions = {
   sd2: {
     ...common,
     title: 'SD 2.x',
+    loraBase: 'sd_v2',
     mark: 'cond_stage_model.model.',
     // Published configs of the models for 768 pixels say 64 cells too.
     latentSize: { epsilon: 64, v_prediction: 96 },

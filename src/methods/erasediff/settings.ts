@@ -1,15 +1,12 @@
 import * as z from 'zod';
 
+import { count, countOrNone, field, positive } from '../../setting-field.ts';
 import {
   byKind,
-  count,
-  countOrNone,
   defaultOptimizers,
   descentFields,
-  field,
   optimizerChoices,
   optimizerSchema,
-  positive,
   runFields,
   trainingFields,
 } from '../settings-fields.ts';

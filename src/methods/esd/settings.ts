@@ -1,14 +1,7 @@
 import * as z from 'zod';
 
-import {
-  commonFields,
-  count,
-  descentFields,
-  field,
-  positive,
-  stepFields,
-  trainingFields,
-} from '../settings-fields.ts';
+import { count, field, positive } from '../../setting-field.ts';
+import { commonFields, descentFields, stepFields, trainingFields } from '../settings-fields.ts';
 
 const { learningRate, optimizer } = descentFields;
 

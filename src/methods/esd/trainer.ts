@@ -14,8 +14,8 @@ import { esdStep, esdTarget, type EsdTools } from './step.ts';
 
 /** Trains by ESD. */
 export async function openEsd(context: TrainerContext<EsdSettings>): Promise<Trainer> {
-  const { settings, checkpoint, model, parameters, saved, device, threads } = context;
-  const specs = [...parameters.entries()].map(([name, { dims }]) => ({ name, shape: dims }));
+  const { settings, adaptation, model, parameters, saved, device, threads } = context;
+  const specs = adaptation.parameters;
   const optimizer = await Optimizer.create(specs, settings.optimizer, {
     ...{ device, threads, terms: 1 },
   });
@@ -27,7 +27,7 @@ export async function openEsd(context: TrainerContext<EsdSettings>): Promise<Tra
     // In device memory tensors are replaced, so that a set needs none beforehand.
     gradient: device === 'webgpu' ? new TensorSet() : TensorSet.zeros(specs),
   };
-  return new EsdTrainer(context, tools, await Original.open(checkpoint, specs));
+  return new EsdTrainer(context, tools, await Original.open(adaptation));
 }
 
 class EsdTrainer implements Trainer {

@@ -1,13 +1,7 @@
 import * as z from 'zod';
 
-import {
-  countOrNone,
-  descentFields,
-  field,
-  positive,
-  runFields,
-  trainingFields,
-} from '../settings-fields.ts';
+import { countOrNone, field, positive } from '../../setting-field.ts';
+import { descentFields, runFields, trainingFields } from '../settings-fields.ts';
 
 /** Settings of SISS. It draws nothing to forget: it is given it. */
 export const sissSettings = z.strictObject({

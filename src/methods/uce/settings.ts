@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
-import { commonFields, field, positive } from '../settings-fields.ts';
+import { field, positive } from '../../setting-field.ts';
+import { commonFields } from '../settings-fields.ts';
 
 /** Settings of UCE. It draws nothing and takes no steps. */
 export const uceSettings = z.strictObject({

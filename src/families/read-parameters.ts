@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../families/checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../runtime/tensor.ts';
 

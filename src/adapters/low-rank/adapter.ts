@@ -1,0 +1,94 @@
+import { checkpointWeights } from '../../families/checkpoint-weights.ts';
+import { AppError } from '../../errors.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { ParameterSpec } from '../../optim/update-graph.ts';
+import { TensorSet } from '../../runtime/tensor-set.ts';
+import { floatData, floatTensor } from '../../runtime/tensor.ts';
+import { createGenerator, seedFor } from '../../tensor/random.ts';
+import { elementCount } from '../../tensor/shape.ts';
+import type { Adapter } from '../adapter.ts';
+import { factorsOf, linearWeights, type LinearWeight } from './factors.ts';
+import { loraFile } from './lora-file.ts';
+import { mergedWeight } from './merge.ts';
+import type { LowRankSettings } from './settings.ts';
+
+/**
+ * Low-rank adaptation (LoRA; Hu et al. 2021, arXiv 2106.09685): beside each frozen matrix W [out, in]
+ * of a linear layer two thin ones are trained, y = x·Wᵀ + (α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts
+ * at random and `up` [out, r] at zero, so that nothing has changed yet.
+ */
+export const lowRank: Adapter<LowRankSettings> = {
+  fit(checkpoint, names, { adapter: settings, seed }) {
+    const { rank } = settings;
+    const alpha = settings.alpha ?? rank;
+    const { tensors } = checkpoint.file;
+    const linear = linearWeights(tensors, names);
+    if (linear.length === 0) {
+      throw new AppError(
+        'settings.invalid',
+        'what is to be trained holds no linear layer, which a low-rank change needs. Train other layers (xattn, say) or the full weights.',
+      );
+    }
+    const factors = linear.map((weight) => factorsOf(weight, rank));
+    const scale = alpha / rank;
+    return {
+      parameters: factors.flatMap(({ down, up }) => [down, up]),
+      bind(g) {
+        const inputs = new Map<string, Value>();
+        const input = ({ name, shape }: ParameterSpec) => {
+          const value = g.input(name, 'float32', shape);
+          inputs.set(name, value);
+          return value;
+        };
+        const changes = new Map(
+          factors.map(({ weight, down, up }) => [
+            weight.name,
+            { down: input(down), up: input(up), scale },
+          ]),
+        );
+        const frozen = checkpointWeights(g, checkpoint);
+        return {
+          weights: { ...frozen, change: (name) => changes.get(name) ?? null },
+          parameter(name) {
+            const value = inputs.get(name);
+            if (!value) throw new RangeError(`there is no parameter "${name}"`);
+            return value;
+          },
+        };
+      },
+      initial(into = new TensorSet()) {
+        for (const { weight, down, up } of factors) {
+          put(into, down, drawDown(weight, down, seed));
+          put(into, up, new Float32Array(elementCount(up.shape)));
+        }
+        return Promise.resolve(into);
+      },
+      merged: (parameters) =>
+        new Map(
+          factors.map(({ weight, down, up }) => [
+            weight.name,
+            () =>
+              mergedWeight(checkpoint.file, weight, {
+                down: parameters.get(down.name),
+                up: parameters.get(up.name),
+                scale,
+              }),
+          ]),
+        ),
+      alone: (parameters) => loraFile(checkpoint, factors, { parameters, rank, alpha }),
+    };
+  },
+};
+
+/** As PyTorch starts a linear layer (and kohya's trainers `down`): U(−1/√in, 1/√in). */
+function drawDown(weight: LinearWeight, { shape }: ParameterSpec, seed: number): Float32Array {
+  const bound = 1 / Math.sqrt(weight.inputs);
+  const generator = createGenerator(seedFor(seed, 'low-rank', weight.name));
+  return generator.uniform(elementCount(shape)).map((value) => bound * (2 * value - 1));
+}
+
+function put(set: TensorSet, { name, shape }: ParameterSpec, values: Float32Array): void {
+  const present = set.find(name);
+  if (present?.location === 'cpu') floatData(present).set(values);
+  else set.put(name, floatTensor(values, shape));
+}

@@ -1,0 +1,13 @@
+import * as z from 'zod';
+
+import { lowRankSettings } from './low-rank/settings.ts';
+
+const full = z.object({ kind: z.literal('full') });
+
+/** How weights are changed, and each way as it is taken where only its name is given. */
+export const adapterSchema = z.discriminatedUnion('kind', [full, lowRankSettings]);
+export type AdapterSettings = z.infer<typeof adapterSchema>;
+export const defaultAdapters = {
+  full: full.parse({ kind: 'full' }),
+  lora: lowRankSettings.parse({ kind: 'lora' }),
+} satisfies Record<AdapterSettings['kind'], AdapterSettings>;

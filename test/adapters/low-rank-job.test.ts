@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { expect, it, onTestFinished } from 'vitest';
+
+import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
+import { makeTinyJob, runTinyJob } from '../erase/tiny-job.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { maxAbs, relativeError } from '../helpers/relative-error.ts';
+
+const settings = {
+  adapter: { kind: 'lora', rank: 4, alpha: 8 },
+  ...{ learningRate: 3e-3, steps: 3 },
+} as const;
+
+async function open(file: string): Promise<SafetensorsFile> {
+  const opened = await openSafetensors(file);
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+it('a low-rank job writes the merged model and, alone, a LoRA file that makes it', async () => {
+  const folder = makeTemporaryFolder();
+  const job = await makeTinyJob(folder, settings);
+  const events = await runTinyJob(job, folder);
+  const losses = events.flatMap((event) => (event.event === 'progress' ? [event.forgetLoss!] : []));
+  expect(losses).toHaveLength(3);
+
+  const [name = ''] = readdirSync(path.join(folder, 'lora'));
+  expect(name).toBe('result.safetensors');
+  const lora = await open(path.join(folder, 'lora', name));
+  expect(Object.fromEntries(lora.metadata)).toMatchObject({
+    ...{ ss_network_module: 'networks.lora', ss_base_model_version: 'sd_v1' },
+    ...{ ss_network_dim: '4', ss_network_alpha: '8', ss_output_name: 'result' },
+  });
+  const [original, result] = [await open(job.model.path), await open(job.output)];
+  const changed = [...original.tensors.keys()].filter((key) => key.includes('.attn2.to_'));
+  const layer = 'down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
+  const tensor = (part: string) => lora.readFloat32(`lora_unet_${layer}.${part}`);
+  const [down, up] = [await tensor('lora_down.weight'), await tensor('lora_up.weight')];
+  expect(await tensor('alpha')).toEqual(Float32Array.of(8));
+  expect(maxAbs(up)).toBeGreaterThan(0);
+
+  const key = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight';
+  const [outputs = 0, inputs = 0] = original.tensors.get(key)!.shape;
+  const weights = await original.readFloat32(key);
+  const expected = weights.map((weight, at) => {
+    const [o, i] = [Math.floor(at / inputs), at % inputs];
+    let change = 0;
+    for (let r = 0; r < 4; r++) change += up[o * 4 + r]! * down[r * inputs + i]!;
+    return weight + 2 * change;
+  });
+  expect(up).toHaveLength(outputs * 4);
+  // The file holds 16-bit floats.
+  expect(relativeError(await result.readFloat32(key), expected)).toBeLessThan(1e-3);
+  for (const other of original.tensors.keys()) {
+    if (!other.startsWith('model.') || changed.includes(other)) continue;
+    expect(await result.readFloat32(other), other).toEqual(await original.readFloat32(other));
+  }
+});
+
+it('a low-rank job that was cancelled goes on to the same bytes', async () => {
+  const [whole, parts] = [makeTemporaryFolder(), makeTemporaryFolder()];
+  const job = await makeTinyJob(whole, settings);
+  await runTinyJob(job, whole);
+  const again = await makeTinyJob(parts, settings);
+  const past = await runTinyJob(again, parts, [], (event) => event.event === 'progress');
+  expect(past.filter(({ event }) => event === 'progress')).toHaveLength(1);
+  await runTinyJob(again, parts, past);
+  const bytes = (folder: string) => readFileSync(path.join(folder, 'result.safetensors'));
+  expect(bytes(parts).equals(bytes(whole))).toBe(true);
+});
