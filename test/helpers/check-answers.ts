@@ -38,6 +38,8 @@ function faultOf(
   const { pathname } = new URL(originalUrl, 'http://localhost');
   const type = String(response.getHeader('content-type'));
   if (!pathname.startsWith('/api/') || !type.startsWith('application/json')) return null;
+  // Answered as GET is, without the body.
+  if (method === 'HEAD') return null;
   const { statusCode } = response;
   const route = routes.find(
     (one) => one.method === method.toLowerCase() && patternOf(one).test(pathname),
