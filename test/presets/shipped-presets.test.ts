@@ -93,6 +93,8 @@ describe('the shipped presets', () => {
     expect(Object.fromEntries(derived)).toEqual({
       'artist-style':
         'a painting | a landscape | a portrait of a woman | a still life with flowers | a city street at night | a painting | an artwork of a tree | a house by the sea',
+      'artist-style-quick':
+        'a painting | a landscape | a portrait of a woman | a still life with flowers | a city street at night | a painting | an artwork of a tree | a house by the sea',
       'brand-logo':
         'the logo | a logo on a white background | a photo of a product | an advertisement | a shop front in a street | a billboard with the logo | a t-shirt with the logo | a poster on a wall',
       character:
