@@ -63,11 +63,11 @@ const TOKENS = 77;
  *
  * @param settings complete, of a size that fits the model
  */
-export function costOfRun(
+export async function costOfRun(
   checkpoint: Checkpoint,
   settings: EraseSettings,
   { device, ...extent }: RunExtent & { readonly device: Device },
-): RunCost {
+): Promise<RunCost> {
   const training = trainingOf(settings);
   const method = methodOf(settings);
   const shape = unetShape(checkpoint, settings);
@@ -75,7 +75,7 @@ export function costOfRun(
     ? adaptationFor(checkpoint, training)
     : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
   const adaptation = training ? changed : asItIs(checkpoint);
-  const { train, predict } = branchCosts(checkpoint, adaptation, shape);
+  const { train, predict } = await branchCosts(checkpoint, adaptation, shape);
   const weights = unetWeights(checkpoint);
   const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
@@ -129,12 +129,12 @@ export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): Deno
   return { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: TOKENS };
 }
 
-function branchCosts(
+async function branchCosts(
   checkpoint: Checkpoint,
   adaptation: Adaptation,
   shape: DenoiserShape,
-): { train: GraphCost; predict: GraphCost } {
-  const graph = buildUnetGraph(checkpoint, { adaptation, shape });
+): Promise<{ train: GraphCost; predict: GraphCost }> {
+  const graph = await buildUnetGraph(checkpoint, { adaptation, shape });
   const branches = graph.nodes.flatMap(({ attributes }) =>
     [attributes.then_branch, attributes.else_branch].filter((branch) => branch instanceof Graph),
   );

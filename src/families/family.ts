@@ -69,7 +69,7 @@ export interface DenoiserRows {
   readonly prompts: readonly EncodedPrompt[];
 }
 
-/** What predicts, as graph. */
+/** What predicts. */
 export interface Denoiser {
   /** Channels of its first feature map, which its memory grows with. */
   readonly width: number;
@@ -77,6 +77,12 @@ export interface Denoiser {
   readonly prefix: string;
   /** [N, C, h, w] of the noisy latents and of the prediction. */
   latentShape(shape: DenoiserShape): Shape;
+  /** Loaded when it is asked for: who only looks at a model starts without what builds graphs. */
+  load(): Promise<DenoiserGraph>;
+}
+
+/** What predicts, as graph. */
+export interface DenoiserGraph {
   /**
    * Declares the inputs of a graph.
    *

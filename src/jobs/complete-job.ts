@@ -36,7 +36,7 @@ export async function completeJob(
     await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
     const device = await chooseDevice(draft.device);
     for (const judge of draft.judges) await requireClassifier(judge);
-    if (device === 'cpu') requireMemory(checkpoint, draft.settings);
+    if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
     await requireFiniteWeights(file, facts.tensors);
     const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
     const { prediction } = facts;

@@ -50,9 +50,9 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   try {
     const costOf = (variant: EraseSettings) =>
       costOfRun(checkpoint, variant, { ...extent, device });
-    const cost = costOf(settings);
+    const cost = await costOf(settings);
     const fits = freeBytes === null || cost.memoryBytes <= freeBytes;
-    const costs = fits ? [cost] : [cost, ...smaller.map(costOf)];
+    const costs = fits ? [cost] : [cost, ...(await Promise.all(smaller.map(costOf)))];
     const known = (await readMeasurements(dataFolder)).filter(
       ({ device: on, runtime }) => on === device && runtime === runtimeVersion(),
     );

@@ -17,18 +17,21 @@ const extent = { device: 'cpu', prompts: { forget: 0, retain: 0 }, drawnPictures
  * @param machineBytes memory of the machine, or of the container that this runs in
  * @throws AppError `settings.too-large`
  */
-export function requireMemory(
+export async function requireMemory(
   checkpoint: Checkpoint,
   settings: EraseSettings,
   machineBytes = availableAtMost(),
-): void {
-  const bytesOf = (tried: EraseSettings) => costOfRun(checkpoint, tried, extent).memoryBytes;
-  const bytes = bytesOf(settings);
+): Promise<void> {
+  const bytesOf = async (tried: EraseSettings) =>
+    (await costOfRun(checkpoint, tried, extent)).memoryBytes;
+  const bytes = await bytesOf(settings);
   if (bytes <= machineBytes) return;
-  const variants = smallerVariants(checkpoint, settings).map((variant) => ({
-    ...variant,
-    bytes: bytesOf(variant.settings),
-  }));
+  const variants = await Promise.all(
+    smallerVariants(checkpoint, settings).map(async (variant) => ({
+      ...variant,
+      bytes: await bytesOf(variant.settings),
+    })),
+  );
   const advice = fittingAdvice(variants, machineBytes).map(({ message }) => message);
   const least = Math.min(bytes, ...variants.map((variant) => variant.bytes));
   const remedy =

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { adaptationFor } from '../methods/adaptation.ts';
+import { trainedParameters } from '../adapters/parameters.ts';
 import { type EraseSettings, methodOf, requireTraining } from '../methods/registry.ts';
 import { elementCount } from '../tensor/shape.ts';
 
@@ -11,8 +11,10 @@ export function stateBytes(checkpoint: Checkpoint, settings: EraseSettings): num
   const method = methodOf(settings);
   // Weights that are changed as they are written are changed again.
   if (method.uses === 'weights') return 0;
-  const parameters = adaptationFor(checkpoint, requireTraining(settings))
-    .parameters.map(({ shape }) => elementCount(shape))
+  const { train, adapter } = requireTraining(settings);
+  const { file, groups } = checkpoint;
+  const parameters = trainedParameters(file.tensors, groups.namesOf(train), adapter)
+    .map(({ shape }) => elementCount(shape))
     .reduce((sum, count) => sum + count, 0);
   const sets = 1 + method.stateSets(settings).length;
   return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * sets + 1);

@@ -2,7 +2,7 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
 import { AppError } from '../errors.ts';
-import type { Denoiser, DenoiserRows, DenoiserShape } from '../families/family.ts';
+import type { DenoiserGraph, DenoiserRows, DenoiserShape } from '../families/family.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { castAtUse } from '../onnx/cast-at-use.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
@@ -38,24 +38,25 @@ export class UnetSession {
   readonly latentShape: Shape;
   private readonly session: GraphSession;
   private readonly trained: readonly string[];
-  private readonly denoiser: Denoiser;
+  private readonly denoiser: DenoiserGraph;
   private readonly unusedTarget: Tensor;
 
   private constructor(
     session: GraphSession,
     settings: UnetSessionSettings,
-    { denoiser }: Checkpoint,
+    { checkpoint, denoiser }: { checkpoint: Checkpoint; denoiser: DenoiserGraph },
   ) {
     this.session = session;
     this.shape = settings.shape;
     this.trained = settings.adaptation.parameters.map(({ name }) => name);
-    this.latentShape = denoiser.latentShape(settings.shape);
+    this.latentShape = checkpoint.denoiser.latentShape(settings.shape);
     this.denoiser = denoiser;
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
   }
 
   static async create(checkpoint: Checkpoint, settings: UnetSessionSettings): Promise<UnetSession> {
-    const graph = buildUnetGraph(checkpoint, settings);
+    const denoiser = await checkpoint.denoiser.load();
+    const graph = await buildUnetGraph(checkpoint, settings);
     const keepsStored = await keepsStoredWeights(graph, settings.device);
     if (keepsStored) castAtUse(graph);
     const session = await GraphSession.create(graph, {
@@ -72,7 +73,7 @@ export class UnetSession {
         ],
       }),
     });
-    return new UnetSession(session, settings, checkpoint);
+    return new UnetSession(session, settings, { checkpoint, denoiser });
   }
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
@@ -160,14 +161,14 @@ export function recomputesResults(
  * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
-export function buildUnetGraph(
+export async function buildUnetGraph(
   checkpoint: Checkpoint,
   { adaptation, shape }: Pick<UnetSessionSettings, 'adaptation' | 'shape'>,
-): Graph {
+): Promise<Graph> {
   const { denoiser } = checkpoint;
   const latentShape = denoiser.latentShape(shape);
   const g = new GraphBuilder('unet', { recomputes: recomputesResults(checkpoint, shape) });
-  const predict = denoiser.declare(g, shape);
+  const predict = (await denoiser.load()).declare(g, shape);
   const target = g.input('target', 'float32', latentShape);
   const trained = adaptation.parameters.map(({ name }) => name);
   const { weights, parameter } = adaptation.bind(g);

@@ -1,6 +1,7 @@
 import { expect, it, describe, onTestFinished } from 'vitest';
 import type { Adaptation } from '../../src/adapters/adapter.ts';
 import { asItIs, fitFullWeights } from '../../src/adapters/full-weights.ts';
+import { trainedParameters } from '../../src/adapters/parameters.ts';
 import { adaptationOf } from '../../src/adapters/registry.ts';
 import { defaultAdapters } from '../../src/adapters/settings.ts';
 import type { Checkpoint } from '../../src/families/checkpoint.ts';
@@ -65,14 +66,17 @@ async function predict(unet: UnetSession, parameters: TensorSet, rows: DenoiserR
 }
 
 describe.each(Object.values(defaultAdapters))('an adapter, $kind', (adapter) => {
-  const fit = (checkpoint: Checkpoint) => {
-    const names = [...checkpoint.file.tensors.keys()].filter((name) => !name.includes('.out.'));
-    return adaptationOf(checkpoint, names, { adapter, seed: 3 });
-  };
+  const namesOf = ({ file }: Checkpoint) =>
+    [...file.tensors.keys()].filter((name) => !name.includes('.out.'));
+  const fit = (checkpoint: Checkpoint) =>
+    adaptationOf(checkpoint, namesOf(checkpoint), { adapter, seed: 3 });
 
   it('begins as the original', async () => {
     const checkpoint = await openReferenceUnet('unet-tiny');
     const adaptation = fit(checkpoint);
+    expect(adaptation.parameters).toEqual(
+      trainedParameters(checkpoint.file.tensors, namesOf(checkpoint), adapter),
+    );
     const unet = await openSession(checkpoint, adaptation);
     const original = await openSession(checkpoint, asItIs(checkpoint));
     const rows = anyRows(unet, checkpoint);

@@ -2,9 +2,10 @@ import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { readConfig } from '../../src/config.ts';
-
 vi.mock('node:os', { spy: true });
+// Test files share a process: it may have been loaded before, with the system's own module.
+vi.resetModules();
+const { readConfig } = await import('../../src/config.ts');
 
 const noHome = () => {
   throw Object.assign(new Error('uv_os_homedir returned ENOENT'), { code: 'ERR_SYSTEM_ERROR' });

@@ -43,7 +43,7 @@ describe('an erasure with ESD', () => {
     const folder = makeTemporaryFolder();
     const job = await makeTinyJob(folder, { ...settings, learningRate: 3e38, samplingSteps: 1 });
     await expect(runTinyJob(job, folder)).rejects.toThrow(
-      'smaller learning rate (--lr) than 3e+38',
+      'smaller learning rate than 3e+38, with --lr',
     );
   });
 });

@@ -6,8 +6,6 @@ import { requireEncoded } from '../encoded-prompt.ts';
 import type { Condition } from '../family.ts';
 import { clipConfigPath } from './clip-config.ts';
 import type { Opened } from './opened.ts';
-import { poolPrompts } from './pool-prompts.ts';
-import { encodePrompts } from './text-encoder.ts';
 
 /** What the text encoders of a checkpoint make of prompts. */
 export function createCondition(opened: Opened): Condition {
@@ -26,8 +24,14 @@ export function createCondition(opened: Opened): Condition {
     get vocabularyFolder() {
       return version === undefined ? null : path.dirname(clipConfigPath(file.path, version));
     },
-    encode: (prompts, place) => encodePrompts(opened, prompts, place),
-    pool: (prompts, place) => poolPrompts(opened, prompts, place),
+    async encode(prompts, place) {
+      const { encodePrompts } = await import('./text-encoder.ts');
+      return encodePrompts(opened, prompts, place);
+    },
+    async pool(prompts, place) {
+      const { poolPrompts } = await import('./pool-prompts.ts');
+      return poolPrompts(opened, prompts, place);
+    },
     unconditional(prompts, negativePrompt = '') {
       const prompt = requireEncoded(prompts, negativePrompt);
       if (negativePrompt !== '' || ldmConfig?.zerosEmptyPrompt !== true) return prompt;

@@ -3,7 +3,6 @@ import { VariancePreserving } from '../../diffusion/variance-preserving.ts';
 import type { Checkpoint, Codec, Family, LoraConventions, ModelFacts } from '../family.ts';
 import type { ModelFiles } from '../model-files.ts';
 import { type Architecture, modelShapes, readArchitecture } from './architecture.ts';
-import { ImageDecoder, ImageEncoder } from './autoencoder.ts';
 import { createCondition } from './condition.ts';
 import { createDenoiser } from './denoiser.ts';
 import { latentScale, nativeSize } from './image-size.ts';
@@ -62,8 +61,14 @@ function processOf({ diffusion }: Architecture): VariancePreserving {
 function codecOf(opened: Opened): Codec {
   return {
     scale: latentScale(opened),
-    openEncoder: (settings) => ImageEncoder.create(opened, settings),
-    openDecoder: (settings) => ImageDecoder.create(opened, settings),
+    async openEncoder(settings) {
+      const { ImageEncoder } = await import('./autoencoder.ts');
+      return ImageEncoder.create(opened, settings);
+    },
+    async openDecoder(settings) {
+      const { ImageDecoder } = await import('./autoencoder.ts');
+      return ImageDecoder.create(opened, settings);
+    },
   };
 }
 
