@@ -1,4 +1,4 @@
-import { batch, computed, effect, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 
 import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
 import type { JobView } from '../src/contract/job-views.ts';
@@ -17,8 +17,8 @@ import {
   usualModel,
   type WantedSettings,
 } from '../src/methods/registry.ts';
-import { api, type NamedFile } from './api.ts';
-import { canHostDraw, messageOf, models, presets } from './state.ts';
+import type { NamedFile } from './api.ts';
+import { canHostDraw, models, presets } from './state.ts';
 
 /** A picture that was dropped, with what it shows. */
 export interface Picture extends NamedFile {
@@ -70,7 +70,7 @@ export const chosenPreset = computed<PresetView | undefined>(() =>
 );
 
 /** The preset's words, with its variables filled in as far as they are. */
-const presetWords = computed(() => {
+export const presetWords = computed(() => {
   const preset = chosenPreset.value;
   if (preset === undefined) return null;
   const values = new Map(Object.entries(form.variables.value));
@@ -125,14 +125,21 @@ export function unseenPictures(role: 'forget' | 'retain'): string | null {
 /** What the settings are where the person says nothing. */
 export const baseSettings = computed<WantedSettings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
-  const train = form.settings.value.train ?? preset.train;
-  return { ...baseOf({ method: method.value, train }), ...withoutUndefined(preset) };
+  const { train, adapter } = withoutUndefined({ ...preset, ...form.settings.value });
+  return { ...baseOf({ method: method.value, train, adapter }), ...withoutUndefined(preset) };
 });
 
-/** What is trained where neither the preset nor the person says otherwise. */
-export const defaultTrainSet = computed(() => trainingOf(baseOf({ method: method.value }))?.train);
+/** The defaults of those settings that decide what others are by default. */
+export const decidingDefaults = computed<WantedSettings>(() =>
+  decidingOf(baseOf({ method: method.value })),
+);
 
-function baseOf(wanted: Pick<WantedSettings, 'method' | 'train'>) {
+function decidingOf(settings: EraseSettings): Pick<WantedSettings, 'train' | 'adapter'> {
+  const { train, adapter } = trainingOf(settings) ?? {};
+  return withoutUndefined({ train, adapter });
+}
+
+function baseOf(wanted: Pick<WantedSettings, 'method' | 'train' | 'adapter'>) {
   const { nativeSize, modelChannels } = chosenModel.value ?? {};
   return defaultSettings({
     ...wanted,
@@ -298,16 +305,13 @@ export function fillFromJob(job: JobView): void {
 /** Those settings that are not as by default. */
 function changesOf(of: EraseSettings): WantedSettings {
   const { method, ...settings } = of;
-  const train = trainingOf(of)?.train;
-  const base = new Map<string, unknown>(Object.entries(baseOf({ method, train })));
+  const deciding = decidingOf(of);
+  const base = { ...baseOf({ method, ...deciding }), ...decidingOf(baseOf({ method })) };
+  const defaults = new Map<string, unknown>(Object.entries(base));
   const changes = Object.entries(settings).filter(
-    ([name, value]) => JSON.stringify(value) !== JSON.stringify(base.get(name)),
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults.get(name)),
   );
-  return {
-    ...Object.fromEntries(changes),
-    ...(method !== defaultMethod && { method }),
-    ...(train !== trainingOf(baseOf({ method }))?.train && { train }),
-  };
+  return { ...Object.fromEntries(changes), ...(method !== defaultMethod && { method }) };
 }
 
 /** Empties the form; the model stays. */
@@ -341,62 +345,4 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 function withoutUndefined<T extends object>(value: T): Defined<T> {
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   return Object.fromEntries(entries) as Defined<T>;
-}
-
-/** Asks for suggestions and an estimate whenever the form has come to rest. */
-export function followForm(): void {
-  askWhenAtRest(
-    () => {
-      const forget = toLines(forgetText.value);
-      const model = chosenModel.value?.name;
-      if (model === undefined || forget.length === 0 || presetWords.value !== null) return null;
-      const concept = form.concept.value?.trim() ?? '';
-      return { model, forget, ...(concept !== '' && { concept }) };
-    },
-    async (body, signal) => (suggestions.value = await api.suggestions(body, signal)),
-    () => (suggestions.value = null),
-  );
-  askWhenAtRest(
-    () => jobRequest.value,
-    async (body, signal) => {
-      estimate.value = await api.estimate(body, signal);
-      estimateError.value = null;
-    },
-    (error) => {
-      estimate.value = null;
-      estimateError.value = error === null ? null : messageOf(error);
-    },
-  );
-}
-
-/** Long enough that a word is typed to its end. */
-const restMs = 500;
-
-/**
- * @param question read anew whenever what it depends on changes; null for none
- * @param none called where there is no question, or no answer to it
- */
-function askWhenAtRest<T>(
-  question: () => T | null,
-  ask: (question: T, signal: AbortSignal) => Promise<unknown>,
-  none: (error: unknown) => void,
-): void {
-  const asked = computed(() => JSON.stringify(question()));
-  effect(() => {
-    const body = JSON.parse(asked.value) as T | null;
-    const controller = new AbortController();
-    if (body === null) {
-      none(null);
-      return undefined;
-    }
-    const timer = setTimeout(() => {
-      ask(body, controller.signal).catch((error: unknown) => {
-        if (!controller.signal.aborted) none(error);
-      });
-    }, restMs);
-    return () => {
-      clearTimeout(timer);
-      controller.abort();
-    };
-  });
 }

@@ -1,7 +1,7 @@
 import 'img-comparison-slider';
 import { render } from 'preact';
 
-import { followForm } from './form.ts';
+import { followForm } from './follow-form.ts';
 import { connect } from './live.ts';
 import { followAddress, loadChoices } from './state.ts';
 import { applyTheme } from './theme.ts';

@@ -18,7 +18,7 @@ import {
 import {
   baseSettings,
   changeMethod,
-  defaultTrainSet,
+  decidingDefaults,
   changeSettings,
   chosenPreset,
   form,
@@ -115,11 +115,9 @@ function ChoiceField({
 }) {
   const { name, title, description } = setting;
   const chosen = valueIn(form.settings.value, name);
-  // What is trained decides other defaults: its own is not read from among them.
-  const base =
-    name === 'train' && !isOfPreset(name)
-      ? defaultTrainSet.value
-      : valueIn(baseSettings.value, name);
+  // What decides the defaults of others has its own, not read from among those that it decides.
+  const deciding = isOfPreset(name) ? undefined : valueIn(decidingDefaults.value, name);
+  const base = deciding ?? valueIn(baseSettings.value, name);
   return (
     <SelectField
       label={title}

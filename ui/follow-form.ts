@@ -1,0 +1,73 @@
+import { computed, effect } from '@preact/signals';
+
+import { api } from './api.ts';
+import {
+  chosenModel,
+  estimate,
+  estimateError,
+  forgetText,
+  form,
+  jobRequest,
+  presetWords,
+  suggestions,
+  toLines,
+} from './form.ts';
+import { messageOf } from './state.ts';
+
+/** Asks for suggestions and an estimate whenever the form has come to rest. */
+export function followForm(): void {
+  askWhenAtRest(
+    () => {
+      const forget = toLines(forgetText.value);
+      const model = chosenModel.value?.name;
+      if (model === undefined || forget.length === 0 || presetWords.value !== null) return null;
+      const concept = form.concept.value?.trim() ?? '';
+      return { model, forget, ...(concept !== '' && { concept }) };
+    },
+    async (body, signal) => (suggestions.value = await api.suggestions(body, signal)),
+    () => (suggestions.value = null),
+  );
+  askWhenAtRest(
+    () => jobRequest.value,
+    async (body, signal) => {
+      estimate.value = await api.estimate(body, signal);
+      estimateError.value = null;
+    },
+    (error) => {
+      estimate.value = null;
+      estimateError.value = error === null ? null : messageOf(error);
+    },
+  );
+}
+
+/** Long enough that a word is typed to its end. */
+const restMs = 500;
+
+/**
+ * @param question read anew whenever what it depends on changes; null for none
+ * @param none called where there is no question, or no answer to it
+ */
+function askWhenAtRest<T>(
+  question: () => T | null,
+  ask: (question: T, signal: AbortSignal) => Promise<unknown>,
+  none: (error: unknown) => void,
+): void {
+  const asked = computed(() => JSON.stringify(question()));
+  effect(() => {
+    const body = JSON.parse(asked.value) as T | null;
+    const controller = new AbortController();
+    if (body === null) {
+      none(null);
+      return undefined;
+    }
+    const timer = setTimeout(() => {
+      ask(body, controller.signal).catch((error: unknown) => {
+        if (!controller.signal.aborted) none(error);
+      });
+    }, restMs);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  });
+}
