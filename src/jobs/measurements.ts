@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
+import type { AdapterSettings } from '../adapters/settings.ts';
 import { replaceFile } from '../checkpoint/atomic-file.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -82,6 +83,13 @@ export function measurementKey(
   const machine = [device, device === 'cpu' ? threads : 0, runtimeVersion()];
   const model = digestOf(JSON.stringify(architecture));
   const training = trainingOf(settings);
-  const trained = training ? [training.train, training.batch] : ['nothing', 1];
+  const trained = training
+    ? [training.train, ...adapterKey(training.adapter), training.batch]
+    : ['nothing', 1];
   return [...machine, model, ...trained, settings.size].join(' ');
+}
+
+/** What a step's speed depends on of an adapter; nothing of whole weights, as keys have always had it. */
+function adapterKey(adapter: AdapterSettings): readonly (string | number)[] {
+  return adapter.kind === 'full' ? [] : [adapter.kind, adapter.rank];
 }
