@@ -3,6 +3,7 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { readParameters } from '../families/read-parameters.ts';
 import { readElements } from '../runtime/read-back.ts';
 import type { Adaptation, Adapter } from './adapter.ts';
+import { wholeWeights } from './parameters.ts';
 
 /** The weights themselves are trained. */
 export const fullWeights: Adapter<unknown> = { fit: fitFullWeights };
@@ -14,9 +15,8 @@ export function asItIs(checkpoint: Checkpoint): Adaptation {
 
 /** @param names of the tensors that are trained, in the checkpoint's own type and shape */
 export function fitFullWeights(checkpoint: Checkpoint, names: readonly string[]): Adaptation {
-  const { tensors } = checkpoint.file;
   return {
-    parameters: names.map((name) => ({ name, shape: tensors.get(name)?.shape ?? [] })),
+    parameters: wholeWeights(checkpoint.file.tensors, names),
     bind(g) {
       const weights = checkpointWeights(g, checkpoint, names);
       return { weights, parameter: (name) => weights.get(name) };

@@ -15,11 +15,20 @@ export function trainedParameters(
 ): readonly ParameterSpec[] {
   switch (adapter.kind) {
     case 'full':
-      return names.map((name) => ({ name, shape: tensors.get(name)?.shape ?? [] }));
+      return wholeWeights(tensors, names);
     case 'lora':
       return linearWeights(tensors, names).flatMap((weight) => {
         const { down, up } = factorsOf(weight, adapter.rank);
         return [down, up];
       });
   }
+}
+
+/** @throws RangeError for a name that the checkpoint does not have */
+export function wholeWeights(tensors: TensorTable, names: readonly string[]): ParameterSpec[] {
+  return names.map((name) => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new RangeError(`the model has no tensor "${name}"`);
+    return { name, shape: tensor.shape };
+  });
 }

@@ -65,14 +65,9 @@ export const lowRank: Adapter<LowRankSettings> = {
       },
       merged: (parameters) =>
         new Map(
-          factors.map(({ weight, down, up }) => [
-            weight.name,
-            () =>
-              mergedWeight(checkpoint.file, weight, {
-                down: parameters.get(down.name),
-                up: parameters.get(up.name),
-                scale,
-              }),
+          factors.map((change) => [
+            change.weight.name,
+            () => mergedWeight(checkpoint.file, change, { parameters, scale }),
           ]),
         ),
       alone: (parameters) => loraFile(checkpoint, factors, { parameters, rank, alpha }),

@@ -17,7 +17,8 @@ export interface LinearWeight {
  */
 export function linearWeights(tensors: TensorTable, names: readonly string[]): LinearWeight[] {
   return names.flatMap((name) => {
-    const shape = tensors.get(name)?.shape ?? [];
+    const shape = tensors.get(name)?.shape;
+    if (!shape) throw new RangeError(`the model has no tensor "${name}"`);
     const [outputs, inputs, ...kernel] = shape;
     if (outputs === undefined || inputs === undefined || !name.endsWith('.weight')) return [];
     const isPixelwise = kernel.length === 2 && /\.proj_(?:in|out)\.weight$/.test(name);
@@ -36,6 +37,7 @@ export interface Factors {
   readonly up: ParameterSpec;
 }
 
+/** The factors of a weight's change, by name and shape. */
 export function factorsOf(weight: LinearWeight, rank: number): Factors {
   const layer = weight.name.replace(/\.weight$/, '');
   return {

@@ -16,7 +16,8 @@ export function loraFile(
 ): ChangeFile {
   const names = lora.layerNames(factors.map(({ layer }) => layer));
   const entries = factors.flatMap(({ layer, weight, down, up }) => {
-    const name = names.get(layer) ?? layer;
+    const name = names.get(layer);
+    if (name === undefined) throw new RangeError(`LoRA files have no name for "${layer}"`);
     const kernel = weight.shape.slice(2);
     const elements = (of: string) => () => readElements(parameters.get(of));
     return [
