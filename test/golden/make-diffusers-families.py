@@ -11,7 +11,6 @@ Run by hand, when a reference changes: python make-diffusers-families.py
 """
 
 import json
-import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -27,6 +26,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from random_weights import randomize
 from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -39,21 +39,12 @@ STEPS, GUIDANCE = 4, 3.0
 NOISE_SEED = 123
 
 
-def randomize(model):
-    """Norms too: with ones and zeros, two of them could be mistaken for each other."""
-    torch.manual_seed(SEED)
-    with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
-            normal = torch.randn(parameter.shape)
-            if parameter.dim() > 1:
-                parameter.copy_(normal / math.sqrt(math.prod(parameter.shape[1:])))
-            else:
-                parameter.copy_(0.1 * normal + (1 if name.endswith("weight") else 0))
-    return model.eval()
+def draw(model):
+    return randomize(model, SEED)
 
 
 def vae(**settings):
-    return randomize(
+    return draw(
         AutoencoderKL(
             block_out_channels=(32, 64),
             down_block_types=("DownEncoderBlock2D",) * 2,
@@ -66,7 +57,7 @@ def vae(**settings):
 
 
 def text_encoder(kind, **settings):
-    return randomize(kind(CLIPTextConfig(vocab_size=100, bos_token_id=98, **settings)))
+    return draw(kind(CLIPTextConfig(vocab_size=100, bos_token_id=98, **settings)))
 
 
 letters = "abcdefghijklmnopqrstuvwxyz,.!"
@@ -87,7 +78,7 @@ v2 = StableDiffusionPipeline(
         hidden_act="gelu", projection_dim=512, eos_token_id=99,
     ),
     tokenizer=tokenizer("!"),
-    unet=randomize(
+    unet=draw(
         UNet2DConditionModel(
             sample_size=16,
             block_out_channels=(32, 64),
@@ -118,7 +109,7 @@ xl = StableDiffusionXLPipeline(
     ),
     tokenizer=tokenizer("<|endoftext|>"),
     tokenizer_2=tokenizer("!"),
-    unet=randomize(
+    unet=draw(
         UNet2DConditionModel(
             sample_size=16,
             block_out_channels=(32, 64),

@@ -10,7 +10,6 @@ Run by hand, when a reference changes: python make-diffusers.py
 """
 
 import json
-import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ import diffusers
 import torch
 import transformers
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
+from random_weights import randomize
 from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -27,20 +27,11 @@ HERE = Path(__file__).parent / "diffusers"
 SEED = 20261126
 
 
-def randomize(model):
-    """Norms too: with ones and zeros, two of them could be mistaken for each other."""
-    torch.manual_seed(SEED)
-    with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
-            normal = torch.randn(parameter.shape)
-            if parameter.dim() > 1:
-                parameter.copy_(normal / math.sqrt(math.prod(parameter.shape[1:])))
-            else:
-                parameter.copy_(0.1 * normal + (1 if name.endswith("weight") else 0))
-    return model.eval()
+def draw(model):
+    return randomize(model, SEED)
 
 
-unet = randomize(
+unet = draw(
     UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(32, 64),
@@ -51,7 +42,7 @@ unet = randomize(
         attention_head_dim=4,
     )
 )
-vae = randomize(
+vae = draw(
     AutoencoderKL(
         block_out_channels=(32, 64),
         down_block_types=("DownEncoderBlock2D",) * 2,
@@ -61,7 +52,7 @@ vae = randomize(
         scaling_factor=0.2,
     )
 )
-text_encoder = randomize(
+text_encoder = draw(
     CLIPTextModel(
         CLIPTextConfig(
             vocab_size=100,

@@ -14,3 +14,12 @@ def draw_again(seed, shapes):
             yield name, normal / math.sqrt(math.prod(shape[1:]))
         else:
             yield name, 0.1 * normal + (1 if name.endswith("weight") else 0)
+
+
+def randomize(model, seed):
+    """Norms are drawn too: with ones and zeros, two of them could be mistaken for each other."""
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in draw_again(seed, {name: p.shape for name, p in parameters.items()}):
+            parameters[name].copy_(weight)
+    return model.eval()
