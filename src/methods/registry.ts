@@ -86,7 +86,11 @@ export const wantedFields = {
 
 function optional(shape: Readonly<Record<string, z.core.$ZodType>>) {
   return Object.fromEntries(
-    Object.entries(shape).map(([name, schema]) => [name, z.optional(schema)]),
+    // What is left out stays left out: a default is of the complete settings.
+    Object.entries(shape).map(([name, schema]) => [
+      name,
+      z.optional(schema instanceof z.ZodDefault ? schema.unwrap() : schema),
+    ]),
   );
 }
 

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { deriveAnchors, deriveConcept, mentions } from '../../src/erase/anchors.ts';
 import { findNearContradictions } from '../../src/erase/contradictions.ts';
 import { checkSyntax } from '../../src/erase/prompt-syntax.ts';
-import { listPresets } from '../../src/presets/load-presets.ts';
+import { draftJob } from '../../src/jobs/draft-job.ts';
+import { defaultMethod } from '../../src/methods/registry.ts';
+import { listPresets, presetFolders } from '../../src/presets/load-presets.ts';
 import { fillPreset, parsePreset, presetSchema } from '../../src/presets/preset.ts';
 
 const shipped = (await listPresets('/nowhere')).presets.map(({ preset }) => {
@@ -23,6 +25,28 @@ const wording = (prompt: string) =>
     .trim();
 
 describe('the shipped presets', () => {
+  it.each(shipped.filter(({ preset }) => preset.images?.use !== 'required'))(
+    'are settled with settings of their own method: $preset.name',
+    async ({ preset }) => {
+      const variables = Object.entries(preset.variables).map(([name, { example }]) => [
+        name,
+        example,
+      ]);
+      const draft = await draftJob(
+        {
+          ...{ model: 'presets/tiny-sd/tiny-sd.safetensors', preset: preset.name, settings: {} },
+          ...{ variables: Object.fromEntries(variables) as Record<string, string> },
+          ...{ forget: [], retain: [], anchor: undefined, concept: undefined },
+          ...{ forgetImages: undefined, retainImages: undefined },
+          ...{ device: 'cpu', threads: 1, output: undefined },
+        },
+        { dataFolder: '/nowhere', presetFolders: presetFolders('/nowhere') },
+      );
+      expect(draft.settings.method).toBe(preset.settings?.method ?? defaultMethod);
+      expect(draft.forget.length).toBeGreaterThan(0);
+    },
+  );
+
   it('are these', () => {
     expect(shipped.map(({ preset }) => preset.name)).toEqual([
       'artist-style',

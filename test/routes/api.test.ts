@@ -120,6 +120,13 @@ describe('POST /api/estimate', () => {
     expect(more.seconds).toBeGreaterThan(1.1 * body.seconds);
   }, 120_000);
 
+  it('takes a method without steps, whose settings know no form of the change', async () => {
+    const asked = { model: tinyModel, forget: ['a poodle'], settings: { method: 'uce' } };
+    const answer = await ask(await startTestSidecar(), { ...asked, device: 'cpu' });
+    expect(answer.body).toMatchObject({ device: 'cpu', fits: true });
+    expect(answer.status).toBe(200);
+  }, 120_000);
+
   it.each([
     ['no model', { forget: ['a heart'] }, 400, 'usage.invalid'],
     ['an unknown model', { model: '../x.safetensors' }, 404, 'model.not-found'],
