@@ -93,7 +93,9 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
       await erase(page);
       await waitForResult(page);
       await page.getByRole('heading', { name: 'Distance to the given pictures' }).waitFor();
-      await page.getByRole('heading', { name: 'Taken for “Pontilla” or “Strivo”', exact: true }).waitFor();
+      await page
+        .getByRole('heading', { name: 'Taken for “Pontilla” or “Strivo”', exact: true })
+        .waitFor();
       await expectAccessible(page);
     },
     limitMs,
