@@ -19,7 +19,7 @@ import { evaluate } from '../evaluation/evaluate.ts';
 import { evaluationSampler, listPictures, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
-import { preparePrompts } from '../jobs/prepare-prompts.ts';
+import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import type { EvaluationTold } from './evaluation-reporter.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 
-import { isJobPath } from '../jobs/job-folder.ts';
+import { isJobPath } from '../jobs/local/job-folder.ts';
 import { appVersion } from '../version.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,5 +1,5 @@
-import type { JobFolder } from '../jobs/job-folder.ts';
-import { runJobFolder } from '../jobs/run-job.ts';
+import type { JobFolder } from '../jobs/local/job-folder.ts';
+import { runJobFolder } from '../jobs/local/run-job.ts';
 import type { CliContext } from './context.ts';
 import { createEraseReporter } from './erase-reporter.ts';
 import { type Interrupts, withInterrupts } from './interrupts.ts';

@@ -9,9 +9,9 @@ import { tinyClassifiers } from '../evaluation/classifier/judge-folder.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import { type ContactSheetRow, buildContactSheet } from '../images/contact-sheet.ts';
-import { createJobFolder } from '../jobs/job-folder.ts';
-import { prepareJob } from '../jobs/prepare-job.ts';
-import { runJobFolder } from '../jobs/run-job.ts';
+import { createJobFolder } from '../jobs/local/job-folder.ts';
+import { prepareJob } from '../jobs/request/prepare-job.ts';
+import { runJobFolder } from '../jobs/local/run-job.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 
 // Erases one style from the tiny model that ships with the program, has both models draw other prompts,

@@ -8,12 +8,12 @@ import type { EraseJob } from '../erase/job.ts';
 import type { Device } from '../runtime/device.ts';
 import { messageForFields } from '../remedy.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
-import { EventLog } from './event-log.ts';
-import { type JobDraft, readDraft } from './job-draft.ts';
-import { openJobFolder } from './job-folder.ts';
-import { findJobRunner } from './job-lock.ts';
+import { EventLog } from './local/event-log.ts';
+import { type JobDraft, readDraft } from './request/job-draft.ts';
+import { openJobFolder } from './local/job-folder.ts';
+import { findJobRunner } from './local/job-lock.ts';
 import { JobProgress, JobTimeline } from './job-progress.ts';
-import { readServerState, type ServerState, writeServerState } from './server-state.ts';
+import { readServerState, type ServerState, writeServerState } from './local/server-state.ts';
 
 /** What both a draft and a job say. */
 type Request = Pick<EraseJob, 'createdAt' | 'preset' | 'forget' | 'retain' | 'settings'> &

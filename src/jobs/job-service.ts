@@ -15,16 +15,16 @@ import { type HostState, HostStates } from '../hosts/host-state.ts';
 import { ModelSwap } from '../hosts/model-swap.ts';
 import type { Patience } from '../hosts/patience.ts';
 import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/services.ts';
-import { draftUpload } from './draft-upload.ts';
-import { compareInHost } from './host-comparison.ts';
-import { HostPictures, requireDrawing } from './host-pictures.ts';
-import { openJobFolder } from './job-folder.ts';
-import { JobQueue } from './job-queue.ts';
+import { draftUpload } from './request/draft-upload.ts';
+import { compareInHost } from './host-drawn/host-comparison.ts';
+import { HostPictures, requireDrawing } from './host-drawn/host-pictures.ts';
+import { openJobFolder } from './local/job-folder.ts';
+import { JobQueue } from './local/job-queue.ts';
 import type { JobRecord } from './job-record.ts';
-import { JobStore } from './job-store.ts';
+import { JobStore } from './local/job-store.ts';
 import { isInUse, modelNameOf, reportPathOf, summarize, viewJob } from './job-views.ts';
-import { pictureSeconds } from './picture-seconds.ts';
-import { requireUnfinished } from './run-job.ts';
+import { pictureSeconds } from './estimate/picture-seconds.ts';
+import { requireUnfinished } from './local/run-job.ts';
 
 /** More than anyone waits for; each holds its pictures on the disk. */
 const MAX_WAITING_JOBS = 100;

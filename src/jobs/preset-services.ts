@@ -6,7 +6,7 @@ import { formatPreset, type Preset } from '../presets/preset.ts';
 import { Remembered } from '../remembered.ts';
 import type { PresetServices } from '../contract/services.ts';
 import type { JobService } from './job-service.ts';
-import { presetFromJob } from './preset-from-job.ts';
+import { presetFromJob } from './request/preset-from-job.ts';
 
 /** Files that somebody else changes show after this time. */
 const LISTING_GOOD_FOR_MS = 3000;

@@ -1,11 +1,11 @@
 import { mkdtemp } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
-import type { EraseRequest } from '../../src/jobs/draft-job.ts';
+import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
-import { createJobFolder } from '../../src/jobs/job-folder.ts';
-import { prepareJob } from '../../src/jobs/prepare-job.ts';
-import { runJobFolder } from '../../src/jobs/run-job.ts';
+import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
+import { runJobFolder } from '../../src/jobs/local/run-job.ts';
 
 /** What a measurement says of an erasure; all else is as by default. */
 type Asked = Pick<EraseRequest, 'model' | 'forget' | 'retain'> & Partial<EraseRequest>;

@@ -7,9 +7,9 @@ import type { WantedSettings } from '../../src/methods/registry.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
 import { imageDistance } from '../../src/images/image-distance.ts';
-import { createJobFolder } from '../../src/jobs/job-folder.ts';
-import { prepareJob } from '../../src/jobs/prepare-job.ts';
-import { runJobFolder } from '../../src/jobs/run-job.ts';
+import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
+import { runJobFolder } from '../../src/jobs/local/run-job.ts';
 import { paintPicture } from '../helpers/paint-picture.ts';
 import {
   type Answer,

@@ -1,4 +1,4 @@
-import type { EraseRequest } from '../../src/jobs/draft-job.ts';
+import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
 
 /** The option of measurements for settings that differ from the defaults: `--settings '{"steps":90}'`. */
 export const settingOptions = { settings: { type: 'string', default: '{}' } } as const;

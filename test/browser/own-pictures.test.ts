@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import type { JobDraft } from '../../src/jobs/job-draft.ts';
+import type { JobDraft } from '../../src/jobs/request/job-draft.ts';
 import { describeInBrowser, expectAccessible, Misdeeds, openPage } from './browser.ts';
 import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';

@@ -5,7 +5,7 @@ import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { mentions } from '../../src/erase/anchors.ts';
 import { suggest } from '../../src/erase/suggest.ts';
 import { readVocabulary } from '../../src/erase/vocabulary.ts';
-import { suggestPrompts } from '../../src/jobs/suggest-prompts.ts';
+import { suggestPrompts } from '../../src/jobs/request/suggest-prompts.ts';
 
 const model = fileURLToPath(new URL('../../presets/tiny-sd/tiny-sd.safetensors', import.meta.url));
 const checkpoint = await openCheckpoint(model);

@@ -13,7 +13,7 @@ import { createApp } from '../../src/app.ts';
 import { createServices } from '../../src/create-services.ts';
 import type { Host } from '../../src/hosts/host.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
-import { uploadsFolderOf } from '../../src/jobs/draft-upload.ts';
+import { uploadsFolderOf } from '../../src/jobs/request/draft-upload.ts';
 import { checkAnswers } from './check-answers.ts';
 import { quickPatience } from './quick-patience.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';

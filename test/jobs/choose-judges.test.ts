@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
-import { draftJob, type EraseRequest } from '../../src/jobs/draft-job.ts';
+import { draftJob, type EraseRequest } from '../../src/jobs/request/draft-job.ts';
 import { presetFolders } from '../../src/presets/load-presets.ts';
 import { addPreset } from '../../src/presets/own-presets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';

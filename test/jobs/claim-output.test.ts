@@ -5,9 +5,9 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { reserveOutput } from '../../src/checkpoint/output-reservation.ts';
-import { claimOutput } from '../../src/jobs/claim-output.ts';
-import { createJobFolder, openJobFolder } from '../../src/jobs/job-folder.ts';
-import { prepareOutput } from '../../src/jobs/prepare-output.ts';
+import { claimOutput } from '../../src/jobs/local/claim-output.ts';
+import { createJobFolder, openJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { prepareOutput } from '../../src/jobs/request/prepare-output.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { expect, it } from 'vitest';
 
-import { comparePictureSets } from '../../src/jobs/compare-pictures.ts';
+import { comparePictureSets } from '../../src/jobs/request/compare-pictures.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const size = { width: 192, height: 128 };

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 import type { WantedSettings } from '../../src/methods/registry.ts';
-import { estimateJob, type EstimateEnvironment } from '../../src/jobs/estimate.ts';
-import type { EraseRequest } from '../../src/jobs/draft-job.ts';
+import { estimateJob, type EstimateEnvironment } from '../../src/jobs/estimate/estimate.ts';
+import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
 import { presetFolders } from '../../src/presets/load-presets.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

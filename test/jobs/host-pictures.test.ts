@@ -14,7 +14,7 @@ import { HostDebts } from '../../src/hosts/host-debts.ts';
 import type { Host } from '../../src/hosts/host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { StandaloneHost } from '../../src/hosts/standalone.ts';
-import { HostPictures } from '../../src/jobs/host-pictures.ts';
+import { HostPictures } from '../../src/jobs/host-drawn/host-pictures.ts';
 import type { PicturesBy, PicturesWish } from '../../src/contract/pictures-wish.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';

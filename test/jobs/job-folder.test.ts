@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { createJobFolder, openJobFolder } from '../../src/jobs/job-folder.ts';
+import { createJobFolder, openJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';
 

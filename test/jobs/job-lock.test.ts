@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { acquireJobLock, requireUnlocked } from '../../src/jobs/job-lock.ts';
+import { acquireJobLock, requireUnlocked } from '../../src/jobs/local/job-lock.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** The id of a process that has ended. */

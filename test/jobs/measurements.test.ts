@@ -4,7 +4,11 @@ import { expect, it, onTestFinished } from 'vitest';
 
 import { defaultAdapters } from '../../src/adapters/settings.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
-import { addMeasurement, measurementKey, readMeasurements } from '../../src/jobs/measurements.ts';
+import {
+  addMeasurement,
+  measurementKey,
+  readMeasurements,
+} from '../../src/jobs/estimate/measurements.ts';
 import { defaultSettings, type EraseSettings } from '../../src/methods/registry.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { preparePrompts, type PromptRequest } from '../../src/jobs/prepare-prompts.ts';
+import { preparePrompts, type PromptRequest } from '../../src/jobs/request/prepare-prompts.ts';
 
 const nothing: PromptRequest = {
   ...{ forget: [], forgetImages: undefined, retain: [], retainImages: undefined },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { deriveAnchors } from '../../src/erase/anchors.ts';
-import { presetFromJob } from '../../src/jobs/preset-from-job.ts';
+import { presetFromJob } from '../../src/jobs/request/preset-from-job.ts';
 import { validatePreset } from '../../src/presets/preset.ts';
 import { exampleJob } from './example-job.ts';
 

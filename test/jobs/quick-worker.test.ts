@@ -3,8 +3,8 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 
 import { stepsOfResult } from '../../src/erase/result.ts';
-import { createJobFolder } from '../../src/jobs/job-folder.ts';
-import { runTraining } from '../../src/jobs/training-process.ts';
+import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { runTraining } from '../../src/jobs/local/training-process.ts';
 import { makeTinyJob } from '../erase/tiny-job.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -9,7 +9,7 @@ import {
   type WantedSettings,
 } from '../../src/methods/registry.ts';
 import { defaultOptimizers } from '../../src/methods/settings-fields.ts';
-import { requireMemory } from '../../src/jobs/require-memory.ts';
+import { requireMemory } from '../../src/jobs/estimate/require-memory.ts';
 
 const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 const megabyte = 1e6;

@@ -4,10 +4,10 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import type { EraseEvent } from '../../src/erase/events.ts';
-import { EventLog } from '../../src/jobs/event-log.ts';
-import { createJobFolder } from '../../src/jobs/job-folder.ts';
-import { runJobFolder } from '../../src/jobs/run-job.ts';
-import { runTraining } from '../../src/jobs/training-process.ts';
+import { EventLog } from '../../src/jobs/local/event-log.ts';
+import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { runJobFolder } from '../../src/jobs/local/run-job.ts';
+import { runTraining } from '../../src/jobs/local/training-process.ts';
 import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';

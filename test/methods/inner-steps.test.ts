@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
-import { draftJob } from '../../src/jobs/draft-job.ts';
+import { draftJob } from '../../src/jobs/request/draft-job.ts';
 import type { LooseSettings } from '../../src/methods/method.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { deriveAnchors, deriveConcept, mentions } from '../../src/erase/anchors.ts';
 import { findNearContradictions } from '../../src/erase/contradictions.ts';
 import { checkSyntax } from '../../src/erase/prompt-syntax.ts';
-import { draftJob } from '../../src/jobs/draft-job.ts';
+import { draftJob } from '../../src/jobs/request/draft-job.ts';
 import { defaultMethod } from '../../src/methods/registry.ts';
 import { listPresets, presetFolders } from '../../src/presets/load-presets.ts';
 import { fillPreset, parsePreset, presetSchema } from '../../src/presets/preset.ts';

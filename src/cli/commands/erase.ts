@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import { createJobFolder, requireJobsFolder } from '../../jobs/job-folder.ts';
-import type { EraseRequest } from '../../jobs/draft-job.ts';
+import { createJobFolder, requireJobsFolder } from '../../jobs/local/job-folder.ts';
+import type { EraseRequest } from '../../jobs/request/draft-job.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import type { Device } from '../../runtime/device.ts';
 import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
@@ -78,7 +78,7 @@ async function erase(options: EraseOptions, context: CliContext): Promise<void> 
     // Before the model is read, which takes long.
     await requireJobsFolder(options.data);
     // Loaded here, not at the start: other commands need not wait for it.
-    const { prepareJob } = await import('../../jobs/prepare-job.ts');
+    const { prepareJob } = await import('../../jobs/request/prepare-job.ts');
     const preparing = prepareJob(readRequest(options), {
       dataFolder: options.data,
       presetFolders: presetFolders(options.data),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import { openJobFolder } from '../../jobs/job-folder.ts';
-import { requireResumable } from '../../jobs/run-job.ts';
+import { openJobFolder } from '../../jobs/local/job-folder.ts';
+import { requireResumable } from '../../jobs/local/run-job.ts';
 import { dataOption, jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';

@@ -10,9 +10,9 @@ import type { EraseEvent } from '../../../src/erase/events.ts';
 import type { EraseJob } from '../../../src/erase/job.ts';
 import { provenanceOf } from '../../../src/erase/result.ts';
 import { AppError } from '../../../src/errors.ts';
-import { openJobFolder } from '../../../src/jobs/job-folder.ts';
+import { openJobFolder } from '../../../src/jobs/local/job-folder.ts';
 import { stepsOf } from '../../../src/methods/registry.ts';
-import { serveWorker } from '../../../src/jobs/serve-worker.ts';
+import { serveWorker } from '../../../src/jobs/local/serve-worker.ts';
 
 // A run without a model: its steps take a moment each, its state is their number. What it is told
 // besides stands in the words to forget. What it tells is held to a real run in quick-worker.test.ts.

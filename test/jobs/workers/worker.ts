@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { AppError } from '../../../src/errors.ts';
-import { serveWorker } from '../../../src/jobs/serve-worker.ts';
+import { serveWorker } from '../../../src/jobs/local/serve-worker.ts';
 
 /** Ways to end, by the name of a file in the job's folder. */
 const behaviours: Record<string, (folder: string, signal: AbortSignal) => Promise<void>> = {

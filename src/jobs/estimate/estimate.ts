@@ -1,0 +1,189 @@
+import { availableParallelism, freemem } from 'node:os';
+import path from 'node:path';
+
+import { openCheckpoint, requireErasable } from '../../families/checkpoint.ts';
+import { freeDiskBytes } from '../../checkpoint/disk-space.ts';
+import { type EraseSettings, findMethod, stepsOf } from '../../methods/registry.ts';
+import type { RunExtent } from '../../erase/run-cost.ts';
+import { drawnCount } from '../../erase/set-pictures.ts';
+import { formatBytes } from '../../format-bytes.ts';
+import { findPreset } from '../../presets/load-presets.ts';
+import { fillPreset, type Preset } from '../../presets/preset.ts';
+import { askProcess } from '../../processes/ask-process.ts';
+import type { Device } from '../../runtime/device.ts';
+import type { RunAnswer, RunQuestion } from './estimate-run.ts';
+import type { Advice, Estimate } from '../../contract/estimate.ts';
+import { chooseJudges } from '../request/choose-judges.ts';
+import {
+  chosenMethod,
+  type EraseRequest,
+  type PrepareEnvironment,
+  prepareSettings,
+} from '../request/draft-job.ts';
+import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts.ts';
+import { fittingAdvice, type SmallerVariant, smallerVariants } from './smaller-settings.ts';
+import { stateBytes } from './state-bytes.ts';
+
+/** Where an estimate is made, and what the job's settings do not say. */
+export interface EstimateEnvironment extends PrepareEnvironment {
+  /** What whoever starts the job changes in its settings. Default: nothing. */
+  readonly complete?: (settings: EraseSettings, request: EraseRequest) => EraseSettings;
+  readonly signal?: AbortSignal;
+  /** Free memory of a device, null where it cannot be told. Default: asks the system. */
+  readonly freeMemory?: (device: Device) => number | null;
+}
+
+/** A busy machine builds the graphs of a few variants and tries a short step. */
+export const ESTIMATE_TIMEOUT_MS = 120_000;
+/** What the result is written with, on an ordinary disk. */
+const WRITE_BYTES_PER_SECOND = 200e6;
+
+export const estimateWorker = new URL('./estimate-worker.ts', import.meta.url);
+
+/**
+ * Time, memory and disk of a job before it is one, in a process of its own. A request that cannot
+ * become a job as it is (a variable not filled in yet, no prompt) is estimated all the same.
+ *
+ * @throws AppError `checkpoint.*`, `model.*`, `settings.invalid`, `preset.*`, `device.*`,
+ *   `judge.*`, `prompt.invalid` for prompts that no job may have
+ */
+export async function estimateJob(
+  request: EraseRequest,
+  environment: EstimateEnvironment,
+): Promise<Estimate> {
+  const preset =
+    request.preset === undefined
+      ? undefined
+      : await findPreset(environment.presetFolders, request.preset);
+  const { warnings, forget } = await promptsOf(request, preset);
+  const chosen = await chooseJudges(request, preset, environment.dataFolder);
+  const { prediction } = request.settings;
+  const checkpoint = await openCheckpoint(path.resolve(request.model), prediction ?? undefined);
+  try {
+    requireErasable(checkpoint);
+    const prepared = prepareSettings(checkpoint, request, preset);
+    const settings = environment.complete?.(prepared, request) ?? prepared;
+    const device = await environment.chooseDevice(request.device);
+    const freeBytes = (environment.freeMemory ?? freeMemory)(device);
+    const smaller = smallerVariants(checkpoint, settings);
+    const question: RunQuestion = {
+      model: checkpoint.file.path,
+      variants: [settings, ...smaller.map((variant) => variant.settings)],
+      extent: extentOf(request, preset, settings),
+      device,
+      threads: request.threads ?? availableParallelism(),
+      dataFolder: environment.dataFolder,
+      freeBytes,
+    };
+    const answer = (await askProcess(estimateWorker, question, {
+      timeoutMs: ESTIMATE_TIMEOUT_MS,
+      purpose: 'estimating the job',
+      ...(environment.signal && { signal: environment.signal }),
+    })) as RunAnswer;
+    const diskBytes = checkpoint.file.fileBytes + stateBytes(checkpoint, settings);
+    const freeDisk = await freeDiskBytes(path.dirname(checkpoint.file.path));
+    return {
+      device,
+      freeBytes,
+      diskBytes,
+      warnings: [...warnings, ...chosen.warnings],
+      forget,
+      ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
+      ...timeOf(answer, settings, checkpoint.file.fileBytes),
+    };
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+/** None as long as there is nothing to forget, or a variable of the preset is not filled in. */
+async function promptsOf(
+  request: EraseRequest,
+  preset: Preset | undefined,
+): Promise<Pick<PreparedPrompts, 'warnings' | 'forget'>> {
+  const isFilled = Object.keys(preset?.variables ?? {}).every(
+    (name) => (request.variables[name] ?? '').trim() !== '',
+  );
+  const prompts = [
+    ...request.forget,
+    ...(preset?.forget ?? []),
+    ...(request.captions?.forget ?? []),
+  ];
+  if (!isFilled || prompts.length === 0) return { warnings: [], forget: [] };
+  const filled = preset && fillPreset(preset, request.variables);
+  return preparePrompts(request, filled, findMethod(chosenMethod(request, preset)).forgets);
+}
+
+/** Free memory, also of a container that may use less than the machine has. */
+export function freeMemory(device: Device): number | null {
+  return device === 'cpu' ? Math.min(freemem(), process.availableMemory()) : null;
+}
+
+function extentOf(
+  { forget, retain, forgetImages, retainImages }: EraseRequest,
+  preset: Preset | undefined,
+  settings: EraseSettings,
+): RunExtent {
+  const countOf = (given: readonly string[], others: readonly string[] = []) =>
+    given.length > 0 ? given.length : others.length;
+  const drawsForget = forgetImages === undefined && preset?.images?.use !== 'required';
+  return {
+    prompts: {
+      forget: countOf(forget, preset?.forget),
+      retain: countOf(retain, preset?.retain),
+    },
+    drawnPictures:
+      (drawsForget ? drawnCount(settings, 'forget') : 0) +
+      (retainImages === undefined ? drawnCount(settings, 'retain') : 0),
+  };
+}
+
+function timeOf(
+  { costs: [cost], rate, basis }: RunAnswer,
+  settings: EraseSettings,
+  fileBytes: number,
+): Pick<Estimate, 'seconds' | 'secondsPerStep' | 'basis'> {
+  const secondsPerStep = (cost?.step ?? Number.NaN) / rate;
+  const rest = (cost?.rest ?? Number.NaN) / rate + fileBytes / WRITE_BYTES_PER_SECOND;
+  return { secondsPerStep, seconds: stepsOf(settings) * secondsPerStep + rest, basis };
+}
+
+function judge({
+  answer: { costs },
+  smaller,
+  freeBytes,
+  diskBytes,
+  freeDisk,
+}: {
+  answer: RunAnswer;
+  smaller: readonly SmallerVariant[];
+  freeBytes: number | null;
+  diskBytes: number;
+  freeDisk: number;
+}): Pick<Estimate, 'memoryBytes' | 'fits' | 'advice'> {
+  const [memoryBytes = Number.NaN, ...smallerBytes] = costs.map((cost) => cost.memoryBytes);
+  const fitsMemory = freeBytes === null || memoryBytes <= freeBytes;
+  const advice: Advice[] = [];
+  if (!fitsMemory) {
+    const fitting = fittingAdvice(
+      smaller.map((variant, i) => ({ ...variant, bytes: smallerBytes[i] ?? Number.NaN })),
+      freeBytes,
+    );
+    advice.push(...fitting);
+    if (fitting.length === 0) {
+      const least = Math.min(memoryBytes, ...smallerBytes);
+      advice.push({
+        message: `Close other programs, or use a machine with more memory: at least ${formatBytes(least)} must be free.`,
+        settings: {},
+      });
+    }
+  }
+  const fitsDisk = diskBytes <= freeDisk;
+  if (!fitsDisk) {
+    advice.push({
+      message: `Free disk space: the job needs ${formatBytes(diskBytes)}, and ${formatBytes(freeDisk)} are free.`,
+      settings: {},
+    });
+  }
+  return { memoryBytes, fits: fitsMemory && fitsDisk, advice };
+}

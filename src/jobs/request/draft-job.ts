@@ -1,0 +1,273 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+import {
+  type Checkpoint,
+  openCheckpoint,
+  requireErasable,
+  requireSizeFits,
+} from '../../families/checkpoint.ts';
+import type { PredictionWish } from '../../families/stable-diffusion/prediction/reading.ts';
+import { conceptName, deriveConcept } from '../../erase/anchors.ts';
+import { AppError } from '../../errors.ts';
+import {
+  defaultMethod,
+  defaultSettings,
+  type EraseSettings,
+  findMethod,
+  hasSetting,
+  methodIds,
+  type MethodId,
+  ownSettings,
+  settingsSchema,
+  type WantedSettings,
+} from '../../methods/registry.ts';
+import type { ClassifierWish } from '../../evaluation/classifier/classifier-choice.ts';
+import { findPreset } from '../../presets/load-presets.ts';
+import { fillPreset, type Preset } from '../../presets/preset.ts';
+import type { Device } from '../../runtime/device.ts';
+import { appVersion } from '../../version.ts';
+import { chooseJudges } from './choose-judges.ts';
+import type { JobDraft } from './job-draft.ts';
+import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
+
+/** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
+export interface EraseRequest extends PromptRequest {
+  readonly model: string;
+  readonly preset: string | undefined;
+  /** Values of the preset's variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly settings: WantedSettings;
+  /** Classifiers that judge the result. Default: those of the preset. */
+  readonly judges?: readonly ClassifierWish[];
+  readonly device: Device | 'auto';
+  /** Threads on the CPU; undefined for one per core. */
+  readonly threads: number | undefined;
+  readonly output: string | undefined;
+}
+
+/** Where a job is prepared. */
+export interface PrepareEnvironment {
+  readonly dataFolder: string;
+  readonly presetFolders: readonly string[];
+  readonly chooseDevice: (wanted: Device | 'auto') => Promise<Device>;
+}
+
+/** Where a job is drafted. */
+export type DraftEnvironment = Pick<PrepareEnvironment, 'dataFolder' | 'presetFolders'>;
+
+/**
+ * Turns a request into a job as far as words, pictures and the model's header tell.
+ *
+ * @throws AppError with exit status 3 for whatever is wrong with the request
+ */
+export async function draftJob(
+  request: EraseRequest,
+  { presetFolders, dataFolder }: DraftEnvironment,
+): Promise<JobDraft> {
+  const preset = await loadPreset(request, presetFolders);
+  const method = chosenMethod(request, preset);
+  requirePictures(method, request.forgetImages);
+  const prompts = await preparePrompts(request, preset, findMethod(method).forgets);
+  const pictureWarnings = await comparePictures(request);
+  const chosen = await chooseJudges(request, preset, dataFolder);
+  const { prediction } = request.settings;
+  return withErasable(path.resolve(request.model), prediction, (checkpoint) => ({
+    version: 2,
+    createdAt: new Date().toISOString(),
+    appVersion,
+    concept: conceptName(
+      prompts.concept ??
+        deriveConcept(
+          prompts.forget.map(({ prompt }) => prompt),
+          prompts.retain,
+        ),
+    ),
+    model: checkpoint.file.path,
+    output: request.output ?? null,
+    outputFolder: null,
+    preset: preset?.name ?? null,
+    forget: prompts.forget,
+    forgetImages: absoluteOrNull(request.forgetImages),
+    retain: prompts.retain,
+    retainImages: absoluteOrNull(request.retainImages),
+    warnings: [
+      ...prompts.warnings,
+      ...pictureWarnings,
+      ...chosen.warnings,
+      ...unreadSettings(method, request, preset),
+      ...unseenPictures(method, request),
+    ],
+    judges: [...chosen.judges],
+    settings: prepareSettings(checkpoint, request, preset),
+    device: request.device,
+    threads: request.threads ?? availableParallelism(),
+    pictures: 'sidecar',
+  }));
+}
+
+async function comparePictures({ forgetImages, retainImages }: EraseRequest): Promise<string[]> {
+  if (forgetImages === undefined || retainImages === undefined) return [];
+  // Loaded here, not at the start: it brings the image library, which a request of words need not.
+  const { comparePictureSets } = await import('./compare-pictures.ts');
+  return comparePictureSets(forgetImages, retainImages);
+}
+
+/** Opens a checkpoint that something can be erased from, and closes it afterwards. */
+export async function withErasable<T>(
+  modelPath: string,
+  prediction: PredictionWish | null | undefined,
+  use: (checkpoint: Checkpoint) => T | Promise<T>,
+): Promise<T> {
+  const checkpoint = await openCheckpoint(modelPath, prediction ?? undefined);
+  try {
+    requireErasable(checkpoint);
+    return await use(checkpoint);
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+async function loadPreset(
+  { preset: name, variables, forgetImages }: EraseRequest,
+  presetFolders: readonly string[],
+): Promise<Preset | undefined> {
+  if (name !== undefined) {
+    const preset = await findPreset(presetFolders, name);
+    if (preset.images?.use === 'required' && forgetImages === undefined) {
+      const { label, reason } = preset.images;
+      throw new AppError('image.none', `preset "${name}" needs pictures (${label}): ${reason}`, {
+        remedy: { advice: 'Give them', settings: [{ setting: 'forgetImages' }] },
+      });
+    }
+    return fillPreset(preset, variables);
+  }
+  const [variable] = Object.keys(variables);
+  if (variable === undefined) return undefined;
+  throw new AppError(
+    'usage.invalid',
+    `"${variable}" is the variable of a preset, and no preset is chosen.`,
+    { remedy: { advice: 'Choose it', settings: [{ setting: 'preset' }] } },
+  );
+}
+
+/** What the person says goes before the preset's settings, those before the defaults. */
+export function prepareSettings(
+  checkpoint: Checkpoint,
+  request: EraseRequest,
+  preset: Preset | undefined,
+): EraseSettings {
+  const id = chosenMethod(request, preset);
+  // A preset for another method lends this one what both have.
+  const isPresetOfMethod = id === (preset?.settings?.method ?? defaultMethod);
+  requireOfMethod(id, { ...(isPresetOfMethod && preset?.settings), ...request.settings });
+  const wanted: WantedSettings = { ...preset?.settings, ...request.settings };
+  const defaults = defaultSettings({
+    method: id,
+    train: wanted.train,
+    adapter: wanted.adapter,
+    size: checkpoint.facts.nativeSize,
+    modelChannels: checkpoint.denoiser.width,
+  });
+  // Before the schema: it knows no model, and so not the nearest size that fits.
+  requireSizeFits(checkpoint, wanted.size ?? defaults.size);
+  const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
+  return withJudgedPictures(
+    requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings),
+    request,
+  );
+}
+
+/**
+ * Who asks for a judge wants something judged: one picture of each prompt, if no number is given.
+ *
+ * @throws AppError `settings.invalid` where none are asked for all the same
+ */
+function withJudgedPictures(
+  settings: EraseSettings,
+  { judges = [], settings: wanted }: EraseRequest,
+): EraseSettings {
+  if (judges.length === 0 || settings.evaluationPictures > 0) return settings;
+  if (wanted.evaluationPictures === 0) {
+    throw new AppError(
+      'settings.invalid',
+      'a judge looks at the pictures that are compared at the end, and none are asked for. Leave the judge out, or',
+      { remedy: { advice: 'ask for one or more', settings: [{ setting: 'evaluationPictures' }] } },
+    );
+  }
+  return { ...settings, evaluationPictures: 1 };
+}
+
+/** What was asked for and changes nothing, in a sentence; none where all counts. */
+function unreadSettings(
+  method: MethodId,
+  { settings }: EraseRequest,
+  preset: Preset | undefined,
+): string[] {
+  const unread = findMethod(method).flat?.unread({ ...preset?.settings, ...settings });
+  return unread == null ? [] : [unread];
+}
+
+/** Pictures that are given to a method that does not look at them, in a sentence. */
+function unseenPictures(method: MethodId, { forgetImages, retainImages }: EraseRequest): string[] {
+  const { pictures, words } = findMethod(method);
+  const given = [
+    ...(forgetImages !== undefined && !pictures.includes('forget') ? ['to forget'] : []),
+    ...(retainImages !== undefined && !pictures.includes('retain') ? ['to keep'] : []),
+  ];
+  if (given.length === 0) return [];
+  return [
+    `${words.name} goes by prompts alone: of the pictures ${given.join(' and ')} only the captions count.`,
+  ];
+}
+
+/** The method that a request asks for. */
+export function chosenMethod({ settings }: EraseRequest, preset: Preset | undefined): MethodId {
+  return settings.method ?? preset?.settings?.method ?? defaultMethod;
+}
+
+/** @throws AppError `image.none` where the method forgets given pictures, and none are */
+function requirePictures(method: MethodId, forgetImages: string | undefined): void {
+  if (forgetImages !== undefined || findMethod(method).forgets !== 'pictures') return;
+  const others = methodIds.filter((id) => findMethod(id).forgets !== 'pictures');
+  throw new AppError(
+    'image.none',
+    `the method ${method} forgets the very pictures that it is given, and none are. Use the method ${others.join(' or ')}, or`,
+    { remedy: { advice: 'give them', settings: [{ setting: 'forgetImages' }] } },
+  );
+}
+
+/** @throws AppError `settings.invalid` where a setting is asked for that the method does not have */
+function requireOfMethod(method: MethodId, wanted: WantedSettings): void {
+  for (const [name, value] of Object.entries(wanted)) {
+    if (value === undefined || hasSetting(method, name)) continue;
+    const owners = methodIds.filter((id) => hasSetting(id, name));
+    // What is no method's at all, like a preset's reason, is none of a method's business.
+    if (owners.length === 0) continue;
+    throw new AppError(
+      'settings.invalid',
+      `${name} is a setting of the ${ownersInWords(owners)}; this erasure uses ${method}. Leave it out, or choose ${owners.length === 1 ? 'the other method' : 'one of these'}.`,
+    );
+  }
+}
+
+function ownersInWords(owners: readonly MethodId[]): string {
+  const [last, ...others] = owners.toReversed();
+  if (others.length === 0) return `method ${last ?? ''}`;
+  return `methods ${others.toReversed().join(', ')} and ${last ?? ''}`;
+}
+
+/** @throws AppError `settings.invalid` */
+export function requireValid<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path: at, message }) => `${at.join('.')}: ${message}`,
+  );
+  throw new AppError('settings.invalid', `the settings are not valid: ${problems.join('; ')}.`);
+}
+
+function absoluteOrNull(folder: string | undefined): string | null {
+  return folder === undefined ? null : path.resolve(folder);
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { z } from 'zod';
+
+import type { jobRequestSchema } from '../../contract/requests.ts';
+import { AppError } from '../../errors.ts';
+import { type EraseSettings, trainingOf, type WantedSettings } from '../../methods/registry.ts';
+import type { Host, HostModel } from '../../hosts/host.ts';
+import { presetFolders } from '../../presets/load-presets.ts';
+import { askProcess } from '../../processes/ask-process.ts';
+import type { UploadedImage, Uploads } from '../../contract/services.ts';
+import type { DraftQuestion } from './draft-worker.ts';
+import { type JobDraft, writeDraft } from './job-draft.ts';
+import { claimJobFolder } from '../local/job-folder.ts';
+import { draftJob, type EraseRequest } from './draft-job.ts';
+import {
+  errorWithClientNames,
+  stageImages,
+  withClientNames,
+  type StagedImages,
+} from './stage-images.ts';
+
+const draftWorker = new URL('./draft-worker.ts', import.meta.url);
+
+/** Hundreds of pictures, beside a training. */
+const DRAFT_TIMEOUT_MS = 10 * 60 * 1000;
+
+/** Fixed-seed samples that are drawn over the steps where the request says nothing. */
+const SAMPLES_OF_A_RUN = 8;
+
+type Request = z.output<typeof jobRequestSchema>;
+
+/** Where uploads lie until they are a job's. */
+export const uploadsFolderOf = (dataFolder: string) => path.join(dataFolder, 'uploads');
+
+/** What a request to the server does not say. */
+interface DraftPlace {
+  readonly model: HostModel;
+  readonly host: Host;
+  readonly dataFolder: string;
+  /** For training on the CPU. */
+  readonly threads: number;
+}
+
+/**
+ * Makes a job of a request to the server, with everything checked that can be told at once.
+ *
+ * @returns the job's folder
+ * @throws AppError for whatever is wrong with the request; nothing is left of it then
+ */
+export async function draftUpload(
+  request: Request,
+  uploads: Uploads,
+  place: DraftPlace,
+): Promise<string> {
+  const { dataFolder } = place;
+  const staging = path.join(uploadsFolderOf(dataFolder), randomUUID());
+  try {
+    const sets = {
+      forgetImages: await stage('forget', uploads.forgetImages),
+      retainImages: await stage('retain', uploads.retainImages),
+    };
+    requireSomething(request, uploads);
+    const draft = await draftStaged(request, sets, place);
+    const { folder } = await claimJobFolder(dataFolder, draft.concept, draft.createdAt);
+    try {
+      const moved = { ...draft };
+      for (const set of ['forgetImages', 'retainImages'] as const) {
+        const images = sets[set];
+        if (!images) continue;
+        moved[set] = path.join(folder, path.basename(images.folder));
+        await rename(images.folder, moved[set]);
+      }
+      await writeDraft(folder, moved);
+      return folder;
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+
+  async function stage(role: 'forget' | 'retain', images: readonly UploadedImage[]) {
+    const captions = new Map(Object.entries(request.captions[role]));
+    if (images.length === 0 && captions.size === 0) return null;
+    return stageImages(path.join(staging, `${role}-images`), role, images, captions);
+  }
+}
+
+async function draftStaged(
+  request: Request,
+  sets: {
+    readonly forgetImages: StagedImages | null;
+    readonly retainImages: StagedImages | null;
+  },
+  { model, host, dataFolder, threads }: DraftPlace,
+): Promise<JobDraft> {
+  const staged = [sets.forgetImages, sets.retainImages].filter((set) => set !== null);
+  const erase = eraseRequest(request, { model, threads });
+  const question: DraftQuestion = {
+    request: {
+      ...erase,
+      forgetImages: sets.forgetImages?.folder,
+      retainImages: sets.retainImages?.folder,
+    },
+    environment: { presetFolders: presetFolders(dataFolder), dataFolder },
+  };
+  try {
+    // Pictures from outside are decoded in a process of their own.
+    const draft =
+      staged.length === 0
+        ? await draftJob(question.request, question.environment)
+        : ((await askProcess(draftWorker, question, {
+            timeoutMs: DRAFT_TIMEOUT_MS,
+            purpose: 'checking the pictures',
+          })) as JobDraft);
+    return {
+      ...draft,
+      warnings: draft.warnings.map((warning) => withClientNames(warning, staged)),
+      settings: withPictures(draft.settings, erase.settings),
+      outputFolder: host.resultFolder(model),
+      pictures: request.pictures,
+    };
+  } catch (error) {
+    throw errorWithClientNames(error, staged);
+  }
+}
+
+/** A request to the server as the command line would make it, its pictures left out. */
+export function eraseRequest(
+  request: Request,
+  { model, threads }: { model: Pick<HostModel, 'path'>; threads: number },
+): EraseRequest {
+  return {
+    model: model.path,
+    preset: request.preset,
+    variables: request.variables,
+    forget: request.forget,
+    forgetImages: undefined,
+    retain: request.retain,
+    retainImages: undefined,
+    anchor: request.anchor,
+    concept: request.concept,
+    settings: definedOnly(request.settings),
+    judges: request.judges,
+    device: request.device,
+    threads,
+    output: undefined,
+  };
+}
+
+/** A page shows how a job goes and what came of it, where the request does not say otherwise. */
+export function withPictures(settings: EraseSettings, wanted: WantedSettings): EraseSettings {
+  const evaluationPictures = wanted.evaluationPictures ?? (settings.evaluationPictures || 1);
+  const training = trainingOf(settings);
+  if (!training) return { ...settings, evaluationPictures };
+  const usual = Math.max(1, Math.round(training.steps / SAMPLES_OF_A_RUN));
+  const sampleEvery = wanted.sampleEvery ?? (training.sampleEvery || usual);
+  return { ...training, sampleEvery, evaluationPictures };
+}
+
+/** Said here and not where folders are read: a client knows no folders. */
+function requireSomething(request: Request, { forgetImages }: Uploads): void {
+  const hasCaption = Object.values(request.captions.forget).some((text) => text.trim() !== '');
+  if (request.preset !== undefined || request.forget.length > 0 || hasCaption) return;
+  throw new AppError(
+    'prompt.invalid',
+    forgetImages.length === 0
+      ? 'nothing is said of what to forget. Give prompts, pictures with captions, or a preset.'
+      : 'no picture to forget has a caption. Write what each shows, or give prompts.',
+  );
+}
+
+function definedOnly<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

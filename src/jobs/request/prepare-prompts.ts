@@ -1,0 +1,191 @@
+import { deriveAnchors, deriveConcept, mentions } from '../../erase/anchors.ts';
+import { findNearContradictions, requireNoContradiction } from '../../erase/contradictions.ts';
+import type { EraseJob } from '../../erase/job.ts';
+import { neutralPrompts } from '../../erase/neutral-prompts.ts';
+import { checkSyntax } from '../../erase/prompt-syntax.ts';
+import { AppError } from '../../errors.ts';
+import type { AnyMethod } from '../../methods/registry.ts';
+import type { Preset } from '../../presets/preset.ts';
+import { clipWords } from '../../tokenizer/clip-tokenizer.ts';
+import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
+
+/** Far longer than any prompt that means something; a file given by mistake is longer. */
+const MAX_PROMPT_CHARACTERS = 10_000;
+
+/** What a person says of the two sets. */
+export interface PromptRequest {
+  /** Each a prompt, or `prompt => anchor`. */
+  readonly forget: readonly string[];
+  readonly forgetImages: string | undefined;
+  readonly retain: readonly string[];
+  readonly retainImages: string | undefined;
+  readonly anchor: string | undefined;
+  readonly concept: string | undefined;
+  /** Of pictures that are in no folder yet. */
+  readonly captions?: { readonly forget: readonly string[]; readonly retain: readonly string[] };
+}
+
+/** The prompts of a job. */
+export interface PreparedPrompts {
+  readonly concept: string | undefined;
+  readonly forget: EraseJob['forget'];
+  readonly retain: string[];
+  /** What may not be meant so, or is not heeded. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The prompts to forget with their anchors, and those to retain. What the person gives replaces
+ * what the preset has; captions of images join; without any retain prompts a neutral set and the
+ * anchors are kept. All are looked through for what web UIs read otherwise, and for contradictions.
+ *
+ * @throws AppError `prompt.invalid`, `image.*`
+ */
+export async function preparePrompts(
+  request: PromptRequest,
+  preset: Preset | undefined,
+  forgets: AnyMethod['forgets'],
+): Promise<PreparedPrompts> {
+  // Words first: an empty prompt is told before folders are read.
+  const words = readWords(request, preset);
+  const { captions } = request;
+  const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
+  const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
+
+  const lines = [...words.forget.map(parseForgetLine), ...forgetCaptions.map(withoutAnchor)];
+  if (lines.length === 0) throw nothingToForget(request.forgetImages);
+  const { anchor, concept } = words;
+  const retain = unique([...words.retain, ...retainCaptions]);
+  const forget = withAnchors(lines, { anchor, concept, retain });
+  const warnings = checkSyntax([
+    ...forget.map(({ prompt }) => prompt),
+    ...unique(forget.map((line) => line.anchor)),
+    ...retain,
+  ]);
+  // Where pictures are told apart, one caption may go with some to forget and some to keep.
+  if (forgets === 'concept') {
+    requireNoContradiction(forget, retain);
+    warnings.push(...findNearContradictions(forget, retain, concept));
+  }
+  if (retain.length === 0) {
+    const known = concept ?? deriveConcept(forget.map(({ prompt }) => prompt));
+    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)));
+    retain.push(...unique(forget.map((line) => line.anchor)));
+  }
+  return { concept, forget, retain, warnings };
+}
+
+const withoutAnchor = (prompt: string): ForgetLine => ({ prompt, anchor: undefined });
+
+/**
+ * Each prompt once, with its own anchor, the one for all, or itself without the concept.
+ *
+ * @throws AppError `prompt.invalid` where a prompt is given two anchors
+ */
+function withAnchors(
+  lines: readonly ForgetLine[],
+  {
+    anchor,
+    concept,
+    retain,
+  }: { anchor: string | undefined; concept: string | undefined; retain: readonly string[] },
+): EraseJob['forget'] {
+  const given = new Map<string, string | undefined>();
+  for (const line of lines) {
+    const other = given.get(line.prompt);
+    if (other !== undefined && line.anchor !== undefined && other !== line.anchor) {
+      throw new AppError(
+        'prompt.invalid',
+        `the prompt "${line.prompt}" is given two anchors, "${other}" and "${line.anchor}". Leave one of them out.`,
+      );
+    }
+    given.set(line.prompt, other ?? line.anchor);
+  }
+  const prompts = [...given.keys()];
+  const derived = deriveAnchors(prompts, { concept, retain });
+  return prompts.map((prompt, i) => ({
+    prompt,
+    anchor: given.get(prompt) ?? anchor ?? derived[i] ?? '',
+  }));
+}
+
+/** What is said in words, by the person or else by the preset. */
+function readWords(request: PromptRequest, preset: Preset | undefined) {
+  // A preset's anchor and concept need not fit prompts that were given in place of its own.
+  const fitting = request.forget.length === 0 ? preset : undefined;
+  const [anchor] = check('the anchor', listOf(request.anchor ?? fitting?.anchor));
+  const [concept] = check('the name of the concept', listOf(request.concept ?? fitting?.concept));
+  return {
+    forget: check('a prompt to forget', orElse(request.forget, preset?.forget)),
+    retain: check('a prompt to keep', orElse(request.retain, preset?.retain)),
+    anchor,
+    concept,
+  };
+}
+
+function listOf(word: string | undefined): string[] {
+  return word === undefined ? [] : [word];
+}
+
+function orElse(given: readonly string[], fallback: readonly string[] = []): readonly string[] {
+  return given.length > 0 ? given : fallback;
+}
+
+/** @param said what each is, as a subject */
+function check(said: string, prompts: readonly string[]): string[] {
+  for (const prompt of prompts) {
+    if (prompt.trim() === '') {
+      throw new AppError(
+        'prompt.invalid',
+        `${said} is empty. Give one or more words, in quotation marks where it has several.`,
+      );
+    }
+    if (prompt.length > MAX_PROMPT_CHARACTERS) {
+      throw new AppError(
+        'prompt.invalid',
+        `${said} that begins "${prompt.slice(0, 40)}…" has ${prompt.length} characters, more than ${MAX_PROMPT_CHARACTERS}. Shorten it.`,
+      );
+    }
+  }
+  return withoutRespellings(prompts.map((prompt) => prompt.trim()));
+}
+
+async function readCaptions(folder: string | undefined): Promise<string[]> {
+  if (folder === undefined) return [];
+  // Loaded here, not at the start: it brings the image library, which a request of words need not.
+  const { readImageFolder } = await import('../../images/image-folder.ts');
+  const images = await readImageFolder(folder);
+  return images.flatMap(({ caption }) => caption ?? []);
+}
+
+function nothingToForget(imageFolder: string | undefined): AppError {
+  return new AppError(
+    'prompt.invalid',
+    imageFolder === undefined
+      ? 'nothing is said of what to forget.'
+      : `no image in "${imageFolder}" has a caption. Write what each shows into NAME.txt beside NAME.png, or`,
+    {
+      remedy:
+        imageFolder === undefined
+          ? {
+              advice: 'Say it',
+              settings: [{ setting: 'forget' }, { setting: 'forgetImages' }, { setting: 'preset' }],
+            }
+          : { advice: 'give prompts', settings: [{ setting: 'forget' }] },
+    },
+  );
+}
+
+function unique(prompts: readonly string[]): string[] {
+  return [...new Set(prompts)];
+}
+
+/** Each prompt once, however its letters and spaces are written: a text encoder reads the same. */
+function withoutRespellings(prompts: readonly string[]): string[] {
+  const byWords = new Map<string, string>();
+  for (const prompt of prompts) {
+    const words = clipWords(prompt).join(' ');
+    if (!byWords.has(words)) byWords.set(words, prompt);
+  }
+  return [...byWords.values()];
+}
