@@ -21,7 +21,12 @@ export interface BoundWeights {
 export interface Adaptation {
   /** What is trained: all of it float32. */
   readonly parameters: readonly ParameterSpec[];
-  /** Brings the weights into a graph, with the parameters as inputs of it. */
+  /**
+   * The graph's input, float32 [1], for how many times the change counts: 0 for the original, 1 for the
+   * change as it is trained. Null where the change is in the weights, and cannot be told from them.
+   */
+  readonly strength: string | null;
+  /** Brings the weights into a graph, with the parameters, and the strength, as inputs of it. */
   bind(g: GraphBuilder): BoundWeights;
   /**
    * Values of the parameters with which the model is the original, on the host; the same at every

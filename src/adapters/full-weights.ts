@@ -17,6 +17,7 @@ export function asItIs(checkpoint: Checkpoint): Adaptation {
 export function fitFullWeights(checkpoint: Checkpoint, names: readonly string[]): Adaptation {
   return {
     parameters: wholeWeights(checkpoint.file.tensors, names),
+    strength: null,
     bind(g) {
       const weights = checkpointWeights(g, checkpoint, names);
       return { weights, parameter: (name) => weights.get(name) };

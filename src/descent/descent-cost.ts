@@ -1,7 +1,9 @@
+import { type AdapterSettings, hasStrength } from '../adapters/settings.ts';
 import { momentNames, type OptimizerSettings } from '../optim/update-rule.ts';
 
 /** What of a method's settings its gradient descent depends on. */
 export interface DescentSettings {
+  readonly adapter: AdapterSettings;
   readonly optimizer: OptimizerSettings;
   /** Gradients averaged into one step. */
   readonly accumulation: number;
@@ -11,9 +13,13 @@ export interface DescentSettings {
   readonly target?: { readonly kind: string };
 }
 
-/** Whether the original's predictions are needed in every step. */
-export function asksOriginal({ retainTarget, target }: DescentSettings): boolean {
-  return retainTarget === 'original' || target?.kind === 'original';
+/**
+ * Whether the original's predictions are needed in every step: as what is kept, as what is steered to, or
+ * because a change of strength s goes s of the way from them.
+ */
+export function asksOriginal({ adapter, retainTarget, target }: DescentSettings): boolean {
+  if (retainTarget === 'original' || target?.kind === 'original') return true;
+  return target !== undefined && hasStrength(adapter);
 }
 
 /**
@@ -22,9 +28,17 @@ export function asksOriginal({ retainTarget, target }: DescentSettings): boolean
  */
 const maxKeptOriginalBytes = 2 ** 30;
 
-/** Whether the original's trained parameters, of so many bytes, stay in memory beside θ. */
-export function keepsOriginal(parameterBytes: number): boolean {
+/** Whether another set of parameters, of so many bytes, may stay in memory beside θ. */
+export function fitsBesideTrained(parameterBytes: number): boolean {
   return parameterBytes <= maxKeptOriginalBytes;
+}
+
+/**
+ * Whether the original's trained parameters, of so many bytes, stay in memory. A change with a strength
+ * needs none: θ is the original at strength 0.
+ */
+export function keepsOriginal(adapter: AdapterSettings, parameterBytes: number): boolean {
+  return !hasStrength(adapter) && fitsBesideTrained(parameterBytes);
 }
 
 /** Names of the sets that a descent's state has besides θ: the optimizer's moments. */
@@ -39,6 +53,6 @@ export function descentCopies(settings: DescentSettings, trainedBytes: number): 
     4 +
     (settings.accumulation > 1 ? 1 : 0) +
     descentStateSets(settings).length +
-    (asksOriginal(settings) && keepsOriginal(trainedBytes) ? 1 : 0)
+    (asksOriginal(settings) && keepsOriginal(settings.adapter, trainedBytes) ? 1 : 0)
   );
 }

@@ -82,9 +82,9 @@ export class Descent {
    * @throws Error where the settings do not ask it: then it was not opened
    */
   async predictOriginal(batches: readonly DenoisingBatch[]): Promise<Float32Array[]> {
-    const { model, workspace } = this.tools;
+    const { model, parameters, workspace } = this.tools;
     if (!this.original) throw new Error('the settings do not ask the original');
-    return this.original.predict(model, batches, workspace.first);
+    return this.original.predict(model, batches, { parameters, spare: workspace.first });
   }
 
   /** The optimizer's moments, by the names of `descentStateSets`. */

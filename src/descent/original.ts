@@ -2,10 +2,13 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import { takeElements } from '../runtime/read-back.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { elementCount } from '../tensor/shape.ts';
-import { keepsOriginal } from './descent-cost.ts';
+import { fitsBesideTrained } from './descent-cost.ts';
 import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
 
-/** The model as it was before it was trained, to ask it what it predicts. */
+/**
+ * The model as it was before it was trained, to ask it what it predicts: as θ at strength 0 where the
+ * change has one, else by the original's values of what is trained.
+ */
 export class Original {
   private readonly adaptation: Adaptation;
   private readonly kept: TensorSet | null;
@@ -20,23 +23,29 @@ export class Original {
       (sum, { shape }) => sum + Float32Array.BYTES_PER_ELEMENT * elementCount(shape),
       0,
     );
-    return new Original(adaptation, keepsOriginal(bytes) ? await adaptation.initial() : null);
+    const keeps = adaptation.strength === null && fitsBesideTrained(bytes);
+    return new Original(adaptation, keeps ? await adaptation.initial() : null);
   }
 
   /**
-   * What it predicts at each batch: float32 [N, C, h, w] on the host.
+   * What it predicts at each batch, whatever the batch's strength: float32 [N, C, h, w] on the host.
    *
+   * @param parameters θ
    * @param spare a set that nothing else needs now; its values may be lost
    */
   async predict(
     model: TrainableModel,
     batches: readonly DenoisingBatch[],
-    spare: TensorSet,
+    { parameters, spare }: { readonly parameters: TensorSet; readonly spare: TensorSet },
   ): Promise<Float32Array[]> {
-    const parameters = this.kept ?? (await this.adaptation.initial(spare));
+    const original =
+      this.adaptation.strength === null
+        ? (this.kept ?? (await this.adaptation.initial(spare)))
+        : parameters;
     const predictions: Float32Array[] = [];
     for (const batch of batches) {
-      predictions.push(await takeElements(await model.predict(parameters, batch)));
+      const prediction = await model.predict(original, { ...batch, strength: 0 });
+      predictions.push(await takeElements(prediction));
     }
     return predictions;
   }

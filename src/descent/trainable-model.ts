@@ -11,6 +11,8 @@ export interface DenoisingBatch {
   readonly timesteps: readonly number[];
   /** The prompt of each latent: N */
   readonly prompts: readonly EncodedPrompt[];
+  /** How many times the change counts, where the adaptation lets it be chosen. Default: once. */
+  readonly strength?: number;
 }
 
 /** A denoising batch and what its predictions are held to, like the noise (or v) that was added. */

@@ -7,13 +7,15 @@ import type { Shape } from '../tensor/shape.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
 /**
- * What is added to x·Wᵀ beside a weight W [out, in]: scale·(x·downᵀ)·upᵀ, with down [r, in] and up
- * [out, r], both float32.
+ * What is added to x·Wᵀ beside a weight W [out, in]: scale·strength·(x·downᵀ)·upᵀ, with down [r, in] and
+ * up [out, r], both float32.
  */
 export interface LowRankChange {
   readonly down: Value;
   readonly up: Value;
   readonly scale: number;
+  /** float32 [1], the same for all weights. */
+  readonly strength: Value;
 }
 
 /** Where model builders get their weights from, by the checkpoint's own keys. */

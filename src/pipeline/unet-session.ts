@@ -28,6 +28,12 @@ export interface UnetSessionSettings {
   readonly profilePrefix?: string;
 }
 
+/** What a UNet is asked, and with how much of the change. */
+export interface UnetRows extends DenoiserRows {
+  /** How many times the change counts, where the adaptation lets it be chosen. Default: once. */
+  readonly strength?: number;
+}
+
 /**
  * A compiled UNet with two modes over one copy of the weights: prediction, and prediction with the
  * gradient of the mean squared error for the trained tensors. Both are branches of one `If`; two
@@ -38,6 +44,7 @@ export class UnetSession {
   readonly latentShape: Shape;
   private readonly session: GraphSession;
   private readonly trained: readonly string[];
+  private readonly strength: string | null;
   private readonly denoiser: DenoiserGraph;
   private readonly unusedTarget: Tensor;
 
@@ -49,6 +56,7 @@ export class UnetSession {
     this.session = session;
     this.shape = settings.shape;
     this.trained = settings.adaptation.parameters.map(({ name }) => name);
+    this.strength = settings.adaptation.strength;
     this.latentShape = checkpoint.denoiser.latentShape(settings.shape);
     this.denoiser = denoiser;
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
@@ -77,14 +85,14 @@ export class UnetSession {
   }
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
-  async predict(parameters: TensorSet, rows: DenoiserRows): Promise<Tensor> {
+  async predict(parameters: TensorSet, rows: UnetRows): Promise<Tensor> {
     const feeds = this.feeds(parameters, rows, { isTraining: false, target: this.unusedTarget });
     const { prediction } = await this.session.run(feeds);
     return required(prediction, 'prediction');
   }
 
   /** Mean squared error of the prediction to `target`. */
-  async loss(parameters: TensorSet, rows: DenoiserRows, target: Tensor): Promise<number> {
+  async loss(parameters: TensorSet, rows: UnetRows, target: Tensor): Promise<number> {
     const feeds = this.feeds(parameters, rows, { isTraining: false, target });
     const { prediction, loss } = await this.session.run(feeds);
     releaseTensor(prediction);
@@ -94,7 +102,7 @@ export class UnetSession {
   /** The same, and its gradient for each trained tensor in `into`. */
   async gradient(
     parameters: TensorSet,
-    rows: DenoiserRows,
+    rows: UnetRows,
     { target, into }: { target: Tensor; into: TensorSet },
   ): Promise<number> {
     const inPlace: Record<string, Tensor> = {};
@@ -126,12 +134,15 @@ export class UnetSession {
 
   private feeds(
     parameters: TensorSet,
-    rows: DenoiserRows,
+    rows: UnetRows,
     { isTraining, target }: { isTraining: boolean; target: Tensor },
   ): Feeds {
     const feeds: Record<string, Tensor> = {
       ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
       ...this.denoiser.feeds(rows, this.shape),
+      ...(this.strength !== null && {
+        [this.strength]: floatTensor(Float32Array.of(rows.strength ?? 1), [1]),
+      }),
       target,
     };
     for (const name of this.trained) feeds[name] = parameters.get(name);
@@ -157,8 +168,8 @@ export function recomputesResults(
 }
 
 /**
- * Inputs: those of the denoiser, `target`, the parameters of what is trained and, if there are any,
- * `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
+ * Inputs: those of the denoiser, `target`, the parameters of what is trained, the strength of the change
+ * if it has one and, if anything is trained, `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
  * training.
  */
 export async function buildUnetGraph(

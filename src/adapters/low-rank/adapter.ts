@@ -12,10 +12,14 @@ import { loraFile } from './lora-file.ts';
 import { mergedWeight } from './merge.ts';
 import type { LowRankSettings } from './settings.ts';
 
+/** The graph's input; no tensor of a checkpoint has a name without a dot. */
+const STRENGTH = 'strength';
+
 /**
  * Low-rank adaptation (LoRA; Hu et al. 2021, arXiv 2106.09685): beside each frozen matrix W [out, in]
- * of a linear layer two thin ones are trained, y = x·Wᵀ + (α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts
- * at random and `up` [out, r] at zero, so that nothing has changed yet.
+ * of a linear layer two thin ones are trained, y = x·Wᵀ + s·(α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts
+ * at random and `up` [out, r] at zero, so that nothing has changed yet. The strength s is an input of the
+ * graph: one session is the original (s = 0), the trained model (s = 1) and all between and beyond.
  */
 export const lowRank: Adapter<LowRankSettings> = {
   fit(checkpoint, names, { adapter: settings, seed }) {
@@ -33,8 +37,10 @@ export const lowRank: Adapter<LowRankSettings> = {
     const scale = alpha / rank;
     return {
       parameters: factors.flatMap(({ down, up }) => [down, up]),
+      strength: STRENGTH,
       bind(g) {
         const inputs = new Map<string, Value>();
+        const strength = g.input(STRENGTH, 'float32', [1]);
         const input = ({ name, shape }: ParameterSpec) => {
           const value = g.input(name, 'float32', shape);
           inputs.set(name, value);
@@ -43,7 +49,7 @@ export const lowRank: Adapter<LowRankSettings> = {
         const changes = new Map(
           factors.map(({ weight, down, up }) => [
             weight.name,
-            { down: input(down), up: input(up), scale },
+            { down: input(down), up: input(up), scale, strength },
           ]),
         );
         const frozen = checkpointWeights(g, checkpoint);

@@ -1,3 +1,4 @@
+import { hasStrength } from '../../adapters/settings.ts';
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { momentNames } from '../../optim/update-rule.ts';
 import { descentDefaults, generatedForget } from '../default-settings.ts';
@@ -42,9 +43,9 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   }),
 
   cost(settings, { gradient, prediction, trainedBytes }) {
-    const { accumulation, target, retainTarget } = settings;
+    const { accumulation, adapter, target, retainTarget } = settings;
     const inner = innerLoopOf(settings);
-    const steered = prediction * predictionsFor(target);
+    const steered = prediction * predictionsFor(target, hasStrength(adapter));
     const held = retainTarget === 'original' ? prediction : 0;
     const gap = inner ? prediction : 0;
     return {
@@ -72,8 +73,11 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   },
 };
 
-/** Predictions that a forget batch is steered by. */
-function predictionsFor(target: EraseDiffSettings['target']): number {
-  if (target.kind === 'uniform') return 0;
-  return target.kind === 'original' && target.overshoot > 0 ? 2 : 1;
+/**
+ * Predictions that a forget batch is steered by: under the anchor, and under the prompt itself where it is
+ * led away from that or goes a part of the way only.
+ */
+function predictionsFor(target: EraseDiffSettings['target'], hasStrength: boolean): number {
+  const isLedAway = target.kind === 'original' && target.overshoot > 0;
+  return (target.kind === 'uniform' ? 0 : 1) + (isLedAway || hasStrength ? 1 : 0);
 }

@@ -1,4 +1,5 @@
 import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
+import { takeElements } from '../../runtime/read-back.ts';
 import { releaseTensor, type Tensor } from '../../runtime/tensor.ts';
 import type { TensorSet } from '../../runtime/tensor-set.ts';
 import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
@@ -10,6 +11,7 @@ import {
   takeOuterStep,
   type WeighedGradient,
 } from '../../descent/outer-step.ts';
+import { partOfTheWay } from '../../descent/strength.ts';
 import type {
   DenoisingBatch,
   TargetedBatch,
@@ -29,6 +31,11 @@ export interface ForgetBatch extends DenoisingBatch {
         readonly noisyLatents?: Float32Array;
       }
     | { readonly kind: 'values'; readonly values: Float32Array };
+  /**
+   * What the original predicts at the batch, [N, C, h, w]: from there a change of another strength than 1
+   * goes its part of the way. Needed where there is one.
+   */
+  readonly original?: Float32Array;
 }
 
 export interface EraseDiffStepSettings {
@@ -158,8 +165,13 @@ async function forgetTarget(
   parameters: TensorSet,
   batch: ForgetBatch,
 ): Promise<Tensor> {
-  const { steerTo } = batch;
-  return steerTo.kind === 'values'
-    ? model.target(steerTo.values)
-    : model.predict(parameters, { ...batch, ...steerTo });
+  const { steerTo, original, strength = 1 } = batch;
+  const isPart = original !== undefined && strength !== 1;
+  if (steerTo.kind === 'values') {
+    const { values } = steerTo;
+    return model.target(isPart ? partOfTheWay(original, values, strength) : values);
+  }
+  const own = await model.predict(parameters, { ...batch, ...steerTo });
+  if (!isPart) return own;
+  return model.target(partOfTheWay(original, await takeElements(own), strength));
 }

@@ -1,5 +1,6 @@
 import { Descent } from '../../descent/descent.ts';
 import type { Optimizer } from '../../descent/optimizer.ts';
+import { drawnStrength } from '../../descent/strength.ts';
 import type { DenoisingBatch } from '../../descent/trainable-model.ts';
 import { linearCombination } from '../../diffusion/linear-combination.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
@@ -59,13 +60,21 @@ class EraseDiffTrainer implements Trainer {
     const { accumulation, target } = settings;
     const innerSteps = innerLoopOf(settings)?.steps ?? 0;
     const places = range(accumulation).map((i) => index * accumulation + i);
+    const forgetting = (role: 'inner' | 'forget', place: number) =>
+      this.withStrength(forgetBatch(batches, target, { role, index: place }), role, place);
     return this.withOriginal({
-      inner: range(innerSteps).map((k) =>
-        forgetBatch(batches, target, { role: 'inner', index: index * innerSteps + k }),
+      inner: range(innerSteps).map((k) => forgetting('inner', index * innerSteps + k)),
+      forget: places.map((place) => forgetting('forget', place)),
+      retain: places.map((place) =>
+        this.withStrength(batches.retainBatch('retain', place), 'retain', place),
       ),
-      forget: places.map((place) => forgetBatch(batches, target, { role: 'forget', index: place })),
-      retain: places.map((place) => batches.retainBatch('retain', place)),
     });
+  }
+
+  private withStrength<B extends DenoisingBatch>(batch: B, role: string, place: number): B {
+    const { adaptation, settings } = this.context;
+    const strength = drawnStrength(adaptation, { seed: settings.seed, role, place });
+    return strength === undefined ? batch : { ...batch, strength };
   }
 
   /**
@@ -74,19 +83,21 @@ class EraseDiffTrainer implements Trainer {
    * empty prompt), ε₀(x, a) + η(ε₀(x, a) − ε₀(x, c)).
    */
   private async withOriginal({ inner, forget, retain }: StepBatches): Promise<StepBatches> {
-    const { target, retainTarget } = this.context.settings;
+    const { settings, adaptation } = this.context;
+    const { target, retainTarget } = settings;
     const eta = target.kind === 'original' ? target.overshoot : 0;
-    const steered = target.kind === 'original' ? [...inner, ...forget] : [];
+    const steered = [...inner, ...forget];
     const [anchored = [], forgotten = [], kept = []] = await this.askOriginal([
-      steered.map(underAnchor),
-      eta > 0 ? steered : [],
+      target.kind === 'original' ? steered.map(underAnchor) : [],
+      eta > 0 || adaptation.strength !== null ? steered : [],
       retainTarget === 'original' ? retain : [],
     ]);
     const steer = (batch: ForgetBatch, i: number): ForgetBatch => {
-      const [under, away] = [anchored[i], forgotten[i]];
-      if (!under) return batch;
-      const values = away ? linearCombination(1 + eta, under, -eta, away) : under;
-      return { ...batch, steerTo: { kind: 'values', values } };
+      const [under, original] = [anchored[i], forgotten[i]];
+      const asked = original ? { ...batch, original } : batch;
+      if (!under) return asked;
+      const values = original ? linearCombination(1 + eta, under, -eta, original) : under;
+      return { ...asked, steerTo: { kind: 'values', values } };
     };
     return {
       inner: inner.map(steer),

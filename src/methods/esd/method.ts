@@ -40,12 +40,13 @@ export const esd: TrainingMethod<EsdSettings> = {
       : { ...defaults, steps: 200, learningRate: 5e-5, batch: 1, samplingSteps: 50 };
   },
 
-  cost({ samplingSteps, optimizer }, { gradient, prediction, trainedBytes }) {
+  cost({ adapter, samplingSteps, optimizer }, { gradient, prediction, trainedBytes }) {
     return {
       // Half of a picture on average, each step with and without its prompt; then both of the original.
       step: (samplingSteps - 1 + 2) * prediction + gradient,
       // θ, its gradient, and the gradient that the runtime is making.
-      parameterCopies: 3 + momentNames(optimizer).length + (keepsOriginal(trainedBytes) ? 1 : 0),
+      parameterCopies:
+        3 + momentNames(optimizer).length + (keepsOriginal(adapter, trainedBytes) ? 1 : 0),
     };
   },
 

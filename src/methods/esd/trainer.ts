@@ -1,5 +1,6 @@
 import { Optimizer } from '../../descent/optimizer.ts';
 import { Original } from '../../descent/original.ts';
+import { drawnStrength, partOfTheWay } from '../../descent/strength.ts';
 import { restoredState } from '../../descent/restored-state.ts';
 import type { DenoisingBatch } from '../../descent/trainable-model.ts';
 import { elementAt } from '../../element-at.ts';
@@ -44,16 +45,18 @@ class EsdTrainer implements Trainer {
   async step(index: number): Promise<StepFigures> {
     const { learningRate, negativeGuidance } = this.context.settings;
     const { batch, unconditional } = await this.drawBatch(index);
+    const { model, parameters, gradient } = this.tools;
     const predictions = await this.original.predict(
-      this.tools.model,
+      model,
       [batch, { ...batch, prompts: unconditional }],
-      this.tools.gradient,
+      { parameters, spare: gradient },
     );
     const asked = {
       conditional: elementAt(predictions, 0),
       unconditional: elementAt(predictions, 1),
     };
-    const target = esdTarget(asked, negativeGuidance);
+    const whole = esdTarget(asked, negativeGuidance);
+    const target = partOfTheWay(asked.conditional, whole, batch.strength ?? 1);
     const forgetLoss = await esdStep(this.tools, batch, { target, learningRate });
     const without = { retainGradientNorm: null, forgetGradientNorm: null };
     return { retainLoss: null, forgetLoss, gap: null, lambda: null, ...without };
@@ -74,7 +77,7 @@ class EsdTrainer implements Trainer {
   private async drawBatch(
     index: number,
   ): Promise<{ batch: DenoisingBatch; unconditional: readonly EncodedPrompt[] }> {
-    const { model, batches, prompts: job, settings } = this.context;
+    const { model, adaptation, batches, prompts: job, settings } = this.context;
     const { seed, process } = batches.settings;
     const generator = createGenerator(seedFor(seed, 'esd', index));
     const stop = elementAt(generator.randomIntegers(1, 0, settings.samplingSteps), 0);
@@ -86,6 +89,8 @@ class EsdTrainer implements Trainer {
       ...{ steps: settings.samplingSteps, stop, process },
     });
     const timesteps = prompts.map(() => timestep);
-    return { batch: { noisyLatents: latents, timesteps, prompts }, unconditional };
+    const strength = drawnStrength(adaptation, { seed, role: 'esd', place: index });
+    const batch = { noisyLatents: latents, timesteps, prompts, ...(strength && { strength }) };
+    return { batch, unconditional };
   }
 }

@@ -47,8 +47,9 @@ export function affine(
 function addChange(
   g: GraphBuilder,
   { tokens, y, scale }: { tokens: Value; y: Value; scale: number },
-  { down, up, scale: strength }: LowRankChange,
+  change: LowRankChange,
 ): Value {
-  const reduced = g.op('Gemm', [tokens, down], { transB: 1 });
-  return g.op('Gemm', [reduced, up, y], { alpha: scale * strength, transB: 1 });
+  const reduced = g.op('Gemm', [tokens, change.down], { transB: 1 });
+  const up = g.mul(change.up, change.strength);
+  return g.op('Gemm', [reduced, up, y], { alpha: scale * change.scale, transB: 1 });
 }
