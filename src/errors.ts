@@ -32,6 +32,7 @@ const errorTable = {
   'image.contradiction': { exit: 3, http: 422 },
   'judge.invalid': { exit: 3, http: 422 },
   'judge.not-found': { exit: 3, http: 404 },
+  'lora.invalid': { exit: 3, http: 422 },
   'prompt.invalid': { exit: 3, http: 422 },
   'preset.not-found': { exit: 3, http: 404 },
   'preset.invalid': { exit: 3, http: 422 },

@@ -1,5 +1,6 @@
 /** What front ends ask for, by the command line's option and by how the page names it. */
 const places = {
+  adapter: { option: '--adapter', field: 'under “Form of the change”' },
   batch: { option: '--batch', field: 'under “Batch”' },
   concept: { option: '--concept', field: 'under “Name of the concept”' },
   data: { option: '--data', field: 'by starting the server with --data' },
@@ -9,7 +10,9 @@ const places = {
   forgetImages: { option: '--forget-images', field: 'under “Pictures to forget”' },
   learningRate: { option: '--lr', field: 'under “Learning rate”' },
   method: { option: '--method', field: 'under “Method”' },
+  output: { option: '--output', field: 'under “Result”' },
   out: { option: '--out', field: 'under “Name of the concept”' },
+  loraOut: { option: '--lora-out', field: 'under “Name of the concept”' },
   prediction: { option: '--prediction', field: 'under “What the model predicts”' },
   preset: { option: '--preset', field: 'by choosing a preset' },
   size: { option: '--size', field: 'under “Size in pixels”' },

@@ -1,6 +1,6 @@
 import type { TensorTable } from '../checkpoint/safetensors-header.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
-import { factorsOf, linearWeights } from './low-rank/factors.ts';
+import { factorsOf } from './low-rank/factors.ts';
 import type { AdapterSettings } from './settings.ts';
 
 /**
@@ -17,10 +17,7 @@ export function trainedParameters(
     case 'full':
       return wholeWeights(tensors, names);
     case 'lora':
-      return linearWeights(tensors, names).flatMap((weight) => {
-        const { down, up } = factorsOf(weight, adapter.rank);
-        return [down, up];
-      });
+      return factorsOf(tensors, names, adapter).flatMap(({ down, up }) => [down, up]);
   }
 }
 

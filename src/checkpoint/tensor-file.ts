@@ -14,6 +14,21 @@ export interface TensorEntry {
 
 const elementBytes = 4;
 
+/** What stands before the tensors in such a file. */
+export function tensorFileHeader(
+  entries: readonly Omit<TensorEntry, 'elements'>[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  let offset = 0;
+  const infos = entries.map(({ name, shape }): TensorInfo => {
+    const byteLength = elementCount(shape) * elementBytes;
+    const info = { name, dtype: 'F32' as const, shape, fileOffset: offset, byteLength };
+    offset += byteLength;
+    return info;
+  });
+  return serializeSafetensorsHeader(infos, new Map(Object.entries(metadata)));
+}
+
 /**
  * Writes float32 tensors as a safetensors file, replacing an earlier one of that name in one move:
  * whoever reads it finds either the old file or the new one, whole.
@@ -23,19 +38,12 @@ export async function writeTensorFile(
   entries: readonly TensorEntry[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  let offset = 0;
-  const infos = entries.map(({ name, shape }): TensorInfo => {
-    const byteLength = elementCount(shape) * elementBytes;
-    const info = { name, dtype: 'F32' as const, shape, fileOffset: offset, byteLength };
-    offset += byteLength;
-    return info;
-  });
   await removeAbandoned(filePath);
   const temporaryPath = temporaryPathOf(filePath);
   try {
     const handle = await open(temporaryPath, 'w');
     try {
-      await handle.writeFile(serializeSafetensorsHeader(infos, new Map(Object.entries(metadata))));
+      await handle.writeFile(tensorFileHeader(entries, metadata));
       for (const { elements } of entries) {
         await handle.writeFile(encodeFloats('F32', await elements()));
       }

@@ -95,6 +95,8 @@ export const jobViewSchema = named(
     evaluation: evaluationSchema.nullable(),
     result: z
       .object({
+        /** What it is; of a checkpoint and a LoRA file the checkpoint. */
+        kind: z.enum(['checkpoint', 'lora']),
         /** As `GET /api/models` names it, where it lies in a models folder. */
         model: z.string(),
         path: z.string(),

@@ -1,3 +1,5 @@
+import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
+import { readLora } from '../adapters/low-rank/read-lora.ts';
 import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { elementAt } from '../element-at.ts';
@@ -12,6 +14,7 @@ import { evaluate } from '../evaluation/evaluate.ts';
 import { evaluationSampler, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
 import type { EraseJob } from './job.ts';
+import { outputsOf } from './outputs.ts';
 import type { RunIo } from './run-io.ts';
 import { methodOf } from '../methods/registry.ts';
 import { SampleFolder } from './sample-folder.ts';
@@ -31,7 +34,11 @@ export async function evaluateResult(
   if (job.settings.evaluationPictures === 0) return;
   if (io.past.some(({ event }) => event === 'evaluation')) return;
   io.onEvent({ event: 'phase', phase: 'evaluate' });
-  const after = await openCheckpoint(job.output, job.prediction ?? undefined);
+  const { checkpoint: output, lora } = outputsOf(job, folder);
+  const after =
+    output === null && lora !== null
+      ? putOnTop(before, await readLora(lora, before), 1)
+      : await openCheckpoint(job.output, job.prediction ?? undefined);
   try {
     const evaluation = await evaluateChosen(before, after, job, { folder, steps, io });
     io.onEvent({ event: 'evaluation', evaluation });
@@ -40,7 +47,8 @@ export async function evaluateResult(
     const message = `The result could not be evaluated: ${error.message} The scrubbed model is whole.`;
     io.onEvent({ event: 'notice', message });
   } finally {
-    await after.file.close();
+    // A LoRA lies on top of the original, which others close.
+    if (after.file !== before.file) await after.file.close();
   }
 }
 

@@ -17,9 +17,12 @@ export const jobSchema = z.object({
   model: z.object({ path: z.string(), sha256: z.string() }),
   /** What the model was found to predict; null in jobs of earlier versions, which did not keep it. */
   prediction: predictionReadingSchema.nullable().default(null),
+  /** A checkpoint, or the LoRA file where it is all that is made. */
   output: z.string(),
   /** Whether a person chose that name, so that no other one will do. */
   outputIsGiven: z.boolean().default(false),
+  /** Where the LoRA file goes where there is one beside a checkpoint; null: into the job's folder. */
+  loraOutput: z.string().nullable().default(null),
   preset: z.string().nullable(),
   forget: z.array(forgetPromptSchema).min(1),
   /** Folder of images to forget; their captions name prompts that also join `forget`. */

@@ -1,3 +1,4 @@
+import { RoundingLoss } from '../adapters/rounding.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
@@ -75,9 +76,11 @@ export async function trainWeights(
       ...place,
     };
     const trained = await train(run, method);
+    const change = adaptation.alone?.(trained.parameters) ?? null;
+    const rounding = change && new RoundingLoss();
     return {
-      replaced: adaptation.merged(trained.parameters),
-      change: adaptation.alone?.(trained.parameters) ?? null,
+      replaced: adaptation.merged(trained.parameters, rounding ?? undefined),
+      ...{ change, rounding },
       steps: trained.steps,
       release: () => Promise.resolve(),
     };

@@ -1,20 +1,42 @@
 import path from 'node:path';
-import type { Checkpoint } from './family.ts';
-import { externalWeights, type WeightSource } from '../models/weights.ts';
+import type { Checkpoint, WeightChanges } from './family.ts';
+import { externalWeights, type LowRankChange, type WeightSource } from '../models/weights.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 
-/** The checkpoint's weights in a graph, computed with as float32; `trained` ones are its inputs. */
+/**
+ * The checkpoint's weights in a graph, with what is put on top of them, computed with as float32; `trained`
+ * ones are its inputs.
+ */
 export function checkpointWeights(
   g: GraphBuilder,
-  checkpoint: Pick<Checkpoint, 'file'>,
+  checkpoint: Pick<Checkpoint, 'file' | 'changes'>,
   trained: readonly string[] = [],
 ): WeightSource {
-  const { file } = checkpoint;
+  const { file, changes } = checkpoint;
   const folder = weightsFolder(checkpoint);
   const locationOf = (name: string) =>
     path.relative(folder, file.fileOf(name)).split(path.sep).join('/');
   const use = { trained: new Set(trained), computeType: 'float32' } as const;
-  return externalWeights(g, file.tensors, locationOf, use);
+  const weights = externalWeights(g, file.tensors, locationOf, use);
+  return changes ? { ...weights, change: changesIn(g, changes) } : weights;
+}
+
+/** The changes as constants of a graph, each when it is first asked for. */
+function changesIn(g: GraphBuilder, changes: WeightChanges): WeightSource['change'] {
+  const declared = new Map<string, LowRankChange>();
+  return (name) => {
+    const known = declared.get(name);
+    const change = changes.get(name);
+    if (known || !change) return known ?? null;
+    const { rank, down, up, scale } = change;
+    const inGraph = {
+      down: g.carried(`${name}.down`, down, [rank, down.length / rank]),
+      up: g.carried(`${name}.up`, up, [up.length / rank, rank]),
+      ...{ scale, strength: null },
+    };
+    declared.set(name, inGraph);
+    return inGraph;
+  };
 }
 
 /**

@@ -46,8 +46,23 @@ export interface Model {
 /** A model of any family, open for reading. Whoever opened it closes `file`. */
 export interface Checkpoint extends Model {
   readonly file: ModelFiles;
+  /** What is put on top of its denoiser's weights wherever they are computed with, as by a LoRA file. */
+  readonly changes?: WeightChanges;
   /** What `inspect` shows of it; whoever runs the model asks the seams of `Model` instead. */
   readonly architecture: Architecture;
+}
+
+/** Low-rank changes by the names of the weights, which stay as they are: scale·up·down is added. */
+export type WeightChanges = ReadonlyMap<string, ScaledFactors>;
+
+/** A change of a weight: `scale` times up·down, float32, row-major. */
+export interface ScaledFactors {
+  readonly rank: number;
+  /** [rank, inputs]; of a convolution all cells of a kernel are inputs. */
+  readonly down: Float32Array;
+  /** [outputs, rank] */
+  readonly up: Float32Array;
+  readonly scale: number;
 }
 
 /** The sizes that a compiled denoiser is fixed to. */
@@ -170,6 +185,16 @@ export interface LoraConventions {
   readonly metadata: Readonly<Record<string, string>>;
   /** What files call layers, by their keys in the checkpoint without the last part. */
   layerNames(layers: Iterable<string>): Map<string, string>;
+  /** The weights that files may change, by what any of them calls the layer, without `lora_` and dots. */
+  targets(): ReadonlyMap<string, LoraTarget>;
+}
+
+/** A weight that a LoRA file changes. */
+export interface LoraTarget {
+  readonly tensor: string;
+  /** Where several layers are one matrix, the rows of this one; null for all. */
+  readonly rows: { readonly from: number; readonly count: number } | null;
+  readonly part: 'denoiser' | 'text encoder';
 }
 
 /** What is told of a model, and decides its settings. */

@@ -164,6 +164,12 @@ export class JobService implements JobServices {
     return this.exclusively(id, async (record) => {
       const state = await this.hostStates.read();
       const result = await this.requireResult(record, state);
+      if (result.kind === 'lora') {
+        throw new AppError(
+          'job.wrong-state',
+          `the result of job ${record.id} is a LoRA file, which is used on top of the original: put "${result.path}" into the web UI's folder of LoRAs.`,
+        );
+      }
       if (result.isActive) {
         throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
       }

@@ -5,6 +5,7 @@ import type { JobSummary, JobView } from '../contract/job-views.ts';
 import { trainingOf } from '../methods/registry.ts';
 import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
+import { outputsOf } from '../erase/outputs.ts';
 import type { HostState } from '../hosts/host-state.ts';
 import type { JobRecord } from './job-record.ts';
 
@@ -98,7 +99,9 @@ async function resultOf(record: JobRecord, host: HostState): Promise<JobView['re
   const size = await measureModel(output);
   if (!size) return null;
   const model = modelNameOf(output, host);
-  return { model, path: output, bytes: size.bytes, isActive: model === host.active };
+  const { checkpoint } = outputsOf(record.job, record.folder);
+  const kind = checkpoint === null ? 'lora' : 'checkpoint';
+  return { kind, model, path: output, bytes: size.bytes, isActive: model === host.active };
 }
 
 /** Whether a job's model is the active one, or was until somebody deleted its file. */

@@ -89,6 +89,7 @@ export function stepDefaults(
   const adapter = facts.adapter ?? defaultAdapters.full;
   return {
     ...{ train, adapter, steps, batch, sampleEvery: 0, saveEvery: null },
+    output: adapter.kind === 'lora' ? 'both' : 'checkpoint',
     learningRate:
       adapter.kind === 'full' ? learningRate * learningRateShares[train] : lowRankLearningRate,
   };

@@ -46,6 +46,10 @@ export const defaultOptimizers = {
 };
 export const optimizerChoices = { adam: 'Adam', adamw: 'AdamW', sgd: 'SGD' };
 
+/** What a run writes. */
+const outputs = ['checkpoint', 'lora', 'both'] as const;
+export type Output = (typeof outputs)[number];
+
 /** What methods train that follow gradients, and for how long. */
 export const trainingFields = {
   train: field(z.enum(trainSets), {
@@ -69,6 +73,16 @@ export const trainingFields = {
       full: 'The weights themselves',
       lora: 'Low rank (LoRA): something small beside them',
     } satisfies Record<AdapterSettings['kind'], string>,
+  }),
+  output: field(z.enum(outputs).default('checkpoint'), {
+    title: 'Result',
+    description:
+      'A LoRA file is small, has a strength and is put on top of the original; only a low-rank change can be one.',
+    choices: {
+      checkpoint: 'A new checkpoint',
+      lora: 'A LoRA file',
+      both: 'Both',
+    } satisfies Record<Output, string>,
   }),
   steps: field(count, {
     title: 'Steps',
@@ -207,11 +221,12 @@ export type StepSettings = ValuesOf<typeof trainingFields & typeof stepFields>;
 export type PictureSettings = ValuesOf<typeof retainFields>;
 
 /**
- * Settings that say how a run is watched and saved, or what the job keeps apart as it was found, and
- * nothing else of what its result is.
+ * Settings that say how a run is watched, saved and written, or what the job keeps apart as it was found,
+ * and nothing else of what its result is.
  */
 export const watchingSettings = [
   'prediction',
+  'output',
   'sampleEvery',
   'evaluationPictures',
   'saveEvery',

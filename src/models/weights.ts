@@ -8,14 +8,14 @@ import type { Dtype } from '../tensor/dtype.ts';
 
 /**
  * What is added to x·Wᵀ beside a weight W [out, in]: scale·strength·(x·downᵀ)·upᵀ, with down [r, in] and
- * up [out, r], both float32.
+ * up [out, r], both float32; of a convolution with a kernel's cells as inputs, in whatever axes.
  */
 export interface LowRankChange {
   readonly down: Value;
   readonly up: Value;
   readonly scale: number;
-  /** float32 [1], the same for all weights. */
-  readonly strength: Value;
+  /** float32 [1], the same for all weights; null for 1. */
+  readonly strength: Value | null;
 }
 
 /** Where model builders get their weights from, by the checkpoint's own keys. */

@@ -72,6 +72,12 @@ export class GraphBuilder {
     return this.initializer(name, { type, shape, data });
   }
 
+  /** A float32 tensor carried in the model; `name` must be free. */
+  carried(name: string, elements: Float32Array, shape: Shape): Value {
+    const data = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+    return this.initializer(name, { type: 'float32', shape, data });
+  }
+
   /** A small tensor carried in the model. Integer types take whole numbers. */
   constant(elements: readonly number[], shape: Shape, type: ElementType): Value {
     const key = `${type}[${shape.join()}]:${elements.join()}`;

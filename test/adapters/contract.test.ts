@@ -106,7 +106,7 @@ it('a low-rank change counts as often as its strength says, and not at all at st
   const checkpoint = await openReferenceUnet('unet-tiny');
   const names = [...checkpoint.file.tensors.keys()].filter((name) => name.includes('.attn'));
   const fit = (alpha: number) => {
-    const adapter = { kind: 'lora', rank: 4, alpha } as const;
+    const adapter = { kind: 'lora', rank: 4, convRank: null, alpha } as const;
     return adaptationOf(checkpoint, names, { adapter, seed: 3 });
   };
   const adaptation = fit(4);

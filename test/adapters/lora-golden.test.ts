@@ -25,6 +25,7 @@ const golden = readGoldenJson('lora.json') as {
   readonly seed: number;
   readonly timesteps: readonly number[];
   readonly linear: Measured;
+  readonly convolutions: Measured;
 };
 
 /** Where a norm of one channel a group follows, a shift of channels has no gradient but rounding. */
@@ -37,11 +38,14 @@ function norm(values: Iterable<number>): number {
 }
 
 describe('a low-rank change has the gradients of PyTorch', () => {
-  it.each([['linear layers', golden.linear]])('of %s, at every strength', async (_, measured) => {
+  it.each([
+    ['linear layers', golden.linear],
+    ['convolutions', golden.convolutions],
+  ])('of %s, at every strength', async (_, measured) => {
     const { rank, alpha, layers, runs } = measured;
     const checkpoint = await openReferenceUnet('unet-tiny');
     const names = layers.map((layer) => `${layer}.weight`);
-    const adapter = { kind: 'lora', rank, alpha } as const;
+    const adapter = { kind: 'lora', rank, convRank: rank, alpha } as const;
     const adaptation = adaptationOf(checkpoint, names, { adapter, seed: 0 });
     const unet = await UnetSession.create(checkpoint, {
       shape: { batch: 2, latentHeight: 16, latentWidth: 16, contextTokens: 77 },

@@ -1,17 +1,28 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { expect, it, onTestFinished } from 'vitest';
 
 import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safetensors-reader.ts';
+import { putOnTop } from '../../src/adapters/low-rank/put-on-top.ts';
+import { readLora } from '../../src/adapters/low-rank/read-lora.ts';
+import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { makeTinyJob, runTinyJob } from '../erase/tiny-job.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { maxAbs, relativeError } from '../helpers/relative-error.ts';
 
 const settings = {
-  adapter: { kind: 'lora', rank: 4, alpha: 8 },
+  adapter: { kind: 'lora', rank: 4, convRank: null, alpha: 8 },
   ...{ learningRate: 3e-3, steps: 3 },
 } as const;
+
+/** SHA-256 of all tensors of a safetensors file, by which web UIs know a LoRA. */
+function hashOfTensors(file: string): string {
+  const bytes = readFileSync(file);
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  return createHash('sha256').update(bytes.subarray(start)).digest('hex');
+}
 
 async function open(file: string): Promise<SafetensorsFile> {
   const opened = await openSafetensors(file);
@@ -21,17 +32,22 @@ async function open(file: string): Promise<SafetensorsFile> {
 
 it('a low-rank job writes the merged model and, alone, a LoRA file that makes it', async () => {
   const folder = makeTemporaryFolder();
-  const job = await makeTinyJob(folder, settings);
+  const loraOutput = path.join(folder, 'alone.safetensors');
+  const job = { ...(await makeTinyJob(folder, { ...settings, output: 'both' })), loraOutput };
   const events = await runTinyJob(job, folder);
   const losses = events.flatMap((event) => (event.event === 'progress' ? [event.forgetLoss!] : []));
   expect(losses).toHaveLength(3);
+  const notices = events.flatMap((event) => (event.event === 'notice' ? [event.message] : []));
+  expect(notices.join()).toMatch(
+    /<lora:alone:1>.*16-bit floats, the checkpoint loses \d+(\.\d+)? %/,
+  );
 
-  const [name = ''] = readdirSync(path.join(folder, 'lora'));
-  expect(name).toBe('result.safetensors');
-  const lora = await open(path.join(folder, 'lora', name));
+  const lora = await open(loraOutput);
   expect(Object.fromEntries(lora.metadata)).toMatchObject({
-    ...{ ss_network_module: 'networks.lora', ss_base_model_version: 'sd_v1' },
-    ...{ ss_network_dim: '4', ss_network_alpha: '8', ss_output_name: 'result' },
+    ...{ ss_network_module: 'networks.lora', ss_base_model_version: 'sd_v1', ss_v2: 'False' },
+    ...{ ss_network_dim: '4', ss_network_alpha: '8', ss_output_name: 'alone' },
+    ...{ 'modelspec.architecture': 'stable-diffusion-v1/lora', 'modelspec.title': 'alone' },
+    sshs_model_hash: hashOfTensors(loraOutput),
   });
   const [original, result] = [await open(job.model.path), await open(job.output)];
   const changed = [...original.tensors.keys()].filter((key) => key.includes('.attn2.to_'));
@@ -57,6 +73,26 @@ it('a low-rank job writes the merged model and, alone, a LoRA file that makes it
     if (!other.startsWith('model.') || changed.includes(other)) continue;
     expect(await result.readFloat32(other), other).toEqual(await original.readFloat32(other));
   }
+});
+
+it('a job for a LoRA file writes nothing else, and is judged with it on top of the original', async () => {
+  const folder = makeTemporaryFolder();
+  const wanted = { ...settings, output: 'lora', evaluationPictures: 1 } as const;
+  const job = await makeTinyJob(folder, wanted);
+  const events = await runTinyJob(job, folder);
+  const [lora, checkpoint] = [await open(job.output), await openCheckpoint(job.model.path)];
+  onTestFinished(() => checkpoint.file.close());
+  expect([...lora.tensors.keys()].every((name) => name.startsWith('lora_unet_'))).toBe(true);
+  const found = events.find((event) => event.event === 'evaluation');
+  expect(found?.evaluation.forget).toBeDefined();
+
+  const read = await readLora(job.output, checkpoint);
+  const names = [...lora.tensors.keys()].filter((name) => name.endsWith('.alpha'));
+  expect(read.changes).toHaveLength(names.length);
+  const onTop = putOnTop(checkpoint, read, 1.5);
+  expect([...onTop.changes!.values()].every(({ rank, scale }) => rank === 4 && scale === 3)).toBe(
+    true,
+  );
 });
 
 it('a low-rank job that was cancelled goes on to the same bytes', async () => {

@@ -27,6 +27,7 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
     prediction: null,
     output: path.join(folder, 'result.safetensors'),
     outputIsGiven: false,
+    loraOutput: null,
     preset: null,
     forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
     forgetImages: null,

@@ -16,6 +16,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   },
   output: '/models/a-without-pontilla.safetensors',
   outputIsGiven: false,
+  loraOutput: null,
   preset: null,
   forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
   forgetImages: null,

@@ -2,12 +2,13 @@ import { checkpointWeights } from '../../families/checkpoint-weights.ts';
 import { AppError } from '../../errors.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { ParameterSpec } from '../../optim/update-graph.ts';
+import { readElements } from '../../runtime/read-back.ts';
 import { TensorSet } from '../../runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../../runtime/tensor.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
 import { elementCount } from '../../tensor/shape.ts';
 import type { Adapter } from '../adapter.ts';
-import { factorsOf, linearWeights, type LinearWeight } from './factors.ts';
+import { factorsOf, matrixOf } from './factors.ts';
 import { loraFile } from './lora-file.ts';
 import { mergedWeight } from './merge.ts';
 import type { LowRankSettings } from './settings.ts';
@@ -17,24 +18,22 @@ const STRENGTH = 'strength';
 
 /**
  * Low-rank adaptation (LoRA; Hu et al. 2021, arXiv 2106.09685): beside each frozen matrix W [out, in]
- * of a linear layer two thin ones are trained, y = x·Wᵀ + s·(α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts
+ * of a linear layer, and if asked of a convolution, two thin ones are trained, y = x·Wᵀ + s·(α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts
  * at random and `up` [out, r] at zero, so that nothing has changed yet. The strength s is an input of the
  * graph: one session is the original (s = 0), the trained model (s = 1) and all between and beyond.
  */
 export const lowRank: Adapter<LowRankSettings> = {
   fit(checkpoint, names, { adapter: settings, seed }) {
     const { rank } = settings;
-    const alpha = settings.alpha ?? rank;
+    const scale = (settings.alpha ?? rank) / rank;
     const { tensors } = checkpoint.file;
-    const linear = linearWeights(tensors, names);
-    if (linear.length === 0) {
+    const factors = factorsOf(tensors, names, settings);
+    if (factors.length === 0) {
       throw new AppError(
         'settings.invalid',
         'what is to be trained holds no linear layer, which a low-rank change needs. Train other layers (xattn, say) or the full weights.',
       );
     }
-    const factors = linear.map((weight) => factorsOf(weight, rank));
-    const scale = alpha / rank;
     return {
       parameters: factors.flatMap(({ down, up }) => [down, up]),
       strength: STRENGTH,
@@ -48,7 +47,7 @@ export const lowRank: Adapter<LowRankSettings> = {
         };
         const changes = new Map(
           factors.map(({ weight, down, up }) => [
-            weight.name,
+            weight,
             { down: input(down), up: input(up), scale, strength },
           ]),
         );
@@ -69,22 +68,34 @@ export const lowRank: Adapter<LowRankSettings> = {
         }
         return Promise.resolve(into);
       },
-      merged: (parameters) =>
+      merged: (parameters, rounding) =>
         new Map(
           factors.map((change) => [
-            change.weight.name,
-            () => mergedWeight(checkpoint.file, change, { parameters, scale }),
+            change.weight,
+            async () => {
+              const original = await checkpoint.file.readFloat32(change.weight);
+              const merged = await mergedWeight(original, {
+                ...{ rank: change.rank, scale },
+                down: await readElements(parameters.get(change.down.name)),
+                up: await readElements(parameters.get(change.up.name)),
+              });
+              const info = tensors.get(change.weight);
+              if (info) rounding?.add(info, original, merged);
+              return merged;
+            },
           ]),
         ),
-      alone: (parameters) => loraFile(checkpoint, factors, { parameters, rank, alpha }),
+      alone: (parameters) => loraFile(checkpoint, factors, { parameters, scale, settings }),
     };
   },
 };
 
 /** As PyTorch starts a linear layer (and kohya's trainers `down`): U(−1/√in, 1/√in). */
-function drawDown(weight: LinearWeight, { shape }: ParameterSpec, seed: number): Float32Array {
-  const bound = 1 / Math.sqrt(weight.inputs);
-  const generator = createGenerator(seedFor(seed, 'low-rank', weight.name));
+function drawDown(weight: string, down: ParameterSpec, seed: number): Float32Array {
+  const [, inputs = 0] = matrixOf(down);
+  const bound = 1 / Math.sqrt(inputs);
+  const generator = createGenerator(seedFor(seed, 'low-rank', weight));
+  const { shape } = down;
   return generator.uniform(elementCount(shape)).map((value) => bound * (2 * value - 1));
 }
 

@@ -9,9 +9,16 @@ export const lowRankSettings = z.object({
     title: 'Rank',
     description: 'Of the change of each layer. Higher can say more and makes a larger file.',
   }),
+  convRank: field(count.nullable().default(null), {
+    title: 'Rank of convolutions',
+    description:
+      'Of the change of convolutions, which else stay as they are. They hold shapes and textures.',
+    isRare: true,
+  }),
   alpha: field(positive.nullable().default(null), {
     title: 'Alpha',
-    description: 'The change counts alpha / rank times. None: as large as the rank.',
+    description:
+      'The change counts alpha / rank times, of convolutions too. None: as large as the rank.',
     isRare: true,
   }),
 });

@@ -25,6 +25,7 @@ interface EraseOptions extends SettingsOptions, JudgeOptions {
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly out?: string;
+  readonly loraOut?: string;
   readonly data: string;
   readonly json?: true;
 }
@@ -65,7 +66,11 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .addOption(threadsOption())
     .option(
       '--out <file>',
-      'the result, a file or a folder as the model is (default: MODEL-without-CONCEPT beside it)',
+      "the result, a file or a folder as the model is (default: MODEL-without-CONCEPT beside it); with --output lora the LoRA file (default: in the job's folder)",
+    )
+    .option(
+      '--lora-out <file>',
+      "the LoRA file beside a checkpoint, with --output both (default: in the job's folder)",
     )
     .addOption(dataOption(context.config.dataFolder))
     .addOption(jsonOption())
@@ -106,5 +111,6 @@ function readRequest(options: EraseOptions): EraseRequest {
     device: options.device,
     threads: options.threads,
     output: options.out,
+    loraOutput: options.loraOut,
   };
 }

@@ -8,6 +8,7 @@ import { createDenoiser } from './denoiser.ts';
 import { latentScale, nativeSize } from './image-size.ts';
 import { type LdmConfig, readLdmConfig } from './ldm-config.ts';
 import { loraLayerNames } from './lora-names.ts';
+import { loraTargets } from './lora-targets.ts';
 import type { Opened } from './opened.ts';
 import { trainedNames } from './parameter-groups.ts';
 import { recognize } from './recognize.ts';
@@ -72,11 +73,21 @@ function codecOf(opened: Opened): Codec {
   };
 }
 
-function loraConventionsOf({ architecture }: Opened): LoraConventions {
-  const { loraBase } = versionOf(architecture.family);
+function loraConventionsOf(opened: Opened): LoraConventions {
+  const { family, unet, diffusion } = opened.architecture;
+  const { loraBase, modelspec } = versionOf(family);
   return {
-    metadata: { ss_v2: String(loraBase === 'sd_v2'), ss_base_model_version: loraBase },
-    layerNames: (layers) => loraLayerNames(architecture.unet, layers),
+    metadata: {
+      // As Python writes it, which readers compare with.
+      ss_v2: loraBase === 'sd_v2' ? 'True' : 'False',
+      ss_base_model_version: loraBase,
+      'modelspec.sai_model_spec': '1.0.0',
+      'modelspec.architecture': `${modelspec(diffusion.predictionType)}/lora`,
+      'modelspec.prediction_type': diffusion.predictionType === 'epsilon' ? 'epsilon' : 'v',
+      'modelspec.resolution': `${nativeSize(opened)}x${nativeSize(opened)}`,
+    },
+    layerNames: (layers) => loraLayerNames(unet, layers),
+    targets: () => loraTargets(opened),
   };
 }
 

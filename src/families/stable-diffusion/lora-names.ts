@@ -14,13 +14,27 @@ const residualParts = {
  * (kohya-ss/sd-scripts, networks/lora.py and library/sdxl_original_unet.py)
  */
 export function loraLayerNames(config: UnetConfig, layers: Iterable<string>): Map<string, string> {
-  const renamed = config.admInChannels === null ? diffusersModules(config) : [];
+  const listed = [...layers];
+  const named = config.admInChannels === null ? diffusersLayerNames(config, listed) : null;
+  return new Map(
+    listed.map((layer) => {
+      const name = named?.get(layer) ?? layer.slice(UNET_PREFIX.length);
+      return [layer, `lora_unet_${name.replaceAll('.', '_')}`];
+    }),
+  );
+}
+
+/** What diffusers calls layers of a UNet, by their keys in a checkpoint without the last part. */
+export function diffusersLayerNames(
+  config: UnetConfig,
+  layers: Iterable<string>,
+): Map<string, string> {
+  const renamed = diffusersModules(config);
   return new Map(
     [...layers].map((layer) => {
       const key = layer.slice(UNET_PREFIX.length);
       const [from, to] = renamed.find(([module]) => isWithin(key, module)) ?? ['', ''];
-      const named = `${to}${key.slice(from.length)}`;
-      return [layer, `lora_unet_${named.replaceAll('.', '_')}`];
+      return [layer, `${to}${key.slice(from.length)}`];
     }),
   );
 }
@@ -33,23 +47,37 @@ function isWithin(key: string, module: string): boolean {
 function diffusersModules(config: UnetConfig): (readonly [ldm: string, diffusers: string])[] {
   const levels = config.channelMult.length;
   const sides = [
-    { blocks: inputBlocks(config), name: (level: number) => `down_blocks.${level}` },
-    { blocks: outputBlocks(config), name: (level: number) => `up_blocks.${levels - 1 - level}` },
+    {
+      blocks: inputBlocks(config),
+      name: (level: number) => `down_blocks.${level}`,
+      resampler: 'downsamplers.0.conv',
+    },
+    {
+      blocks: outputBlocks(config),
+      name: (level: number) => `up_blocks.${levels - 1 - level}`,
+      // LDM calls the convolution within so, too.
+      resampler: 'upsamplers.0',
+    },
   ];
-  const blocks = sides.flatMap(({ blocks: all, name }) =>
-    all.flatMap(({ level, residual, transformer }) => {
+  const blocks = sides.flatMap(({ blocks: all, name, resampler }) =>
+    all.flatMap(({ level, residual, transformer, depth, resampling }) => {
       const index = all
         .filter((block) => block.level === level)
         .findIndex((block) => block.residual === residual);
       return [
         ...residualModules(residual, `${name(level)}.resnets.${index}`),
-        [transformer, `${name(level)}.attentions.${index}`] as const,
+        ...(depth === 0 ? [] : [[transformer, `${name(level)}.attentions.${index}`] as const]),
+        ...(resampling === null ? [] : [[resampling, `${name(level)}.${resampler}`] as const]),
       ];
     }),
   );
   return [
     ['time_embed.0', 'time_embedding.linear_1'],
     ['time_embed.2', 'time_embedding.linear_2'],
+    ['label_emb.0.0', 'add_embedding.linear_1'],
+    ['label_emb.0.2', 'add_embedding.linear_2'],
+    ['input_blocks.0.0', 'conv_in'],
+    ['out.2', 'conv_out'],
     ...blocks,
     ...residualModules('middle_block.0', 'mid_block.resnets.0'),
     ['middle_block.1', 'mid_block.attentions.0'],

@@ -1,6 +1,7 @@
 import { EOS_ID } from '../../tokenizer/clip-vocabulary.ts';
 import type { ClipTextNaming } from './layout/clip-text-layout.ts';
 import type { UnetHeads } from './layout/unet-layout.ts';
+import type { PredictionType } from '../../diffusion/prediction-type.ts';
 
 /** Which states of a text encoder the UNet was trained on. */
 export interface ContextState {
@@ -50,6 +51,8 @@ export interface Version {
   readonly foldersTellPrediction: boolean;
   /** By which web UIs tell what a LoRA file fits (`ss_base_model_version`); they hide those of another. */
   readonly loraBase: string;
+  /** Its `modelspec.architecture`, by what it predicts. (Stability-AI/ModelSpec) */
+  readonly modelspec: (prediction: PredictionType) => string;
   /** Why no concept is erased from it; null if one is. */
   readonly refusal: string | null;
 }
@@ -75,6 +78,7 @@ const common = {
   weightsTellPrediction: false,
   foldersTellPrediction: false,
   loraBase: 'sd_v1',
+  modelspec: () => 'stable-diffusion-v1',
   refusal: null,
 } as const;
 
@@ -84,6 +88,7 @@ const xl = {
   latentSize: { epsilon: 128, v_prediction: 128 },
   hasAddedCondition: true,
   loraBase: 'sdxl_base_v1-0',
+  modelspec: () => 'stable-diffusion-xl-v1-base',
 } as const;
 
 /** The versions by the names that `inspect` gives them, in the order that their marks are looked for. */
@@ -131,6 +136,8 @@ export const versions = {
     ...common,
     title: 'SD 2.x',
     loraBase: 'sd_v2',
+    modelspec: (prediction) =>
+      prediction === 'epsilon' ? 'stable-diffusion-v2-512' : 'stable-diffusion-v2-768-v',
     mark: 'cond_stage_model.model.',
     // Published configs of the models for 768 pixels say 64 cells too.
     latentSize: { epsilon: 64, v_prediction: 96 },

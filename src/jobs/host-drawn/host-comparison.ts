@@ -5,6 +5,7 @@ import { comparedPictures, comparisonSteps } from '../../erase/compared-pictures
 import type { EraseEvent } from '../../erase/events.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { stepsOf } from '../../methods/registry.ts';
+import { outputsOf } from '../../erase/outputs.ts';
 import { stepsOfResult } from '../../erase/result.ts';
 import type { SampleSubject } from '../../erase/sample-folder.ts';
 import { AppError } from '../../errors.ts';
@@ -39,6 +40,8 @@ export async function compareInHost(
 ): Promise<number> {
   const { host, patience } = tools;
   const { job, folder, past, onEvent, signal } = comparing;
+  // A LoRA is no model that pictures are drawn with.
+  if (outputsOf(job, folder).checkpoint === null) return 0;
   const tell = (message: string) => {
     onEvent({ event: 'notice', message });
   };

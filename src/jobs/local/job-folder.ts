@@ -151,8 +151,13 @@ function parseJob(text: string, jobPath: string): EraseJob {
   }
 }
 
-/** Writes a job's `job.yaml`, which must not be there yet. */
-export async function writeJob(folder: string, job: EraseJob): Promise<JobFolder> {
+/**
+ * Writes a job's `job.yaml`, which must not be there yet.
+ *
+ * @param prepared its output may be named by its path from the folder
+ */
+export async function writeJob(folder: string, prepared: EraseJob): Promise<JobFolder> {
+  const job = { ...prepared, output: path.resolve(folder, prepared.output) };
   const jobPath = path.join(folder, 'job.yaml');
   await writeNewFile(jobPath, formatJob(job));
   return new JobFolder(folder, job);

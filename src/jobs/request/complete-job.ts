@@ -4,10 +4,12 @@ import { requireDiskSpace } from '../../checkpoint/disk-space.ts';
 import { requireFiniteWeights } from '../../checkpoint/nan-scan.ts';
 import { type EraseJob, jobSchema } from '../../erase/job.ts';
 import { requireClassifier } from '../../evaluation/classifier/classifier.ts';
-import type { EraseSettings } from '../../methods/registry.ts';
+import { AppError } from '../../errors.ts';
+import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
+import type { Output } from '../../methods/settings-fields.ts';
 import { type PrepareEnvironment, requireValid, withErasable } from './draft-job.ts';
 import type { JobDraft } from './job-draft.ts';
-import { prepareOutput } from './prepare-output.ts';
+import { prepareLoraOutput, prepareOutput } from './prepare-output.ts';
 import { requireMemory } from '../estimate/require-memory.ts';
 import { stateBytes } from '../estimate/state-bytes.ts';
 
@@ -28,12 +30,17 @@ export async function completeJob(
   return withErasable(draft.model, draft.settings.prediction, async (checkpoint) => {
     const { file, facts } = checkpoint;
     const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
-    const output = await prepareOutput(file.path, {
-      concept,
-      wanted: draft.output ?? undefined,
-      folder: outputFolder ?? undefined,
+    const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
+    const wanted = draft.output ?? undefined;
+    const output =
+      result === 'lora'
+        ? await prepareLoraOutput(file.path, { concept, wanted }, 'out')
+        : await prepareOutput(file.path, { concept, wanted, folder: outputFolder ?? undefined });
+    const loraOutput = await loraBeside(file.path, draft, result);
+    await requireDisk(checkpoint, {
+      ...{ settings: draft.settings, dataFolder },
+      output: result === 'lora' ? null : output,
     });
-    await requireDisk(checkpoint, { output, settings: draft.settings, dataFolder });
     const device = await chooseDevice(draft.device);
     for (const judge of draft.judges) await requireClassifier(judge);
     if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
@@ -41,19 +48,43 @@ export async function completeJob(
     const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
     const { prediction } = facts;
     const outputIsGiven = draft.output !== null;
-    const settled = { model, prediction, output, outputIsGiven, device };
+    const settled = { model, prediction, output, outputIsGiven, loraOutput, device };
     return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled });
   });
 }
 
+/** @throws AppError `settings.invalid` for a name of what is not made */
+async function loraBeside(
+  modelPath: string,
+  { concept, loraOutput }: JobDraft,
+  result: Output,
+): Promise<string | null> {
+  if (loraOutput === null) return null;
+  if (result === 'both') {
+    return prepareLoraOutput(modelPath, { concept, wanted: loraOutput }, 'loraOut');
+  }
+  throw new AppError(
+    'settings.invalid',
+    `"${loraOutput}" names a LoRA file beside a checkpoint, and ${result === 'lora' ? 'no checkpoint' : 'no LoRA file'} is to be made. Leave it out, or`,
+    { remedy: { advice: 'ask for both', settings: [{ setting: 'output', value: 'both' }] } },
+  );
+}
+
+/** @param output the checkpoint that is written; null where none is: a LoRA file takes next to nothing */
 async function requireDisk(
   checkpoint: Checkpoint,
-  { output, settings, dataFolder }: { output: string; settings: EraseSettings; dataFolder: string },
+  {
+    output,
+    settings,
+    dataFolder,
+  }: { output: string | null; settings: EraseSettings; dataFolder: string },
 ): Promise<void> {
-  await requireDiskSpace(output, checkpoint.file.fileBytes + SPARE_DISK_BYTES, {
-    purpose: 'the scrubbed model',
-    setting: 'out',
-  });
+  if (output !== null) {
+    await requireDiskSpace(output, checkpoint.file.fileBytes + SPARE_DISK_BYTES, {
+      purpose: 'the scrubbed model',
+      setting: 'out',
+    });
+  }
   await requireDiskSpace(dataFolder, stateBytes(checkpoint, settings) + SPARE_DISK_BYTES, {
     purpose: "the job's state",
     setting: 'data',

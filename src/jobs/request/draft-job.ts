@@ -8,6 +8,7 @@ import {
   requireErasable,
   requireSizeFits,
 } from '../../families/checkpoint.ts';
+import { hasStrength } from '../../adapters/settings.ts';
 import type { PredictionWish } from '../../families/stable-diffusion/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../../erase/anchors.ts';
 import { AppError } from '../../errors.ts';
@@ -21,6 +22,7 @@ import {
   type MethodId,
   ownSettings,
   settingsSchema,
+  trainingOf,
   type WantedSettings,
 } from '../../methods/registry.ts';
 import type { ClassifierWish } from '../../evaluation/classifier/classifier-choice.ts';
@@ -44,7 +46,10 @@ export interface EraseRequest extends PromptRequest {
   readonly device: Device | 'auto';
   /** Threads on the CPU; undefined for one per core. */
   readonly threads: number | undefined;
+  /** A checkpoint, or a LoRA file where that is all that is made. */
   readonly output: string | undefined;
+  /** Of a LoRA file beside a checkpoint. Default: in the job's folder. */
+  readonly loraOutput?: string | undefined;
 }
 
 /** Where a job is prepared. */
@@ -86,6 +91,7 @@ export async function draftJob(
     ),
     model: checkpoint.file.path,
     output: request.output ?? null,
+    loraOutput: request.loraOutput ?? null,
     outputFolder: null,
     preset: preset?.name ?? null,
     forget: prompts.forget,
@@ -173,9 +179,19 @@ export function prepareSettings(
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, wanted.size ?? defaults.size);
   const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
-  return withJudgedPictures(
-    requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings),
-    request,
+  const complete = requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
+  requireChange(complete);
+  return withJudgedPictures(complete, request);
+}
+
+/** @throws AppError `settings.invalid` where a LoRA file is asked for and whole weights are trained */
+function requireChange(settings: EraseSettings): void {
+  const training = trainingOf(settings);
+  if (!training || training.output === 'checkpoint' || hasStrength(training.adapter)) return;
+  throw new AppError(
+    'settings.invalid',
+    `the result "${training.output}" needs a low-rank change, and whole weights are to be trained, whose change is as large as the model.`,
+    { remedy: { advice: 'Train one', settings: [{ setting: 'adapter', value: 'lora' }] } },
   );
 }
 

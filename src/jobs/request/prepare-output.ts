@@ -2,11 +2,12 @@ import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { nameFault } from '../../checkpoint/file-name.ts';
-import { isModelFile } from '../../checkpoint/model-ending.ts';
-import { chooseOutputPath } from '../../checkpoint/output-name.ts';
+import { isModelFile, withoutModelEnding } from '../../checkpoint/model-ending.ts';
+import { chooseOutputPath, fitName } from '../../checkpoint/output-name.ts';
 import { asOutputErrors } from '../../checkpoint/output-place.ts';
-import { isFolder, pathExists } from '../../checkpoint/output-path.ts';
+import { isFolder, modelTitle, pathExists, slugify } from '../../checkpoint/output-path.ts';
 import { describeReservation, reserveOutput } from '../../checkpoint/output-reservation.ts';
+import { withoutDots } from '../../erase/outputs.ts';
 import { requireSidecarPlaces } from '../../families/scrubbed-model.ts';
 import { AppError } from '../../errors.ts';
 
@@ -47,6 +48,46 @@ export async function prepareOutput(
   if (!fromFolder) await requireSidecarPlaces(modelPath, output);
   return output;
 }
+
+/**
+ * Where a LoRA file goes, made sure that it can go there; one of the job's own folder is named by its path
+ * from there.
+ *
+ * @param setting what a person names it by
+ * @throws AppError as `prepareOutput`
+ */
+export async function prepareLoraOutput(
+  modelPath: string,
+  { concept, wanted }: Omit<OutputWish, 'folder'>,
+  setting: 'out' | 'loraOut',
+): Promise<string> {
+  if (wanted === undefined) {
+    const title = withoutDots(modelTitle(modelPath));
+    const name = { title, slug: slugify(concept), ending: '.safetensors' };
+    return fitName(name, '', MAX_LORA_NAME_BYTES);
+  }
+  const output = path.resolve(wanted);
+  const remedy = { advice: 'Choose another name', settings: [{ setting }] };
+  requireUsableName(output);
+  requireFileName(output);
+  if (withoutModelEnding(path.basename(output)).includes('.')) {
+    throw new AppError(
+      'settings.invalid',
+      `"${path.basename(output)}" has a dot inside, at which web UIs cut the names of LoRAs.`,
+      { remedy },
+    );
+  }
+  if (await pathExists(output)) {
+    throw new AppError('output.exists', `"${output}" exists already and is not overwritten.`, {
+      remedy,
+    });
+  }
+  await requireWritableFolder(path.dirname(output));
+  return output;
+}
+
+/** As most file systems take, with room for what is made of it while it is written. */
+const MAX_LORA_NAME_BYTES = 200;
 
 /** By doing it, for a moment: nothing else tells what names a file system takes, and how long. */
 async function requireReservable(output: string, isGiven: boolean): Promise<void> {

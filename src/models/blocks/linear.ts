@@ -49,7 +49,14 @@ function addChange(
   { tokens, y, scale }: { tokens: Value; y: Value; scale: number },
   change: LowRankChange,
 ): Value {
-  const reduced = g.op('Gemm', [tokens, change.down], { transB: 1 });
-  const up = g.mul(change.up, change.strength);
+  const reduced = g.op('Gemm', [tokens, asMatrix(g, change.down)], { transB: 1 });
+  const matrix = asMatrix(g, change.up);
+  const up = change.strength ? g.mul(matrix, change.strength) : matrix;
   return g.op('Gemm', [reduced, up, y], { alpha: scale * change.scale, transB: 1 });
+}
+
+/** Of a convolution of one pixel the factors have its axes too. */
+function asMatrix(g: GraphBuilder, factor: Value): Value {
+  const rows = dimAt(factor.shape, 0);
+  return g.reshape(factor, [rows, elementCount(factor.shape) / rows]);
 }

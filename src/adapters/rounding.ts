@@ -1,0 +1,58 @@
+import { decodeFloats, type Dtype, encodeFloats, isFloatDtype } from '../tensor/dtype.ts';
+
+/** How much of a tensor's change rounding takes, as a share of the change. */
+interface TensorLoss {
+  readonly name: string;
+  readonly share: number;
+}
+
+/**
+ * What of a change is lost where changed weights are rounded to the type that a file stores them as:
+ * |W' − (W + ΔW)| / |ΔW|, W' what is stored. A small change of 16-bit weights may round to much less, or to
+ * something else.
+ */
+export class RoundingLoss {
+  private lostSquare = 0;
+  private changeSquare = 0;
+  private largest: TensorLoss | null = null;
+  private readonly dtypes = new Set<Dtype>();
+
+  /** @param weight W, as stored, and @param changed W + ΔW, both float32 */
+  add(
+    { name, dtype }: { readonly name: string; readonly dtype: Dtype },
+    weight: Float32Array,
+    changed: Float32Array,
+  ): void {
+    if (!isFloatDtype(dtype)) return;
+    const stored = new Float32Array(changed.length);
+    decodeFloats(dtype, encodeFloats(dtype, changed), stored);
+    let lost = 0;
+    let change = 0;
+    for (let i = 0; i < changed.length; i++) {
+      const wanted = changed[i] ?? 0;
+      lost += ((stored[i] ?? 0) - wanted) ** 2;
+      change += (wanted - (weight[i] ?? 0)) ** 2;
+    }
+    if (change === 0) return;
+    this.lostSquare += lost;
+    this.changeSquare += change;
+    this.dtypes.add(dtype);
+    const share = Math.sqrt(lost / change);
+    if (share > (this.largest?.share ?? -1)) this.largest = { name, share };
+  }
+
+  /** Of the change of all tensors together; 0 where nothing changed. */
+  get share(): number {
+    return this.changeSquare === 0 ? 0 : Math.sqrt(this.lostSquare / this.changeSquare);
+  }
+
+  /** The tensor that loses most; null where none changed. */
+  get worst(): TensorLoss | null {
+    return this.largest;
+  }
+
+  /** What the changed tensors are stored as. */
+  get storedAs(): readonly Dtype[] {
+    return [...this.dtypes];
+  }
+}

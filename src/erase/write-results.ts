@@ -1,0 +1,106 @@
+import path from 'node:path';
+
+import type { ChangeFile } from '../adapters/adapter.ts';
+import { hostHashes } from '../adapters/low-rank/host-hashes.ts';
+import type { RoundingLoss } from '../adapters/rounding.ts';
+import { withoutModelEnding } from '../checkpoint/model-ending.ts';
+import { asOutputErrors } from '../checkpoint/output-place.ts';
+import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
+import { writeTensorFile } from '../checkpoint/tensor-file.ts';
+import { AppError } from '../errors.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { copiesLeftOut } from '../families/model-files.ts';
+import { writeScrubbedModel } from '../families/scrubbed-model.ts';
+import type { EraseJob } from './job.ts';
+import type { NewWeights } from './new-weights.ts';
+import { outputsOf } from './outputs.ts';
+import { provenanceOf } from './result.ts';
+import type { RunIo } from './run-io.ts';
+
+/**
+ * Writes what a job makes of the weights that it found: a checkpoint, a LoRA file, or both.
+ *
+ * @throws AppError `output.*`, `checkpoint.*`
+ */
+export async function writeResults(
+  checkpoint: Checkpoint,
+  job: EraseJob,
+  { replaced, change, rounding, steps }: NewWeights,
+  { folder, io }: { readonly folder: string; readonly io: RunIo },
+): Promise<void> {
+  const outputs = outputsOf(job, folder);
+  const notice = (message: string) => {
+    io.onEvent({ event: 'notice', message });
+  };
+  // Before the checkpoint, with which the job is done.
+  if (outputs.lora !== null) {
+    if (!change) throw new AppError('internal.unexpected', 'there is no change to write alone');
+    await writeLora(outputs.lora, change, provenanceOf(job, steps, []));
+    notice(describeLora(outputs.lora));
+  }
+  if (outputs.checkpoint === null) return;
+  const dropped = copiesLeftOut(checkpoint.file);
+  await writeScrubbedModel({
+    source: checkpoint.file,
+    outputPath: outputs.checkpoint,
+    replaced,
+    metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps, dropped)) },
+    signal: io.signal,
+  });
+  if (rounding) notice(describeRounding(rounding, outputs.lora !== null));
+  if (dropped.length > 0) notice(describeDropped(dropped));
+}
+
+/** Writes the change alone, with the name that web UIs show and take in a prompt. */
+async function writeLora(
+  file: string,
+  { entries, metadata }: ChangeFile,
+  provenance: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const title = loraTitle(file);
+  const named = { ...metadata, ss_output_name: title, 'modelspec.title': title };
+  await asOutputErrors(file, async () => {
+    await writeTensorFile(file, entries, {
+      ...named,
+      ...(await hostHashes(entries, named)),
+      [PROVENANCE_KEY]: JSON.stringify(provenance),
+    });
+  });
+}
+
+function loraTitle(file: string): string {
+  return withoutModelEnding(path.basename(file));
+}
+
+function describeLora(file: string): string {
+  return `The change is a LoRA file: "${file}". In a web UI's folder of LoRAs, with the original model, <lora:${loraTitle(file)}:1> in a prompt forgets; ComfyUI takes it by the node LoraLoaderModelOnly.`;
+}
+
+/** From here on, what is drawn may differ from what was trained. */
+const NOTABLE_LOSS = 0.1;
+
+const storedTitles: Partial<Record<string, string>> = {
+  F16: '16-bit floats',
+  BF16: 'bfloat16',
+};
+
+/** What merging cost, and what to use instead where that matters. */
+function describeRounding(rounding: RoundingLoss, hasLora: boolean): string {
+  const { share, worst, storedAs } = rounding;
+  const types = storedAs.map((dtype) => storedTitles[dtype] ?? dtype).join(', ');
+  const percent = (part: number) => `${(100 * part).toPrecision(2)} %`;
+  const most = worst ? `, at most ${percent(worst.share)} ("${worst.name}")` : '';
+  const loss = `Stored as ${types}, the checkpoint loses ${percent(share)} of the change by rounding${most}.`;
+  if (share < NOTABLE_LOSS) return loss;
+  return `${loss} ${hasLora ? 'The LoRA file loses nothing: use that.' : 'A LoRA file would lose nothing: erase with "lora" as the result.'}`;
+}
+
+/** Names of copies that a message tells one by one. */
+const MAX_NAMED_COPIES = 4;
+
+function describeDropped(dropped: readonly string[]): string {
+  const named = dropped.slice(0, MAX_NAMED_COPIES).map((name) => `"${name}"`);
+  const more = dropped.length - named.length;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `The model holds copies of its UNet, which would still draw the concept. They were left out of the result: ${named.join(', ')}${rest}. The original still has them.`;
+}
