@@ -56,3 +56,26 @@ export class RoundingLoss {
     return [...this.dtypes];
   }
 }
+
+/** From here on, what is drawn may differ from what was trained. */
+const NOTABLE_LOSS = 0.1;
+
+const storedTitles: Partial<Record<string, string>> = {
+  F16: '16-bit floats',
+  BF16: 'bfloat16',
+};
+
+/**
+ * What merging cost, and what to use instead where that matters.
+ *
+ * @param hasLora whether the change is there as a LoRA file
+ */
+export function describeRounding(rounding: RoundingLoss, hasLora: boolean): string {
+  const { share, worst, storedAs } = rounding;
+  const types = storedAs.map((dtype) => storedTitles[dtype] ?? dtype).join(', ');
+  const percent = (part: number) => `${(100 * part).toPrecision(2)} %`;
+  const most = worst ? `, at most ${percent(worst.share)} ("${worst.name}")` : '';
+  const loss = `Stored as ${types}, the checkpoint loses ${percent(share)} of the change by rounding${most}.`;
+  if (share < NOTABLE_LOSS) return loss;
+  return `${loss} ${hasLora ? 'The LoRA file loses nothing: use that.' : 'A LoRA file would lose nothing: erase with "lora" as the result.'}`;
+}

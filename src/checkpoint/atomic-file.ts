@@ -1,5 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  constants,
+  copyFile,
+  link,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 
 import { isRunning } from '../processes/process-identity.ts';
@@ -154,5 +165,23 @@ export async function replaceFile(filePath: string, content: string | Uint8Array
     await syncFolder(path.dirname(filePath));
   } finally {
     await rm(temporaryPath, { force: true });
+  }
+}
+
+/**
+ * Copies a file and flushes the copy; where the file system can, without copying its bytes until one of
+ * them changes.
+ *
+ * @throws Error with code `EEXIST` if the name is taken
+ */
+export async function copyFlushed(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  // Caches of downloads are read-only.
+  await chmod(to, (await stat(to)).mode | 0o200);
+  const handle = await open(to, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

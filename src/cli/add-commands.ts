@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEraseCommand } from './commands/erase.ts';
 import { addEvaluateCommand } from './commands/evaluate.ts';
+import { addMergeCommand } from './commands/merge.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addInstallCommands } from './commands/install.ts';
 import { addPresetsCommand } from './commands/presets.ts';
@@ -18,6 +19,7 @@ export function addCommands(program: Command, context: CliContext): void {
   addResumeCommand(program, context);
   addSampleCommand(program, context);
   addEvaluateCommand(program, context);
+  addMergeCommand(program, context);
   addInspectCommand(program, context);
   addPresetsCommand(program, context);
   addDoctorCommand(program, context);

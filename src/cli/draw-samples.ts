@@ -1,8 +1,15 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
+import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
+import { type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import { openCheckpoint, requireErasable, requireSizeFits } from '../families/checkpoint.ts';
+import {
+  type Checkpoint,
+  openCheckpoint,
+  requireErasable,
+  requireSizeFits,
+} from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
@@ -29,6 +36,9 @@ export interface SampleOptions {
   readonly size?: number;
   readonly batch: number;
   readonly out: string;
+  readonly lora?: string;
+  /** How many times the LoRA counts. Default: once. */
+  readonly strength?: number;
   readonly prediction?: PredictionWish;
   readonly device: Device | 'auto';
   readonly threads?: number;
@@ -54,7 +64,7 @@ interface SampleRequest extends ImageRequest {
 /**
  * Draws every prompt with every seed into PNG files, the settings in each as the hosts write them.
  *
- * @throws AppError `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `output.exists`,
+ * @throws AppError `lora.invalid`, `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `output.exists`,
  *   `output.unwritable`, `device.*`
  */
 export async function drawSamples(
@@ -69,6 +79,8 @@ export async function drawSamples(
     requireErasable(checkpoint);
     const size = options.size ?? checkpoint.facts.nativeSize;
     requireSizeFits(checkpoint, size);
+    const lora = await loraOf(options, checkpoint);
+    const model = lora ? putOnTop(checkpoint, lora, lora.strength) : checkpoint;
     await preparePictureFolder(
       options.out,
       requests.map(({ file }) => file),
@@ -86,9 +98,9 @@ export async function drawSamples(
       device: await chooseDevice(options.device),
       threads: options.threads ?? availableParallelism(),
     };
-    await drawPictures(checkpoint, requests, settings, async (image, request) => {
+    await drawPictures(model, requests, settings, async (image, request) => {
       const { file, prompt, seed } = request;
-      await writePicture(image, request, options);
+      await writePicture(image, request, { ...options, tag: lora && tagOf(lora) });
       tell({ event: 'sample', file, prompt, seed });
     });
   } finally {
@@ -116,13 +128,36 @@ function promptWarnings({ prompt, negative }: SampleOptions): string[] {
   return checkSyntax(negative.trim() === '' ? prompt : [...prompt, negative]);
 }
 
+/** @throws AppError `usage.invalid` for a strength of nothing, `lora.invalid` */
+async function loraOf(
+  { lora, strength }: SampleOptions,
+  checkpoint: Checkpoint,
+): Promise<CountedLora | null> {
+  if (lora !== undefined) return { ...(await readLora(lora, checkpoint)), strength: strength ?? 1 };
+  if (strength === undefined) return null;
+  throw new AppError(
+    'usage.invalid',
+    '--strength says how many times a LoRA counts, and none is given. Add --lora FILE, or leave it out.',
+  );
+}
+
+interface CountedLora extends Lora {
+  readonly strength: number;
+}
+
+/** What has web UIs draw with a LoRA, as a part of a prompt. */
+function tagOf({ title, strength }: CountedLora): string {
+  return `<lora:${title}:${strength}>`;
+}
+
 async function writePicture(
   image: PixelImage,
   { file, ...request }: SampleRequest,
-  { steps, cfg, sampler, model }: SampleOptions,
+  { steps, cfg, sampler, model, tag }: SampleOptions & { readonly tag: string | null },
 ): Promise<void> {
   const png = await encodeGeneratedPng(image, {
     ...request,
+    prompt: tag === null ? request.prompt : `${request.prompt} ${tag}`,
     steps,
     sampler,
     guidanceScale: cfg,

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import type { ChangeFile } from '../adapters/adapter.ts';
 import { hostHashes } from '../adapters/low-rank/host-hashes.ts';
-import type { RoundingLoss } from '../adapters/rounding.ts';
+import { describeRounding } from '../adapters/rounding.ts';
 import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { asOutputErrors } from '../checkpoint/output-place.ts';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
@@ -74,25 +74,6 @@ function loraTitle(file: string): string {
 
 function describeLora(file: string): string {
   return `The change is a LoRA file: "${file}". In a web UI's folder of LoRAs, with the original model, <lora:${loraTitle(file)}:1> in a prompt forgets; ComfyUI takes it by the node LoraLoaderModelOnly.`;
-}
-
-/** From here on, what is drawn may differ from what was trained. */
-const NOTABLE_LOSS = 0.1;
-
-const storedTitles: Partial<Record<string, string>> = {
-  F16: '16-bit floats',
-  BF16: 'bfloat16',
-};
-
-/** What merging cost, and what to use instead where that matters. */
-function describeRounding(rounding: RoundingLoss, hasLora: boolean): string {
-  const { share, worst, storedAs } = rounding;
-  const types = storedAs.map((dtype) => storedTitles[dtype] ?? dtype).join(', ');
-  const percent = (part: number) => `${(100 * part).toPrecision(2)} %`;
-  const most = worst ? `, at most ${percent(worst.share)} ("${worst.name}")` : '';
-  const loss = `Stored as ${types}, the checkpoint loses ${percent(share)} of the change by rounding${most}.`;
-  if (share < NOTABLE_LOSS) return loss;
-  return `${loss} ${hasLora ? 'The LoRA file loses nothing: use that.' : 'A LoRA file would lose nothing: erase with "lora" as the result.'}`;
 }
 
 /** Names of copies that a message tells one by one. */

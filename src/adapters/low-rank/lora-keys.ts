@@ -3,7 +3,7 @@ export type LoraPart = 'down' | 'up' | 'alpha';
 
 /** A tensor's name in a LoRA file, taken apart. */
 export interface LoraKey {
-  /** The layer in kohya's spelling without `lora_`: `unet_…`, `te_…`, `te1_…` or `te2_…`. */
+  /** The layer in kohya's spelling without `lora_` and `text_model_`: `unet_…`, `te_…`, `te1_…`, `te2_…`. */
   readonly layer: string;
   readonly part: LoraPart;
 }
@@ -65,5 +65,7 @@ function layerOf(name: string): string {
     .replace(/\.processor\.(to_\w+)$/, '.$1')
     .replace(/\.to_out$/, '.to_out.0');
   const [beginning, ours] = beginnings.find(([pattern]) => pattern.test(bare)) ?? [/^/, ''];
-  return bare.replace(beginning, ours).replaceAll('.', '_');
+  const layer = bare.replace(beginning, ours).replaceAll('.', '_');
+  // In transformers before version 5 all of a text encoder is in there.
+  return layer.replace(/^(te\d?_)text_model_/, '$1');
 }

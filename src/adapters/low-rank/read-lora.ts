@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import { openSafetensors, type SafetensorsFile } from '../../checkpoint/safetensors-reader.ts';
 import { withoutModelEnding } from '../../checkpoint/model-ending.ts';
+import { readProvenance } from '../../checkpoint/provenance.ts';
 import { AppError } from '../../errors.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import type { LoraTarget, ScaledFactors } from '../../families/family.ts';
@@ -14,6 +15,8 @@ import { readPeftScale } from './peft-scale.ts';
 export interface Lora {
   /** What web UIs call it. */
   readonly title: string;
+  /** How it was made, where this program did. */
+  readonly provenance: Readonly<Record<string, unknown>> | null;
   readonly changes: readonly LoraChange[];
 }
 
@@ -57,7 +60,8 @@ export async function readLora(loraPath: string, checkpoint: Checkpoint): Promis
       if (target)
         changes.push(await readChange({ file, name, layer, scaleOf }, keys, target, checkpoint));
     }
-    return { title: file.metadata.get('ss_output_name') ?? withoutModelEnding(name), changes };
+    const title = file.metadata.get('ss_output_name') ?? withoutModelEnding(name);
+    return { title, provenance: readProvenance(file.metadata), changes };
   } finally {
     await file.close();
   }

@@ -4,6 +4,7 @@ import { deviceOption, jsonOption, predictionOption, threadsOption } from '../co
 import type { CliContext } from '../context.ts';
 import { askPainter } from '../ask-painter.ts';
 import type { SampleOptions, SampleTold } from '../draw-samples.ts';
+import { LEAST_STRENGTH } from './merge.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { realNumber, wholeNumber } from '../parse-option.ts';
 import { printJson, printLine, tellRemark } from '../terminal.ts';
@@ -39,6 +40,8 @@ export function addSampleCommand(program: Command, context: CliContext): void {
     )
     .option('--batch <n>', 'pictures drawn at once', wholeNumber(1), 1)
     .requiredOption('--out <folder>', 'where the PNGs go; made if it does not exist')
+    .option('--lora <file>', 'a LoRA put on top of the model')
+    .option('--strength <x>', 'how many times it counts (default: 1)', realNumber(LEAST_STRENGTH))
     .addOption(predictionOption())
     .addOption(deviceOption())
     .addOption(threadsOption())

@@ -27,7 +27,7 @@ export function loraTargets({ file, architecture }: Opened): Map<string, LoraTar
   for (const [index, encoder] of textEncoders.entries()) {
     const name = textEncoders.length === 1 ? 'te' : `te${index + 1}`;
     for (const [layer, target] of encoderTargets(tensors, encoder)) {
-      targets.set(`${name}_text_model_encoder_layers_${joined(layer)}`, target);
+      targets.set(`${name}_encoder_layers_${joined(layer)}`, target);
     }
   }
   return targets;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import {
+  copyFlushed,
   publishFile,
   removeAbandoned,
   syncFolder,
@@ -22,7 +23,8 @@ export interface ScrubbedCheckpoint extends Omit<FileChange, 'omitted'>, OutputP
 /**
  * Writes a scrubbed model: the original's tensors with the same names, order and types, the trained
  * ones with new values, the others byte for byte, but for copies of the UNet, which are left out (see
- * `findUnetCopies`); the original's LDM config is copied beside it.
+ * `findUnetCopies`); the original's LDM config is copied beside it. Without a new value or entry it is a
+ * copy of the original.
  *
  * The file is written under a temporary name that no host lists, flushed to the disk, then given its
  * name: a scrubbed model that exists is whole. On any failure nothing is left behind.
@@ -34,13 +36,16 @@ export interface ScrubbedCheckpoint extends Omit<FileChange, 'omitted'>, OutputP
 export async function writeScrubbedCheckpoint(checkpoint: ScrubbedCheckpoint): Promise<number> {
   const { source, outputPath } = checkpoint;
   const change = { ...checkpoint, omitted: findUnetCopies(source.tensors).names };
-  const totalBytes = changedFileBytes(change);
+  // Where nothing is done to it, it stays what it is to the last byte.
+  const isCopy = checkpoint.replaced.size === 0 && Object.keys(checkpoint.metadata).length === 0;
+  const totalBytes = isCopy ? source.fileBytes : changedFileBytes(change);
   const sidecars = await findSidecars(source.path, outputPath);
   await requirePlace(checkpoint, totalBytes, removeAbandoned);
 
   const temporaryPath = temporaryPathOf(outputPath);
   try {
-    await writeChangedFile(temporaryPath, change, outputPath);
+    if (isCopy) await asOutputErrors(outputPath, () => copyFlushed(source.path, temporaryPath));
+    else await writeChangedFile(temporaryPath, change, outputPath);
     await asOutputErrors(outputPath, async () => {
       await publishTogether(temporaryPath, outputPath, sidecars);
     });

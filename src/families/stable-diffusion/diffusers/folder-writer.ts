@@ -1,17 +1,8 @@
-import {
-  chmod,
-  constants,
-  copyFile,
-  mkdir,
-  open,
-  readFile,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import {
+  copyFlushed,
   publishFolder,
   removeAbandonedFolders,
   syncFolder,
@@ -126,17 +117,4 @@ async function indexWithoutOthers({ path: folder, otherUnets }: DiffusersFolder)
   const index = JSON.parse(await readFile(path.join(folder, MODEL_INDEX), 'utf8')) as object;
   const kept = Object.entries(index).filter(([name]) => !otherUnets.includes(name));
   return Buffer.from(`${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
-}
-
-/** Copies a file; where the file system can, without copying its bytes until one of them changes. */
-async function copyFlushed(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  // Caches of downloads are read-only.
-  await chmod(to, (await stat(to)).mode | 0o200);
-  const handle = await open(to, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

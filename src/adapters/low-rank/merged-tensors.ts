@@ -1,0 +1,46 @@
+import type { ReplacedTensors } from '../../checkpoint/changed-file.ts';
+import type { Checkpoint } from '../../families/checkpoint.ts';
+import type { RoundingLoss } from '../rounding.ts';
+import { mergedWeight } from './merge.ts';
+import type { LoraChange } from './read-lora.ts';
+
+/**
+ * A checkpoint's tensors with changes in them that count `strength` times.
+ *
+ * @param rounding told of each tensor as it is asked for
+ */
+export function mergedTensors(
+  { file }: Checkpoint,
+  changes: readonly LoraChange[],
+  { strength, rounding }: { readonly strength: number; readonly rounding: RoundingLoss },
+): ReplacedTensors {
+  const merged = async (tensor: string, ofTensor: readonly LoraChange[]) => {
+    const original = await file.readFloat32(tensor);
+    const values = original.slice();
+    for (const change of ofTensor) await addTo(values, change, strength);
+    const info = file.tensors.get(tensor);
+    if (info) rounding.add(info, original, values);
+    return values;
+  };
+  // Several layers may be one matrix.
+  const byTensor = new Map<string, LoraChange[]>();
+  for (const change of changes) {
+    byTensor.set(change.tensor, [...(byTensor.get(change.tensor) ?? []), change]);
+  }
+  return new Map(
+    [...byTensor].map(([tensor, ofTensor]) => [tensor, () => merged(tensor, ofTensor)]),
+  );
+}
+
+/** Changes the weight's rows in place. */
+async function addTo(
+  values: Float32Array,
+  { rows, factors }: LoraChange,
+  strength: number,
+): Promise<void> {
+  const columns = factors.down.length / factors.rank;
+  const part = rows
+    ? values.subarray(rows.from * columns, (rows.from + rows.count) * columns)
+    : values;
+  part.set(await mergedWeight(part.slice(), { ...factors, scale: strength * factors.scale }));
+}
