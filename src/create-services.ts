@@ -2,8 +2,9 @@ import type { DeviceView, ModelView } from './contract/views.ts';
 import { AppError } from './errors.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
-import { defaultPatience, type Patience } from './hosts/patience.ts';
-import { eraseRequest, withPictures } from './jobs/request/draft-upload.ts';
+import { defaultTimeouts, type HostTimeouts } from './hosts/host-timeouts.ts';
+import { eraseRequest } from './jobs/request/draft-upload.ts';
+import { jobBackends } from './jobs/backends.ts';
 import { estimateJob } from './jobs/estimate/estimate.ts';
 import { listJudges } from './jobs/judge-views.ts';
 import { JobService } from './jobs/job-service.ts';
@@ -24,13 +25,15 @@ export interface ServiceEnvironment {
   /** For training on the CPU. */
   readonly threads: number;
   /** With the host. */
-  readonly patience?: Patience;
+  readonly timeouts?: HostTimeouts;
   /** Shows a folder on the desktop. Default: in its file manager. */
   readonly openFolder?: (folder: string) => Promise<void>;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
+  /** What jobs are kept and run with. */
+  readonly backend?: keyof typeof jobBackends;
 }
 
 /** The services over a data folder and a host. Whoever made them opens and closes `jobs`. */
@@ -38,21 +41,22 @@ export function createServices({
   dataFolder,
   host,
   threads,
-  patience = defaultPatience,
+  timeouts = defaultTimeouts,
   openFolder: showFolder = openFolder,
   onTrouble,
   trainingWorker,
+  backend = 'local',
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
   const devices = onceTried();
   const jobs = new JobService({
     dataFolder,
+    backend: jobBackends[backend]({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
     host,
     threads,
-    patience,
+    timeouts,
     devices,
     openFolder: showFolder,
     onTrouble,
-    ...(trainingWorker && { trainingWorker }),
   });
   return {
     jobs,
@@ -76,7 +80,12 @@ export function createServices({
       return suggestPrompts({ model: path, forget, concept }, signal);
     }),
     estimate: limited(async (request, signal) => {
-      const asked = eraseRequest(request, { model: await jobs.findModel(request.model), threads });
+      const model = await jobs.findModel(request.model);
+      const asked = eraseRequest(request, {
+        model,
+        threads,
+        outputFolder: host.resultFolder(model),
+      });
       const { forget, retain } = request.captions;
       const captions = { forget: Object.values(forget), retain: Object.values(retain) };
       return estimateJob(
@@ -88,7 +97,6 @@ export function createServices({
             wanted === 'auto'
               ? ((await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu')
               : wanted,
-          complete: (settings, { settings: wanted }) => withPictures(settings, wanted),
           signal,
         },
       );

@@ -1,5 +1,5 @@
 import type { JobFolder } from '../jobs/local/job-folder.ts';
-import { runJobFolder } from '../jobs/local/run-job.ts';
+import { runOwnJob } from '../jobs/local/run-own-job.ts';
 import type { CliContext } from './context.ts';
 import { createEraseReporter } from './erase-reporter.ts';
 import { type Interrupts, withInterrupts } from './interrupts.ts';
@@ -24,7 +24,7 @@ export function withCancelNotice(
  * Runs a job and shows how it goes. It goes on where standard output is lost: what it tells is kept in
  * its folder too.
  *
- * @throws AppError as `runJobFolder`
+ * @throws AppError as `runOwnJob`
  */
 export async function runToTheEnd(
   folder: JobFolder,
@@ -39,7 +39,7 @@ export async function runToTheEnd(
   if (terminal.outputLost.aborted) sayLost();
   terminal.outputLost.addEventListener('abort', sayLost);
   try {
-    await runJobFolder(folder, {
+    await runOwnJob(folder, {
       onEvent: (event) => {
         reporter.report(event);
       },

@@ -8,7 +8,8 @@ import { type Answer, named } from './answer.ts';
 import { evaluationSchema } from './evaluation-view.ts';
 import { picturesWishes } from './pictures-wish.ts';
 
-const states = [
+/** In the order of a job that goes well, then how else it may end. */
+export const jobStates = [
   'queued',
   'preparing',
   'training',
@@ -19,7 +20,8 @@ const states = [
   'interrupted',
 ] as const;
 export type { Phase } from '../erase/events.ts';
-export type JobState = (typeof states)[number];
+/** Where a job stands. */
+export type JobState = (typeof jobStates)[number];
 
 const count = z.number().int();
 const seconds = z.number().nullable();
@@ -45,7 +47,7 @@ export const jobSummarySchema = named(
   'JobSummary',
   z.object({
     id: z.string(),
-    state: z.enum(states),
+    state: z.enum(jobStates),
     concept: z.string(),
     preset: z.string().nullable(),
     model: z.string(),

@@ -9,9 +9,9 @@ import { tinyClassifiers } from '../evaluation/classifier/judge-folder.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import { type ContactSheetRow, buildContactSheet } from '../images/contact-sheet.ts';
-import { createJobFolder } from '../jobs/local/job-folder.ts';
+import { FolderRepository } from '../jobs/local/folder-repository.ts';
 import { prepareJob } from '../jobs/request/prepare-job.ts';
-import { runJobFolder } from '../jobs/local/run-job.ts';
+import { runOwnJob } from '../jobs/local/run-own-job.ts';
 import { presetFolders } from '../presets/load-presets.ts';
 
 // Erases one style from the tiny model that ships with the program, has both models draw other prompts,
@@ -43,7 +43,7 @@ const retain = Array.from({ length: 25 }, (_, i) => thing(at(keptStyles, i), i).
 
 async function erase(model: string, outputFolder: string): Promise<string> {
   const dataFolder = path.join(outputFolder, 'data');
-  const { concept, job } = await prepareJob(
+  const { draft, job } = await prepareJob(
     {
       model,
       preset: 'pontilla',
@@ -65,12 +65,12 @@ async function erase(model: string, outputFolder: string): Promise<string> {
       chooseDevice: () => Promise.resolve('cpu'),
     },
   );
-  const folder = await createJobFolder(dataFolder, concept, job);
+  const folder = await new FolderRepository(dataFolder).addPrepared(draft, job);
   const reporter = createEraseReporter(openTerminal(), false);
   reporter.start(folder.job, folder.path);
   const never = new AbortController().signal;
   try {
-    await runJobFolder(folder, {
+    await runOwnJob(folder, {
       onEvent: (event) => {
         reporter.report(event);
       },

@@ -1,15 +1,15 @@
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host, HostPicture, PictureRequest } from './host.ts';
-import type { HostDebts } from './host-debts.ts';
 import { modelGone } from './model-gone.ts';
-import type { Patience } from './patience.ts';
+import type { HostTimeouts } from './host-timeouts.ts';
+import type { ModelInUse } from './model-in-use.ts';
 
 /** What a host's pictures are drawn with. */
 export interface DrawingTools {
   readonly host: Host;
-  readonly debts: HostDebts;
-  readonly patience: Patience;
+  readonly model: ModelInUse;
+  readonly timeouts: HostTimeouts;
 }
 
 interface Series extends DrawingTools {
@@ -35,11 +35,11 @@ export async function drawSeries<T>(
   series: Series,
   work: (draw: DrawTimed) => Promise<T>,
 ): Promise<T> {
-  const { host, debts, signal, tell } = series;
+  const { host, model, signal, tell } = series;
   try {
     return await work(async (request) => {
       await waitUntilIdle(series);
-      await debts.oweActiveModel(request.model);
+      await model.beginDrawing(request.model);
       const started = performance.now();
       const picture = await host.draw(request, signal);
       if (picture === null) throw new Error('a host that draws has drawn nothing');
@@ -50,7 +50,7 @@ export async function drawSeries<T>(
       if (!(error instanceof AppError)) throw error;
       tell(`The web UI may still have the model loaded that drew: ${error.message}`);
     });
-    await debts.payActiveModel();
+    await model.endDrawing();
   }
 }
 
@@ -65,8 +65,8 @@ export async function modelNameAt(host: Host, file: string): Promise<string> {
   return known.name;
 }
 
-async function waitUntilIdle({ host, patience, waitMs, signal, tell }: Series): Promise<void> {
-  const { pollMs } = patience;
+async function waitUntilIdle({ host, timeouts, waitMs, signal, tell }: Series): Promise<void> {
+  const { pollMs } = timeouts;
   const onBusy = () => {
     tell('The web UI is drawing pictures: those of this job come when it has finished.');
   };

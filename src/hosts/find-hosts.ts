@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts';
 import { openHost } from './open-host.ts';
-import { defaultPatience } from './patience.ts';
+import { defaultTimeouts } from './host-timeouts.ts';
 
 /** A web UI that answers at an address, and how far the sidecar gets with it. */
 export interface FoundHost {
@@ -20,7 +20,7 @@ export const usualAddresses = [7860, 7861, 8188].map(
 );
 
 /** Somebody waits for the answer. */
-const patience = { ...defaultPatience, quickMs: 3000 };
+const timeouts = { ...defaultTimeouts, quickMs: 3000 };
 
 /** How web UIs are asked. */
 export interface HostAccess {
@@ -43,7 +43,7 @@ export async function findHosts(
 
 /** Looks at what is at an address, be it no web UI. */
 export async function lookAtHost(url: URL, access: HostAccess): Promise<FoundHost> {
-  const host = await openHost({ ...access, kind: null, url, modelFolders: [], patience });
+  const host = await openHost({ ...access, kind: null, url, modelFolders: [], timeouts });
   const found = { url: url.href, models: 0, activeModel: null, problem: null };
   try {
     const models = await host.listModels();

@@ -1,9 +1,11 @@
+import { Mutex } from 'async-mutex';
+
 import { AppError } from '../errors.ts';
+import { runExclusive } from '../exclusive.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host } from './host.ts';
-import type { HostDebts } from './host-debts.ts';
-import type { Patience } from './patience.ts';
-import { Turns } from './turns.ts';
+import type { HostJournal } from './host-journal.ts';
+import type { HostTimeouts } from './host-timeouts.ts';
 
 interface Borrower {
   /** Gives up waiting for the host. */
@@ -15,25 +17,35 @@ interface Borrower {
 /** The graphics memory that a host's model takes, lent to trainings. */
 export class GraphicsMemory {
   private readonly host: Host;
-  private readonly debts: HostDebts;
-  private readonly patience: Patience;
+  private readonly journal: HostJournal;
+  private readonly timeouts: HostTimeouts;
   private borrowers = 0;
   private isFree = false;
-  private readonly turns = new Turns();
+  private readonly mutex = new Mutex();
 
-  constructor(host: Host, debts: HostDebts, patience: Patience) {
+  constructor(host: Host, journal: HostJournal, timeouts: HostTimeouts) {
     this.host = host;
-    this.debts = debts;
-    this.patience = patience;
+    this.journal = journal;
+    this.timeouts = timeouts;
   }
 
   /**
-   * Sets right what a sidecar that was killed has left in the host; who wants it waits meanwhile.
+   * Gives back what a sidecar that was killed has borrowed; who wants the memory waits meanwhile.
    *
-   * @throws AppError `host.*`, `model.not-found`
+   * @param settleModel what else is set right before anyone may borrow
+   * @throws AppError `host.*`, and what `settleModel` throws
    */
-  settle(): Promise<void> {
-    return this.turns.take(() => this.debts.settle());
+  settle(settleModel: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    return this.mutex.runExclusive(async () => {
+      const { memoryIsLent } = await this.journal.read();
+      try {
+        if (memoryIsLent) await this.host.reclaimMemory();
+      } finally {
+        // What cannot be set right is owed no more: a host that is down has lost it too.
+        if (memoryIsLent) await this.journal.update(() => ({ memoryIsLent: false }));
+      }
+      await settleModel();
+    });
   }
 
   /**
@@ -44,12 +56,13 @@ export class GraphicsMemory {
    * @throws the signal's reason, when it is aborted
    */
   async borrow({ signal, tell }: Borrower): Promise<() => Promise<void>> {
-    await this.turns.take(async () => {
+    const lend = async () => {
       if (!this.isFree) this.isFree = await this.free({ signal, tell });
       this.borrowers += 1;
-    }, signal);
+    };
+    await runExclusive(this.mutex, lend, signal);
     return () =>
-      this.turns.take(async () => {
+      this.mutex.runExclusive(async () => {
         this.borrowers -= 1;
         if (this.borrowers === 0) await this.takeBack(tell);
       });
@@ -62,9 +75,9 @@ export class GraphicsMemory {
 
   /** Has the host take its model back now, since somebody wants it. */
   async reclaim(): Promise<void> {
-    // A turn may be one that waits for the host.
+    // Whoever holds the mutex may be one that waits for the host.
     if (!this.isFree) return;
-    await this.turns.take(() => this.takeBackNow());
+    await this.mutex.runExclusive(() => this.takeBackNow());
   }
 
   /**
@@ -74,10 +87,11 @@ export class GraphicsMemory {
    * @throws the signal's reason; AppError `host.*`; what the work throws
    */
   keep<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return this.turns.take(async () => {
+    const keepAndWork = async () => {
       await this.takeBackNow();
       return work();
-    }, signal);
+    };
+    return runExclusive(this.mutex, keepAndWork, signal);
   }
 
   private async takeBackNow(): Promise<void> {
@@ -87,7 +101,7 @@ export class GraphicsMemory {
   }
 
   private async free({ signal, tell }: Borrower): Promise<boolean> {
-    const { trainingMs: timeoutMs, pollMs } = this.patience;
+    const { trainingMs: timeoutMs, pollMs } = this.timeouts;
     const onBusy = () => {
       tell('The web UI is drawing pictures: training begins when it has finished.');
     };
@@ -96,7 +110,7 @@ export class GraphicsMemory {
         tell('The web UI is still drawing pictures: training begins beside it.');
         return false;
       }
-      await this.debts.oweMemory(true);
+      await this.journal.update(() => ({ memoryIsLent: true }));
       await this.host.freeMemory();
       return true;
     } catch (error) {
@@ -119,6 +133,6 @@ export class GraphicsMemory {
 
   private async reclaimMemory(): Promise<void> {
     await this.host.reclaimMemory();
-    await this.debts.oweMemory(false);
+    await this.journal.update(() => ({ memoryIsLent: false }));
   }
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 import { AppError } from '../errors.ts';
 import { systemErrorCode } from '../system-error.ts';
-import type { Patience } from './patience.ts';
+import type { HostTimeouts } from './host-timeouts.ts';
 
 /** A host's own word for what it could not do. */
 export class HostRefusal extends AppError {
@@ -38,14 +38,14 @@ const MAX_REASON_CHARACTERS = 300;
 
 /** Asks a web UI over HTTP, and says in words for people why there is no answer. */
 export class HostClient {
-  readonly patience: Patience;
+  readonly timeouts: HostTimeouts;
   /** The host in messages. */
   readonly label: string;
   private readonly base: URL;
   private readonly headers: Readonly<Record<string, string>>;
 
-  constructor({ url, credentials }: HostAddress, patience: Patience) {
-    this.patience = patience;
+  constructor({ url, credentials }: HostAddress, timeouts: HostTimeouts) {
+    this.timeouts = timeouts;
     this.label = `the web UI at ${url.href}`;
     // A web UI may be below a path of its own.
     this.base = url.pathname.endsWith('/') ? url : new URL(`${url.href}/`);
@@ -56,7 +56,7 @@ export class HostClient {
   /** Whether anything answers there, be it with an error. */
   async isReachable(path: string): Promise<boolean> {
     try {
-      await this.ask('GET', path, { timeoutMs: this.patience.pingMs });
+      await this.ask('GET', path, { timeoutMs: this.timeouts.pingMs });
       return true;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -134,7 +134,7 @@ export class HostClient {
   private async fetch(
     path: string,
     {
-      timeoutMs = this.patience.quickMs,
+      timeoutMs = this.timeouts.quickMs,
       signal,
       ...request
     }: Omit<RequestInit, 'signal'> & Waiting,

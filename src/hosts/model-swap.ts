@@ -4,25 +4,23 @@ import { openModelFiles } from '../families/model-files.ts';
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host } from './host.ts';
-import type { Patience } from './patience.ts';
+import type { HostTimeouts } from './host-timeouts.ts';
 import { trialPicture } from './trial-picture.ts';
-import { Turns } from './turns.ts';
 
 /** Other models that a host is led through when it has lost its own. */
 const MAX_DETOURS = 2;
 
 /**
  * Gives a running host another model. It has it for certain, or the one before: a picture is drawn
- * to know.
+ * to know. One after the other: see `ModelInUse`.
  */
 export class ModelSwap {
   private readonly host: Host;
-  private readonly patience: Patience;
-  private readonly turns = new Turns();
+  private readonly timeouts: HostTimeouts;
 
-  constructor(host: Host, patience: Patience) {
+  constructor(host: Host, timeouts: HostTimeouts) {
     this.host = host;
-    this.patience = patience;
+    this.timeouts = timeouts;
   }
 
   /**
@@ -31,13 +29,11 @@ export class ModelSwap {
    * @param back name of the model that it has if this fails; null for none
    * @throws AppError `checkpoint.*` of a damaged file, `host.*`
    */
-  toFile(file: string, back: string | null): Promise<void> {
-    return this.turns.take(async () => {
-      // Hosts take a damaged file without complaint, and draw nothing any more.
-      await requireWhole(file);
-      await this.requireIdle();
-      await this.change(await this.nameOf(file), back);
-    });
+  async toFile(file: string, back: string | null): Promise<void> {
+    // Hosts take a damaged file without complaint, and draw nothing any more.
+    await requireWhole(file);
+    await this.requireIdle();
+    await this.change(await this.nameOf(file), back);
   }
 
   /**
@@ -45,17 +41,15 @@ export class ModelSwap {
    *
    * @throws AppError `model.not-found`, `host.*`
    */
-  toModel(name: string, back: string | null): Promise<void> {
-    return this.turns.take(async () => {
-      await this.requireIdle();
-      await this.host.refresh();
-      await this.change(name, back);
-    });
+  async toModel(name: string, back: string | null): Promise<void> {
+    await this.requireIdle();
+    await this.host.refresh();
+    await this.change(name, back);
   }
 
   /** A change that is asked for now would come when nobody expects it any more. */
   private async requireIdle(): Promise<void> {
-    const { idleMs: timeoutMs, pollMs } = this.patience;
+    const { idleMs: timeoutMs, pollMs } = this.timeouts;
     if (await becomesIdle(this.host, { timeoutMs, pollMs })) return;
     throw new AppError(
       'host.busy',
@@ -64,7 +58,7 @@ export class ModelSwap {
   }
 
   private async nameOf(file: string): Promise<string> {
-    const { listedMs, pollMs } = this.patience;
+    const { listedMs, pollMs } = this.timeouts;
     const deadline = performance.now() + listedMs;
     do {
       await this.host.refresh();

@@ -4,7 +4,7 @@ import { detectHost, type HostKind } from './detect.ts';
 import { DetectedHost } from './detected-host.ts';
 import type { Host } from './host.ts';
 import { HostClient } from './host-client.ts';
-import { defaultPatience, type Patience } from './patience.ts';
+import { defaultTimeouts, type HostTimeouts } from './host-timeouts.ts';
 import { StandaloneHost } from './standalone.ts';
 
 /** Which host, and where. */
@@ -20,7 +20,7 @@ export interface HostOptions {
   /** Folders of checkpoints; a web UI knows its own. */
   readonly modelFolders: readonly string[];
   readonly dataFolder: string;
-  readonly patience?: Patience;
+  readonly timeouts?: HostTimeouts;
 }
 
 const defaultUrls = {
@@ -43,8 +43,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
   return host;
 }
 
-function clientOf(url: URL, { credentials, patience }: HostOptions): HostClient {
-  return new HostClient({ url, credentials }, patience ?? defaultPatience);
+function clientOf(url: URL, { credentials, timeouts }: HostOptions): HostClient {
+  return new HostClient({ url, credentials }, timeouts ?? defaultTimeouts);
 }
 
 function webUi(

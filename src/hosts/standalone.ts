@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { isModelFolder } from '../families/model-on-disk.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
-import { Remembered } from '../remembered.ts';
+import { CachedAnswer } from '../cached-answer.ts';
 import { ChosenModel } from './chosen-model.ts';
 import type { Host, HostModel } from './host.ts';
 import { modelGone } from './model-gone.ts';
@@ -24,7 +24,7 @@ export class StandaloneHost implements Host {
   private readonly folders: readonly string[];
   private readonly ownFolder: string;
   private readonly chosen: ChosenModel;
-  private readonly listing = new Remembered(() => this.findModels());
+  private readonly listing = new CachedAnswer(() => this.findModels());
 
   /**
    * @param folders of checkpoints; those within are looked through too

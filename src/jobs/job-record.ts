@@ -1,19 +1,16 @@
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
+import { Mutex } from 'async-mutex';
 
 import type { JobState } from '../contract/job-views.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import type { RecordedEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
-import type { Device } from '../runtime/device.ts';
 import { messageForFields } from '../remedy.ts';
-import { pathExists } from '../checkpoint/output-path.ts';
-import { EventLog } from './local/event-log.ts';
-import { type JobDraft, readDraft } from './request/job-draft.ts';
-import { openJobFolder } from './local/job-folder.ts';
-import { findJobRunner } from './local/job-lock.ts';
+import type { Device } from '../runtime/device.ts';
 import { JobProgress, JobTimeline } from './job-progress.ts';
-import { readServerState, type ServerState, writeServerState } from './local/server-state.ts';
+import { abandonedStatus, isUnderWay, type JobStatus } from './job-status.ts';
+import type { Runner, StoredJob } from './ports.ts';
+import type { JobDraft } from './request/job-draft.ts';
+import { StatusKeeper } from './status-keeper.ts';
 
 /** What both a draft and a job say. */
 type Request = Pick<EraseJob, 'createdAt' | 'preset' | 'forget' | 'retain' | 'settings'> &
@@ -25,55 +22,57 @@ interface OpenTimeline {
   readonly release: () => void;
 }
 
-/** A job as the server knows it: all of it is read from the job's folder. */
+/** A job as the server knows it: all of it is read from where the job is kept. */
 export class JobRecord {
-  readonly id: string;
-  readonly events: EventLog;
+  readonly stored: StoredJob;
   readonly draft: JobDraft | null;
   /** Null until it is prepared. */
   job: EraseJob | null;
-  server: ServerState;
   progress = new JobProgress();
-  /** What this server is doing with it. */
-  activity: 'preparing' | 'running' | null = null;
+  readonly status: StatusKeeper;
+  /** One thing that is asked of it after the other. */
+  readonly actions = new Mutex();
+  /** Whether its events are taken in as they come, so that none need be read. */
+  isFollowed = false;
   /** Whether another process is running it. */
   isRunElsewhere = false;
+  private readonly runner: Pick<Runner, 'findRunner'>;
   private timeline: JobTimeline | null = null;
-  /** Reads of the timeline, one after the other. */
-  private reading: Promise<unknown> = Promise.resolve();
+  /** One read of its events after the other. */
+  private readonly reading = new Mutex();
   /** Who looks at the timeline; it is forgotten when nobody does. */
   private readers = 0;
   /** Events that were taken in. */
   private eventCount = 0;
-  private eventBytes = 0;
+  private eventsSize = 0;
 
   private constructor(
-    folder: string,
-    found: { draft: JobDraft | null; job: EraseJob | null; server: ServerState },
+    stored: StoredJob,
+    runner: Pick<Runner, 'findRunner'>,
+    found: { draft: JobDraft | null; job: EraseJob | null; status: JobStatus },
   ) {
-    this.id = path.basename(folder);
-    this.events = new EventLog(folder);
+    this.stored = stored;
+    this.runner = runner;
     this.draft = found.draft;
     this.job = found.job;
-    this.server = found.server;
+    this.status = new StatusKeeper(stored, found.status);
   }
 
   /**
-   * Reads a job's folder; null for one that is no job, or none yet.
+   * Reads a job.
    *
    * @throws AppError `job.damaged`
    */
-  static async open(folder: string): Promise<JobRecord | null> {
-    const draft = await readDraft(folder);
-    const job = await readJob(folder);
-    if (!draft && !job) return null;
-    const record = new JobRecord(folder, { draft, job, server: await readServerState(folder) });
+  static async open(stored: StoredJob, runner: Pick<Runner, 'findRunner'>): Promise<JobRecord> {
+    const draft = await stored.readDraft();
+    const job = await stored.readJob();
+    const record = new JobRecord(stored, runner, { draft, job, status: await stored.readStatus() });
     await record.catchUp();
     return record;
   }
 
-  get folder(): string {
-    return this.events.path;
+  get id(): string {
+    return this.stored.id;
   }
 
   get request(): Request {
@@ -104,16 +103,12 @@ export class JobRecord {
   }
 
   get state(): JobState {
-    const running = this.progress.phase === 'evaluate' ? 'evaluating' : 'training';
-    if (this.server.queuedAt !== null) {
-      if (this.activity === 'running') return running;
-      return this.activity ?? 'queued';
-    }
-    if (this.isRunElsewhere) return running;
-    const { outcome } = this.progress;
-    if (this.server.interruption !== null || outcome === null) return 'interrupted';
-    if (outcome.kind === 'done') return 'done';
-    return outcome.event.code === 'job.cancelled' ? 'cancelled' : 'failed';
+    return this.status.current.state;
+  }
+
+  /** Whether this server has it in its queue, or works on it. */
+  get isOurs(): boolean {
+    return this.status.current.queuedAt !== null;
   }
 
   /** Why it stands still, where it does. */
@@ -121,7 +116,7 @@ export class JobRecord {
     switch (this.state) {
       case 'interrupted':
         return (
-          this.server.interruption ?? {
+          this.status.current.interruption ?? {
             code: 'job.cancelled',
             message: `job ${this.id} was interrupted, by a crash or because the machine was switched off. Resume it: it goes on from where it last saved its state.`,
           }
@@ -142,7 +137,7 @@ export class JobRecord {
     }
   }
 
-  /** Takes in an event that was just added to the folder's. */
+  /** Takes in an event that was just added to the job's. */
   take(event: RecordedEvent): void {
     this.progress.apply(event);
     // A run may have found the name of its result taken.
@@ -151,41 +146,32 @@ export class JobRecord {
     this.eventCount += 1;
   }
 
-  /** Takes in what others have added to the folder's events. */
+  /** Takes in what others have added to the job's events, and what they have made of its state. */
   async catchUp(): Promise<void> {
-    if (this.activity === 'running') return;
-    await this.exclusively(async () => {
-      const size = await this.eventsSize();
-      if (size !== this.eventBytes) {
-        const events = await this.events.readEvents();
-        for (const event of events.slice(this.eventCount)) this.take(event);
-        this.eventBytes = size;
-      }
+    if (this.isFollowed) return;
+    await this.reading.runExclusive(async () => {
+      const size = await this.stored.eventsSize();
+      if (size === this.eventsSize) return;
+      const events = await this.stored.readEvents();
+      for (const event of events.slice(this.eventCount)) this.take(event);
+      this.eventsSize = size;
     });
-    this.isRunElsewhere =
-      this.activity === null &&
-      this.progress.outcome === null &&
-      (await findJobRunner(this.folder)) !== null;
+    if (!this.isOurs) this.status.replace(await this.findStatus());
   }
 
-  /** Reads `job.yaml`, which was written since. */
+  /** Reads what is run of it, which was written since. */
   async readPrepared(): Promise<void> {
-    this.job = await readJob(this.folder);
-  }
-
-  async remember(change: Partial<ServerState>): Promise<void> {
-    this.server = { ...this.server, ...change };
-    await writeServerState(this.folder, this.server);
+    this.job = await this.stored.readJob();
   }
 
   /** The timeline, which goes on growing until it is released. */
   async openTimeline(): Promise<OpenTimeline> {
     this.readers += 1;
-    const timeline = await this.exclusively(async () => {
+    const timeline = await this.reading.runExclusive(async () => {
       if (this.timeline) return this.timeline;
-      let events = await this.events.readEvents();
+      let events = await this.stored.readEvents();
       // More may have come while they were read.
-      while (events.length < this.eventCount) events = await this.events.readEvents();
+      while (events.length < this.eventCount) events = await this.stored.readEvents();
       const read = new JobTimeline();
       for (const event of events.slice(0, this.eventCount)) read.apply(event);
       this.timeline = read;
@@ -200,19 +186,17 @@ export class JobRecord {
     };
   }
 
-  private async eventsSize(): Promise<number> {
-    const found = await stat(path.join(this.folder, 'events.ndjson')).catch(() => null);
-    return found?.size ?? 0;
+  /** What stands there, and whether whoever wrote it is still at work. */
+  private async findStatus(): Promise<JobStatus> {
+    const status = await this.stored.readStatus();
+    this.isRunElsewhere =
+      this.progress.outcome === null && (await this.runner.findRunner(this.id)) !== null;
+    if (!this.isRunElsewhere) return abandonedStatus(status, this.progress.outcome);
+    // 0.1.0 runs a job without a word of its state.
+    return isUnderWay(status.state) ? status : { ...status, state: this.stateOfRun };
   }
 
-  private exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.reading.then(work);
-    this.reading = done.catch(() => undefined);
-    return done;
+  private get stateOfRun(): 'training' | 'evaluating' {
+    return this.progress.phase === 'evaluate' ? 'evaluating' : 'training';
   }
-}
-
-async function readJob(folder: string): Promise<EraseJob | null> {
-  if (!(await pathExists(path.join(folder, 'job.yaml')))) return null;
-  return (await openJobFolder('', folder)).job;
 }

@@ -3,28 +3,29 @@ import type { z } from 'zod';
 
 import type { JobHistory, JobSummary, JobView } from '../contract/job-views.ts';
 import type { jobRequestSchema } from '../contract/requests.ts';
+import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/services.ts';
 import type { DeviceView } from '../contract/views.ts';
-import { removeModel } from '../families/model-on-disk.ts';
-import { pathExists } from '../checkpoint/output-path.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
+import { removeModel } from '../families/model-on-disk.ts';
 import { GraphicsMemory } from '../hosts/graphics-memory.ts';
-import { HostDebts } from '../hosts/host-debts.ts';
-import type { Host, HostModel } from '../hosts/host.ts';
+import { HostJournal } from '../hosts/host-journal.ts';
 import { type HostState, HostStates } from '../hosts/host-state.ts';
-import { ModelSwap } from '../hosts/model-swap.ts';
-import type { Patience } from '../hosts/patience.ts';
-import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/services.ts';
-import { draftUpload } from './request/draft-upload.ts';
+import type { HostTimeouts } from '../hosts/host-timeouts.ts';
+import type { Host, HostModel } from '../hosts/host.ts';
+import { ModelInUse } from '../hosts/model-in-use.ts';
+import { pictureSeconds } from './estimate/picture-seconds.ts';
 import { compareInHost } from './host-drawn/host-comparison.ts';
 import { HostPictures, requireDrawing } from './host-drawn/host-pictures.ts';
-import { openJobFolder } from './local/job-folder.ts';
-import { JobQueue } from './local/job-queue.ts';
+import { historyOf, reportPathOf, samplePathOf, watchOf } from './job-history.ts';
 import type { JobRecord } from './job-record.ts';
-import { JobStore } from './local/job-store.ts';
-import { isInUse, modelNameOf, reportPathOf, summarize, viewJob } from './job-views.ts';
-import { pictureSeconds } from './estimate/picture-seconds.ts';
-import { requireUnfinished } from './local/run-job.ts';
+import { JobRecords } from './job-records.ts';
+import { isAllowed } from './job-status.ts';
+import { modelNameOf, summarize, viewJob } from './job-views.ts';
+import { JobWorker } from './job-worker.ts';
+import type { JobBackend } from './ports.ts';
+import { recoverJobs } from './recover-jobs.ts';
+import { draftUpload } from './request/draft-upload.ts';
 
 /** More than anyone waits for; each holds its pictures on the disk. */
 const MAX_WAITING_JOBS = 100;
@@ -32,83 +33,78 @@ const MAX_WAITING_JOBS = 100;
 /** What jobs are run with. */
 export interface JobEnvironment {
   readonly dataFolder: string;
+  readonly backend: JobBackend;
   readonly host: Host;
   /** For training on the CPU. */
   readonly threads: number;
-  readonly patience: Patience;
+  readonly timeouts: HostTimeouts;
   readonly devices: () => Promise<readonly DeviceView[]>;
   /** Shows a folder on the desktop. */
   readonly openFolder: (folder: string) => Promise<void>;
   /** Told of what fails where nobody waits for it. */
   readonly onTrouble: (error: unknown) => void;
-  /** The module of the training process, if not the one that trains. */
-  readonly trainingWorker?: URL;
 }
 
-/** The jobs of a data folder: made, run in their order, looked at and removed. */
+/** The jobs of a repository: made, run in their order, looked at and removed. */
 export class JobService implements JobServices {
   private readonly environment: JobEnvironment;
-  private readonly store: JobStore;
-  private readonly queue: JobQueue;
+  private readonly records: JobRecords;
+  private readonly worker: JobWorker;
   private readonly hostStates: HostStates;
-  private readonly memory: GraphicsMemory;
-  private readonly swap: ModelSwap;
+  private readonly model: ModelInUse;
   private readonly listeners = new Set<JobListener>();
-  private readonly busy = new Map<string, Promise<unknown>>();
   private opened: Promise<void> = Promise.resolve();
 
   constructor(environment: JobEnvironment) {
     this.environment = environment;
-    const { dataFolder, host, patience, devices, onTrouble, trainingWorker } = environment;
-    this.store = new JobStore(dataFolder);
+    const { backend, dataFolder, host, timeouts, devices, onTrouble } = environment;
+    this.records = new JobRecords(backend);
     this.hostStates = new HostStates(host);
-    const debts = new HostDebts(host, dataFolder);
-    this.memory = new GraphicsMemory(host, debts, patience);
-    this.swap = new ModelSwap(host, patience);
-    const drawing = { host, debts, patience, memory: this.memory };
+    const journal = new HostJournal(dataFolder);
+    const memory = new GraphicsMemory(host, journal, timeouts);
+    this.model = new ModelInUse({ host, journal, memory, timeouts });
+    const drawing = { host, model: this.model, timeouts, memory };
     const pictures = new HostPictures({
       ...drawing,
       secondsHere: (job, signal) => pictureSeconds(job, { dataFolder, signal }),
     });
-    this.queue = new JobQueue({
-      dataFolder,
+    this.worker = new JobWorker({
+      backend,
+      find: (id) => this.records.get(id),
       defaultDevice: async () =>
         (await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu',
-      onChange: (record, what) => {
-        this.announce(record.id, what);
+      onChange: (id, what) => {
+        this.announce(id, what);
       },
       drawPictures: (job) => pictures.draw(job),
       compare: (comparing) => compareInHost(drawing, comparing),
-      borrowMemory: (borrower) => this.memory.borrow(borrower),
+      borrowMemory: (borrower) => memory.borrow(borrower),
       onResult: () => {
         // Not waited for: a host that draws looks when it has finished.
         void this.refreshHost();
       },
       onTrouble,
-      ...(trainingWorker && { trainingWorker }),
     });
+    backend.queue.start(this.worker);
   }
 
   /** Reads the jobs there are and goes on with what was under way; whoever asks waits for it. */
   open(): Promise<void> {
-    this.opened = this.store.open().then(() => {
-      // Jobs wait for it where they need the host; who asks for them does not.
-      void this.settleHost();
-      return this.queue.recover(this.store.known());
-    });
+    this.opened = this.openRecords();
     return this.opened;
   }
 
-  /** @see JobQueue.close */
+  /** Starts nothing any more and has what trains save its state; it goes on with the next server. */
   async close(patience: AbortSignal): Promise<void> {
     await this.opened.catch(() => undefined);
-    await this.queue.close(patience);
+    this.worker.close();
+    await this.queue.close(patience, new AppError('job.cancelled', 'the server was ended.'));
   }
 
   async list(): Promise<JobSummary[]> {
     await this.opened;
-    const [records, host] = await Promise.all([this.store.all(), this.hostStates.glance()]);
-    return records.map((record) => summarize(record, this.queue.positionOf(record), host));
+    const [records, host] = await Promise.all([this.records.all(), this.hostStates.glance()]);
+    return records.map((record) => summarize(record, this.positionOf(record), host));
   }
 
   async view(id: string): Promise<JobView> {
@@ -117,8 +113,8 @@ export class JobService implements JobServices {
 
   async create(request: z.output<typeof jobRequestSchema>, uploads: Uploads): Promise<JobView> {
     await this.opened;
-    const { host, dataFolder, threads } = this.environment;
-    if (this.queue.length >= MAX_WAITING_JOBS) {
+    const { host, dataFolder, threads, backend } = this.environment;
+    if (this.queue.waiting().length >= MAX_WAITING_JOBS) {
       throw new AppError(
         'request.too-many',
         `${MAX_WAITING_JOBS} jobs are waiting already. Wait until some are done, or cancel them.`,
@@ -127,15 +123,18 @@ export class JobService implements JobServices {
     const model = await this.findModel(request.model);
     await this.requireDevice(request.device);
     if (request.pictures === 'host') requireDrawing(host);
-    const folder = await draftUpload(request, uploads, { model, host, dataFolder, threads });
-    const record = await this.store.add(folder);
-    await this.queue.enqueue(record);
+    const place = { model, host, dataFolder, threads, repository: backend.repository };
+    const record = await this.records.add(await draftUpload(request, uploads, place));
+    await this.enqueue(record);
     return this.viewOf(record);
   }
 
   cancel(id: string): Promise<JobView> {
     return this.exclusively(id, async (record) => {
-      if (!(await this.queue.cancel(record))) {
+      const reason = (what: string) => new AppError('job.cancelled', `job ${record.id} ${what}.`);
+      if (await this.queue.remove(record.id)) {
+        await this.worker.settle(record, reason('was cancelled while it waited'));
+      } else if (!(await this.queue.cancel(record.id, reason('was cancelled')))) {
         throw new AppError(
           'job.wrong-state',
           record.isRunElsewhere
@@ -148,15 +147,20 @@ export class JobService implements JobServices {
 
   resume(id: string): Promise<JobView> {
     return this.exclusively(id, async (record) => {
-      const { state } = record;
-      if (state !== 'cancelled' && state !== 'failed' && state !== 'interrupted') {
+      const { state, status } = record;
+      if (!isAllowed(state, 'resume')) {
         throw new AppError(
           'job.wrong-state',
           `job ${record.id} is ${state}: only one that was cancelled, failed or was interrupted can be resumed.`,
         );
       }
-      if (record.job) await requireUnfinished(await openJobFolder('', record.folder));
-      await this.queue.enqueue(record);
+      if (record.job) await this.environment.backend.runner.requireUnfinished(record.id);
+      await status.advance('resume', {
+        queuedAt: new Date().toISOString(),
+        interruption: null,
+        recoveries: { count: 0, step: 0 },
+      });
+      await this.enqueue(record);
     });
   }
 
@@ -173,71 +177,52 @@ export class JobService implements JobServices {
       if (result.isActive) {
         throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
       }
-      // Where none was chosen yet, it is the original that pictures were drawn with.
-      const rollbackTo = state.active ?? modelNameOf(record.modelPath, state);
-      // Before the change: nobody knows how far a host comes that stops answering.
-      await record.remember({ rollbackTo });
-      await this.changeModel(() => this.swap.toFile(result.path, rollbackTo));
+      const original = modelNameOf(record.modelPath, state);
+      await this.changeModel(() => this.model.use(result.path, original));
     });
   }
 
   rollback(id: string): Promise<JobView> {
     return this.exclusively(id, async (record) => {
       const state = await this.hostStates.read();
-      const { result } = await this.viewOf(record, state);
-      const { rollbackTo } = record.server;
-      if (rollbackTo === null || !isInUse(record, result, state)) {
+      const { result, rollbackTo } = await this.viewOf(record, state);
+      const { job } = record;
+      if (rollbackTo === null || !job) {
         throw new AppError(
           'job.wrong-state',
           `the model of job ${record.id} is not the active one, so there is nothing to go back from.`,
         );
       }
-      await this.changeModel(() => this.swap.toModel(rollbackTo, result ? state.active : null));
-      await record.remember({ rollbackTo: null });
+      const back = result ? state.active : null;
+      await this.changeModel(() => this.model.goBack(job.output, back));
     });
   }
 
   async delete(id: string, { withModel }: { withModel: boolean }): Promise<void> {
     await this.locked(id, async (record) => {
-      if (record.server.queuedAt !== null || record.isRunElsewhere) {
+      if (record.isOurs || record.isRunElsewhere) {
         throw new AppError(
           'job.wrong-state',
           `job ${record.id} is ${record.state}: cancel it before it is deleted.`,
         );
       }
       if (withModel) await this.deleteResult(record);
-      await this.store.delete(record);
+      await this.records.delete(record);
+      if (record.job) await this.model.forget(record.job.output);
       this.announce(record.id, 'state');
     });
   }
 
   async history(id: string): Promise<JobHistory> {
-    const record = await this.find(id);
-    const { timeline, release } = await record.openTimeline();
-    const history = { progress: [...timeline.progress], log: [...timeline.log] };
-    release();
-    return history;
+    return historyOf(await this.find(id));
   }
 
   async samplePath(id: string, file: string): Promise<string> {
-    const record = await this.find(id);
-    if (!record.progress.samples.some((sample) => sample.file === file)) {
-      throw new AppError(
-        'job.incomplete',
-        `job ${record.id} has no sample ${JSON.stringify(file.slice(0, 100))}.`,
-      );
-    }
-    return path.join(record.folder, 'samples', file);
+    return samplePathOf(await this.find(id), file, this.environment.backend.artifacts);
   }
 
   async reportPath(id: string): Promise<string> {
-    const record = await this.find(id);
-    const report = reportPathOf(record.folder);
-    if (await pathExists(report)) return report;
-    throw new AppError(
-      'job.incomplete',
-      `job ${record.id} has no report: it is written when the job is done.`,
-    );
+    return reportPathOf(await this.find(id), this.environment.backend.artifacts);
   }
 
   async openFolder(id: string): Promise<void> {
@@ -247,10 +232,7 @@ export class JobService implements JobServices {
   }
 
   async watch(id: string): Promise<JobWatch> {
-    const record = await this.find(id);
-    const { timeline, release } = await record.openTimeline();
-    const { progress, log } = timeline;
-    return { progress, log, samples: record.progress.samples, release };
+    return watchOf(await this.find(id));
   }
 
   listen(listener: JobListener): () => void {
@@ -261,14 +243,14 @@ export class JobService implements JobServices {
   /** Ids of the jobs that made scrubbed models, by the models' paths. */
   async makers(): Promise<ReadonlyMap<string, string>> {
     await this.opened;
-    const done = (await this.store.all()).filter(({ state }) => state === 'done');
+    const done = (await this.records.all()).filter(({ state }) => state === 'done');
     return new Map(done.map(({ id, job }) => [job?.output ?? '', id]));
   }
 
   /** @throws AppError `job.not-found` */
   async find(id: string): Promise<JobRecord> {
     await this.opened;
-    return this.store.get(id);
+    return this.records.get(id);
   }
 
   /** The model of a name, which is what clients may say of it. */
@@ -295,9 +277,38 @@ export class JobService implements JobServices {
     );
   }
 
+  private get queue(): JobBackend['queue'] {
+    return this.environment.backend.queue;
+  }
+
+  private async openRecords(): Promise<void> {
+    await this.records.open();
+    const records = this.records.known();
+    for (const { job, status } of records) {
+      const { modelBefore } = status.current;
+      if (modelBefore === null || !job) continue;
+      await this.model.adopt(job.output, modelBefore);
+      await status.change({ modelBefore: null });
+    }
+    // Jobs wait for it where they need the host; who asks for them does not.
+    void this.settleHost();
+    for (const { id } of await recoverJobs(records)) await this.queue.add(id);
+  }
+
+  private async enqueue(record: JobRecord): Promise<void> {
+    await this.queue.add(record.id);
+    this.announce(record.id, 'state');
+  }
+
+  /** Jobs before it; null for one that does not wait. */
+  private positionOf({ id }: JobRecord): number | null {
+    const position = this.queue.waiting().indexOf(id);
+    return position < 0 ? null : position;
+  }
+
   private async settleHost(): Promise<void> {
     try {
-      await this.memory.settle();
+      await this.model.settle();
     } catch (error) {
       this.environment.onTrouble(error);
     } finally {
@@ -316,8 +327,6 @@ export class JobService implements JobServices {
   }
 
   private async changeModel(change: () => Promise<void>): Promise<void> {
-    // A host changes only a model that it has, though training has less memory then.
-    await this.memory.reclaim();
     try {
       await change();
     } finally {
@@ -357,8 +366,13 @@ export class JobService implements JobServices {
   }
 
   private async viewOf(record: JobRecord, host?: HostState): Promise<JobView> {
-    const position = this.queue.positionOf(record);
-    return viewJob(record, position, host ?? (await this.hostStates.glance()));
+    const output = record.job?.output;
+    return viewJob(record, {
+      queuePosition: this.positionOf(record),
+      host: host ?? (await this.hostStates.glance()),
+      before: output === undefined ? null : await this.model.before(output),
+      artifacts: this.environment.backend.artifacts,
+    });
   }
 
   private async exclusively(
@@ -374,15 +388,9 @@ export class JobService implements JobServices {
 
   /** Does one thing after another with the same job. */
   private async locked<T>(id: string, work: (record: JobRecord) => Promise<T>): Promise<T> {
-    const record = await this.find(id);
-    const before = this.busy.get(record.id) ?? Promise.resolve();
-    const done = before.catch(() => undefined).then(async () => work(await this.find(id)));
-    this.busy.set(record.id, done);
-    try {
-      return await done;
-    } finally {
-      if (this.busy.get(record.id) === done) this.busy.delete(record.id);
-    }
+    const { actions } = await this.find(id);
+    // It may have been deleted by whoever came before.
+    return actions.runExclusive(async () => work(await this.find(id)));
   }
 
   private announce(id: string, what: 'state' | 'growth'): void {
@@ -394,7 +402,7 @@ export class JobService implements JobServices {
 
   /** Which of the scrubbed models is active is another. */
   private announceResults(): void {
-    for (const record of this.store.known()) {
+    for (const record of this.records.known()) {
       if (record.state === 'done') this.announce(record.id, 'state');
     }
   }

@@ -4,10 +4,10 @@ import path from 'node:path';
 import type { JobSummary, JobView } from '../contract/job-views.ts';
 import { trainingOf } from '../methods/registry.ts';
 import { measureModel } from '../families/model-on-disk.ts';
-import { pathExists } from '../checkpoint/output-path.ts';
-import { outputsOf } from '../erase/outputs.ts';
 import type { HostState } from '../hosts/host-state.ts';
+import { reportName } from './job-history.ts';
 import type { JobRecord } from './job-record.ts';
+import type { Artifacts } from './ports.ts';
 
 /** The name that a host has for a model's path; the file's own where it does not know it. */
 export function modelNameOf(modelPath: string, { models }: HostState): string {
@@ -15,8 +15,14 @@ export function modelNameOf(modelPath: string, { models }: HostState): string {
   return known?.name ?? path.basename(modelPath);
 }
 
-/** Where a job's report is, once it is written. */
-export const reportPathOf = (folder: string) => path.join(folder, 'report.html');
+/** What of a job is told elsewhere. */
+interface Surroundings {
+  readonly queuePosition: number | null;
+  readonly host: HostState;
+  /** The model that was active before the job's was put into use; null for none. */
+  readonly before: string | null;
+  readonly artifacts: Artifacts;
+}
 
 /** A job as lists show it. */
 export function summarize(
@@ -45,8 +51,7 @@ const finalErrors = ['training.collapsed', 'checkpoint.nan', 'job.damaged'];
 /** All that a page shows of a job. */
 export async function viewJob(
   record: JobRecord,
-  queuePosition: number | null,
-  host: HostState,
+  { queuePosition, host, before, artifacts }: Surroundings,
 ): Promise<JobView> {
   const { request, progress, job } = record;
   const result = await resultOf(record, host);
@@ -67,9 +72,9 @@ export async function viewJob(
     samples: [...progress.samples],
     evaluation: progress.evaluation,
     result,
-    hasReport: record.state === 'done' && (await pathExists(reportPathOf(record.folder))),
+    hasReport: record.state === 'done' && (await artifacts.find(record.id, reportName)) !== null,
     canResume: canResume(record),
-    rollbackTo: isInUse(record, result, host) ? record.server.rollbackTo : null,
+    rollbackTo: isInUse(record, result, host) ? before : null,
   };
 }
 
@@ -99,13 +104,12 @@ async function resultOf(record: JobRecord, host: HostState): Promise<JobView['re
   const size = await measureModel(output);
   if (!size) return null;
   const model = modelNameOf(output, host);
-  const { checkpoint } = outputsOf(record.job, record.folder);
-  const kind = checkpoint === null ? 'lora' : 'checkpoint';
+  const kind = trainingOf(record.job.settings)?.output === 'lora' ? 'lora' : 'checkpoint';
   return { kind, model, path: output, bytes: size.bytes, isActive: model === host.active };
 }
 
 /** Whether a job's model is the active one, or was until somebody deleted its file. */
-export function isInUse(
+function isInUse(
   { state }: JobRecord,
   result: JobView['result'],
   { models, active }: HostState,

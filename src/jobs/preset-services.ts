@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts';
 import { decodePreset, findPreset, listPresets, presetFolders } from '../presets/load-presets.ts';
 import { addPreset, deletePreset, importPreset, replacePreset } from '../presets/own-presets.ts';
 import { formatPreset, type Preset } from '../presets/preset.ts';
-import { Remembered } from '../remembered.ts';
+import { CachedAnswer } from '../cached-answer.ts';
 import type { PresetServices } from '../contract/services.ts';
 import type { JobService } from './job-service.ts';
 import { presetFromJob } from './request/preset-from-job.ts';
@@ -13,7 +13,7 @@ const LISTING_GOOD_FOR_MS = 3000;
 
 /** The presets: the program's and those of a data folder. */
 export function presetServices(dataFolder: string, jobs: JobService): PresetServices {
-  const listing = new Remembered(async () => {
+  const listing = new CachedAnswer(async () => {
     const { presets } = await listPresets(dataFolder);
     return presets.map(({ preset, isOwn }) => viewPreset(preset, isOwn));
   }, LISTING_GOOD_FOR_MS);

@@ -3,9 +3,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
-import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
 import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
-import { runJobFolder } from '../../src/jobs/local/run-job.ts';
+import { runOwnJob } from '../../src/jobs/local/run-own-job.ts';
 
 /** What a measurement says of an erasure; all else is as by default. */
 type Asked = Pick<EraseRequest, 'model' | 'forget' | 'retain'> & Partial<EraseRequest>;
@@ -24,13 +24,13 @@ export async function eraseWithDefaults(asked: Asked): Promise<EraseJob> {
     output: path.join(folder, 'scrubbed.safetensors'),
     ...asked,
   };
-  const { job, concept } = await prepareJob(request, {
+  const { draft, job } = await prepareJob(request, {
     dataFolder: folder,
     presetFolders: [],
     chooseDevice: () => Promise.resolve('cpu'),
   });
-  const jobFolder = await createJobFolder(folder, concept, job);
+  const jobFolder = await new FolderRepository(folder).addPrepared(draft, job);
   const never = new AbortController().signal;
-  await runJobFolder(jobFolder, { onEvent: () => undefined, cancel: never, kill: never });
+  await runOwnJob(jobFolder, { onEvent: () => undefined, cancel: never, kill: never });
   return jobFolder.job;
 }

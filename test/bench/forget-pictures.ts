@@ -7,9 +7,9 @@ import type { WantedSettings } from '../../src/methods/registry.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
 import { imageDistance } from '../../src/images/image-distance.ts';
-import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
 import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
-import { runJobFolder } from '../../src/jobs/local/run-job.ts';
+import { runOwnJob } from '../../src/jobs/local/run-own-job.ts';
 import { paintPicture } from '../helpers/paint-picture.ts';
 import {
   type Answer,
@@ -104,9 +104,9 @@ async function run(
     presetFolders: [],
     chooseDevice: () => Promise.resolve('cpu' as const),
   };
-  const { job } = await prepareJob(request, environment);
-  const folder = await createJobFolder(work, name, job);
-  await runJobFolder(folder, { onEvent: () => undefined, cancel: never, kill: never });
+  const { draft, job } = await prepareJob(request, environment);
+  const folder = await new FolderRepository(work).addPrepared(draft, job);
+  await runOwnJob(folder, { onEvent: () => undefined, cancel: never, kill: never });
   return output;
 }
 

@@ -40,6 +40,8 @@ function jobOf(concept: string): string {
 }
 
 const readJson = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as unknown;
+const stateOf = (concept: string) =>
+  (readJson(path.join(jobOf(concept), 'status.json')) as { state: string }).state;
 const resultOf = (concept: string) => path.join(folder, `tiny-sd-without-${concept}.safetensors`);
 
 /** The outer steps that a run reported, in their order. */
@@ -121,7 +123,15 @@ it('--sample-every and --evaluate show what a run does, and the report keeps it'
   expect(report.match(/<img src="data:image\/webp;base64,/g)).toHaveLength(2 * 2 + 2 * 3);
   expect(report).toContain(await hashCheckpoint(resultOf('shown')));
   expect(report).toContain(await hashCheckpoint(path.join(folder, 'tiny-sd.safetensors')));
-  expect(readdirSync(job).sort()).toEqual(['events.ndjson', 'job.yaml', 'report.html', 'samples']);
+  expect(readdirSync(job).sort()).toEqual([
+    'events.ndjson',
+    'job.yaml',
+    'report.html',
+    'request.yaml',
+    'samples',
+    'status.json',
+  ]);
+  expect(stateOf('shown')).toBe('done');
 }, 300_000);
 
 it('prints plain lines where standard output is no terminal, reads captions, and warns once', async () => {
@@ -199,6 +209,7 @@ it('Ctrl-C ends with status 5 once the state is saved; resume goes on from there
   await state.close();
   expect(JSON.parse(state.metadata.get('progress')!)).toMatchObject({ step: done });
   expect(existsSync(resultOf('cancelled'))).toBe(false);
+  expect(stateOf('cancelled')).toBe('cancelled');
 
   const resumed = await goOn(String(error?.message), 'cancelled');
   expect(phasesOf(resumed)).toEqual(['train', 'save']);
@@ -219,6 +230,7 @@ it('a training process that is killed ends with status 4 and a sentence; resume 
     /^the training process was ended \(SIGKILL\), most likely because/,
   );
   expect(readdirSync(jobOf('killed'))).not.toContain('lock');
+  expect(stateOf('killed')).toBe('failed');
 
   const resumed = await goOn(String(error?.message), 'killed');
   expect(stepsOf(resumed).at(-1)).toBe(steps);

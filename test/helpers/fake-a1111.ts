@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Turns } from '../../src/hosts/turns.ts';
+import { Mutex } from 'async-mutex';
 import { type Answer, type Asked, HostServer } from './host-server.ts';
 import { isLoadable, sha256Of } from './model-files.ts';
 import { paintPicture } from './paint-picture.ts';
@@ -61,7 +61,7 @@ export class FakeA1111 {
   /** A load that failed took the model before apart. */
   private isBroken = false;
   private job = '';
-  private readonly queue = new Turns();
+  private readonly queue = new Mutex();
 
   constructor(folder: string, options: FakeOptions = {}) {
     this.folder = folder;
@@ -90,7 +90,7 @@ export class FakeA1111 {
 
   /** Somebody draws with it until something has ended. */
   draw(end: Promise<unknown>): Promise<void> {
-    return this.queue.take(async () => {
+    return this.queue.runExclusive(async () => {
       this.job = 'scripts_txt2img';
       await end;
       this.job = '';
@@ -105,9 +105,10 @@ export class FakeA1111 {
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
         ...(this.options.variant === 'forge' && { forge_additional_modules: [] }),
       }),
-    'POST options': (body) => this.queue.take(() => this.setModel(body.sd_model_checkpoint)),
+    'POST options': (body) =>
+      this.queue.runExclusive(() => this.setModel(body.sd_model_checkpoint)),
     'POST refresh-checkpoints': () =>
-      this.queue.take(() => {
+      this.queue.runExclusive(() => {
         if (!this.isStale) this.look();
         return Promise.resolve(this.empty());
       }),
@@ -122,7 +123,7 @@ export class FakeA1111 {
       return this.empty();
     },
     'POST txt2img': (body) =>
-      this.queue.take(async () => {
+      this.queue.runExclusive(async () => {
         this.job = 'scripts_txt2img';
         try {
           return await this.txt2img(body);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Turns } from '../../src/hosts/turns.ts';
+import { Mutex } from 'async-mutex';
 import { type Answer, type Asked, HostServer } from './host-server.ts';
 import { isLoadable } from './model-files.ts';
 import { paintPicture } from './paint-picture.ts';
@@ -30,7 +30,7 @@ export class FakeComfyUi {
   readonly history = new Map<string, Ended>();
   /** Of the temporary folder. */
   private readonly files = new Map<string, Buffer>();
-  private readonly queue = new Turns();
+  private readonly queue = new Mutex();
 
   /** @param folders of checkpoints, as extra_model_paths.yaml may name several */
   constructor(folders: readonly string[]) {
@@ -118,7 +118,7 @@ export class FakeComfyUi {
   private enqueue(work: () => Promise<Ended>): string {
     const id = randomUUID();
     this.waiting.add(id);
-    void this.queue.take(async () => {
+    void this.queue.runExclusive(async () => {
       if (!this.waiting.has(id)) return;
       this.history.set(id, await work());
       this.waiting.delete(id);

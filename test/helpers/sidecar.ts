@@ -15,7 +15,7 @@ import type { Host } from '../../src/hosts/host.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { uploadsFolderOf } from '../../src/jobs/request/draft-upload.ts';
 import { checkAnswers } from './check-answers.ts';
-import { quickPatience } from './quick-patience.ts';
+import { quickTimeouts } from './quick-timeouts.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
 export const token = 'a-token-that-only-tests-know';
@@ -82,7 +82,7 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
     dataFolder: data,
     host,
     threads: 1,
-    patience: quickPatience,
+    timeouts: quickTimeouts,
     openFolder: (folder) => {
       opened.push(folder);
       return Promise.resolve();

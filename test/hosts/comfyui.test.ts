@@ -8,7 +8,7 @@ import { ModelSwap } from '../../src/hosts/model-swap.ts';
 import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { truncateModel, writeModel } from '../helpers/model-files.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const old = 'old.safetensors';
@@ -23,9 +23,9 @@ async function startHost() {
   writeModel(second, old);
   writeModel(second, path.join('sub', 'other.safetensors'));
   const fake = await new FakeComfyUi(folders).start();
-  const client = new HostClient({ url: fake.server.url, credentials: null }, quickPatience);
+  const client = new HostClient({ url: fake.server.url, credentials: null }, quickTimeouts);
   const host = new ComfyUiHost(client, data);
-  return { first, second, fake, host, swap: new ModelSwap(host, quickPatience) };
+  return { first, second, fake, host, swap: new ModelSwap(host, quickTimeouts) };
 }
 
 describe('ComfyUI', () => {
@@ -83,7 +83,7 @@ describe('ComfyUI', () => {
   it('gives a prompt up that is never run', async () => {
     const { fake, host, swap } = await startHost();
     await swap.toModel(old, null);
-    fake.draw(quickPatience.workMs + 500);
+    fake.draw(quickTimeouts.workMs + 500);
     await expect(host.draw(trialPicture())).rejects.toThrow(/has not drawn a picture for 1 s/);
     expect(fake.server.count('POST', '/queue')).toBe(1);
   });

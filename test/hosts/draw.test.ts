@@ -12,7 +12,7 @@ import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { paintPicture } from '../helpers/paint-picture.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const active = 'active.safetensors';
@@ -30,10 +30,10 @@ const wanted: PictureRequest = {
 const painted = () => paintPicture({ prompt: 'a red heart', seed: 4_000_000_000, size: 96 });
 
 /** A busy machine takes its time for a picture, be it a painted one. */
-const patience = { ...quickPatience, workMs: 5000 };
+const timeouts = { ...quickTimeouts, workMs: 5000 };
 
 function clientOf(url: URL) {
-  return new HostClient({ url, credentials: null }, patience);
+  return new HostClient({ url, credentials: null }, timeouts);
 }
 
 function makeModels(): string {

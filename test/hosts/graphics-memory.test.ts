@@ -4,24 +4,24 @@ import { describe, expect, it } from 'vitest';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { GraphicsMemory } from '../../src/hosts/graphics-memory.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
-import { HostDebts } from '../../src/hosts/host-debts.ts';
+import { HostJournal } from '../../src/hosts/host-journal.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { writeModel } from '../helpers/model-files.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
-async function startHost(patience = quickPatience) {
+async function startHost(timeouts = quickTimeouts) {
   const folder = makeTemporaryFolder();
   writeModel(folder, 'old.safetensors');
   const fake = await new FakeA1111(folder).start('old.safetensors');
-  const client = new HostClient({ url: fake.server.url, credentials: null }, patience);
+  const client = new HostClient({ url: fake.server.url, credentials: null }, timeouts);
   const told: string[] = [];
   const tell = (message: string) => void told.push(message);
   const dataFolder = makeTemporaryFolder();
   /** As a sidecar has it that has just started. */
   const makeMemory = () => {
     const host = new A1111Host(client);
-    return new GraphicsMemory(host, new HostDebts(host, dataFolder), patience);
+    return new GraphicsMemory(host, new HostJournal(dataFolder), timeouts);
   };
   return { fake, told, tell, makeMemory, memory: makeMemory() };
 }
@@ -66,7 +66,7 @@ describe('the graphics memory of a host', () => {
   });
 
   it('is not waited for without end', async () => {
-    const { fake, told, tell, memory } = await startHost({ ...quickPatience, trainingMs: 100 });
+    const { fake, told, tell, memory } = await startHost({ ...quickTimeouts, trainingMs: 100 });
     const drawing = fake.draw(sleep(500));
     const giveBack = await memory.borrow({ signal: never, tell });
     expect(told.at(-1)).toMatch(/still drawing pictures: training begins beside it/);

@@ -8,7 +8,7 @@ import { HostClient } from '../../src/hosts/host-client.ts';
 import { ModelSwap } from '../../src/hosts/model-swap.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { truncateModel, writeModel } from '../helpers/model-files.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const old = 'old.safetensors';
@@ -23,12 +23,12 @@ async function startHost({ auth, ...options }: Options = {}) {
   writeModel(folder, 'other.safetensors');
   const suffix = options.variant === 'sdnext' ? '' : '.safetensors';
   const fake = await new FakeA1111(folder, options).start(old);
-  const client = new HostClient({ url: fake.server.url, credentials: auth ?? null }, quickPatience);
+  const client = new HostClient({ url: fake.server.url, credentials: auth ?? null }, quickTimeouts);
   const host = new A1111Host(client, fake.runsIn);
   const file = writeModel(folder, scrubbed);
   return {
     ...{ folder, file, fake, host },
-    swap: new ModelSwap(host, quickPatience),
+    swap: new ModelSwap(host, quickTimeouts),
     back: `old${suffix}`,
     /** Where the file is listed for certain. */
     refreshed: async () => {
@@ -82,12 +82,6 @@ describe('a swap', () => {
     fake.server.faults.set('POST /sdapi/v1/options', { delayMs: 500 });
     await swap.toFile(file, old);
     expect(fake.drawsWith).toBe(scrubbed);
-  });
-
-  it('does one after another', async () => {
-    const { swap, fake, file } = await startHost({ loadMs: 50 });
-    await Promise.all([swap.toFile(file, old), swap.toModel('other.safetensors', old)]);
-    expect(fake.drawsWith).toBe('other.safetensors');
   });
 
   it('waits for a picture that is drawn, but not for ever', async () => {
@@ -151,7 +145,7 @@ describe('a swap that fails', () => {
   it('because the host hangs and comes to it later, has the old model again', async () => {
     const { swap, fake, file } = await startHost();
     const { faults } = fake.server;
-    faults.set('POST /sdapi/v1/options', { delayMs: quickPatience.workMs + 400 });
+    faults.set('POST /sdapi/v1/options', { delayMs: quickTimeouts.workMs + 400 });
     const swapping = swap.toFile(file, old);
     setTimeout(() => {
       faults.clear();

@@ -8,7 +8,7 @@ import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { HostServer } from '../helpers/host-server.ts';
 import { writeModel } from '../helpers/model-files.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const model = 'a.safetensors';
@@ -28,7 +28,7 @@ const open = (
 ) =>
   openHost({
     ...{ kind: null, url, credentials, folder, dataFolder, modelFolders: [] },
-    patience: quickPatience,
+    timeouts: quickTimeouts,
   });
 
 describe('the host', () => {
@@ -136,7 +136,7 @@ describe('the host', () => {
     ).up();
     const host = await openHost({
       ...{ kind: 'a1111', url: new URL('sub', url), credentials: null, modelFolders: [] },
-      ...{ dataFolder: makeTemporaryFolder(), patience: quickPatience },
+      ...{ dataFolder: makeTemporaryFolder(), timeouts: quickTimeouts },
     });
     expect(await host.listModels()).toEqual([]);
   });

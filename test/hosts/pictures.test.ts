@@ -9,7 +9,7 @@ import type { JobRequest } from '../../src/contract/requests.ts';
 import type { Health } from '../../src/contract/views.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { end, inState, serve } from '../helpers/serve.ts';
 import { jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
@@ -31,7 +31,7 @@ async function start(options: ConstructorParameters<typeof FakeA1111>[1] = {}) {
   const data = makeTemporaryFolder();
   const host = await openHost({
     ...{ kind: 'a1111', url: webUi.fake.server.url, credentials: null, modelFolders: [] },
-    ...{ dataFolder: data, patience: quickPatience },
+    ...{ dataFolder: data, timeouts: quickTimeouts },
   });
   const sidecar = await startTestSidecar({ data, host });
   const view = async (id: string) => (await sidecar.api('get', `/jobs/${id}`)).body as JobView;
@@ -164,7 +164,7 @@ describe('a comparison that the web UI draws', () => {
     const { sidecar, drawn, host, view } = await start({ drawMs: 150 });
     const { id } = await sidecar.create({ pictures: 'host', settings: compared });
     while (samplesOf(await view(id)).length < 2) await sleep(20);
-    expect((await view(id)).state).toBe('training');
+    expect((await view(id)).state).toBe('evaluating');
     await sidecar.close();
     const next = await startTestSidecar({ data: sidecar.data, host });
     expect(samplesOf(await next.reaches(id, 'done'))).toEqual(pairs);

@@ -5,7 +5,7 @@ import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { ModelSwap } from '../../src/hosts/model-swap.ts';
-import { defaultPatience } from '../../src/hosts/patience.ts';
+import { defaultTimeouts } from '../../src/hosts/host-timeouts.ts';
 import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { replay } from '../helpers/replay.ts';
@@ -23,7 +23,7 @@ describe("AUTOMATIC1111's web UI, as it was recorded", () => {
       names.map((name) => `a1111/${name}`),
       models,
     );
-    const client = new HostClient({ url: server.url, credentials: null }, defaultPatience);
+    const client = new HostClient({ url: server.url, credentials: null }, defaultTimeouts);
     return { file, models, server, host: new A1111Host(client) };
   };
 
@@ -43,7 +43,7 @@ describe("AUTOMATIC1111's web UI, as it was recorded", () => {
       ...['options_after_switch', 'txt2img_after_switch'],
     );
     const start_ = performance.now();
-    await new ModelSwap(host, defaultPatience).toFile(file, old);
+    await new ModelSwap(host, defaultTimeouts).toFile(file, old);
     // What was recorded of its own work: loading, drawing, looking again.
     const ownMs = 1160 + 2800 + 100;
     expect(performance.now() - start_ - ownMs).toBeLessThan(1000);
@@ -139,7 +139,7 @@ describe('ComfyUI, as it was recorded', () => {
         'POST /history': null,
       },
     );
-    const client = new HostClient({ url: server.url, credentials: null }, defaultPatience);
+    const client = new HostClient({ url: server.url, credentials: null }, defaultTimeouts);
     return { models, server, host: new ComfyUiHost(client, makeTemporaryFolder()) };
   };
 

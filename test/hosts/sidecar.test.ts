@@ -8,7 +8,7 @@ import type { ModelView } from '../../src/contract/views.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { writeModel } from '../helpers/model-files.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
@@ -26,7 +26,7 @@ async function start() {
   const data = makeTemporaryFolder();
   const host = await openHost({
     ...{ kind: 'a1111', url: fake.server.url, credentials: null, modelFolders: [] },
-    ...{ dataFolder: data, patience: quickPatience },
+    ...{ dataFolder: data, timeouts: quickTimeouts },
   });
   const sidecar = await startTestSidecar({ data, host });
   const act = async (id: string, action: 'apply' | 'rollback') => {
@@ -83,7 +83,7 @@ describe('a sidecar with a web UI', () => {
     const data = makeTemporaryFolder();
     const host = await openHost({
       ...{ kind: 'a1111', url: fake.server.url, credentials: null, modelFolders: [] },
-      ...{ dataFolder: data, folder: fake.runsIn, patience: quickPatience },
+      ...{ dataFolder: data, folder: fake.runsIn, timeouts: quickTimeouts },
     });
     const { api, create, reaches } = await startTestSidecar({ data, host });
     const model = 'Diffusers/someone--tiny-1.5';

@@ -6,9 +6,10 @@ import { describe, expect, it } from 'vitest';
 
 import { reserveOutput } from '../../src/checkpoint/output-reservation.ts';
 import { claimOutput } from '../../src/jobs/local/claim-output.ts';
-import { createJobFolder, openJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { openJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { prepareOutput } from '../../src/jobs/request/prepare-output.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { createJobFolder } from './create-job-folder.ts';
 import { exampleJob } from './example-job.ts';
 
 async function jobOf(output: string, outputIsGiven = false) {
@@ -27,7 +28,7 @@ describe('claimOutput', () => {
     expect(other.notice).toBe(
       `"${output}" is being written by job ${first.job.id}. The result is called "m-without-heart-2.safetensors" instead.`,
     );
-    expect((await openJobFolder('', second.path)).job.output).toBe(
+    expect((await openJobFolder(second.path)).job.output).toBe(
       path.join(folder, 'm-without-heart-2.safetensors'),
     );
     // Whoever prepares a third one is told the third name.
@@ -77,7 +78,7 @@ describe('claimOutput', () => {
     const { notice, release } = await claimOutput(job);
     await release();
     expect(notice).toMatch(/longer than the file system allows.*-without-heart-oil-on-canvas\./);
-    const { output } = (await openJobFolder('', job.path)).job;
+    const { output } = (await openJobFolder(job.path)).job;
     writeFileSync(`${output}.4194304.part`, '');
     expect(path.basename(output)).toMatch(/^(模型)+模?-without-heart-oil-on-canvas\.safetensors$/);
   });

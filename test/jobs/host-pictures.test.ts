@@ -10,7 +10,8 @@ import { AppError } from '../../src/errors.ts';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
 import { GraphicsMemory } from '../../src/hosts/graphics-memory.ts';
-import { HostDebts } from '../../src/hosts/host-debts.ts';
+import { HostJournal } from '../../src/hosts/host-journal.ts';
+import { ModelInUse } from '../../src/hosts/model-in-use.ts';
 import type { Host } from '../../src/hosts/host.ts';
 import { HostClient } from '../../src/hosts/host-client.ts';
 import { StandaloneHost } from '../../src/hosts/standalone.ts';
@@ -20,7 +21,7 @@ import { FakeA1111 } from '../helpers/fake-a1111.ts';
 import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
 import { writeModel } from '../helpers/model-files.ts';
 import { paintPicture } from '../helpers/paint-picture.ts';
-import { quickPatience } from '../helpers/quick-patience.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { exampleJob } from './example-job.ts';
 
@@ -28,7 +29,7 @@ const original = 'original.safetensors';
 const another = 'another.safetensors';
 const TOTAL = 5;
 /** A busy machine takes its time for a picture, be it a painted one. */
-const patience = { ...quickPatience, workMs: 5000 };
+const timeouts = { ...quickTimeouts, workMs: 5000 };
 
 function makeModels(): string {
   const models = path.join(makeTemporaryFolder(), 'models');
@@ -56,12 +57,13 @@ function drawingWith(host: Host, job: EraseJob, { here = 1000 }: { here?: number
   const folder = makeTemporaryFolder();
   const events: EraseEvent[] = [];
   const estimates: EraseJob[] = [];
-  const debts = new HostDebts(host, makeTemporaryFolder());
-  const memory = new GraphicsMemory(host, debts, patience);
+  const journal = new HostJournal(makeTemporaryFolder());
+  const memory = new GraphicsMemory(host, journal, timeouts);
+  const model = new ModelInUse({ host, journal, memory, timeouts });
   let decided: PicturesBy | null = null;
   const draw = (wish: PicturesWish, signal = new AbortController().signal) =>
     new HostPictures({
-      ...{ host, debts, memory, patience },
+      ...{ host, model, memory, timeouts },
       secondsHere: (asked) => {
         estimates.push(asked);
         return here instanceof Error ? Promise.reject(here) : Promise.resolve(here);
@@ -96,7 +98,7 @@ async function start(
   const { active = original, here, change, ...fakeOptions } = options;
   const models = makeModels();
   const fake = await new FakeA1111(models, fakeOptions).start(active);
-  const host = new A1111Host(new HostClient({ url: fake.server.url, credentials: null }, patience));
+  const host = new A1111Host(new HostClient({ url: fake.server.url, credentials: null }, timeouts));
   const job = jobOf(models, change);
   const drawn = () => fake.server.count('POST', '/sdapi/v1/txt2img');
   return { ...drawingWith(host, job, here === undefined ? {} : { here }), fake, job, host, drawn };
@@ -152,7 +154,7 @@ describe('the pictures that a web UI draws for a job', () => {
   it('come from ComfyUI too, and leave its history as it was', async () => {
     const models = makeModels();
     const fake = await new FakeComfyUi([models]).start();
-    const client = new HostClient({ url: fake.server.url, credentials: null }, patience);
+    const client = new HostClient({ url: fake.server.url, credentials: null }, timeouts);
     const host = new ComfyUiHost(client, makeTemporaryFolder());
     const { draw, list } = drawingWith(host, jobOf(models));
     await draw('host');

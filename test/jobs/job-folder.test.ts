@@ -2,8 +2,9 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { createJobFolder, openJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { findJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { createJobFolder } from './create-job-folder.ts';
 import { exampleJob } from './example-job.ts';
 
 describe('createJobFolder', () => {
@@ -12,9 +13,15 @@ describe('createJobFolder', () => {
     const { job, path } = await createJobFolder(data, 'Pontilla', exampleJob);
     expect(job.id).toBe('20261124-0415-pontilla');
     expect(path).toBe(join(data, 'jobs', job.id));
-    expect(readdirSync(path).sort()).toEqual(['job.yaml', 'samples', 'state']);
-    expect((await openJobFolder(data, job.id)).job).toEqual({ ...exampleJob, id: job.id });
-    expect((await openJobFolder('/nowhere', path)).job.id).toBe(job.id);
+    expect(readdirSync(path).sort()).toEqual([
+      'job.yaml',
+      'request.yaml',
+      'samples',
+      'state',
+      'status.json',
+    ]);
+    expect((await findJobFolder(data, job.id)).job).toEqual({ ...exampleJob, id: job.id });
+    expect((await findJobFolder('/nowhere', path)).job.id).toBe(job.id);
   });
 
   it('gives jobs of the same minute different ids', async () => {
@@ -43,9 +50,9 @@ describe('createJobFolder', () => {
   });
 });
 
-describe('openJobFolder', () => {
+describe('findJobFolder', () => {
   it('says where it looked for a job that does not exist', async () => {
-    await expect(openJobFolder('/nowhere', 'no-such-job')).rejects.toMatchObject({
+    await expect(findJobFolder('/nowhere', 'no-such-job')).rejects.toMatchObject({
       code: 'job.not-found',
       message: expect.stringContaining('no-such-job') as string,
     });
@@ -60,7 +67,7 @@ describe('openJobFolder', () => {
       .replace(/^ *evaluationPictures: 0\n/m, '');
     expect(older).not.toBe(text);
     writeFileSync(join(path, 'job.yaml'), older);
-    expect((await openJobFolder(data, job.id)).job).toEqual(job);
+    expect((await findJobFolder(data, job.id)).job).toEqual(job);
   });
 
   it.each([
@@ -72,7 +79,7 @@ describe('openJobFolder', () => {
     const data = makeTemporaryFolder();
     const { path } = await createJobFolder(data, 'x', exampleJob);
     writeFileSync(join(path, 'job.yaml'), text);
-    await expect(openJobFolder(data, path)).rejects.toMatchObject({ code: 'job.damaged' });
+    await expect(findJobFolder(data, path)).rejects.toMatchObject({ code: 'job.damaged' });
   });
 });
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { outputsOf } from '../../src/erase/outputs.ts';
 import type { AppError } from '../../src/errors.ts';
-import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
 import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
 import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
 import { defaultAdapters } from '../../src/adapters/settings.ts';
@@ -24,10 +24,10 @@ async function prepare(settings: WantedSettings, given: Partial<EraseRequest> = 
     output: path.join(dataFolder, 'result.safetensors'),
     ...given,
   };
-  const { job, concept } = await prepareJob(request, {
+  const { draft, job } = await prepareJob(request, {
     ...{ dataFolder, presetFolders: [], chooseDevice: () => Promise.resolve('cpu') },
   });
-  return createJobFolder(dataFolder, concept, job);
+  return new FolderRepository(dataFolder).addPrepared(draft, job);
 }
 
 it('a LoRA file goes into the folder of its job, under a name without dots inside', async () => {

@@ -3,10 +3,10 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 
 import { stepsOfResult } from '../../src/erase/result.ts';
-import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { runTraining } from '../../src/jobs/local/training-process.ts';
 import { makeTinyJob } from '../erase/tiny-job.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { createJobFolder } from './create-job-folder.ts';
 
 const quickWorker = new URL('./workers/quick-worker.ts', import.meta.url);
 

@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest';
 
 import type { EraseEvent } from '../../src/erase/events.ts';
 import { EventLog } from '../../src/jobs/local/event-log.ts';
-import { createJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { runJobFolder } from '../../src/jobs/local/run-job.ts';
 import { runTraining } from '../../src/jobs/local/training-process.ts';
 import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { createJobFolder } from './create-job-folder.ts';
 import { exampleJob } from './example-job.ts';
 
 const worker = new URL('./workers/worker.ts', import.meta.url);

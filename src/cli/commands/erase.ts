@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
-import { createJobFolder, requireJobsFolder } from '../../jobs/local/job-folder.ts';
+import { FolderRepository } from '../../jobs/local/folder-repository.ts';
+import { requireJobsFolder } from '../../jobs/local/job-folder.ts';
 import type { EraseRequest } from '../../jobs/request/draft-job.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import type { Device } from '../../runtime/device.ts';
@@ -89,8 +90,8 @@ async function erase(options: EraseOptions, context: CliContext): Promise<void> 
       presetFolders: presetFolders(options.data),
       chooseDevice: context.chooseDevice,
     });
-    const { concept, job } = await untilAborted(preparing, interrupts.cancel);
-    const folder = await createJobFolder(options.data, concept, job);
+    const { draft, job } = await untilAborted(preparing, interrupts.cancel);
+    const folder = await new FolderRepository(options.data).addPrepared(draft, job);
     await runToTheEnd(folder, { context, interrupts, json: options.json === true });
   });
 }

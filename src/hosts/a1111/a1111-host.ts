@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
-import { Remembered } from '../../remembered.ts';
+import { CachedAnswer } from '../../cached-answer.ts';
 import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
@@ -30,8 +30,8 @@ export class A1111Host implements Host {
   readonly canDraw = true;
   private readonly client: HostClient;
   private readonly folder: string | null;
-  private readonly entries = new Remembered(() => this.readEntries());
-  private readonly options = new Remembered(() => this.read('options', optionsSchema));
+  private readonly entries = new CachedAnswer(() => this.readEntries());
+  private readonly options = new CachedAnswer(() => this.read('options', optionsSchema));
   private variant: Variant | null = null;
   /** The active model, while another one is loaded for its pictures. */
   private setAside: string | null = null;
@@ -195,7 +195,7 @@ export class A1111Host implements Host {
       signal,
     }: { readonly schema: z.ZodType<T>; readonly signal?: AbortSignal | undefined },
   ): Promise<T> {
-    const { workMs: timeoutMs } = this.client.patience;
+    const { workMs: timeoutMs } = this.client.timeouts;
     return this.withApi(this.client.post(`sdapi/v1/${route}`, body, schema, { timeoutMs, signal }));
   }
 

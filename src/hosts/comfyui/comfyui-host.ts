@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
-import { Remembered } from '../../remembered.ts';
+import { CachedAnswer } from '../../cached-answer.ts';
 import { ChosenModel } from '../chosen-model.ts';
 import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
@@ -32,7 +32,7 @@ export class ComfyUiHost implements Host {
   readonly canDraw = true;
   private readonly client: HostClient;
   private readonly chosen: ChosenModel;
-  private readonly listing = new Remembered(() => this.askModels());
+  private readonly listing = new CachedAnswer(() => this.askModels());
   /** Chosen, but not yet drawn with. */
   private candidate: string | null = null;
 
@@ -162,7 +162,7 @@ export class ComfyUiHost implements Host {
 
   /** What came of a prompt; one that is given up is taken out of the queue. */
   private async waitFor(id: string, signal?: AbortSignal): Promise<Ended> {
-    const { workMs, pollMs } = this.client.patience;
+    const { workMs, pollMs } = this.client.timeouts;
     const deadline = performance.now() + workMs;
     do {
       const history = await this.client.get(`history/${id}`, historySchema);

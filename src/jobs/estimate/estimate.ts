@@ -24,10 +24,8 @@ import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts
 import { fittingAdvice, type SmallerVariant, smallerVariants } from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
 
-/** Where an estimate is made, and what the job's settings do not say. */
+/** Where an estimate is made. */
 export interface EstimateEnvironment extends PrepareEnvironment {
-  /** What whoever starts the job changes in its settings. Default: nothing. */
-  readonly complete?: (settings: EraseSettings, request: EraseRequest) => EraseSettings;
   readonly signal?: AbortSignal;
   /** Free memory of a device, null where it cannot be told. Default: asks the system. */
   readonly freeMemory?: (device: Device) => number | null;
@@ -61,8 +59,7 @@ export async function estimateJob(
   const checkpoint = await openCheckpoint(path.resolve(request.model), prediction ?? undefined);
   try {
     requireErasable(checkpoint);
-    const prepared = prepareSettings(checkpoint, request, preset);
-    const settings = environment.complete?.(prepared, request) ?? prepared;
+    const settings = prepareSettings(checkpoint, request, preset);
     const device = await environment.chooseDevice(request.device);
     const freeBytes = (environment.freeMemory ?? freeMemory)(device);
     const smaller = smallerVariants(checkpoint, settings);

@@ -38,7 +38,7 @@ export async function compareInHost(
   { memory, ...tools }: ComparisonTools,
   comparing: Comparing,
 ): Promise<number> {
-  const { host, patience } = tools;
+  const { host, timeouts } = tools;
   const { job, folder, past, onEvent, signal } = comparing;
   // A LoRA is no model that pictures are drawn with.
   if (outputsOf(job, folder).checkpoint === null) return 0;
@@ -57,7 +57,7 @@ export async function compareInHost(
     if (memory.isLent) throw new AppError('host.busy', 'another erasure trains in its memory.');
     await memory.keep(async () => {
       await host.refresh();
-      await drawSeries({ ...tools, waitMs: patience.idleMs, signal, tell }, async (draw) => {
+      await drawSeries({ ...tools, waitMs: timeouts.idleMs, signal, tell }, async (draw) => {
         for (const picture of missing) {
           const { role, prompt, seed, which, step } = picture;
           const { guidanceScale, size } = job.settings;

@@ -79,12 +79,12 @@ export class HostPictures {
   }
 
   private drawMissing(drawing: Drawing, store: PictureStore): Promise<PicturesBy> {
-    const { host, patience } = this.tools;
+    const { host, timeouts } = this.tools;
     const { job, signal, onDecided, onEvent } = drawing;
     const tellAll = (message: string) => {
       tell(drawing, message);
     };
-    const { trainingMs: waitMs } = patience;
+    const { trainingMs: waitMs } = timeouts;
     return drawSeries({ ...this.tools, waitMs, signal, tell: tellAll }, async (draw) => {
       const missing = await store.missing();
       onEvent({ event: 'phase', phase: 'generate' });

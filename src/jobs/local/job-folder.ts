@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readFile, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
@@ -25,28 +25,6 @@ export class JobFolder extends EventLog {
   constructor(folder: string, job: EraseJob) {
     super(folder);
     this.job = job;
-  }
-}
-
-/**
- * Makes the folder of a new job and writes its `job.yaml`.
- *
- * @param concept what is erased, in few words, for the id
- * @param request the job but for its id
- * @throws AppError `output.unwritable` if the data folder cannot be written to
- */
-export async function createJobFolder(
-  dataFolder: string,
-  concept: string,
-  request: Omit<EraseJob, 'id'>,
-): Promise<JobFolder> {
-  const { id, folder } = await claimJobFolder(dataFolder, concept, request.createdAt);
-  const { version, ...rest } = request;
-  try {
-    return await writeJob(folder, { version, id, ...rest });
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
   }
 }
 
@@ -104,27 +82,39 @@ export function jobsFolderOf(dataFolder: string): string {
   return path.join(dataFolder, 'jobs');
 }
 
+/** Where what is run of a job stands. */
+export const jobPathOf = (folder: string) => path.join(folder, 'job.yaml');
+
 /**
  * Opens a job.
  *
  * @param idOrPath an id within the data folder, or the path of a job's folder
  * @throws AppError `job.not-found`, `job.damaged`
  */
-export async function openJobFolder(dataFolder: string, idOrPath: string): Promise<JobFolder> {
-  const folder = isJobPath(idOrPath)
-    ? path.resolve(idOrPath)
-    : path.join(jobsFolderOf(dataFolder), idOrPath);
-  const jobPath = path.join(folder, 'job.yaml');
+export function findJobFolder(dataFolder: string, idOrPath: string): Promise<JobFolder> {
+  return isJobPath(idOrPath)
+    ? openJobFolder(idOrPath)
+    : openJobFolder(path.join(jobsFolderOf(dataFolder), idOrPath), idOrPath);
+}
+
+/**
+ * Opens the job of a folder.
+ *
+ * @param called what the job was asked for by
+ * @throws AppError `job.not-found`, `job.damaged`
+ */
+export async function openJobFolder(folder: string, called = folder): Promise<JobFolder> {
+  const jobPath = path.resolve(jobPathOf(folder));
   const text = await readFile(jobPath, 'utf8').catch((cause: unknown) => {
     throw isMissingFile(cause)
       ? new AppError(
           'job.not-found',
-          `there is no job "${idOrPath}" (looked for "${jobPath}"). Its id is the name of its folder; if it was made in another data folder,`,
+          `there is no job "${called}" (looked for "${jobPath}"). Its id is the name of its folder; if it was made in another data folder,`,
           { cause, remedy: { advice: 'give that one', settings: [{ setting: 'data' }] } },
         )
       : cause;
   });
-  return new JobFolder(folder, parseJob(text, jobPath));
+  return new JobFolder(path.dirname(jobPath), parseJob(text, jobPath));
 }
 
 /** Whether a job is named by the path of its folder, not by its id. */
@@ -154,12 +144,16 @@ function parseJob(text: string, jobPath: string): EraseJob {
 /**
  * Writes a job's `job.yaml`, which must not be there yet.
  *
- * @param prepared its output may be named by its path from the folder
+ * @param prepared the job but for its id; its output may be named by its path from the folder
  */
-export async function writeJob(folder: string, prepared: EraseJob): Promise<JobFolder> {
-  const job = { ...prepared, output: path.resolve(folder, prepared.output) };
-  const jobPath = path.join(folder, 'job.yaml');
-  await writeNewFile(jobPath, formatJob(job));
+export async function writeJob(
+  folder: string,
+  id: string,
+  prepared: Omit<EraseJob, 'id'>,
+): Promise<JobFolder> {
+  const { version, ...rest } = prepared;
+  const job = { version, id, ...rest, output: path.resolve(folder, prepared.output) };
+  await writeNewFile(jobPathOf(folder), formatJob(job));
   return new JobFolder(folder, job);
 }
 

@@ -5,6 +5,6 @@ import { openJobFolder } from './job-folder.ts';
 // The program of the process that writes a finished job's report anew, asked with the job's folder:
 // pictures from outside are decoded here.
 answerQuestion(async (question) => {
-  const folder = await openJobFolder('', question as string);
+  const folder = await openJobFolder(question as string);
   await writeReport(folder.path, folder.job, await folder.readEvents());
 });

@@ -8,7 +8,8 @@ import { type JobFolder } from './job-folder.ts';
 import { requireUnlocked } from './job-lock.ts';
 import { runTraining, type TrainingControl } from './training-process.ts';
 
-export interface RunControl extends TrainingControl {
+/** How the run of a job's folder is steered and heard. */
+export interface RunFolderControl extends TrainingControl {
   /** The command that goes on with it, for those who work with commands. */
   readonly resumeCommand?: string;
 }
@@ -19,7 +20,7 @@ export interface RunControl extends TrainingControl {
  *
  * @throws AppError as `claimOutput` and `runTraining`; one of a job that can go on says how
  */
-export async function runJobFolder(folder: JobFolder, control: RunControl): Promise<void> {
+export async function runJobFolder(folder: JobFolder, control: RunFolderControl): Promise<void> {
   await folder.mendEvents();
   try {
     const { notice, release } = await claimOutput(folder);
@@ -57,7 +58,7 @@ const resumableErrors: readonly ErrorCode[] = [
 function withWayOn(
   cause: AppError,
   { job }: JobFolder,
-  { cancel, kill, resumeCommand }: RunControl,
+  { cancel, kill, resumeCommand }: RunFolderControl,
 ): AppError {
   if (cause.code === 'job.cancelled') {
     const isSaved = cancel.aborted && !kill.aborted;

@@ -1,4 +1,3 @@
-import type { RecordedEvent } from '../../erase/events.ts';
 import { AppError, isErrorCode } from '../../errors.ts';
 import {
   diagnose,
@@ -9,19 +8,11 @@ import {
 } from '../../processes/fork-typescript.ts';
 import type { ErrorEvent } from '../describe-error.ts';
 import { acquireJobLock } from './job-lock.ts';
+import type { RunControl } from '../ports.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 /** How a training process is steered and heard. */
-export interface TrainingControl {
-  /**
-   * Everything it has recorded in the job's folder; its last error, with which the promise is
-   * rejected, is not among it.
-   */
-  readonly onEvent: (event: RecordedEvent) => void;
-  /** Aborted to cancel: the process saves its state and ends. */
-  readonly cancel: AbortSignal;
-  /** Aborted to end it at once; what it did since it last saved is lost. */
-  readonly kill: AbortSignal;
+export interface TrainingControl extends RunControl {
   /** The worker's module. Default: the one that trains. */
   readonly worker?: URL;
 }

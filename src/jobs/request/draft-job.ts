@@ -25,6 +25,7 @@ import {
   trainingOf,
   type WantedSettings,
 } from '../../methods/registry.ts';
+import type { PicturesWish } from '../../contract/pictures-wish.ts';
 import type { ClassifierWish } from '../../evaluation/classifier/classifier-choice.ts';
 import { findPreset } from '../../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../../presets/preset.ts';
@@ -33,6 +34,9 @@ import { appVersion } from '../../version.ts';
 import { chooseJudges } from './choose-judges.ts';
 import type { JobDraft } from './job-draft.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
+
+/** Fixed-seed samples that are drawn over the steps where the request says nothing. */
+const SAMPLES_OF_A_RUN = 8;
 
 /** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
 export interface EraseRequest extends PromptRequest {
@@ -50,6 +54,12 @@ export interface EraseRequest extends PromptRequest {
   readonly output: string | undefined;
   /** Of a LoRA file beside a checkpoint. Default: in the job's folder. */
   readonly loraOutput?: string | undefined;
+  /** For a result that is not named, its folder; undefined: the original's. */
+  readonly outputFolder?: string | undefined;
+  /** Who draws the pictures of its sets. Default: the training process. */
+  readonly pictures?: PicturesWish;
+  /** Whether somebody watches it on a page, which shows samples and the comparison. */
+  readonly isWatched?: boolean;
 }
 
 /** Where a job is prepared. */
@@ -92,7 +102,7 @@ export async function draftJob(
     model: checkpoint.file.path,
     output: request.output ?? null,
     loraOutput: request.loraOutput ?? null,
-    outputFolder: null,
+    outputFolder: request.outputFolder ?? null,
     preset: preset?.name ?? null,
     forget: prompts.forget,
     forgetImages: absoluteOrNull(request.forgetImages),
@@ -109,7 +119,7 @@ export async function draftJob(
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
-    pictures: 'sidecar',
+    pictures: request.pictures ?? 'sidecar',
   }));
 }
 
@@ -181,7 +191,7 @@ export function prepareSettings(
   const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
   const complete = requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
   requireChange(complete);
-  return withJudgedPictures(complete, request);
+  return withSamples(withJudgedPictures(complete, request), request);
 }
 
 /** @throws AppError `settings.invalid` where a LoRA file is asked for and whole weights are trained */
@@ -213,6 +223,20 @@ function withJudgedPictures(
     );
   }
   return { ...settings, evaluationPictures: 1 };
+}
+
+/** Where somebody watches, a job shows how it goes and what came of it, unless it is said otherwise. */
+function withSamples(
+  settings: EraseSettings,
+  { isWatched, settings: wanted }: EraseRequest,
+): EraseSettings {
+  if (!isWatched) return settings;
+  const evaluationPictures = wanted.evaluationPictures ?? (settings.evaluationPictures || 1);
+  const training = trainingOf(settings);
+  if (!training) return { ...settings, evaluationPictures };
+  const usual = Math.max(1, Math.round(training.steps / SAMPLES_OF_A_RUN));
+  const sampleEvery = wanted.sampleEvery ?? (training.sampleEvery || usual);
+  return { ...training, sampleEvery, evaluationPictures };
 }
 
 /** What was asked for and changes nothing, in a sentence; none where all counts. */

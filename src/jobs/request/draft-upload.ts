@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 
 import type { jobRequestSchema } from '../../contract/requests.ts';
 import { AppError } from '../../errors.ts';
-import { type EraseSettings, trainingOf, type WantedSettings } from '../../methods/registry.ts';
 import type { Host, HostModel } from '../../hosts/host.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 import type { UploadedImage, Uploads } from '../../contract/services.ts';
 import type { DraftQuestion } from './draft-worker.ts';
-import { type JobDraft, writeDraft } from './job-draft.ts';
-import { claimJobFolder } from '../local/job-folder.ts';
+import type { JobRepository, StoredJob } from '../ports.ts';
+import type { JobDraft } from './job-draft.ts';
 import { draftJob, type EraseRequest } from './draft-job.ts';
 import {
   errorWithClientNames,
@@ -26,9 +25,6 @@ const draftWorker = new URL('./draft-worker.ts', import.meta.url);
 /** Hundreds of pictures, beside a training. */
 const DRAFT_TIMEOUT_MS = 10 * 60 * 1000;
 
-/** Fixed-seed samples that are drawn over the steps where the request says nothing. */
-const SAMPLES_OF_A_RUN = 8;
-
 type Request = z.output<typeof jobRequestSchema>;
 
 /** Where uploads lie until they are a job's. */
@@ -41,20 +37,20 @@ interface DraftPlace {
   readonly dataFolder: string;
   /** For training on the CPU. */
   readonly threads: number;
+  readonly repository: JobRepository;
 }
 
 /**
  * Makes a job of a request to the server, with everything checked that can be told at once.
  *
- * @returns the job's folder
  * @throws AppError for whatever is wrong with the request; nothing is left of it then
  */
 export async function draftUpload(
   request: Request,
   uploads: Uploads,
   place: DraftPlace,
-): Promise<string> {
-  const { dataFolder } = place;
+): Promise<StoredJob> {
+  const { dataFolder, repository } = place;
   const staging = path.join(uploadsFolderOf(dataFolder), randomUUID());
   try {
     const sets = {
@@ -63,21 +59,10 @@ export async function draftUpload(
     };
     requireSomething(request, uploads);
     const draft = await draftStaged(request, sets, place);
-    const { folder } = await claimJobFolder(dataFolder, draft.concept, draft.createdAt);
-    try {
-      const moved = { ...draft };
-      for (const set of ['forgetImages', 'retainImages'] as const) {
-        const images = sets[set];
-        if (!images) continue;
-        moved[set] = path.join(folder, path.basename(images.folder));
-        await rename(images.folder, moved[set]);
-      }
-      await writeDraft(folder, moved);
-      return folder;
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    }
+    return await repository.add(draft, {
+      forgetImages: sets.forgetImages?.folder ?? null,
+      retainImages: sets.retainImages?.folder ?? null,
+    });
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -98,10 +83,9 @@ async function draftStaged(
   { model, host, dataFolder, threads }: DraftPlace,
 ): Promise<JobDraft> {
   const staged = [sets.forgetImages, sets.retainImages].filter((set) => set !== null);
-  const erase = eraseRequest(request, { model, threads });
   const question: DraftQuestion = {
     request: {
-      ...erase,
+      ...eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) }),
       forgetImages: sets.forgetImages?.folder,
       retainImages: sets.retainImages?.folder,
     },
@@ -119,9 +103,6 @@ async function draftStaged(
     return {
       ...draft,
       warnings: draft.warnings.map((warning) => withClientNames(warning, staged)),
-      settings: withPictures(draft.settings, erase.settings),
-      outputFolder: host.resultFolder(model),
-      pictures: request.pictures,
     };
   } catch (error) {
     throw errorWithClientNames(error, staged);
@@ -131,7 +112,11 @@ async function draftStaged(
 /** A request to the server as the command line would make it, its pictures left out. */
 export function eraseRequest(
   request: Request,
-  { model, threads }: { model: Pick<HostModel, 'path'>; threads: number },
+  {
+    model,
+    threads,
+    outputFolder,
+  }: { model: Pick<HostModel, 'path'>; threads: number; outputFolder: string | undefined },
 ): EraseRequest {
   return {
     model: model.path,
@@ -148,17 +133,10 @@ export function eraseRequest(
     device: request.device,
     threads,
     output: undefined,
+    outputFolder,
+    pictures: request.pictures,
+    isWatched: true,
   };
-}
-
-/** A page shows how a job goes and what came of it, where the request does not say otherwise. */
-export function withPictures(settings: EraseSettings, wanted: WantedSettings): EraseSettings {
-  const evaluationPictures = wanted.evaluationPictures ?? (settings.evaluationPictures || 1);
-  const training = trainingOf(settings);
-  if (!training) return { ...settings, evaluationPictures };
-  const usual = Math.max(1, Math.round(training.steps / SAMPLES_OF_A_RUN));
-  const sampleEvery = wanted.sampleEvery ?? (training.sampleEvery || usual);
-  return { ...training, sampleEvery, evaluationPictures };
 }
 
 /** Said here and not where folders are read: a client knows no folders. */

@@ -35,7 +35,8 @@ const draftSchema = jobSchema.omit(open).extend({
 /** A job of which all is known that can be told at once: the contents of `request.yaml`. */
 export type JobDraft = z.infer<typeof draftSchema>;
 
-const requestPathOf = (folder: string) => path.join(folder, 'request.yaml');
+/** Where a job's request stands. */
+export const requestPathOf = (folder: string) => path.join(folder, 'request.yaml');
 
 /** Writes `request.yaml` of a new job's folder: from now on it is a job. */
 export async function writeDraft(folder: string, draft: JobDraft): Promise<void> {

@@ -1,11 +1,12 @@
 import type { EraseJob } from '../../erase/job.ts';
 import { completeJob } from './complete-job.ts';
+import type { JobDraft } from './job-draft.ts';
 import { draftJob, type EraseRequest, type PrepareEnvironment } from './draft-job.ts';
 
 /** A job that is ready to run but for its id. */
 export interface PreparedJob {
-  /** What is erased, in few words. */
-  readonly concept: string;
+  /** What was asked for. */
+  readonly draft: JobDraft;
   readonly job: Omit<EraseJob, 'id'>;
 }
 
@@ -20,5 +21,5 @@ export async function prepareJob(
   environment: PrepareEnvironment,
 ): Promise<PreparedJob> {
   const draft = await draftJob(request, environment);
-  return { concept: draft.concept, job: await completeJob(draft, environment) };
+  return { draft, job: await completeJob(draft, environment) };
 }

@@ -21,7 +21,7 @@ export interface PrepareQuestion {
 answerQuestion(async (question) => {
   const { folder, dataFolder } = question as PrepareQuestion;
   if (await pathExists(path.join(folder, 'job.yaml'))) {
-    await requireResumable(await openJobFolder(dataFolder, folder));
+    await requireResumable(await openJobFolder(folder));
     return;
   }
   const draft = await readDraft(folder);
@@ -29,6 +29,5 @@ answerQuestion(async (question) => {
   if (!draft) {
     throw new AppError('job.damaged', `job ${id} has lost its request. Start the erasure again.`);
   }
-  const { version, ...job } = await completeJob(draft, { dataFolder, chooseDevice });
-  await writeJob(folder, { version, id, ...job });
+  await writeJob(folder, id, await completeJob(draft, { dataFolder, chooseDevice }));
 });

@@ -21,7 +21,7 @@ const STEP_MS = 20;
 const SLOW_STEP_MS = 200;
 
 serveWorker(async (jobFolder, { onEvent, signal }) => {
-  const { job, path: folder } = await openJobFolder('', jobFolder);
+  const { job, path: folder } = await openJobFolder(jobFolder);
   onEvent({ event: 'job', job: job.id, folder, output: job.output, forget: job.forget });
   const statePath = path.join(folder, 'state', 'step');
   await mkdir(path.dirname(statePath), { recursive: true });

@@ -1,5 +1,5 @@
-/** What was asked for lately: many ask at the same time, and often. */
-export class Remembered<T> {
+/** An answer that is good for a while: many ask at the same time, and often. */
+export class CachedAnswer<T> {
   private readonly ask: () => Promise<T>;
   private readonly goodForMs: number;
   private answer: Promise<T> | null = null;

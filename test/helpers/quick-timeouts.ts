@@ -1,7 +1,7 @@
-import type { Patience } from '../../src/hosts/patience.ts';
+import type { HostTimeouts } from '../../src/hosts/host-timeouts.ts';
 
 /** As long as it takes on a busy machine, and no test waits for more than a second. */
-export const quickPatience: Patience = {
+export const quickTimeouts: HostTimeouts = {
   pingMs: 300,
   quickMs: 700,
   workMs: 1000,

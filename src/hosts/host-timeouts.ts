@@ -1,5 +1,5 @@
 /** How long a host is waited for, in ms. */
-export interface Patience {
+export interface HostTimeouts {
   /** For whether there is a host at all. */
   readonly pingMs: number;
   /** For an answer that needs no work. */
@@ -16,7 +16,7 @@ export interface Patience {
   readonly pollMs: number;
 }
 
-export const defaultPatience: Patience = {
+export const defaultTimeouts: HostTimeouts = {
   pingMs: 2000,
   quickMs: 10_000,
   // Node's fetch gives up by itself after five minutes without an answer.

@@ -1,0 +1,94 @@
+import { AppError } from '../errors.ts';
+import { JobRecord } from './job-record.ts';
+import type { JobBackend, StoredJob } from './ports.ts';
+
+/** The repository is looked through for what other processes did at most this often. */
+const REFRESH_MS = 2000;
+
+/** All jobs of a repository as the server knows them, those of the command line too. */
+export class JobRecords {
+  private readonly backend: Pick<JobBackend, 'repository' | 'runner'>;
+  private readonly records = new Map<string, JobRecord>();
+  private refreshed = Number.NEGATIVE_INFINITY;
+  private refreshing: Promise<void> | null = null;
+
+  constructor(backend: Pick<JobBackend, 'repository' | 'runner'>) {
+    this.backend = backend;
+  }
+
+  /** Reads every job. */
+  async open(): Promise<void> {
+    await this.backend.repository.open();
+    await this.refresh();
+  }
+
+  /** All jobs, the newest first. */
+  async all(): Promise<JobRecord[]> {
+    await this.refresh();
+    return this.known();
+  }
+
+  /** Those that are known without looking, the newest first. */
+  known(): JobRecord[] {
+    return [...this.records.values()].sort(
+      (a, b) =>
+        b.request.createdAt.localeCompare(a.request.createdAt) || b.id.localeCompare(a.id, 'en'),
+    );
+  }
+
+  /** @throws AppError `job.not-found` */
+  async get(id: string): Promise<JobRecord> {
+    if (!this.records.has(id)) await this.refresh();
+    const record = this.records.get(id);
+    if (record) return record;
+    throw new AppError(
+      'job.not-found',
+      `there is no job ${JSON.stringify(id.slice(0, 100))}. It may have been deleted.`,
+    );
+  }
+
+  /** Takes up a job that was just made. */
+  async add(stored: StoredJob): Promise<JobRecord> {
+    const record = await JobRecord.open(stored, this.backend.runner);
+    this.records.set(record.id, record);
+    return record;
+  }
+
+  /** Deletes a job with everything that it has. */
+  async delete(record: JobRecord): Promise<void> {
+    await this.backend.repository.delete(record.id);
+    this.records.delete(record.id);
+  }
+
+  private async refresh(): Promise<void> {
+    if (performance.now() - this.refreshed < REFRESH_MS) return;
+    this.refreshing ??= this.readAll().finally(() => {
+      this.refreshed = performance.now();
+      this.refreshing = null;
+    });
+    await this.refreshing;
+  }
+
+  private async readAll(): Promise<void> {
+    const ids = await this.backend.repository.ids();
+    for (const id of this.records.keys()) {
+      if (!ids.includes(id)) this.records.delete(id);
+    }
+    for (const id of ids) {
+      const known = this.records.get(id);
+      if (known) {
+        await known.catchUp();
+        continue;
+      }
+      // One that is damaged is left alone: it may be of a newer version.
+      const found = await this.read(id).catch(() => null);
+      // It may have been added meanwhile.
+      if (found && !this.records.has(id)) this.records.set(id, found);
+    }
+  }
+
+  private async read(id: string): Promise<JobRecord | null> {
+    const stored = await this.backend.repository.find(id);
+    return stored && JobRecord.open(stored, this.backend.runner);
+  }
+}

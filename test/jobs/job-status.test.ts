@@ -1,0 +1,98 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { jobStates } from '../../src/contract/job-views.ts';
+import {
+  abandonedStatus,
+  isAllowed,
+  isUnderWay,
+  type JobAction,
+  type JobStatus,
+  jobTransitions,
+  newStatus,
+  nextState,
+} from '../../src/jobs/job-status.ts';
+import { StoredFolder } from '../../src/jobs/local/stored-folder.ts';
+import { StatusKeeper } from '../../src/jobs/status-keeper.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+const error = (code: string) => ({
+  kind: 'error' as const,
+  event: { event: 'error' as const, code, message: 'x' },
+});
+
+describe('the states of a job', () => {
+  it('are all reached from a new one, and each leads on but the last', () => {
+    const reached = new Set([newStatus(null).state, newStatus('2026-01-01T00:00:00.000Z').state]);
+    // A set goes on with what is added meanwhile.
+    for (const state of reached) {
+      for (const next of Object.values(jobTransitions[state])) reached.add(next);
+    }
+    expect([...reached].sort()).toEqual([...jobStates].sort());
+    const finalStates = jobStates.filter(
+      (state) => Object.keys(jobTransitions[state]).length === 0,
+    );
+    expect(finalStates).toEqual(['done']);
+  });
+
+  it.each(jobStates)('%s: stops of a job under way, else only a beginning', (state) => {
+    const possible = Object.keys(jobTransitions[state]) as JobAction[];
+    const stops: JobAction[] = ['finish', 'fail', 'cancel', 'interrupt'];
+    if (isUnderWay(state)) expect(possible).toEqual(expect.arrayContaining(stops));
+    else expect(possible).toEqual(state === 'done' ? [] : ['resume', 'train']);
+  });
+
+  it('do not take what cannot happen', () => {
+    expect(isAllowed('training', 'resume')).toBe(false);
+    expect(() => nextState('done', 'train')).toThrow('a job that is done cannot train');
+  });
+
+  it.each([
+    [null, 'interrupted'],
+    [{ kind: 'done' } as const, 'done'],
+    [error('job.cancelled'), 'cancelled'],
+    [error('checkpoint.nan'), 'failed'],
+  ] as const)('of a run that was killed follow from its last event: %o', (outcome, state) => {
+    const killed: JobStatus = { ...newStatus(null), state: 'training' };
+    expect(abandonedStatus(killed, outcome).state).toBe(state);
+    const stopped: JobStatus = { ...newStatus(null), state: 'cancelled' };
+    expect(abandonedStatus(stopped, outcome).state).toBe('cancelled');
+  });
+});
+
+describe('the status of a job', () => {
+  it('is on the disk after each change, the last one at the end', async () => {
+    const stored = new StoredFolder(makeTemporaryFolder());
+    const keeper = new StatusKeeper(stored, newStatus(null));
+    await Promise.all([keeper.advance('train'), keeper.advance('evaluate')]);
+    expect((await stored.readStatus()).state).toBe('evaluating');
+    await keeper.advance('finish');
+    await expect(keeper.advance('resume')).rejects.toThrow('cannot resume');
+    expect(await stored.readStatus()).toEqual({ ...newStatus(null), state: 'done' });
+  });
+
+  it('of a newer version is refused by its file, and left as it is', async () => {
+    const folder = makeTemporaryFolder();
+    const file = path.join(folder, 'status.json');
+    const newer = JSON.stringify({ ...newStatus(null), version: 2 });
+    writeFileSync(file, newer);
+    await expect(new StoredFolder(folder).readStatus()).rejects.toMatchObject({
+      code: 'job.damaged',
+      message: expect.stringContaining(file) as string,
+    });
+    expect(readFileSync(file, 'utf8')).toBe(newer);
+  });
+
+  it('takes the place of what 0.1.0 has left', async () => {
+    const folder = path.join(makeTemporaryFolder(), 'job');
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'server.json'), '{"queuedAt":null,"picturesBy":"host"}');
+    const stored = new StoredFolder(folder);
+    const found = await stored.readStatus();
+    expect(found).toMatchObject({ state: 'interrupted', picturesBy: 'host' });
+    await stored.writeStatus(found);
+    expect(() => readFileSync(path.join(folder, 'server.json'))).toThrow('ENOENT');
+    expect(await stored.readStatus()).toEqual(found);
+  });
+});
