@@ -105,8 +105,9 @@ export class ModelInUse {
     await this.journal.update(({ before }) => ({ before: { [file]: model, ...before } }));
   }
 
-  /** Forgets a scrubbed model that is gone. */
+  /** Forgets a scrubbed model that nobody will go back from. */
   async forget(file: string): Promise<void> {
+    if ((await this.before(file)) === null) return;
     await this.journal.update(({ before: { [file]: _gone, ...others } }) => ({ before: others }));
   }
 

@@ -5,9 +5,7 @@ import type { JobHistory, JobSummary, JobView } from '../contract/job-views.ts';
 import type { jobRequestSchema } from '../contract/requests.ts';
 import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/services.ts';
 import type { DeviceView } from '../contract/views.ts';
-import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
-import { removeModel } from '../families/model-on-disk.ts';
 import { GraphicsMemory } from '../hosts/graphics-memory.ts';
 import { HostJournal } from '../hosts/host-journal.ts';
 import { type HostState, HostStates } from '../hosts/host-state.ts';
@@ -20,8 +18,9 @@ import { HostPictures, requireDrawing } from './host-drawn/host-pictures.ts';
 import { historyOf, reportPathOf, samplePathOf, watchOf } from './job-history.ts';
 import type { JobRecord } from './job-record.ts';
 import { JobRecords } from './job-records.ts';
+import { JobResults } from './job-results.ts';
 import { isAllowed } from './job-status.ts';
-import { modelNameOf, summarize, viewJob } from './job-views.ts';
+import { summarize, viewJob } from './job-views.ts';
 import { JobWorker } from './job-worker.ts';
 import type { JobBackend } from './ports.ts';
 import { recoverJobs } from './recover-jobs.ts';
@@ -52,6 +51,7 @@ export class JobService implements JobServices {
   private readonly worker: JobWorker;
   private readonly hostStates: HostStates;
   private readonly model: ModelInUse;
+  private readonly results: JobResults;
   private readonly listeners = new Set<JobListener>();
   private opened: Promise<void> = Promise.resolve();
 
@@ -81,11 +81,18 @@ export class JobService implements JobServices {
       borrowMemory: (borrower) => memory.borrow(borrower),
       onResult: () => {
         // Not waited for: a host that draws looks when it has finished.
-        void this.refreshHost();
+        void this.results.refreshHost();
       },
       onTrouble,
     });
     backend.queue.start(this.worker);
+    this.results = new JobResults({
+      ...{ host, hostStates: this.hostStates, model: this.model, onTrouble },
+      view: (record, state) => this.viewOf(record, state),
+      onChange: () => {
+        this.announceResults();
+      },
+    });
   }
 
   /** Reads the jobs there are and goes on with what was under way; whoever asks waits for it. */
@@ -165,37 +172,11 @@ export class JobService implements JobServices {
   }
 
   apply(id: string): Promise<JobView> {
-    return this.exclusively(id, async (record) => {
-      const state = await this.hostStates.read();
-      const result = await this.requireResult(record, state);
-      if (result.kind === 'lora') {
-        throw new AppError(
-          'job.wrong-state',
-          `the result of job ${record.id} is a LoRA file, which is used on top of the original: put "${result.path}" into the web UI's folder of LoRAs.`,
-        );
-      }
-      if (result.isActive) {
-        throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
-      }
-      const original = modelNameOf(record.modelPath, state);
-      await this.changeModel(() => this.model.use(result.path, original));
-    });
+    return this.exclusively(id, (record) => this.results.apply(record));
   }
 
   rollback(id: string): Promise<JobView> {
-    return this.exclusively(id, async (record) => {
-      const state = await this.hostStates.read();
-      const { result, rollbackTo } = await this.viewOf(record, state);
-      const { job } = record;
-      if (rollbackTo === null || !job) {
-        throw new AppError(
-          'job.wrong-state',
-          `the model of job ${record.id} is not the active one, so there is nothing to go back from.`,
-        );
-      }
-      const back = result ? state.active : null;
-      await this.changeModel(() => this.model.goBack(job.output, back));
-    });
+    return this.exclusively(id, (record) => this.results.rollback(record));
   }
 
   async delete(id: string, { withModel }: { withModel: boolean }): Promise<void> {
@@ -206,7 +187,7 @@ export class JobService implements JobServices {
           `job ${record.id} is ${record.state}: cancel it before it is deleted.`,
         );
       }
-      if (withModel) await this.deleteResult(record);
+      if (withModel) await this.results.remove(record);
       await this.records.delete(record);
       if (record.job) await this.model.forget(record.job.output);
       this.announce(record.id, 'state');
@@ -227,7 +208,7 @@ export class JobService implements JobServices {
 
   async openFolder(id: string): Promise<void> {
     const record = await this.find(id);
-    const result = await this.requireResult(record, await this.hostStates.glance());
+    const result = await this.results.require(record, await this.hostStates.glance());
     await this.environment.openFolder(path.dirname(result.path));
   }
 
@@ -314,55 +295,6 @@ export class JobService implements JobServices {
     } finally {
       this.hostStates.forget();
     }
-  }
-
-  /** Tells the host of a file that came or went; one that does not answer finds it by itself. */
-  private async refreshHost(): Promise<void> {
-    try {
-      await this.environment.host.refresh();
-      this.announceResults();
-    } catch (error) {
-      if (!(error instanceof AppError)) this.environment.onTrouble(error);
-    }
-  }
-
-  private async changeModel(change: () => Promise<void>): Promise<void> {
-    try {
-      await change();
-    } finally {
-      this.hostStates.forget();
-      this.announceResults();
-    }
-  }
-
-  private async requireResult(
-    record: JobRecord,
-    host: HostState,
-  ): Promise<NonNullable<JobView['result']>> {
-    const { result, state } = await this.viewOf(record, host);
-    if (result) return result;
-    throw state === 'done'
-      ? new AppError(
-          'model.not-found',
-          `the scrubbed model of job ${record.id} is not there any more ("${record.job?.output ?? ''}"). Put it back, or erase again.`,
-        )
-      : new AppError('job.wrong-state', `job ${record.id} is ${state}: it has no model yet.`);
-  }
-
-  private async deleteResult(record: JobRecord): Promise<void> {
-    const { job } = record;
-    // What lies there now may be another's.
-    if (!job || !(await isResultOf(job))) return;
-    const { result } = await this.viewOf(record, await this.hostStates.read());
-    if (!result) return;
-    if (result.isActive) {
-      throw new AppError(
-        'model.active',
-        `"${result.model}" is the active model and is not deleted. Go back to another one first.`,
-      );
-    }
-    await removeModel(result.path);
-    await this.refreshHost();
   }
 
   private async viewOf(record: JobRecord, host?: HostState): Promise<JobView> {

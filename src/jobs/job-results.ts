@@ -1,0 +1,121 @@
+import type { JobView } from '../contract/job-views.ts';
+import { isResultOf } from '../erase/result.ts';
+import { AppError } from '../errors.ts';
+import { removeModel } from '../families/model-on-disk.ts';
+import type { Host } from '../hosts/host.ts';
+import type { HostState, HostStates } from '../hosts/host-state.ts';
+import type { ModelInUse } from '../hosts/model-in-use.ts';
+import type { JobRecord } from './job-record.ts';
+import { modelNameOf } from './job-views.ts';
+
+interface ResultTools {
+  readonly host: Host;
+  readonly hostStates: HostStates;
+  readonly model: ModelInUse;
+  readonly view: (record: JobRecord, host: HostState) => Promise<JobView>;
+  /** The active model may be another, or the list of models. */
+  readonly onChange: () => void;
+  /** Told of what fails where nobody waits for it. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** What is done with the models that jobs made: used, left again, removed. */
+export class JobResults {
+  private readonly tools: ResultTools;
+
+  constructor(tools: ResultTools) {
+    this.tools = tools;
+  }
+
+  /**
+   * Makes a job's model the active one.
+   *
+   * @throws AppError `job.wrong-state`, `model.not-found`, `checkpoint.*`, `host.*`
+   */
+  async apply(record: JobRecord): Promise<void> {
+    const state = await this.tools.hostStates.read();
+    const result = await this.require(record, state);
+    if (result.kind === 'lora') {
+      throw new AppError(
+        'job.wrong-state',
+        `the result of job ${record.id} is a LoRA file, which is used on top of the original: put "${result.path}" into the web UI's folder of LoRAs.`,
+      );
+    }
+    if (result.isActive) {
+      throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
+    }
+    const original = modelNameOf(record.modelPath, state);
+    await this.change(() => this.tools.model.use(result.path, original));
+  }
+
+  /**
+   * Goes back to the model that was active before a job's.
+   *
+   * @throws AppError `job.wrong-state`, `model.not-found`, `host.*`
+   */
+  async rollback(record: JobRecord): Promise<void> {
+    const state = await this.tools.hostStates.read();
+    const { result, rollbackTo } = await this.tools.view(record, state);
+    const { job } = record;
+    if (rollbackTo === null || !job) {
+      throw new AppError(
+        'job.wrong-state',
+        `the model of job ${record.id} is not the active one, so there is nothing to go back from.`,
+      );
+    }
+    const back = result ? state.active : null;
+    await this.change(() => this.tools.model.goBack(job.output, back));
+  }
+
+  /**
+   * Removes a job's model, where it is still there and the job's own.
+   *
+   * @throws AppError `model.active`, `host.*`
+   */
+  async remove(record: JobRecord): Promise<void> {
+    const { job } = record;
+    // What lies there now may be another's.
+    if (!job || !(await isResultOf(job))) return;
+    const { result } = await this.tools.view(record, await this.tools.hostStates.read());
+    if (!result) return;
+    if (result.isActive) {
+      throw new AppError(
+        'model.active',
+        `"${result.model}" is the active model and is not deleted. Go back to another one first.`,
+      );
+    }
+    await removeModel(result.path);
+    await this.refreshHost();
+  }
+
+  /** @throws AppError `job.wrong-state`, `model.not-found` for a job that has no model */
+  async require(record: JobRecord, host: HostState): Promise<NonNullable<JobView['result']>> {
+    const { result, state } = await this.tools.view(record, host);
+    if (result) return result;
+    throw state === 'done'
+      ? new AppError(
+          'model.not-found',
+          `the scrubbed model of job ${record.id} is not there any more ("${record.job?.output ?? ''}"). Put it back, or erase again.`,
+        )
+      : new AppError('job.wrong-state', `job ${record.id} is ${state}: it has no model yet.`);
+  }
+
+  /** Tells the host of a file that came or went; one that does not answer finds it by itself. */
+  async refreshHost(): Promise<void> {
+    try {
+      await this.tools.host.refresh();
+      this.tools.onChange();
+    } catch (error) {
+      if (!(error instanceof AppError)) this.tools.onTrouble(error);
+    }
+  }
+
+  private async change(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } finally {
+      this.tools.hostStates.forget();
+      this.tools.onChange();
+    }
+  }
+}
