@@ -43,6 +43,15 @@ describe('the states of a job', () => {
     else expect(possible).toEqual(state === 'done' ? [] : ['resume', 'train']);
   });
 
+  it('are drawn in architecture.md as they are', () => {
+    const document = readFileSync('docs/architecture.md', 'utf8').replaceAll(/ +\|/g, ' |');
+    for (const state of jobStates) {
+      const transitions = Object.entries(jobTransitions[state]).map((pair) => pair.join(' → '));
+      const row = `| \`${state}\` | ${transitions.join(', ') || 'nothing'} |`;
+      expect(document).toContain(row);
+    }
+  });
+
   it('do not take what cannot happen', () => {
     expect(isAllowed('training', 'resume')).toBe(false);
     expect(() => nextState('done', 'train')).toThrow('a job that is done cannot train');
