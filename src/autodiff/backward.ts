@@ -133,7 +133,7 @@ class Cotangents {
 /** Forward values as the backward pass sees them: stored, or computed again. */
 class Residuals {
   private readonly g: GraphBuilder;
-  private readonly replayed = new Map<Value, Value>();
+  private readonly replayed = new Map<Segment, Map<Value, Value>>();
 
   constructor(g: GraphBuilder) {
     this.g = g;
@@ -142,21 +142,27 @@ class Residuals {
   get(value: Value | null | undefined, user: Node): Value {
     if (!value)
       throw new AppError('graph.invalid', `${user.name}: an absent operand was asked for`);
-    return user.segment ? this.within(user.segment, value) : value;
+    return this.seenFrom(user.segment, value);
   }
 
-  /** `value` if it enters the segment from outside, else its computation once more. */
-  private within(segment: Segment, value: Value): Value {
+  /**
+   * `value` where the backward pass of a segment needs it: what is made in the segment is computed
+   * once more, from what the segment around it has computed once more.
+   */
+  private seenFrom(segment: Segment | null, value: Value): Value {
+    if (!segment) return value;
     const { producer } = value;
-    if (producer?.segment !== segment) return value;
-    const known = this.replayed.get(value);
+    if (!producer?.segment?.isWithin(segment)) return this.seenFrom(segment.outer, value);
+    const replayed = this.replayed.get(segment) ?? new Map<Value, Value>();
+    this.replayed.set(segment, replayed);
+    const known = replayed.get(value);
     if (known) return known;
-    const inputs = producer.inputs.map((input) => input && this.within(segment, input));
+    const inputs = producer.inputs.map((input) => input && this.seenFrom(segment, input));
     const outputs = this.g.replay(producer, inputs);
     producer.outputs.forEach((original, i) => {
       const again = outputs[i];
-      if (again) this.replayed.set(original, again);
+      if (again) replayed.set(original, again);
     });
-    return this.replayed.get(value) ?? value;
+    return replayed.get(value) ?? value;
   }
 }

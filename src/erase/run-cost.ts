@@ -2,10 +2,10 @@ import type { DenoiserShape } from '../families/family.ts';
 import type { Adaptation } from '../adapters/adapter.ts';
 import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { graphCost, type GraphCost } from '../onnx/graph-cost.ts';
-import { Graph } from '../onnx/graph.ts';
-import { buildUnetGraph, recomputesResults } from '../pipeline/unet-session.ts';
+import { branchesOf, graphCost } from '../onnx/graph-cost.ts';
+import { buildUnetGraph, recomputationFor } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
+import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { evaluatedPictures } from './compared-pictures.ts';
 import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
@@ -47,7 +47,7 @@ const PROGRAM_BYTES = 0.27e9;
  * measured peaks on the CPU: SD 1.5 with cross-attention trained 5.3 GB at 256 pixels and 8.5 GB at
  * 512, with all trained 21.5 GB at 256; tiny-sd 0.42 to 0.87 GB.
  */
-const ARENA_FACTOR = { kept: 1.1, recomputed: 2.6 } as const;
+const ARENA_FACTOR = { nothing: 1.1, parts: 1.5, blocks: 1.5 } as const;
 /**
  * Bringing each weight from memory takes as long as so many multiplications; most of the time with
  * small pictures. Measured with SD 1.5 on two CPU cores at 64 and 256 pixels, cross-attention
@@ -75,12 +75,16 @@ export async function costOfRun(
     ? adaptationFor(checkpoint, training)
     : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
   const adaptation = training ? changed : asItIs(checkpoint);
-  const { train, predict } = await branchCosts(checkpoint, adaptation, shape);
+  const graph = await buildUnetGraph(checkpoint, { adaptation, shape });
+  const [first, second = first] = branchesOf(graph);
+  const [train, predict] = [graphCost(first), graphCost(second)];
   const weights = unetWeights(checkpoint);
   const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
 
-  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, device);
+  // That some GPUs know no 16-bit floats is not counted.
+  const staysStored = device !== 'cpu' || (await keepsStoredWeights(graph, device));
+  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, staysStored);
   const { width: contextDim } = checkpoint.condition;
   const { step, parameterCopies } = method.cost(settings, {
     gradient,
@@ -106,7 +110,7 @@ export async function costOfRun(
     evaluated.pictures * 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(evaluated.samplingSteps);
 
   const results = Math.max(train.peakBytes, predict.peakBytes);
-  const factor = recomputesResults(checkpoint, shape) ? ARENA_FACTOR.recomputed : ARENA_FACTOR.kept;
+  const factor = ARENA_FACTOR[recomputationFor(checkpoint, shape)];
   const unetBytes = frozenBytes + factor * results;
   // Without training the UNet is there only while pictures are compared, the text encoders before it.
   const workBytes = training
@@ -129,19 +133,6 @@ export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): Deno
   return { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: TOKENS };
 }
 
-async function branchCosts(
-  checkpoint: Checkpoint,
-  adaptation: Adaptation,
-  shape: DenoiserShape,
-): Promise<{ train: GraphCost; predict: GraphCost }> {
-  const graph = await buildUnetGraph(checkpoint, { adaptation, shape });
-  const branches = graph.nodes.flatMap(({ attributes }) =>
-    [attributes.then_branch, attributes.else_branch].filter((branch) => branch instanceof Graph),
-  );
-  const [train = graphCost(graph), predict = graphCost(graph)] = branches.map(graphCost);
-  return { train, predict };
-}
-
 function unetWeights({ file, denoiser }: Checkpoint): number {
   let weights = 0;
   for (const [name, { shape }] of file.tensors) {
@@ -154,7 +145,7 @@ function unetWeights({ file, denoiser }: Checkpoint): number {
 function weightBytes(
   { file, denoiser }: Checkpoint,
   { parameters }: Adaptation,
-  device: Device,
+  staysStored: boolean,
 ): { readonly trainedBytes: number; readonly frozenBytes: number } {
   const trained = new Set(parameters.map(({ name }) => name));
   const trainedBytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
@@ -162,8 +153,7 @@ function weightBytes(
   for (const [name, { shape, dtype, byteLength }] of file.tensors) {
     if (!name.startsWith(denoiser.prefix) || trained.has(name)) continue;
     const float32Bytes = 4 * elementCount(shape);
-    // As `keepsStoredWeights` has it. That some GPUs know no 16-bit floats is not counted.
-    frozenBytes += device !== 'cpu' && dtype === 'F16' ? byteLength : float32Bytes;
+    frozenBytes += staysStored && dtype === 'F16' ? byteLength : float32Bytes;
   }
   return { trainedBytes, frozenBytes };
 }

@@ -1,9 +1,20 @@
 import type { ElementType } from './element-type.ts';
+import { elementCount } from '../tensor/shape.ts';
 import { Graph, type Node, Value } from './graph.ts';
 
 /** The types of stored weights that a graph casts before it computes with them. */
 export function castTypes(graph: Graph): ReadonlySet<ElementType> {
   return new Set(weightCasts(graph).map(({ stored }) => stored.type));
+}
+
+/**
+ * How many elements are cast in a run of `branch`, of a graph or itself, where each stored weight is
+ * cast wherever it is read.
+ */
+export function castElements(graph: Graph, branch: Graph): number {
+  const casts = new Set<Value | null>(weightCasts(graph).map(({ cast }) => cast));
+  const read = branch.nodes.flatMap(({ inputs }) => inputs.filter((input) => casts.has(input)));
+  return read.reduce((sum, value) => sum + elementCount(value?.shape ?? []), 0);
 }
 
 /**

@@ -1,14 +1,23 @@
 import { elementCount } from '../tensor/shape.ts';
 import { dimAt } from './shape.ts';
-import type { Graph, Node, Value } from './graph.ts';
+import { Graph, type Node, type Value } from './graph.ts';
 import { elementTypes } from './element-type.ts';
+import { runOrder } from './run-order.ts';
 
 /** What running a graph once takes. */
 export interface GraphCost {
   /** Multiplications with an addition, of convolutions and matrix products: nearly all the work. */
   readonly multiplyAdds: number;
-  /** The most bytes of results but the outputs that are needed at one time, nodes run in order. */
+  /** The most bytes of results but the outputs that are needed at one time. */
   readonly peakBytes: number;
+}
+
+/** The graphs of which one run of a graph runs one: its branches, or itself where it has none. */
+export function branchesOf(graph: Graph): readonly [Graph, ...Graph[]] {
+  const [first = graph, ...others] = graph.nodes.flatMap(({ attributes }) =>
+    [attributes.then_branch, attributes.else_branch].filter((branch) => branch instanceof Graph),
+  );
+  return [first, ...others];
 }
 
 /** The cost of a graph whose branches, if it has any, are counted apart. */
@@ -41,10 +50,11 @@ function nodeMultiplyAdds({ opType, inputs, outputs }: Node): number {
 const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
 
 function peakBytes(graph: Graph): number {
+  const nodes = runOrder(graph);
   const owners = new Map<Value, Value>();
   const ownerOf = (value: Value): Value => owners.get(value) ?? value;
   const lastUse = new Map<Value, number>();
-  graph.nodes.forEach((node, index) => {
+  nodes.forEach((node, index) => {
     const [source] = node.inputs;
     const [view] = node.outputs;
     if (views.has(node.opType) && source && view) owners.set(view, ownerOf(source));
@@ -58,7 +68,7 @@ function peakBytes(graph: Graph): number {
   const made = new Set<Value>();
   let live = 0;
   let peak = 0;
-  graph.nodes.forEach((node, index) => {
+  nodes.forEach((node, index) => {
     for (const output of node.outputs) {
       if (owners.has(output) || outputs.has(output)) continue;
       made.add(output);

@@ -37,12 +37,22 @@ export class Value {
   }
 }
 
-/** Nodes marked with one segment are computed again in the backward pass instead of stored. */
+/**
+ * Nodes marked with one segment are computed again in the backward pass instead of stored. One inside
+ * another is computed again from what the outer one has computed again.
+ */
 export class Segment {
   readonly name: string;
+  readonly outer: Segment | null;
 
-  constructor(name: string) {
+  constructor(name: string, outer: Segment | null = null) {
     this.name = name;
+    this.outer = outer;
+  }
+
+  /** Whether this is `segment` or lies inside it. */
+  isWithin(segment: Segment): boolean {
+    return this === segment || (this.outer?.isWithin(segment) ?? false);
   }
 }
 
@@ -60,6 +70,8 @@ export interface Node {
 export class Graph {
   readonly name: string;
   readonly inputs: Value[] = [];
+  /** Inputs of which the runtime is not told the first dimension. */
+  readonly openInputs = new Set<Value>();
   readonly outputs: Value[] = [];
   readonly initializers = new Map<Value, InitializerData>();
   readonly nodes: Node[] = [];

@@ -16,6 +16,7 @@ import {
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
 } from './proto/onnx_pb.ts';
+import { listedForRuntime } from './run-order.ts';
 
 /** ONNX IR version that introduced opset 21. */
 const irVersion = 10n;
@@ -39,10 +40,10 @@ export function serializeModel(graph: Graph): Uint8Array {
 function graphProto(graph: Graph): MessageInitShape<typeof GraphProtoSchema> {
   return {
     name: graph.name,
-    node: graph.nodes.map(nodeProto),
+    node: listedForRuntime(graph).map(nodeProto),
     initializer: [...graph.initializers].map(([value, data]) => initializerProto(value, data)),
-    input: graph.inputs.map(valueInfoProto),
-    output: graph.outputs.map(valueInfoProto),
+    input: graph.inputs.map((value) => valueInfoProto(value, graph)),
+    output: graph.outputs.map((value) => valueInfoProto(value, graph)),
   };
 }
 
@@ -95,7 +96,10 @@ function initializerProto(
   };
 }
 
-function valueInfoProto(value: Value): MessageInitShape<typeof ValueInfoProtoSchema> {
+function valueInfoProto(
+  value: Value,
+  { openInputs }: Graph,
+): MessageInitShape<typeof ValueInfoProtoSchema> {
   return {
     name: value.name,
     type: {
@@ -104,9 +108,11 @@ function valueInfoProto(value: Value): MessageInitShape<typeof ValueInfoProtoSch
         value: {
           elemType: elementTypes[value.type].code,
           shape: {
-            dim: value.shape.map((dim) => ({
-              value: { case: 'dimValue' as const, value: BigInt(dim) },
-            })),
+            dim: value.shape.map((dim, axis) =>
+              openInputs.has(value) && axis === 0
+                ? {}
+                : { value: { case: 'dimValue' as const, value: BigInt(dim) } },
+            ),
           },
         },
       },

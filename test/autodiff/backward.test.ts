@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { gradients } from '../../src/autodiff/backward.ts';
-import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
+import { GraphBuilder, type Recomputation } from '../../src/onnx/graph-builder.ts';
 import type { Node, Value } from '../../src/onnx/graph.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { runGraph } from '../helpers/run-graph.ts';
@@ -235,5 +235,70 @@ describe('recomputed segments', () => {
 
   test('leave what is emitted for the backward pass in no segment', () => {
     expect(build(true).emitted.filter((node) => node.segment)).toEqual([]);
+  });
+});
+
+describe('recomputed blocks', () => {
+  /** Three blocks with a part each; `recomputes` says which are computed again. */
+  function build(recomputes: Recomputation) {
+    const g = new GraphBuilder('test', { recomputes });
+    let x = g.input('x', 'float32', [3, 3]);
+    const weights = ['a', 'b', 'c'].map((name) => g.input(name, 'float32', [3, 3]));
+    const states: Value[] = [x];
+    for (const weight of weights) {
+      x = g.recomputedBlock('block', () => {
+        const weighted = g.op('Tanh', [g.matMul(x, weight)]);
+        const attended = g.recomputed('part', () =>
+          g.matMul(g.op('Softmax', [g.mul(weighted, weighted)]), weighted),
+        );
+        return g.add(g.op('Sigmoid', [attended]), x);
+      });
+      states.push(x);
+    }
+    const loss = sumOf(g, g.mul(x, x));
+    const forward = [...g.graph.nodes];
+    const emitted = emittedBy(g, () => {
+      gradients(g, loss, weights).forEach((gradient, i) => {
+        g.output(`gradient${i}`, gradient);
+      });
+    });
+    return { g, forward, emitted, states };
+  }
+  const again = (nodes: readonly Node[], opType: string) =>
+    nodes.filter((node) => node.opType === opType && node.name.includes('/again'));
+
+  test('give the gradients of stored ones, to the bit', async () => {
+    const random = createGenerator(7);
+    const inputs = Object.fromEntries(
+      ['x', 'a', 'b', 'c'].map((name) => [name, [...random.randn(9)]]),
+    );
+    const stored = await runGraph(build('nothing').g.graph, inputs);
+    expect(await runGraph(build('parts').g.graph, inputs)).toEqual(stored);
+    expect(await runGraph(build('blocks').g.graph, inputs)).toEqual(stored);
+  });
+
+  test('keep their inputs alone', () => {
+    const { forward, emitted, states } = build('blocks');
+    const made = new Set(forward.filter(({ segment }) => segment).flatMap((node) => node.outputs));
+    const kept = emitted.flatMap(({ inputs }) =>
+      inputs.filter((value) => value && made.has(value)),
+    );
+    expect(new Set(kept)).toEqual(new Set(states.slice(1)));
+  });
+
+  test('have their parts computed again for themselves, from what the block has again', () => {
+    const { forward, emitted } = build('blocks');
+    // Forward, once more to reach what follows the part, and once more for the part's own gradient.
+    expect(forward.filter(({ opType }) => opType === 'Softmax')).toHaveLength(3);
+    expect(again(emitted, 'Softmax')).toHaveLength(6);
+    expect(again(emitted, 'Tanh')).toHaveLength(3);
+    const insideParts = again(emitted, 'Softmax').slice(0, 2);
+    expect(insideParts[0]!.inputs).not.toEqual(insideParts[1]!.inputs);
+  });
+
+  test('are none where parts alone are computed again', () => {
+    const { emitted } = build('parts');
+    expect(again(emitted, 'Softmax')).toHaveLength(3);
+    expect(again(emitted, 'Tanh')).toEqual([]);
   });
 });

@@ -6,10 +6,13 @@ import path from 'node:path';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { latentScale } from '../../src/families/stable-diffusion/image-size.ts';
 import { eraseDiffStep, type EraseDiff } from '../../src/methods/erasediff/step.ts';
+import { costOfRun } from '../../src/erase/run-cost.ts';
+import { defaultSettings, type EraseSettings } from '../../src/methods/registry.ts';
 import { trainSets, type TrainSet } from '../../src/methods/settings-fields.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { fitFullWeights } from '../../src/adapters/full-weights.ts';
+import { lowRank } from '../../src/adapters/low-rank/adapter.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
@@ -17,11 +20,13 @@ import { operatorTimes } from './operator-times.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
-//                  [--repeats 4] [--python python3] [--operators]
+//                  [--rank R] [--repeats 4] [--python python3] [--operators]
 // Seconds of one EraseDiff outer step, ours beside PyTorch's in the same run (torch_step.py, the
 // published procedure's work and PyTorch written with care), and peak memory. FILE is a checkpoint
 // of SD's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2).
 // With --operators also where the time of one prediction and one gradient goes.
+// With --rank a low-rank change is trained instead of the weights themselves. What the estimate counts
+// stands beside the memory that was measured.
 // The batches are random numbers: the values do not change the work.
 
 const { values } = parseArgs({
@@ -31,6 +36,7 @@ const { values } = parseArgs({
     train: { type: 'string' },
     batch: { type: 'string' },
     'inner-steps': { type: 'string' },
+    rank: { type: 'string' },
     repeats: { type: 'string' },
     python: { type: 'string' },
     operators: { type: 'boolean', default: false },
@@ -86,7 +92,12 @@ for (const mode of values.python === undefined ? [] : modes) {
 }
 const latentSize = size / latentScale(checkpoint);
 const names = trainedNames(checkpoint.file.tensors.keys(), train);
-const adaptation = fitFullWeights(checkpoint, names);
+const rank = values.rank === undefined ? null : Number(values.rank);
+const adapter = { kind: 'lora', rank: rank ?? 0, convRank: null, alpha: null } as const;
+const adaptation =
+  rank === null
+    ? fitFullWeights(checkpoint, names)
+    : lowRank.fit(checkpoint, names, { adapter, seed: 0 });
 const parameters = await adaptation.initial();
 const specs = adaptation.parameters;
 const unetSettings = {
@@ -150,6 +161,7 @@ await unet.release();
 const median = seconds.slice(1).sort((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)] ?? NaN;
 const peakKilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
 const ours = { what: 'ours', 'seconds a step': median, 'peak GB': Number(peakKilobytes) / 1e6 };
+console.log(`counted by the estimate: ${((await countedBytes()) / 1e9).toFixed(2)} GB`);
 if (values.operators) await printOperators();
 await checkpoint.file.close();
 console.table(
@@ -158,6 +170,18 @@ console.table(
     'ours is': `${(median / row['seconds a step']).toFixed(2)} of it`,
   })),
 );
+
+/** What the estimate of such a job says that it takes. */
+async function countedBytes(): Promise<number> {
+  const { modelChannels } = checkpoint.architecture.unet;
+  const defaults = defaultSettings({
+    ...{ train, size, modelChannels },
+    ...(rank !== null && { adapter }),
+  });
+  const settings: EraseSettings = { ...defaults, ...{ batch, innerSteps } };
+  const extent = { prompts: { forget: 1, retain: 1 }, drawnPictures: 0, device: 'cpu' } as const;
+  return (await costOfRun(checkpoint, settings, extent)).memoryBytes;
+}
 
 /** One prediction and one gradient with the runtime's own clock around each node. */
 async function printOperators(): Promise<void> {

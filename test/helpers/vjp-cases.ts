@@ -137,6 +137,11 @@ export const vjpCases: Readonly<Record<string, readonly VjpCase[]>> = {
     conv([1, 2, 6, 4], [3, 2, 2, 2], { strides: [2, 2] }),
     conv([1, 2, 5, 4], [2, 2, 1, 1], { strides: [2, 2] }),
     conv([2, 3, 7], [2, 3, 3], { pads: [1, 1] }, true),
+    // Large ones, whose input's gradient is a convolution itself.
+    conv([2, 2, 32, 33], [3, 2, 3, 3], { pads: [1, 1, 1, 1] }, true),
+    conv([1, 2, 40, 33], [3, 2, 2, 3], { pads: [1, 0, 0, 2] }),
+    conv([1, 3, 32, 32], [2, 3, 1, 1], {}, true),
+    conv([1, 2, 66, 64], [2, 2, 3, 3], { pads: [1, 1, 1, 1], strides: [2, 2] }),
   ],
   Cos: unary('Cos'),
   Div: binary('Div', positive),

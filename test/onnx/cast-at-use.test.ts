@@ -15,7 +15,7 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
  * branch of an `If`; A and B are stored as `type` and each is read forward and backward.
  */
 function graphWithWeights(type: ElementType): Graph {
-  const g = new GraphBuilder('weights', { recomputes: false });
+  const g = new GraphBuilder('weights', { recomputes: 'nothing' });
   const x = g.input('x', 'float32', [2, 2]);
   const trained = g.input('trained', 'float32', [2, 2]);
   const [a, b] = [

@@ -27,11 +27,11 @@ export function createDenoiserGraph(architecture: Architecture): DenoiserGraph {
     declare(g, shape) {
       const { batch } = shape;
       const inputs = {
-        sample: g.input('sample', 'float32', latentShape(shape)),
-        timestepEmbedding: g.input('timestepEmbedding', 'float32', [batch, unet.modelChannels]),
-        context: g.input('context', 'float32', contextShape(shape)),
+        sample: g.rows('sample', 'float32', latentShape(shape)),
+        timestepEmbedding: g.rows('timestepEmbedding', 'float32', [batch, unet.modelChannels]),
+        context: g.rows('context', 'float32', contextShape(shape)),
         ...(unet.admInChannels !== null && {
-          y: g.input('y', 'float32', [batch, unet.admInChannels]),
+          y: g.rows('y', 'float32', [batch, unet.admInChannels]),
         }),
       };
       return (branch, weights) => buildUnet(branch, weights, unet, inputs);

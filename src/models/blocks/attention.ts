@@ -37,24 +37,78 @@ export function attention(
   const [batch, queryCount] = [dimAt(queries.shape, 0), dimAt(queries.shape, 1)];
   const rowBytes = 4 * dimAt(keys.shape, 1);
   const headBytes = rowBytes * queryCount;
-  const depth = dimAt(queries.shape, 2) / heads;
-  const parts = (total: number, bytes: number) => partition(total, Math.floor(limitBytes / bytes));
+  const ranges = (total: number, bytes: number) => partition(total, Math.floor(limitBytes / bytes));
 
-  const items = parts(batch, headBytes * heads).map(([from, to]) => {
-    const item = sliceOperands(g, operands, { axis: 0, from, to });
-    const groups = parts(heads, headBytes * (to - from)).map(([first, last]) => {
-      const range = { axis: 2, from: first * depth, to: last * depth };
-      const group = { ...sliceOperands(g, item, range), heads: last - first };
-      const rows = parts(queryCount, rowBytes * (to - from) * (last - first));
-      return join(
-        g,
-        rows.map(([start, end]) => attend(g, sliceQueries(g, group, start, end))),
-        1,
+  const byItems = ranges(batch, headBytes * heads).map((items) => {
+    const byHeads = ranges(heads, headBytes * lengthOf(items)).map((someHeads) => {
+      const scoreBytes = rowBytes * lengthOf(items) * lengthOf(someHeads);
+      const byRows = ranges(queryCount, scoreBytes).map((rows) =>
+        g.recomputed('attention', () =>
+          attend(g, partOf(g, operands, { items, heads: someHeads, rows })),
+        ),
       );
+      return join(g, byRows, 1);
     });
-    return join(g, groups, 2);
+    return join(g, byHeads, 2);
   });
-  return join(g, items, 0);
+  return join(g, byItems, 0);
+}
+
+/** From the first to the last, which is not in it. */
+type Range = readonly [number, number];
+
+const lengthOf = ([from, to]: Range) => to - from;
+
+/** `total` items in the fewest ranges of at most `limit` (at least 1) items, of nearly one size. */
+function partition(total: number, limit: number): Range[] {
+  const count = Math.ceil(total / Math.max(1, limit));
+  const bound = (i: number) => Math.round((i * total) / count);
+  return Array.from({ length: count }, (_, i) => [bound(i), bound(i + 1)] as const);
+}
+
+/** Scores that are in memory at one time. */
+interface Part {
+  readonly items: Range;
+  readonly heads: Range;
+  /** Of the queries. */
+  readonly rows: Range;
+}
+
+/** What a part of the attention is made of; all of it where there is but one. */
+function partOf(g: GraphBuilder, operands: AttentionOperands, part: Part): AttentionOperands {
+  const { queries, mask, heads } = operands;
+  const depth = dimAt(queries.shape, 2) / heads;
+  const columns = [part.heads[0] * depth, part.heads[1] * depth] as const;
+  const slice = (x: Value) => sliceRange(g, sliceRange(g, x, 0, part.items), 2, columns);
+  const own = [
+    sliceRange(g, slice(queries), 1, part.rows),
+    slice(operands.keys),
+    slice(operands.values),
+  ] as const;
+  if (own[0] === queries) return operands;
+  const [partQueries, keys, values] = joinedOnce(g, own);
+  return {
+    queries: partQueries,
+    keys,
+    values,
+    heads: lengthOf(part.heads),
+    ...(mask && { mask: sliceRange(g, mask, 0, part.rows) }),
+  };
+}
+
+/**
+ * The same, by way of one tensor, so that their gradients are made into one: all gradients of a part
+ * are then made together and its scores can go, before those of the next are made.
+ */
+function joinedOnce(g: GraphBuilder, own: readonly [Value, Value, Value]) {
+  const lengths = own.map(({ shape }) => dimAt(shape, 1));
+  const [queries, keys, values] = g.ops(
+    'Split',
+    [g.concat(own, 1), g.indices(...lengths)],
+    { axis: 1 },
+    own.length,
+  );
+  return [queries ?? own[0], keys ?? own[1], values ?? own[2]] as const;
 }
 
 function attend(g: GraphBuilder, operands: AttentionOperands): Value {
@@ -63,57 +117,19 @@ function attend(g: GraphBuilder, operands: AttentionOperands): Value {
     const [batch, tokens] = [dimAt(x.shape, 0), dimAt(x.shape, 1)];
     return g.reshape(x, [batch, tokens, heads, dimAt(x.shape, 2) / heads]);
   };
-  return g.recomputed('attention', () => {
-    const q = g.transpose(byHead(queries), [0, 2, 1, 3]);
-    const k = g.transpose(byHead(keys), [0, 2, 3, 1]);
-    const v = g.transpose(byHead(values), [0, 2, 1, 3]);
-    const scores = g.matMul(q, k);
-    const masked = mask ? g.add(scores, mask) : scores;
-    const probabilities = g.op('Softmax', [masked], { axis: -1 });
-    const mixed = g.transpose(g.matMul(probabilities, v), [0, 2, 1, 3]);
-    return g.reshape(mixed, queries.shape);
-  });
-}
-
-interface Range {
-  readonly axis: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-function sliceOperands(g: GraphBuilder, operands: AttentionOperands, range: Range) {
-  return {
-    ...operands,
-    queries: sliceRange(g, operands.queries, range),
-    keys: sliceRange(g, operands.keys, range),
-    values: sliceRange(g, operands.values, range),
-  };
-}
-
-function sliceQueries(
-  g: GraphBuilder,
-  operands: AttentionOperands,
-  from: number,
-  to: number,
-): AttentionOperands {
-  const { queries, mask } = operands;
-  return {
-    ...operands,
-    queries: sliceRange(g, queries, { axis: 1, from, to }),
-    ...(mask && { mask: sliceRange(g, mask, { axis: 0, from, to }) }),
-  };
+  const q = g.transpose(byHead(queries), [0, 2, 1, 3]);
+  const k = g.transpose(byHead(keys), [0, 2, 3, 1]);
+  const v = g.transpose(byHead(values), [0, 2, 1, 3]);
+  const scores = g.matMul(q, k);
+  const masked = mask ? g.add(scores, mask) : scores;
+  const probabilities = g.op('Softmax', [masked], { axis: -1 });
+  const mixed = g.transpose(g.matMul(probabilities, v), [0, 2, 1, 3]);
+  return g.reshape(mixed, queries.shape);
 }
 
 /** A part of `x` along one axis; `x` itself where that is all of it. */
-function sliceRange(g: GraphBuilder, x: Value, { axis, from, to }: Range): Value {
+function sliceRange(g: GraphBuilder, x: Value, axis: number, [from, to]: Range): Value {
   return to - from === dimAt(x.shape, axis) ? x : g.slice(x, axis, from, to);
-}
-
-/** `total` items in the fewest ranges of at most `limit` (at least 1) items, of nearly one size. */
-function partition(total: number, limit: number): (readonly [number, number])[] {
-  const count = Math.ceil(total / Math.max(1, limit));
-  const bound = (i: number) => Math.round((i * total) / count);
-  return Array.from({ length: count }, (_, i) => [bound(i), bound(i + 1)] as const);
 }
 
 function join(g: GraphBuilder, parts: readonly Value[], axis: number): Value {

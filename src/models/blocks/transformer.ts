@@ -35,8 +35,10 @@ export function spatialTransformer(
     return module.within('proj_in', (part) => linear(part, asRows(g, toTokens(g, normalized))));
   });
   for (let i = 0; i < depth; i++) {
-    tokens = module.within(`transformer_blocks.${i}`, (block) =>
-      transformerBlock(block, tokens, { context: asRows(g, context), heads, batch }),
+    tokens = g.recomputedBlock(`transformer_blocks.${i}`, () =>
+      module.within(`transformer_blocks.${i}`, (block) =>
+        transformerBlock(block, tokens, { context: asRows(g, context), heads, batch }),
+      ),
     );
   }
   const projected = module.within('proj_out', (part) => linear(part, tokens));
