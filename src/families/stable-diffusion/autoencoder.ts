@@ -3,36 +3,54 @@ import type { Opened } from './opened.ts';
 import { latentScale } from './image-size.ts';
 import { AppError } from '../../errors.ts';
 import type { PixelImage } from '../../images/pixels.ts';
+import { type CellScale, type Grid, inTiles, type TileSize } from './tiles.ts';
 import { buildVaeDecoder, buildVaeEncoder } from './vae.ts';
 import { GraphBuilder } from '../../onnx/graph-builder.ts';
-import type { Shape } from '../../tensor/shape.ts';
 import { GraphSession } from '../../runtime/session.ts';
-import { floatData, floatTensor } from '../../runtime/tensor.ts';
+import { floatData, floatTensor, type Tensor } from '../../runtime/tensor.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
 
 /** Bounds of the posterior's log variance, as the reference autoencoder clamps it. */
 const logVarianceRange = [-30, 20] as const;
 
+/**
+ * Cells of latents along a side of a tile, and of its overlap: 512 pixels and 128. At 1024 pixels a
+ * single feature map of the decoder has 1 GB, which many cards take in no buffer.
+ */
+const usualTile = { cells: 64, overlap: 16 } as const;
+
+/** How a VAE takes pictures that are larger than a tile. */
+export interface Tiling {
+  readonly cells: number;
+  readonly overlap: number;
+}
+
 /** The encoder of a checkpoint's VAE for images of one size. */
 export class ImageEncoder implements PictureEncoder {
   private readonly session: GraphSession;
-  private readonly imageShape: Shape;
+  private readonly tiles: { readonly tile: TileSize; readonly scale: CellScale };
   private readonly scaleFactor: number;
 
-  private constructor(session: GraphSession, imageShape: Shape, scaleFactor: number) {
+  private constructor(session: GraphSession, tile: TileSize, { scale, scaleFactor }: VaeScale) {
     this.session = session;
-    this.imageShape = imageShape;
+    this.tiles = { tile, scale: { input: scale, output: 1 } };
     this.scaleFactor = scaleFactor;
   }
 
-  static async create(checkpoint: Opened, settings: CoderSettings): Promise<ImageEncoder> {
+  static async create(
+    checkpoint: Pick<Opened, 'file' | 'architecture'>,
+    settings: CoderSettings,
+    tiling: Tiling = usualTile,
+  ): Promise<ImageEncoder> {
     const g = new GraphBuilder('vae-encoder');
-    const imageShape = [1, 3, settings.height, settings.width];
-    const image = g.input('image', 'float32', imageShape);
     const { vae } = checkpoint.architecture;
+    const scale = latentScale(checkpoint);
+    const tile = tileFor(settings, scale, tiling);
+    const shape = [1, 3, tile.height * scale, tile.width * scale];
+    const image = g.input('image', 'float32', shape);
     g.output('moments', buildVaeEncoder(g, checkpointWeights(g, checkpoint), vae, image));
     const session = await openSession(g, checkpoint, settings);
-    return new ImageEncoder(session, imageShape, vae.scaleFactor);
+    return new ImageEncoder(session, tile, { scale, scaleFactor: vae.scaleFactor });
   }
 
   /**
@@ -40,9 +58,11 @@ export class ImageEncoder implements PictureEncoder {
    * @param drawNoise standard normal numbers, as many as asked for
    */
   async encode(image: PixelImage, drawNoise: (count: number) => Float32Array) {
-    const { moments } = await this.session.run({ image: floatTensor(image.data, this.imageShape) });
-    if (!moments) throw new AppError('internal.unexpected', 'the image encoder gave no output');
-    const values = floatData(moments);
+    const { data: values } = await inTiles({ ...image, channels: 3 }, this.tiles, async (part) => {
+      const { moments } = await this.session.run({ image: gridTensor(part) });
+      if (!moments) throw new AppError('internal.unexpected', 'the image encoder gave no output');
+      return gridOf(moments);
+    });
     const count = values.length / 2;
     const noise = drawNoise(count);
     const [low, high] = logVarianceRange;
@@ -60,33 +80,55 @@ export class ImageEncoder implements PictureEncoder {
 /** The decoder of a checkpoint's VAE for images of one size. */
 export class ImageDecoder implements PictureDecoder {
   private readonly session: GraphSession;
-  private readonly latentShape: Shape;
+  private readonly tiles: { readonly tile: TileSize; readonly scale: CellScale };
   private readonly scaleFactor: number;
+  private readonly latents: Pick<Grid, 'channels' | 'height' | 'width'>;
 
-  private constructor(session: GraphSession, latentShape: Shape, scaleFactor: number) {
+  private constructor(
+    session: GraphSession,
+    { tile, latents }: { tile: TileSize; latents: Pick<Grid, 'channels' | 'height' | 'width'> },
+    { scale, scaleFactor }: VaeScale,
+  ) {
     this.session = session;
-    this.latentShape = latentShape;
+    this.tiles = { tile, scale: { input: 1, output: scale } };
     this.scaleFactor = scaleFactor;
+    this.latents = latents;
   }
 
-  static async create(checkpoint: Opened, settings: CoderSettings): Promise<ImageDecoder> {
+  static async create(
+    checkpoint: Pick<Opened, 'file' | 'architecture'>,
+    settings: CoderSettings,
+    tiling: Tiling = usualTile,
+  ): Promise<ImageDecoder> {
     const g = new GraphBuilder('vae-decoder');
     const { vae } = checkpoint.architecture;
     const scale = latentScale(checkpoint);
-    const latentShape = [1, vae.embedDim, settings.height / scale, settings.width / scale];
-    const latents = g.input('latents', 'float32', latentShape);
+    const tile = tileFor(settings, scale, tiling);
+    const latents = g.input('latents', 'float32', [1, vae.embedDim, tile.height, tile.width]);
     g.output('image', buildVaeDecoder(g, checkpointWeights(g, checkpoint), vae, latents));
     const session = await openSession(g, checkpoint, settings);
-    return new ImageDecoder(session, latentShape, vae.scaleFactor);
+    const { height, width } = settings;
+    const size = { channels: vae.embedDim, height: height / scale, width: width / scale };
+    return new ImageDecoder(
+      session,
+      { tile, latents: size },
+      { scale, scaleFactor: vae.scaleFactor },
+    );
   }
 
   /** The picture of latents [C, h, w] as the UNet gives them. */
   async decode(latents: Float32Array): Promise<PixelImage> {
     const unscaled = latents.map((value) => value / this.scaleFactor);
-    const { image } = await this.session.run({ latents: floatTensor(unscaled, this.latentShape) });
-    if (!image) throw new AppError('internal.unexpected', 'the image decoder gave no output');
-    const [, , height = 0, width = 0] = image.dims;
-    return { data: floatData(image), width, height };
+    const { data, width, height } = await inTiles(
+      { data: unscaled, ...this.latents },
+      this.tiles,
+      async (part) => {
+        const { image } = await this.session.run({ latents: gridTensor(part) });
+        if (!image) throw new AppError('internal.unexpected', 'the image decoder gave no output');
+        return gridOf(image);
+      },
+    );
+    return { data, width, height };
   }
 
   async release(): Promise<void> {
@@ -94,7 +136,32 @@ export class ImageDecoder implements PictureDecoder {
   }
 }
 
-function openSession(g: GraphBuilder, checkpoint: Opened, settings: CoderSettings) {
+interface VaeScale {
+  /** Pixels along a side of a latent cell. */
+  readonly scale: number;
+  /** What latents are multiplied by before the UNet sees them. */
+  readonly scaleFactor: number;
+}
+
+function tileFor({ width, height }: CoderSettings, scale: number, tiling: Tiling): TileSize {
+  return {
+    height: Math.min(height / scale, tiling.cells),
+    width: Math.min(width / scale, tiling.cells),
+    overlap: tiling.overlap,
+  };
+}
+
+function gridTensor({ data, channels, height, width }: Grid): Tensor {
+  return floatTensor(data, [1, channels, height, width]);
+}
+
+/** A tensor [1, C, H, W] as a grid. */
+function gridOf(tensor: Tensor): Grid {
+  const [, channels = 0, height = 0, width = 0] = tensor.dims;
+  return { data: floatData(tensor), channels, height, width };
+}
+
+function openSession(g: GraphBuilder, checkpoint: Pick<Opened, 'file'>, settings: CoderSettings) {
   const { device, threads } = settings;
   return GraphSession.create(g.graph, {
     device,
