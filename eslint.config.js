@@ -89,6 +89,11 @@ export default defineConfig(
                 'What a family does otherwise is asked of its Model: src/families/family.ts.',
             },
             {
+              target: ['./src/jobs/!(backends).ts', './src/jobs/!(local)/**'],
+              from: './src/jobs/local',
+              message: 'Jobs are reached through src/jobs/ports.ts.',
+            },
+            {
               target: './ui',
               from: './src',
               except: [
@@ -97,6 +102,7 @@ export default defineConfig(
                 './images/image-format.ts',
                 './erase/fill-template.ts',
                 './erase/forget-lines.ts',
+                './erase/new-steps.ts',
                 './methods/registry.ts',
                 './methods/setting-form.ts',
                 './methods/settings-fields.ts',

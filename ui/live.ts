@@ -2,6 +2,7 @@ import { batch } from '@preact/signals';
 
 import type { JobHistory, JobView, ProgressPoint, SampleView } from '../src/contract/job-views.ts';
 import type { ErrorBody } from '../src/contract/views.ts';
+import { newSteps } from '../src/erase/new-steps.ts';
 import { socket } from './api.ts';
 import {
   announcement,
@@ -106,19 +107,12 @@ function update(
   if (watched.value?.job.id === id) watched.value = change(watched.value);
 }
 
-/** A resumed job does its last steps again: what comes later replaces what was there. */
+/** What a reconnected page is told again is there already. */
 function appendPoints(
   points: readonly ProgressPoint[],
   more: readonly ProgressPoint[],
 ): readonly ProgressPoint[] {
-  const [first] = more;
-  if (first === undefined) return points;
-  const last = points.at(-1);
-  const kept =
-    last === undefined || last.step < first.step
-      ? points
-      : points.filter(({ step }) => step < first.step);
-  return [...kept, ...more];
+  return [...points, ...newSteps(points, more)];
 }
 
 /** A step that is done again after a resume draws its samples again. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
+import { devices } from '../runtime/device.ts';
 import { settingsSchema, type TrainingSettings } from '../methods/registry.ts';
 
 /** A prompt to forget and the prompt its predictions are steered to. */
@@ -34,7 +35,7 @@ export const jobSchema = z.object({
   /** Classifiers that judge the result; jobs of earlier versions have none. */
   judges: z.array(classifierChoiceSchema).default([]),
   settings: settingsSchema,
-  device: z.enum(['cpu', 'webgpu', 'cuda', 'dml']),
+  device: z.enum(devices),
   threads: z.number().int().min(1),
 });
 export type EraseJob = z.infer<typeof jobSchema>;

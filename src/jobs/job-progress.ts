@@ -8,6 +8,7 @@ import {
   type ProgressEvent,
   type RecordedEvent,
 } from '../erase/events.ts';
+import { newSteps } from '../erase/new-steps.ts';
 import type { ErrorEvent } from './describe-error.ts';
 import { messageForFields } from '../remedy.ts';
 import type { LogLine, ProgressPoint, SampleView } from '../contract/job-views.ts';
@@ -123,9 +124,8 @@ export class JobTimeline {
 
   /** Takes in the next event. */
   apply(event: RecordedEvent): void {
-    // Steps that are done again after a resume are there already.
-    if (event.event === 'progress' && event.step > (this.progress.at(-1)?.step ?? 0)) {
-      this.progress.push(progressPoint(event));
+    if (event.event === 'progress') {
+      this.progress.push(...newSteps(this.progress, [progressPoint(event)]));
     }
     const line = logLine(event);
     if (line) this.log.push({ time: event.time ?? '', ...line });

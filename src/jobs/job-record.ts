@@ -149,14 +149,17 @@ export class JobRecord {
   /** Takes in what others have added to the job's events, and what they have made of its state. */
   async catchUp(): Promise<void> {
     if (this.isFollowed) return;
-    await this.reading.runExclusive(async () => {
+    const hasGrown = await this.reading.runExclusive(async () => {
       const size = await this.stored.eventsSize();
-      if (size === this.eventsSize) return;
+      if (size === this.eventsSize) return false;
       const events = await this.stored.readEvents();
       for (const event of events.slice(this.eventCount)) this.take(event);
       this.eventsSize = size;
+      return true;
     });
-    if (!this.isOurs) this.status.replace(await this.findStatus());
+    // Whatever else happens to a job brings an event; only of a killed process there is none.
+    const mayHaveChanged = hasGrown || isUnderWay(this.state);
+    if (mayHaveChanged && !this.isOurs) this.status.replace(await this.findStatus());
   }
 
   /** Reads what is run of it, which was written since. */

@@ -21,7 +21,7 @@ import { JobRecords } from './job-records.ts';
 import { JobResults } from './job-results.ts';
 import { isAllowed } from './job-status.ts';
 import { summarize, viewJob } from './job-views.ts';
-import { JobWorker } from './job-worker.ts';
+import { JobSteps } from './job-steps.ts';
 import type { JobBackend } from './ports.ts';
 import { recoverJobs } from './recover-jobs.ts';
 import { draftUpload } from './request/draft-upload.ts';
@@ -48,7 +48,7 @@ export interface JobEnvironment {
 export class JobService implements JobServices {
   private readonly environment: JobEnvironment;
   private readonly records: JobRecords;
-  private readonly worker: JobWorker;
+  private readonly steps: JobSteps;
   private readonly hostStates: HostStates;
   private readonly model: ModelInUse;
   private readonly results: JobResults;
@@ -68,7 +68,7 @@ export class JobService implements JobServices {
       ...drawing,
       secondsHere: (job, signal) => pictureSeconds(job, { dataFolder, signal }),
     });
-    this.worker = new JobWorker({
+    this.steps = new JobSteps({
       backend,
       find: (id) => this.records.get(id),
       defaultDevice: async () =>
@@ -85,7 +85,7 @@ export class JobService implements JobServices {
       },
       onTrouble,
     });
-    backend.queue.start(this.worker);
+    backend.queue.start(this.steps);
     this.results = new JobResults({
       ...{ host, hostStates: this.hostStates, model: this.model, onTrouble },
       view: (record, state) => this.viewOf(record, state),
@@ -104,7 +104,7 @@ export class JobService implements JobServices {
   /** Starts nothing any more and has what trains save its state; it goes on with the next server. */
   async close(patience: AbortSignal): Promise<void> {
     await this.opened.catch(() => undefined);
-    this.worker.close();
+    this.steps.close();
     await this.queue.close(patience, new AppError('job.cancelled', 'the server was ended.'));
   }
 
@@ -140,7 +140,7 @@ export class JobService implements JobServices {
     return this.exclusively(id, async (record) => {
       const reason = (what: string) => new AppError('job.cancelled', `job ${record.id} ${what}.`);
       if (await this.queue.remove(record.id)) {
-        await this.worker.settle(record, reason('was cancelled while it waited'));
+        await this.steps.settle(record, reason('was cancelled while it waited'));
       } else if (!(await this.queue.cancel(record.id, reason('was cancelled')))) {
         throw new AppError(
           'job.wrong-state',

@@ -1,10 +1,11 @@
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import type { EraseEvent, ProgressEvent, SampleEvent } from '../erase/events.ts';
+import { newSteps } from '../erase/new-steps.ts';
 
 /** The events of all runs of a job as one run. */
 export interface JobStory {
-  /** One for each outer step, in order; of a step that was done again the last. */
+  /** One for each outer step, in order: see `newSteps`. */
   readonly progress: readonly ProgressEvent[];
   readonly samples: readonly SampleEvent[];
   readonly evaluation: Evaluation | null;
@@ -15,20 +16,20 @@ export interface JobStory {
 }
 
 export function tellStory(events: readonly EraseEvent[]): JobStory {
-  const progress = new Map<number, ProgressEvent>();
+  const progress: ProgressEvent[] = [];
   const samples: SampleEvent[] = [];
   const notices = new Set<string>();
   let evaluation: Evaluation | null = null;
   let runs = 0;
   for (const event of events) {
-    if (event.event === 'progress') progress.set(event.step, event);
+    if (event.event === 'progress') progress.push(...newSteps(progress, [event]));
     else if (event.event === 'sample') samples.push(event);
     else if (event.event === 'evaluation') evaluation = readEvaluation(event.evaluation);
     else if (event.event === 'warning' || event.event === 'notice') notices.add(event.message);
     else if (event.event === 'job') runs += 1;
   }
   return {
-    progress: [...progress.values()].sort((a, b) => a.step - b.step),
+    progress,
     samples,
     evaluation,
     notices: [...notices],

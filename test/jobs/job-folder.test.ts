@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { findJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { folderOfJob, openJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { createJobFolder } from './create-job-folder.ts';
 import { exampleJob } from './example-job.ts';
@@ -20,8 +20,11 @@ describe('createJobFolder', () => {
       'state',
       'status.json',
     ]);
-    expect((await findJobFolder(data, job.id)).job).toEqual({ ...exampleJob, id: job.id });
-    expect((await findJobFolder('/nowhere', path)).job.id).toBe(job.id);
+    expect((await openJobFolder(folderOfJob(data, job.id))).job).toEqual({
+      ...exampleJob,
+      id: job.id,
+    });
+    expect((await openJobFolder(folderOfJob('/nowhere', path))).job.id).toBe(job.id);
   });
 
   it('gives jobs of the same minute different ids', async () => {
@@ -50,9 +53,9 @@ describe('createJobFolder', () => {
   });
 });
 
-describe('findJobFolder', () => {
+describe('openJobFolder', () => {
   it('says where it looked for a job that does not exist', async () => {
-    await expect(findJobFolder('/nowhere', 'no-such-job')).rejects.toMatchObject({
+    await expect(openJobFolder(folderOfJob('/nowhere', 'no-such-job'))).rejects.toMatchObject({
       code: 'job.not-found',
       message: expect.stringContaining('no-such-job') as string,
     });
@@ -67,7 +70,7 @@ describe('findJobFolder', () => {
       .replace(/^ *evaluationPictures: 0\n/m, '');
     expect(older).not.toBe(text);
     writeFileSync(join(path, 'job.yaml'), older);
-    expect((await findJobFolder(data, job.id)).job).toEqual(job);
+    expect((await openJobFolder(folderOfJob(data, job.id))).job).toEqual(job);
   });
 
   it.each([
@@ -79,7 +82,9 @@ describe('findJobFolder', () => {
     const data = makeTemporaryFolder();
     const { path } = await createJobFolder(data, 'x', exampleJob);
     writeFileSync(join(path, 'job.yaml'), text);
-    await expect(findJobFolder(data, path)).rejects.toMatchObject({ code: 'job.damaged' });
+    await expect(openJobFolder(folderOfJob(data, path))).rejects.toMatchObject({
+      code: 'job.damaged',
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 
 import type { JobRequest } from '../../src/contract/requests.ts';
 import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
-import { findJobFolder } from '../../src/jobs/local/job-folder.ts';
+import { folderOfJob, openJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { runOwnJob } from '../../src/jobs/local/run-own-job.ts';
 import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
 import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
@@ -59,7 +59,7 @@ it('a request makes the same job from the command line and through the sidecar',
   await runOwnJob(folder, { onEvent: () => undefined, cancel: never, kill: never, worker });
 
   expect(recordsOf(folder.path)).toEqual(recordsOf(jobFolderOf(sidecar, id)));
-  expect((await findJobFolder(data, folder.job.id)).job.forget).toContainEqual({
+  expect((await openJobFolder(folderOfJob(data, folder.job.id))).job.forget).toContainEqual({
     prompt: 'a red star in the style of Pontilla',
     anchor: 'a red star',
   });

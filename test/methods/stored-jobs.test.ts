@@ -9,7 +9,7 @@ import { stepsOfResult } from '../../src/erase/result.ts';
 import { upgradeJob } from '../../src/erase/stored-job.ts';
 import type { EraseEvent } from '../../src/erase/events.ts';
 import { readDraft } from '../../src/jobs/request/job-draft.ts';
-import { findJobFolder, type JobFolder } from '../../src/jobs/local/job-folder.ts';
+import { folderOfJob, type JobFolder, openJobFolder } from '../../src/jobs/local/job-folder.ts';
 import { settingsSchema } from '../../src/methods/registry.ts';
 import { describeSettings } from '../../src/report/describe-settings.ts';
 import { runTinyJob } from '../erase/tiny-job.ts';
@@ -37,7 +37,7 @@ async function storedJob(name: 'gap' | 'siss'): Promise<JobFolder> {
       .replace('GIVEN', given);
     writeFileSync(path.join(folder, file), text);
   }
-  return findJobFolder(data, name);
+  return openJobFolder(folderOfJob(data, name));
 }
 
 const figuresOf = (events: readonly EraseEvent[]) =>

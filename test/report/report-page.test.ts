@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { StoredEvaluation } from '../../src/evaluation/stored-evaluation.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
+import { JobTimeline } from '../../src/jobs/job-progress.ts';
 import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import { tellStory } from '../../src/report/job-story.ts';
 import { choosePictures } from '../../src/report/report-content.ts';
@@ -185,7 +186,13 @@ it('a job that was neither watched nor judged has a report too', () => {
 
 it('a step that was done again counts once, and broken numbers break no chart', () => {
   const events = [progress(1, 0.5), progress(2, 0.9), progress(2, 0.4), progress(3, Number.NaN)];
-  expect(tellStory(events).progress.map(({ step }) => step)).toEqual([1, 2, 3]);
+  const timeline = new JobTimeline();
+  for (const event of events) timeline.apply(event);
+  // As it was told first: whoever watches has seen it.
+  for (const { progress: told } of [tellStory(events), timeline]) {
+    expect(told.map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect(told[1]?.forgetLoss).toBe(0.9);
+  }
   const page = render(events);
   expect(elementsOf(page)).toContain('svg');
   expect(page).not.toMatch(/NaN|Infinity|undefined/);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { findJobFolder } from '../../jobs/local/job-folder.ts';
+import { folderOfJob, openJobFolder } from '../../jobs/local/job-folder.ts';
 import { requireResumable } from '../../jobs/local/run-job.ts';
 import { dataOption, jsonOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
@@ -27,7 +27,7 @@ export function addResumeCommand(program: Command, context: CliContext): void {
 
 async function resume(job: string, options: ResumeOptions, context: CliContext): Promise<void> {
   await withCancelNotice(context.terminal, async (interrupts) => {
-    const folder = await findJobFolder(options.data ?? '', job);
+    const folder = await openJobFolder(folderOfJob(options.data ?? '', job), job);
     await untilAborted(requireResumable(folder), interrupts.cancel);
     await runToTheEnd(folder, { context, interrupts, json: options.json === true });
   });

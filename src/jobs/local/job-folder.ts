@@ -85,16 +85,11 @@ export function jobsFolderOf(dataFolder: string): string {
 /** Where what is run of a job stands. */
 export const jobPathOf = (folder: string) => path.join(folder, 'job.yaml');
 
-/**
- * Opens a job.
- *
- * @param idOrPath an id within the data folder, or the path of a job's folder
- * @throws AppError `job.not-found`, `job.damaged`
- */
-export function findJobFolder(dataFolder: string, idOrPath: string): Promise<JobFolder> {
-  return isJobPath(idOrPath)
-    ? openJobFolder(idOrPath)
-    : openJobFolder(path.join(jobsFolderOf(dataFolder), idOrPath), idOrPath);
+/** The folder of a job. @param idOrPath an id within the data folder, or the folder's own path */
+export function folderOfJob(dataFolder: string, idOrPath: string): string {
+  return path.resolve(
+    isJobPath(idOrPath) ? idOrPath : path.join(jobsFolderOf(dataFolder), idOrPath),
+  );
 }
 
 /**

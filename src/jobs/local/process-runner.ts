@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { askProcess } from '../../processes/ask-process.ts';
 import type { BackendOptions, RunControl, Runner } from '../ports.ts';
-import type { PrepareQuestion } from '../request/prepare-worker.ts';
 import { jobsFolderOf, openJobFolder } from './job-folder.ts';
 import { findJobRunner, requireUnlocked } from './job-lock.ts';
+import type { PrepareQuestion } from './prepare-worker.ts';
 import { requireUnfinished, runJobFolder } from './run-job.ts';
 
 const reportWorker = new URL('./report-worker.ts', import.meta.url);
-const prepareWorker = new URL('../request/prepare-worker.ts', import.meta.url);
+const prepareWorker = new URL('./prepare-worker.ts', import.meta.url);
 
 /** How often a job whose training process outlived its server is looked at. */
 const UNLOCK_POLL_MS = 500;

@@ -7,6 +7,7 @@ import { writeNewFile } from '../../checkpoint/atomic-file.ts';
 import { jobSchema } from '../../erase/job.ts';
 import { upgradeJob } from '../../erase/stored-job.ts';
 import { AppError } from '../../errors.ts';
+import { devices } from '../../runtime/device.ts';
 import { isMissingFile } from '../../system-error.ts';
 import { picturesWishes } from '../../contract/pictures-wish.ts';
 
@@ -28,7 +29,7 @@ const draftSchema = jobSchema.omit(open).extend({
   output: z.string().nullable(),
   /** For a result that is named so, its folder; null: the original's. */
   outputFolder: z.string().nullable(),
-  device: z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml']),
+  device: z.enum(['auto', ...devices]),
   /** Drafts of earlier versions leave them to the training process. */
   pictures: z.enum(picturesWishes).default('sidecar'),
 });

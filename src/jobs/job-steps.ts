@@ -10,7 +10,7 @@ import { actionOf, endOf, isUnderWay } from './job-status.ts';
 import type { JobBackend, Worker, WorkSignals } from './ports.ts';
 
 /** What a job is worked on with. */
-export interface WorkerTools {
+export interface StepTools {
   readonly backend: Pick<JobBackend, 'artifacts' | 'runner'>;
   readonly find: (id: string) => Promise<JobRecord>;
   /** What `auto` means. */
@@ -37,11 +37,11 @@ interface Work extends WorkSignals {
 }
 
 /** Takes jobs from the queue through their steps: prepare, draw, make room, train, compare. */
-export class JobWorker implements Worker {
-  private readonly tools: WorkerTools;
+export class JobSteps implements Worker {
+  private readonly tools: StepTools;
   private isClosing = false;
 
-  constructor(tools: WorkerTools) {
+  constructor(tools: StepTools) {
     this.tools = tools;
   }
 
