@@ -13,10 +13,22 @@ const deletionSchema = z.strictObject({
 
 /** What may be done with a job in one word. */
 const actions = [
-  ['cancel', 'Cancels a job; one that trains saves its state first.', []],
-  ['resume', 'Goes on with a job that was cancelled, failed or was interrupted.', []],
-  ['apply', "Makes the scrubbed model the host's active one.", [422, 502, 503]],
-  ['rollback', 'Goes back to the model that was active before.', [502, 503]],
+  ['cancel', 'cancel', 'Cancels a job; one that trains saves its state first.', []],
+  ['resume', 'resume', 'Goes on with a job that was cancelled, failed or was interrupted.', []],
+  [
+    'apply',
+    'apply',
+    "Makes the scrubbed model the host's active one; puts a LoRA, where that is the result, into its folder.",
+    [422, 502, 503],
+  ],
+  ['rollback', 'rollback', 'Goes back to what was active before.', [502, 503]],
+  [
+    'apply-lora',
+    'applyLora',
+    "Puts the job's LoRA file into the host's folder and has it draw with it once.",
+    [422, 502, 503],
+  ],
+  ['rollback-lora', 'rollbackLora', "Takes the LoRA file out of the host's folder.", [502, 503]],
 ] as const;
 
 export const jobRoutes: readonly Route[] = [
@@ -75,9 +87,9 @@ export const jobRoutes: readonly Route[] = [
       response.status(204).end();
     },
   },
-  ...actions.map(([action, summary, hostErrors]): Route => ({
+  ...actions.map(([name, action, summary, hostErrors]): Route => ({
     method: 'post',
-    path: `/jobs/:id/${action}`,
+    path: `/jobs/:id/${name}`,
     summary,
     answer: json(jobViewSchema, 'The job'),
     errors: [404, 409, ...hostErrors],

@@ -79,6 +79,8 @@ export const api = {
   resumeJob: (id: string) => jobAction(id, 'resume'),
   applyJob: (id: string) => jobAction(id, 'apply'),
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
+  applyLora: (id: string) => jobAction(id, 'apply-lora'),
+  rollbackLora: (id: string) => jobAction(id, 'rollback-lora'),
   openFolder: (id: string) =>
     request<unknown>('POST', `jobs/${encodeURIComponent(id)}/open-folder`),
   deleteJob: (id: string, withModel: boolean) =>

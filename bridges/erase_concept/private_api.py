@@ -25,6 +25,9 @@ NEEDED = (
     "reload-checkpoint",
 )
 
+# Of the built-in extension for LoRAs, which answers without --api, too.
+OF_LORAS = ("loras", "refresh-loras")
+
 # `user:password`: one for as long as the host runs, however often its interface is reloaded.
 CREDENTIALS = f"erase-concept:{secrets.token_urlsafe(32)}"
 
@@ -50,7 +53,8 @@ class PrivateApiRoute(BaseRoute):
             return
         path = (path_of(scope) or "")[len(PRIVATE_PREFIX) - 1 :]
         inner = {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
-        await self._api(inner, receive, send)
+        is_of_loras = path.removeprefix("/sdapi/v1/") in OF_LORAS
+        await (scope["app"] if is_of_loras else self._api)(inner, receive, send)
 
 
 def make_private_api() -> Any:

@@ -20,6 +20,7 @@ import type { PixelImage } from '../images/pixels.ts';
 import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
+import { loraTag } from '../lora-tag.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 import type { Remark } from './terminal.ts';
 
@@ -147,7 +148,7 @@ interface CountedLora extends Lora {
 
 /** What has web UIs draw with a LoRA, as a part of a prompt. */
 function tagOf({ title, strength }: CountedLora): string {
-  return `<lora:${title}:${strength}>`;
+  return loraTag(title, strength);
 }
 
 async function writePicture(

@@ -106,6 +106,17 @@ export const jobViewSchema = named(
         isActive: z.boolean(),
       })
       .nullable(),
+    /** Its LoRA file, where it made one and it is there. */
+    lora: z
+      .object({
+        path: z.string(),
+        bytes: z.number(),
+        /** For a prompt in AUTOMATIC1111 and its relatives. */
+        tag: z.string(),
+        /** Where it lies in the web UI's folder of LoRAs; null where it is not in use. */
+        usedAt: z.string().nullable(),
+      })
+      .nullable(),
     hasReport: z.boolean(),
     canResume: z.boolean(),
     /** The model that `rollback` goes back to; null where the result is not in use. */

@@ -43,6 +43,10 @@ export interface JobServices {
   resume(id: string): Promise<JobView>;
   apply(id: string): Promise<JobView>;
   rollback(id: string): Promise<JobView>;
+  /** Puts the job's LoRA file where the host looks for LoRAs. */
+  applyLora(id: string): Promise<JobView>;
+  /** Takes it out again. */
+  rollbackLora(id: string): Promise<JobView>;
   delete(id: string, options: { withModel: boolean }): Promise<void>;
   /** Shows the scrubbed model's folder on the desktop of the sidecar's machine. */
   openFolder(id: string): Promise<void>;

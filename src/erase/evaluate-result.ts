@@ -34,7 +34,7 @@ export async function evaluateResult(
   if (job.settings.evaluationPictures === 0) return;
   if (io.past.some(({ event }) => event === 'evaluation')) return;
   io.onEvent({ event: 'phase', phase: 'evaluate' });
-  const { checkpoint: output, lora } = outputsOf(job, folder);
+  const { checkpoint: output, lora } = outputsOf(job);
   const after =
     output === null && lora !== null
       ? putOnTop(before, await readLora(lora, before), 1)

@@ -22,7 +22,7 @@ export const jobSchema = z.object({
   output: z.string(),
   /** Whether a person chose that name, so that no other one will do. */
   outputIsGiven: z.boolean().default(false),
-  /** Where the LoRA file goes where there is one beside a checkpoint; null: into the job's folder. */
+  /** Where the LoRA file goes that is made beside a checkpoint; null where none is. */
   loraOutput: z.string().nullable().default(null),
   preset: z.string().nullable(),
   forget: z.array(forgetPromptSchema).min(1),

@@ -57,7 +57,7 @@ async function makeResult(
         );
   try {
     io.onEvent({ event: 'phase', phase: 'save' });
-    await writeResults(checkpoint, job, weights, { folder, io });
+    await writeResults(checkpoint, job, weights, io);
     return weights.steps;
   } finally {
     await weights.release();

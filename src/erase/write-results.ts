@@ -26,9 +26,9 @@ export async function writeResults(
   checkpoint: Checkpoint,
   job: EraseJob,
   { replaced, change, rounding, steps }: NewWeights,
-  { folder, io }: { readonly folder: string; readonly io: RunIo },
+  io: RunIo,
 ): Promise<void> {
-  const outputs = outputsOf(job, folder);
+  const outputs = outputsOf(job);
   const notice = (message: string) => {
     io.onEvent({ event: 'notice', message });
   };

@@ -1,4 +1,4 @@
-import type { Host, HostModel, HostPicture, PictureRequest } from './host.ts';
+import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from './host.ts';
 
 /** A web UI that may start later than the sidecar: what it is is found out once it answers. */
 export class DetectedHost implements Host {
@@ -31,6 +31,14 @@ export class DetectedHost implements Host {
   resultFolder(model: HostModel): string {
     if (!this.found) throw new Error('a model of a host that was not found');
     return this.found.resultFolder(model);
+  }
+
+  async loraFolder(): Promise<string | null> {
+    return (await this.host()).loraFolder();
+  }
+
+  async listLoras(): Promise<readonly HostLora[]> {
+    return (await this.host()).listLoras();
   }
 
   async activeModel(): Promise<string | null> {

@@ -13,6 +13,8 @@ const entriesSchema = z.object({
   model: modelStateSchema,
   /** Of each scrubbed model that was put into use, by its path: the model that was active before. */
   before: z.record(z.string(), z.string()),
+  /** Of each LoRA file that was put into the host's folder, by its path: where it lies there. */
+  loras: z.record(z.string(), z.string()).default({}),
 });
 type Entries = z.infer<typeof entriesSchema>;
 
@@ -21,6 +23,7 @@ const initial: Entries = {
   memoryIsLent: false,
   model: { state: 'settled' },
   before: {},
+  loras: {},
 };
 
 /** The file of 0.1.0, which knew what is owed to the host and left the models before to the jobs. */

@@ -10,12 +10,21 @@ export interface HostModel {
   readonly modifiedMs: number;
 }
 
+/** A LoRA file that a host offers. */
+export interface HostLora {
+  /** As its prompts or nodes name it. */
+  readonly name: string;
+  readonly path: string;
+}
+
 /** A picture that a host shall draw; of what is not said, it does as it does for its user. */
 export interface PictureRequest {
   /** Name of the model; null for the active one. */
   readonly model: string | null;
   readonly prompt: string;
   readonly negativePrompt: string;
+  /** A LoRA on top of the model, and how many times it counts. */
+  readonly lora?: { readonly name: string; readonly strength: number };
   readonly seed: number;
   /** Sampling steps. */
   readonly steps: number;
@@ -46,6 +55,10 @@ export interface Host {
   refresh(): Promise<void>;
   /** The folder that a scrubbed model of this one goes to. */
   resultFolder(model: HostModel): string;
+  /** The folder that LoRA files go to; null where it has none, or does not tell. */
+  loraFolder(): Promise<string | null>;
+  /** The LoRAs that it offers, once it has looked again. */
+  listLoras(): Promise<readonly HostLora[]>;
   /** Name of the model that pictures are drawn with; null where none was chosen yet. */
   activeModel(): Promise<string | null>;
   /**

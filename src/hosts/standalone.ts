@@ -7,7 +7,7 @@ import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { CachedAnswer } from '../cached-answer.ts';
 import { ChosenModel } from './chosen-model.ts';
-import type { Host, HostModel } from './host.ts';
+import type { Host, HostLora, HostModel } from './host.ts';
 import { modelGone } from './model-gone.ts';
 import { modelsOnDisk } from './models-on-disk.ts';
 
@@ -57,6 +57,14 @@ export class StandaloneHost implements Host {
   resultFolder({ path: modelPath }: HostModel): string {
     const folder = resultFolderOf(modelPath);
     return `${folder}${path.sep}` === shippedModels ? this.ownFolder : folder;
+  }
+
+  loraFolder(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  listLoras(): Promise<readonly HostLora[]> {
+    return Promise.resolve([]);
   }
 
   activeModel(): Promise<string | null> {

@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts';
 import { removeModel } from '../families/model-on-disk.ts';
 import type { Host } from '../hosts/host.ts';
 import type { HostState, HostStates } from '../hosts/host-state.ts';
+import type { HostLoras } from '../hosts/host-loras.ts';
 import type { ModelInUse } from '../hosts/model-in-use.ts';
 import type { JobRecord } from './job-record.ts';
 import { modelNameOf } from './job-views.ts';
@@ -12,6 +13,7 @@ interface ResultTools {
   readonly host: Host;
   readonly hostStates: HostStates;
   readonly model: ModelInUse;
+  readonly loras: HostLoras;
   readonly view: (record: JobRecord, host: HostState) => Promise<JobView>;
   /** The active model may be another, or the list of models. */
   readonly onChange: () => void;
@@ -35,12 +37,7 @@ export class JobResults {
   async apply(record: JobRecord): Promise<void> {
     const state = await this.tools.hostStates.read();
     const result = await this.require(record, state);
-    if (result.kind === 'lora') {
-      throw new AppError(
-        'job.wrong-state',
-        `the result of job ${record.id} is a LoRA file, which is used on top of the original: put "${result.path}" into the web UI's folder of LoRAs.`,
-      );
-    }
+    if (result.kind === 'lora') return this.applyLora(record);
     if (result.isActive) {
       throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
     }
@@ -56,6 +53,7 @@ export class JobResults {
   async rollback(record: JobRecord): Promise<void> {
     const state = await this.tools.hostStates.read();
     const { result, rollbackTo } = await this.tools.view(record, state);
+    if (result?.kind === 'lora') return this.rollbackLora(record);
     const { job } = record;
     if (rollbackTo === null || !job) {
       throw new AppError(
@@ -65,6 +63,36 @@ export class JobResults {
     }
     const back = result ? state.active : null;
     await this.change(() => this.tools.model.goBack(job.output, back));
+  }
+
+  /**
+   * Puts a job's LoRA file into the host's folder.
+   *
+   * @throws AppError `job.wrong-state`, `host.*`, `output.*`
+   */
+  async applyLora(record: JobRecord): Promise<void> {
+    const { lora } = await this.tools.view(record, await this.tools.hostStates.glance());
+    if (!lora) throw new AppError('job.wrong-state', `job ${record.id} has made no LoRA file.`);
+    if (lora.usedAt !== null) {
+      throw new AppError('job.wrong-state', `"${lora.usedAt}" is there already.`);
+    }
+    await this.change(() => this.tools.loras.use(lora.path));
+  }
+
+  /**
+   * Takes a job's LoRA file out of the host's folder.
+   *
+   * @throws AppError `job.wrong-state`
+   */
+  async rollbackLora(record: JobRecord): Promise<void> {
+    const { lora } = await this.tools.view(record, await this.tools.hostStates.glance());
+    if (lora?.usedAt == null) {
+      throw new AppError(
+        'job.wrong-state',
+        `the LoRA of job ${record.id} is not in the web UI's folder, so there is nothing to take out.`,
+      );
+    }
+    await this.change(() => this.tools.loras.takeOut(lora.path));
   }
 
   /**

@@ -7,10 +7,12 @@ import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/se
 import type { DeviceView } from '../contract/views.ts';
 import { AppError } from '../errors.ts';
 import { GraphicsMemory } from '../hosts/graphics-memory.ts';
+import { outputsOf } from '../erase/outputs.ts';
 import { HostJournal } from '../hosts/host-journal.ts';
 import { type HostState, HostStates } from '../hosts/host-state.ts';
 import type { HostTimeouts } from '../hosts/host-timeouts.ts';
 import type { Host, HostModel } from '../hosts/host.ts';
+import { HostLoras } from '../hosts/host-loras.ts';
 import { ModelInUse } from '../hosts/model-in-use.ts';
 import { pictureSeconds } from './estimate/picture-seconds.ts';
 import { compareInHost } from './host-drawn/host-comparison.ts';
@@ -51,6 +53,7 @@ export class JobService implements JobServices {
   private readonly steps: JobSteps;
   private readonly hostStates: HostStates;
   private readonly model: ModelInUse;
+  private readonly loras: HostLoras;
   private readonly results: JobResults;
   private readonly listeners = new Set<JobListener>();
   private opened: Promise<void> = Promise.resolve();
@@ -63,6 +66,7 @@ export class JobService implements JobServices {
     const journal = new HostJournal(dataFolder);
     const memory = new GraphicsMemory(host, journal, timeouts);
     this.model = new ModelInUse({ host, journal, memory, timeouts });
+    this.loras = new HostLoras({ host, journal, memory, timeouts });
     const drawing = { host, model: this.model, timeouts, memory };
     const pictures = new HostPictures({
       ...drawing,
@@ -87,7 +91,7 @@ export class JobService implements JobServices {
     });
     backend.queue.start(this.steps);
     this.results = new JobResults({
-      ...{ host, hostStates: this.hostStates, model: this.model, onTrouble },
+      ...{ host, hostStates: this.hostStates, model: this.model, loras: this.loras, onTrouble },
       view: (record, state) => this.viewOf(record, state),
       onChange: () => {
         this.announceResults();
@@ -177,6 +181,14 @@ export class JobService implements JobServices {
 
   rollback(id: string): Promise<JobView> {
     return this.exclusively(id, (record) => this.results.rollback(record));
+  }
+
+  applyLora(id: string): Promise<JobView> {
+    return this.exclusively(id, (record) => this.results.applyLora(record));
+  }
+
+  rollbackLora(id: string): Promise<JobView> {
+    return this.exclusively(id, (record) => this.results.rollbackLora(record));
   }
 
   async delete(id: string, { withModel }: { withModel: boolean }): Promise<void> {
@@ -299,10 +311,12 @@ export class JobService implements JobServices {
 
   private async viewOf(record: JobRecord, host?: HostState): Promise<JobView> {
     const output = record.job?.output;
+    const lora = record.job && outputsOf(record.job).lora;
     return viewJob(record, {
       queuePosition: this.positionOf(record),
       host: host ?? (await this.hostStates.glance()),
       before: output === undefined ? null : await this.model.before(output),
+      loraAt: lora && (await this.loras.placeOf(lora)),
       artifacts: this.environment.backend.artifacts,
     });
   }

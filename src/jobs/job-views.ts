@@ -4,6 +4,9 @@ import path from 'node:path';
 import type { JobSummary, JobView } from '../contract/job-views.ts';
 import { trainingOf } from '../methods/registry.ts';
 import { measureModel } from '../families/model-on-disk.ts';
+import { withoutModelEnding } from '../checkpoint/model-ending.ts';
+import { outputsOf } from '../erase/outputs.ts';
+import { loraTag } from '../lora-tag.ts';
 import type { HostState } from '../hosts/host-state.ts';
 import { reportName } from './job-history.ts';
 import type { JobRecord } from './job-record.ts';
@@ -21,6 +24,8 @@ interface Surroundings {
   readonly host: HostState;
   /** The model that was active before the job's was put into use; null for none. */
   readonly before: string | null;
+  /** Where its LoRA file lies in the host's folder; null where it does not. */
+  readonly loraAt: string | null;
   readonly artifacts: Artifacts;
 }
 
@@ -51,10 +56,11 @@ const finalErrors = ['training.collapsed', 'checkpoint.nan', 'job.damaged'];
 /** All that a page shows of a job. */
 export async function viewJob(
   record: JobRecord,
-  { queuePosition, host, before, artifacts }: Surroundings,
+  { queuePosition, host, before, loraAt, artifacts }: Surroundings,
 ): Promise<JobView> {
   const { request, progress, job } = record;
-  const result = await resultOf(record, host);
+  const lora = await loraOf(record, loraAt);
+  const result = await resultOf(record, host, lora);
   return {
     ...summarize(record, queuePosition, host),
     ...viewProgress(record),
@@ -71,7 +77,7 @@ export async function viewJob(
     pictures: record.draft?.pictures ?? 'sidecar',
     samples: [...progress.samples],
     evaluation: progress.evaluation,
-    result,
+    ...{ result, lora },
     hasReport: record.state === 'done' && (await artifacts.find(record.id, reportName)) !== null,
     canResume: canResume(record),
     rollbackTo: isInUse(record, result, host) ? before : null,
@@ -98,14 +104,29 @@ function canResume({ state, error }: JobRecord): boolean {
   return state === 'interrupted' || state === 'cancelled';
 }
 
-async function resultOf(record: JobRecord, host: HostState): Promise<JobView['result']> {
+async function loraOf({ state, job }: JobRecord, usedAt: string | null): Promise<JobView['lora']> {
+  const file = state === 'done' && job ? outputsOf(job).lora : null;
+  const size = file !== null && (await measureModel(file));
+  if (file === null || !size) return null;
+  const name = withoutModelEnding(path.basename(usedAt ?? file));
+  return { path: file, bytes: size.bytes, tag: loraTag(name, 1), usedAt };
+}
+
+async function resultOf(
+  record: JobRecord,
+  host: HostState,
+  lora: JobView['lora'],
+): Promise<JobView['result']> {
   if (record.state !== 'done' || !record.job) return null;
   const { output } = record.job;
   const size = await measureModel(output);
   if (!size) return null;
   const model = modelNameOf(output, host);
-  const kind = trainingOf(record.job.settings)?.output === 'lora' ? 'lora' : 'checkpoint';
-  return { kind, model, path: output, bytes: size.bytes, isActive: model === host.active };
+  const { bytes } = size;
+  if (outputsOf(record.job).checkpoint === null) {
+    return { kind: 'lora', model, path: output, bytes, isActive: lora?.usedAt != null };
+  }
+  return { kind: 'checkpoint', model, path: output, bytes, isActive: model === host.active };
 }
 
 /** Whether a job's model is the active one, or was until somebody deleted its file. */

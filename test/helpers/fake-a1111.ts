@@ -50,6 +50,10 @@ export class FakeA1111 {
   readonly unloadable = new Set<string>();
   /** Its user presses Interrupt during each picture. */
   isInterrupted = false;
+  /** Prompts of its pictures. */
+  readonly prompts: string[] = [];
+  /** Its LoRAs, by their names without the ending. */
+  loras: string[] = [];
   /** Models in the order in which they were loaded. */
   readonly loads: string[] = [];
   private readonly folder: string;
@@ -104,6 +108,7 @@ export class FakeA1111 {
         sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : this.unchosen(),
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
         ...(this.options.variant === 'forge' && { forge_additional_modules: [] }),
+        ...(this.options.variant === 'sdnext' && { lora_dir: this.shown(this.loraFolder) }),
       }),
     'POST options': (body) =>
       this.queue.runExclusive(() => this.setModel(body.sd_model_checkpoint)),
@@ -114,6 +119,20 @@ export class FakeA1111 {
       }),
     'GET progress': () =>
       ok({ progress: 0, state: { job: this.job, interrupted: this.isInterrupted } }),
+    'GET cmd-flags': () =>
+      this.options.variant === 'a1111' ? ok({ lora_dir: this.loraFolder }) : { status: 500 },
+    'POST refresh-loras': () => {
+      const files = existsSync(this.loraFolder) ? readdirSync(this.loraFolder) : [];
+      this.loras = this.isStale ? [] : files.map((name) => path.parse(name).name);
+      return ok();
+    },
+    'GET loras': () =>
+      ok(
+        this.loras.map((name) => ({
+          ...{ name, alias: name, metadata: {} },
+          path: this.shown(path.join(this.loraFolder, `${name}.safetensors`)),
+        })),
+      ),
     'POST unload-checkpoint': () => {
       this.isInGraphicsMemory = false;
       return this.empty();
@@ -194,6 +213,7 @@ export class FakeA1111 {
   }
 
   private async txt2img(body: Asked['body']): Promise<Answer> {
+    this.prompts.push(String(body.prompt));
     const active = this.wanted;
     // A name that is not known is passed over.
     const model = this.overrideOf(body) ?? active;
@@ -262,9 +282,18 @@ export class FakeA1111 {
     return `${this.nameOf(entry)}${hash}`;
   }
 
-  /** SD.Next's own folders are below the one that it runs in. */
   private pathOf({ file }: Entry): string {
+    return this.shown(file);
+  }
+
+  /** SD.Next's own folders are below the one that it runs in. */
+  private shown(file: string): string {
     return this.options.variant === 'sdnext' ? path.relative(this.runsIn, file) : file;
+  }
+
+  /** Beside its folder of models. */
+  get loraFolder(): string {
+    return path.join(this.runsIn, 'Lora');
   }
 
   private aliasesOf(entry: Entry): (string | null)[] {

@@ -25,6 +25,9 @@ export class FakeComfyUi {
   /** How long it draws a picture. */
   drawMs = 0;
   private readonly folders: readonly string[];
+  private readonly loraFolders: readonly string[];
+  /** Graphs that it was given. */
+  readonly graphs: Graph[] = [];
   private readonly waiting = new Set<string>();
   /** What has ended, by the prompt: its user looks through it. */
   readonly history = new Map<string, Ended>();
@@ -32,9 +35,10 @@ export class FakeComfyUi {
   private readonly files = new Map<string, Buffer>();
   private readonly queue = new Mutex();
 
-  /** @param folders of checkpoints, as extra_model_paths.yaml may name several */
-  constructor(folders: readonly string[]) {
+  /** @param folders of checkpoints, as extra_model_paths.yaml may name several, and of LoRAs */
+  constructor(folders: readonly string[], loraFolders: readonly string[] = []) {
     this.folders = folders;
+    this.loraFolders = loraFolders;
     this.server = new HostServer((asked) => Promise.resolve(this.answer(asked)));
   }
 
@@ -54,11 +58,12 @@ export class FakeComfyUi {
     }),
     'GET /experiment/models': () => ({
       body: [
-        { name: 'loras', folders: [] },
+        { name: 'loras', folders: this.loraFolders },
         { name: 'checkpoints', folders: this.folders },
       ],
     }),
-    'GET /experiment/models/checkpoints': () => ({ body: this.list() }),
+    'GET /experiment/models/checkpoints': () => ({ body: this.list(this.folders) }),
+    'GET /experiment/models/loras': () => ({ body: this.list(this.loraFolders) }),
     'GET /queue': () => {
       const [running, ...pending] = this.waiting;
       return { body: { queue_running: running ? [running] : [], queue_pending: pending } };
@@ -89,8 +94,8 @@ export class FakeComfyUi {
     return this.routes[`${method} ${url.pathname}`]?.(body, url) ?? { status: 404 };
   }
 
-  private list() {
-    return this.folders.flatMap((folder, pathIndex) =>
+  private list(folders: readonly string[]) {
+    return folders.flatMap((folder, pathIndex) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.safetensors'))
         .map((name) => ({ name, pathIndex, size: 0, modified: 0, created: 0 })),
@@ -111,6 +116,7 @@ export class FakeComfyUi {
         },
       };
     }
+    this.graphs.push(prompt);
     const id = this.enqueue(() => this.run(name, file, prompt));
     return { body: { prompt_id: id, number: 0, node_errors: {} } };
   }

@@ -38,16 +38,16 @@ it('a LoRA file goes into the folder of its job, under a name without dots insid
   cpSync('presets/tiny-sd/tiny-clip', path.join(folder, 'tiny-clip'), { recursive: true });
   const alone = await prepare({ adapter: lora, output: 'lora' }, { model, output: undefined });
   expect(alone.job.output).toBe(path.join(alone.path, 'v1_5_pruned-without-red-heart.safetensors'));
-  expect(outputsOf(alone.job, alone.path)).toEqual({ checkpoint: null, lora: alone.job.output });
+  expect(outputsOf(alone.job)).toEqual({ checkpoint: null, lora: alone.job.output });
 
   const both = await prepare({ adapter: lora });
   expect(both.job.settings).toMatchObject({ output: 'both' });
-  const { checkpoint, lora: beside } = outputsOf(both.job, both.path);
+  const { checkpoint, lora: beside } = outputsOf(both.job);
   expect(checkpoint).toBe(both.job.output);
-  expect(beside).toBe(path.join(both.path, 'result.safetensors'));
+  expect(beside).toBe(path.join(both.path, 'tiny-sd-without-red-heart.safetensors'));
 
   const whole = await prepare({});
-  expect(outputsOf(whole.job, whole.path)).toEqual({ checkpoint: whole.job.output, lora: null });
+  expect(outputsOf(whole.job)).toEqual({ checkpoint: whole.job.output, lora: null });
 });
 
 it('a LoRA file goes where it is asked to go', async () => {
@@ -56,7 +56,7 @@ it('a LoRA file goes where it is asked to go', async () => {
   const alone = await prepare({ adapter: lora, output: 'lora' }, { output: out });
   expect(alone.job).toMatchObject({ output: out, outputIsGiven: true });
   const both = await prepare({ adapter: lora, output: 'both' }, { loraOutput: out });
-  expect(outputsOf(both.job, both.path).lora).toBe(out);
+  expect(outputsOf(both.job).lora).toBe(out);
 });
 
 it.each([

@@ -46,7 +46,10 @@ it('every route answers as it says', async () => {
   await send('put', `/presets/${name}`, { ...draft, title: 'No hearts' });
   await send('post', '/presets', { ...draft, title: 'Other hearts' });
 
-  const inJson = routes.filter(({ answer }) => answer.type === 'application/json');
+  // Those of LoRAs need a web UI: test/hosts/loras.test.ts.
+  const inJson = routes.filter(
+    ({ answer, path }) => answer.type === 'application/json' && !path.endsWith('-lora'),
+  );
   expect([...answeredRoutes].sort()).toEqual(
     inJson.map(({ method, path }) => `${method} ${path}`).sort(),
   );

@@ -1,16 +1,15 @@
-import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
-
 import type { JobView } from '../../src/contract/job-views.ts';
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { api, jobUrl } from '../api.ts';
 import { rollBackModel, useScrubbedModel } from '../host-page.ts';
-import { announcement, type WatchedJob } from '../state.ts';
+import type { WatchedJob } from '../state.ts';
 import { BeforeAfter } from './before-after.tsx';
+import { CopyField } from './copy-field.tsx';
 import { ActionButton, DeleteButton } from './job-actions.tsx';
 import { JobHeader } from './job-header.tsx';
 import { Log } from './log.tsx';
+import { LoraResult } from './lora.tsx';
 import { Numbers } from './numbers.tsx';
 import { TrainingPlots } from './plots.tsx';
 import { SampleStrip } from './sample-strip.tsx';
@@ -22,6 +21,7 @@ export function Compare({ job, history }: WatchedJob) {
     <article class="compare">
       <JobHeader job={job} title={`Without ${job.concept}`} />
       {job.result ? <Result job={job} result={job.result} /> : <MissingResult job={job} />}
+      {job.lora && <LoraResult job={job} lora={job.lora} />}
       {job.evaluation && <Numbers evaluation={job.evaluation} />}
       <BeforeAfter job={job} />
       <details class="how">
@@ -46,9 +46,11 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
         {seconds !== null && <span>made in {formatDuration(seconds)}</span>}
         {result.isActive && <span class="state done">In use</span>}
       </p>
-      <PathField path={result.path} />
+      {result.kind === 'checkpoint' && (
+        <CopyField what="Where the model is" text={result.path} button="Copy path" />
+      )}
       <div class="actions">
-        {!result.isActive && (
+        {result.kind === 'checkpoint' && !result.isActive && (
           <ActionButton isPrimary title="Use this model" work={() => useScrubbedModel(job)} />
         )}
         <RollbackButton job={job} />
@@ -81,25 +83,4 @@ function MissingResult({ job }: { job: JobView }) {
 function RollbackButton({ job }: { job: JobView }) {
   if (job.rollbackTo === null) return null;
   return <ActionButton title={`Roll back to ${job.rollbackTo}`} work={() => rollBackModel(job)} />;
-}
-
-/** Where the file is, on the machine that the server runs on. */
-function PathField({ path }: { path: string }) {
-  const field = useRef<HTMLInputElement>(null);
-  const isCopied = useSignal(false);
-  const copy = async () => {
-    field.current?.select();
-    // Not there where the page comes over plain http from another machine: then it is selected.
-    await (navigator.clipboard as Clipboard | undefined)?.writeText(path);
-    isCopied.value = true;
-    announcement.value = 'The path is copied';
-  };
-  return (
-    <div class="path">
-      <input ref={field} readOnly value={path} aria-label="Where the model is" />
-      <button type="button" class="button" onClick={() => void copy()}>
-        {isCopied.value ? 'Copied' : 'Copy path'}
-      </button>
-    </div>
-  );
 }

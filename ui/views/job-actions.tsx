@@ -67,7 +67,7 @@ export function AgainButton({ job }: JobProps) {
 }
 
 /** Asks first: what is deleted is gone. */
-export function DeleteButton({ job: { id, concept, result } }: JobProps) {
+export function DeleteButton({ job: { id, concept, result, lora } }: JobProps) {
   const isAsking = useSignal(false);
   const withModel = useSignal(false);
   const opener = useRef<HTMLButtonElement>(null);
@@ -99,8 +99,11 @@ export function DeleteButton({ job: { id, concept, result } }: JobProps) {
             opener.current?.focus();
           }}
         >
-          <p>Its history, pictures and saved state go.</p>
-          {result && !result.isActive && (
+          <p>
+            Its history, pictures and saved state go
+            {lora ? ', and the LoRA file, where it lies in the folder of the job.' : '.'}
+          </p>
+          {result?.kind === 'checkpoint' && !result.isActive && (
             <label class="check">
               <input
                 type="checkbox"

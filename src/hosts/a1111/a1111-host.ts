@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
-import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
+import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
+import { loraTag } from '../../lora-tag.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
@@ -13,6 +14,8 @@ import { trialPicture } from '../trial-picture.ts';
 import {
   type CheckpointEntry,
   entriesSchema,
+  flagsSchema,
+  lorasSchema,
   optionsSchema,
   pictureSchema,
   placeSchema,
@@ -60,6 +63,34 @@ export class A1111Host implements Host {
 
   resultFolder({ path: modelPath }: HostModel): string {
     return resultFolderOf(modelPath);
+  }
+
+  async loraFolder(): Promise<string | null> {
+    const { lora_dir: ofOptions } = await this.options.get();
+    const told = ofOptions ?? (await this.flaggedLoraFolder());
+    if (told) return this.folder === null ? absoluteOrNull(told) : path.resolve(this.folder, told);
+    // Where it is unless its user says otherwise.
+    for (const { path: modelPath } of await this.listModels()) {
+      const usual = path.join(path.dirname(modelPath), '..', 'Lora');
+      if (await pathExists(usual)) return usual;
+    }
+    return null;
+  }
+
+  async listLoras(): Promise<readonly HostLora[]> {
+    try {
+      const { workMs: timeoutMs } = this.client.timeouts;
+      await this.client.post('sdapi/v1/refresh-loras', {}, z.unknown(), { timeoutMs });
+      const loras = await this.client.get('sdapi/v1/loras', lorasSchema);
+      return loras.map(({ name, path: file }) => ({ name, path: this.pathOf(file) }));
+    } catch (cause) {
+      if (!(cause instanceof HostRefusal) || cause.status !== 404) throw cause;
+      throw new AppError(
+        'host.failed',
+        `${this.client.label} does not tell of its LoRAs. Switch its built-in extension for LoRAs on, restart it, then try again.`,
+        { cause },
+      );
+    }
   }
 
   async activeModel(): Promise<string | null> {
@@ -143,6 +174,17 @@ export class A1111Host implements Host {
     await this.work('reload-checkpoint', {}, { schema: z.unknown() });
   }
 
+  /** What `--lora-dir` says, or its default; null where it cannot be asked. */
+  private async flaggedLoraFolder(): Promise<string | null> {
+    try {
+      return (await this.client.get('sdapi/v1/cmd-flags', flagsSchema)).lora_dir ?? null;
+    } catch (error) {
+      // Of some it answers with an error of its own.
+      if (error instanceof AppError) return null;
+      throw error;
+    }
+  }
+
   private async readEntries(): Promise<CheckpointEntry[]> {
     const entries = await this.read('sd-models', entriesSchema);
     return entries.map((entry) => ({ ...entry, filename: this.pathOf(entry.filename) }));
@@ -213,10 +255,14 @@ export class A1111Host implements Host {
   }
 }
 
+function absoluteOrNull(folder: string): string | null {
+  return path.isAbsolute(folder) ? folder : null;
+}
+
 function bodyOf(request: PictureRequest): object {
-  const { prompt, negativePrompt, seed, steps, guidanceScale, size } = request;
+  const { prompt, negativePrompt, seed, steps, guidanceScale, size, lora } = request;
   return {
-    prompt,
+    prompt: lora ? `${prompt} ${loraTag(lora.name, lora.strength)}` : prompt,
     negative_prompt: negativePrompt,
     seed,
     steps,

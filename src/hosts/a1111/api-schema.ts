@@ -21,10 +21,18 @@ export const optionsSchema = z.object({
   sd_model_checkpoint: z.string().nullish(),
   /** SHA-256 of what is loaded. */
   sd_checkpoint_hash: z.string().nullish(),
+  /** Of SD.Next alone: its folder of LoRAs. */
+  lora_dir: z.string().nullish().catch(null),
   /** Of Forge alone. */
   forge_additional_modules: z.unknown().optional(),
 });
 export type Options = z.infer<typeof optionsSchema>;
+
+/** `GET loras`, of the built-in extension of that name. */
+export const lorasSchema = z.array(z.object({ name: z.string(), path: z.string() }));
+
+/** `GET cmd-flags`: what it was started with. */
+export const flagsSchema = z.object({ lora_dir: z.string().nullish() });
 
 /** `GET progress`. */
 export const progressSchema = z.object({

@@ -5,12 +5,12 @@ import { z } from 'zod';
 /** `GET experiment/models`. */
 export const foldersSchema = z.array(z.object({ name: z.string(), folders: z.array(z.string()) }));
 
-/** `GET experiment/models/checkpoints`. */
-export const checkpointsSchema = z.array(
+/** `GET experiment/models/checkpoints`, and of other kinds. */
+export const filesSchema = z.array(
   z.object({
     /** Its path in the folder. */
     name: z.string(),
-    /** Of the folder, among those of checkpoints. */
+    /** Of the folder, among those of the kind. */
     pathIndex: z.int(),
   }),
 );

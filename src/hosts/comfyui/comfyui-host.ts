@@ -6,13 +6,13 @@ import { z } from 'zod';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
 import { ChosenModel } from '../chosen-model.ts';
-import type { Host, HostModel, HostPicture, PictureRequest } from '../host.ts';
+import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
 import {
-  checkpointsSchema,
+  filesSchema,
   type Ended,
   foldersSchema,
   type HistoryMessage,
@@ -60,6 +60,14 @@ export class ComfyUiHost implements Host {
     return path.dirname(modelPath);
   }
 
+  async loraFolder(): Promise<string | null> {
+    return (await this.foldersOf('loras'))[0] ?? null;
+  }
+
+  async listLoras(): Promise<readonly HostLora[]> {
+    return (await this.askFiles('loras')).map(([name, file]) => ({ name, path: file }));
+  }
+
   activeModel(): Promise<string | null> {
     return this.chosen.read();
   }
@@ -102,19 +110,29 @@ export class ComfyUiHost implements Host {
   }
 
   private async askModels(): Promise<HostModel[]> {
-    const [kinds, checkpoints] = await Promise.all([
-      this.client.get('experiment/models', foldersSchema),
-      this.client.get('experiment/models/checkpoints', checkpointsSchema),
+    const files = await this.askFiles('checkpoints');
+    const named = files.map(([name, file]) => ({ name, path: file }));
+    return webUiModelsOnDisk(named, this.client.label);
+  }
+
+  private async foldersOf(kind: string): Promise<readonly string[]> {
+    const kinds = await this.client.get('experiment/models', foldersSchema);
+    return kinds.find(({ name }) => name === kind)?.folders ?? [];
+  }
+
+  /** Names and paths of the files of a kind, as it finds them now. */
+  private async askFiles(kind: 'checkpoints' | 'loras'): Promise<[name: string, file: string][]> {
+    const [folders, files] = await Promise.all([
+      this.foldersOf(kind),
+      this.client.get(`experiment/models/${kind}`, filesSchema),
     ]);
-    const folders = kinds.find(({ name }) => name === 'checkpoints')?.folders ?? [];
     const listed = new Map<string, string>();
-    for (const { name, pathIndex } of checkpoints) {
+    for (const { name, pathIndex } of files) {
       const folder = folders[pathIndex];
       // Of files of the same name in several folders, loaders find the first.
       if (folder !== undefined && !listed.has(name)) listed.set(name, path.resolve(folder, name));
     }
-    const named = [...listed].map(([name, file]) => ({ name, path: file }));
-    return webUiModelsOnDisk(named, this.client.label);
+    return [...listed];
   }
 
   private async drawWith(

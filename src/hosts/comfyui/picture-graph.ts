@@ -6,7 +6,7 @@ export const PICTURE_NODE = '7';
 /** A prompt that draws a picture with a checkpoint and leaves nothing in the output folder. */
 export function pictureGraph(
   checkpoint: string,
-  { prompt, negativePrompt, seed, steps, guidanceScale, size }: PictureRequest,
+  { prompt, negativePrompt, seed, steps, guidanceScale, size, lora }: PictureRequest,
 ): object {
   return {
     '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
@@ -16,7 +16,7 @@ export function pictureGraph(
     '5': {
       class_type: 'KSampler',
       inputs: {
-        model: ['1', 0],
+        model: lora ? ['8', 0] : ['1', 0],
         positive: ['2', 0],
         negative: ['3', 0],
         latent_image: ['4', 0],
@@ -30,6 +30,12 @@ export function pictureGraph(
       },
     },
     '6': { class_type: 'VAEDecode', inputs: { samples: ['5', 0], vae: ['1', 2] } },
+    ...(lora && {
+      '8': {
+        class_type: 'LoraLoaderModelOnly',
+        inputs: { model: ['1', 0], lora_name: lora.name, strength_model: lora.strength },
+      },
+    }),
     [PICTURE_NODE]: { class_type: 'PreviewImage', inputs: { images: ['6', 0] } },
   };
 }

@@ -41,7 +41,7 @@ export async function compareInHost(
   const { host, timeouts } = tools;
   const { job, folder, past, onEvent, signal } = comparing;
   // A LoRA is no model that pictures are drawn with.
-  if (outputsOf(job, folder).checkpoint === null) return 0;
+  if (outputsOf(job).checkpoint === null) return 0;
   const tell = (message: string) => {
     onEvent({ event: 'notice', message });
   };

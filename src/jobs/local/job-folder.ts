@@ -139,15 +139,19 @@ function parseJob(text: string, jobPath: string): EraseJob {
 /**
  * Writes a job's `job.yaml`, which must not be there yet.
  *
- * @param prepared the job but for its id; its output may be named by its path from the folder
+ * @param prepared the job but for its id; its outputs may be named by their paths from the folder
  */
 export async function writeJob(
   folder: string,
   id: string,
   prepared: Omit<EraseJob, 'id'>,
 ): Promise<JobFolder> {
-  const { version, ...rest } = prepared;
-  const job = { version, id, ...rest, output: path.resolve(folder, prepared.output) };
+  const { version, output, loraOutput, ...rest } = prepared;
+  const job = {
+    ...{ version, id, ...rest },
+    output: path.resolve(folder, output),
+    loraOutput: loraOutput && path.resolve(folder, loraOutput),
+  };
   await writeNewFile(jobPathOf(folder), formatJob(job));
   return new JobFolder(folder, job);
 }

@@ -59,10 +59,11 @@ async function loraBeside(
   { concept, loraOutput }: JobDraft,
   result: Output,
 ): Promise<string | null> {
-  if (loraOutput === null) return null;
   if (result === 'both') {
-    return prepareLoraOutput(modelPath, { concept, wanted: loraOutput }, 'loraOut');
+    const wanted = loraOutput ?? undefined;
+    return prepareLoraOutput(modelPath, { concept, wanted }, 'loraOut');
   }
+  if (loraOutput === null) return null;
   throw new AppError(
     'settings.invalid',
     `"${loraOutput}" names a LoRA file beside a checkpoint, and ${result === 'lora' ? 'no checkpoint' : 'no LoRA file'} is to be made. Leave it out, or`,

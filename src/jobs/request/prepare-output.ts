@@ -7,7 +7,6 @@ import { chooseOutputPath, fitName } from '../../checkpoint/output-name.ts';
 import { asOutputErrors } from '../../checkpoint/output-place.ts';
 import { isFolder, modelTitle, pathExists, slugify } from '../../checkpoint/output-path.ts';
 import { describeReservation, reserveOutput } from '../../checkpoint/output-reservation.ts';
-import { withoutDots } from '../../erase/outputs.ts';
 import { requireSidecarPlaces } from '../../families/scrubbed-model.ts';
 import { AppError } from '../../errors.ts';
 
@@ -62,7 +61,8 @@ export async function prepareLoraOutput(
   setting: 'out' | 'loraOut',
 ): Promise<string> {
   if (wanted === undefined) {
-    const title = withoutDots(modelTitle(modelPath));
+    // At dots web UIs cut names, or keys that they make of them.
+    const title = modelTitle(modelPath).replaceAll('.', '_');
     const name = { title, slug: slugify(concept), ending: '.safetensors' };
     return fitName(name, '', MAX_LORA_NAME_BYTES);
   }

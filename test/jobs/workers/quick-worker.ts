@@ -5,9 +5,11 @@ import { setTimeout } from 'node:timers/promises';
 
 import { openModelFiles } from '../../../src/families/model-files.ts';
 import { PROVENANCE_KEY } from '../../../src/checkpoint/provenance.ts';
+import { writeTensorFile } from '../../../src/checkpoint/tensor-file.ts';
 import { writeScrubbedModel } from '../../../src/families/scrubbed-model.ts';
 import type { EraseEvent } from '../../../src/erase/events.ts';
 import type { EraseJob } from '../../../src/erase/job.ts';
+import { outputsOf } from '../../../src/erase/outputs.ts';
 import { provenanceOf } from '../../../src/erase/result.ts';
 import { AppError } from '../../../src/errors.ts';
 import { openJobFolder } from '../../../src/jobs/local/job-folder.ts';
@@ -57,7 +59,9 @@ serveWorker(async (jobFolder, { onEvent, signal }) => {
     seed: 0,
   });
   onEvent({ event: 'phase', phase: 'save' });
-  await writeUnchanged(job);
+  const { checkpoint, lora } = outputsOf(job);
+  if (lora !== null) await writeNoChange(job, lora);
+  if (checkpoint !== null) await writeUnchanged(job);
   await rm(path.dirname(statePath), { recursive: true });
   onEvent({ event: 'done', output: job.output, job: job.id, seconds: 1 });
 });
@@ -90,6 +94,17 @@ function progress(job: EraseJob, step: number): EraseEvent {
     secondsPerStep: STEP_MS / 1000,
     etaSeconds: ((steps - step) * STEP_MS) / 1000,
   };
+}
+
+async function writeNoChange(job: EraseJob, file: string): Promise<void> {
+  const provenance = JSON.stringify(provenanceOf(job, stepsOf(job.settings), []));
+  const layer = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
+  const zeros = { elements: () => Promise.resolve(new Float32Array(64)) };
+  const entries = [
+    { name: `${layer}.lora_down.weight`, shape: [1, 64], ...zeros },
+    { name: `${layer}.lora_up.weight`, shape: [64, 1], ...zeros },
+  ];
+  await writeTensorFile(file, entries, { [PROVENANCE_KEY]: provenance });
 }
 
 async function writeUnchanged(job: EraseJob): Promise<void> {

@@ -1,0 +1,135 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { JobView } from '../../src/contract/job-views.ts';
+import { GraphicsMemory } from '../../src/hosts/graphics-memory.ts';
+import { HostJournal } from '../../src/hosts/host-journal.ts';
+import type { Host } from '../../src/hosts/host.ts';
+import { HostLoras } from '../../src/hosts/host-loras.ts';
+import { openHost } from '../../src/hosts/open-host.ts';
+import { FakeA1111 } from '../helpers/fake-a1111.ts';
+import { FakeComfyUi } from '../helpers/fake-comfyui.ts';
+import { writeModel } from '../helpers/model-files.ts';
+import { quickTimeouts } from '../helpers/quick-timeouts.ts';
+import { startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+const lora = { kind: 'lora', rank: 4, convRank: null, alpha: null } as const;
+
+function lorasOf(host: Host, dataFolder: string): HostLoras {
+  const journal = new HostJournal(dataFolder);
+  const memory = new GraphicsMemory(host, journal, quickTimeouts);
+  return new HostLoras({ host, journal, memory, timeouts: quickTimeouts });
+}
+
+/** A web UI with one model and a folder of LoRAs, and a LoRA file elsewhere. */
+async function start(variant: 'a1111' | 'forge' | 'sdnext') {
+  const models = path.join(makeTemporaryFolder(), 'Stable-diffusion');
+  cpSync('presets/tiny-sd', models, { recursive: true });
+  const fake = await new FakeA1111(models, { variant }).start(tinyModel);
+  mkdirSync(fake.loraFolder);
+  const dataFolder = makeTemporaryFolder();
+  const host = await openHost({
+    ...{ kind: 'a1111', url: fake.server.url, credentials: null, modelFolders: [] },
+    ...{ dataFolder, folder: fake.runsIn, timeouts: quickTimeouts },
+  });
+  const file = path.join(dataFolder, 'less heart.safetensors');
+  writeFileSync(file, 'a LoRA');
+  return { fake, host, dataFolder, file, loras: lorasOf(host, dataFolder) };
+}
+
+describe.each(['a1111', 'forge', 'sdnext'] as const)('a LoRA in %s', (variant) => {
+  it('is put where it is looked for, drawn with, and taken out again', async () => {
+    const { fake, host, file, loras, dataFolder } = await start(variant);
+    await loras.use(file);
+    const place = path.join(fake.loraFolder, 'less heart.safetensors');
+    // One that is started later knows it, too.
+    expect(await lorasOf(host, dataFolder).placeOf(file)).toBe(place);
+    expect(readFileSync(place)).toEqual(readFileSync(file));
+    expect(fake.loras).toEqual(['less heart']);
+    expect(fake.prompts.at(-1)).toBe('a photo of a cat <lora:less heart:1>');
+    await loras.takeOut(file);
+    expect(await loras.placeOf(file)).toBeNull();
+    expect(readdirSync(fake.loraFolder)).toEqual([]);
+    expect(fake.loras).toEqual([]);
+  });
+});
+
+it('a LoRA takes the place of no other file, and goes where it is not drawn with', async () => {
+  const { fake, file, loras } = await start('a1111');
+  const taken = path.join(fake.loraFolder, 'less heart.safetensors');
+  writeFileSync(taken, 'another');
+  fake.isStale = true;
+  await expect(loras.use(file)).rejects.toMatchObject({ code: 'host.swap-failed' });
+  fake.isStale = false;
+  fake.isInterrupted = true;
+  await expect(loras.use(file)).rejects.toMatchObject({ code: 'host.failed' });
+  expect(readdirSync(fake.loraFolder)).toEqual(['less heart.safetensors']);
+  expect(await loras.placeOf(file)).toBeNull();
+  fake.isInterrupted = false;
+  await loras.use(file);
+  expect(await loras.placeOf(file)).toBe(path.join(fake.loraFolder, 'less heart-2.safetensors'));
+  await loras.takeOut(file);
+  // One of the same bytes is what it would be.
+  writeFileSync(taken, 'a LoRA');
+  await loras.use(file);
+  expect(readdirSync(fake.loraFolder)).toEqual(['less heart.safetensors']);
+});
+
+it('ComfyUI draws with a loader between checkpoint and sampler', async () => {
+  const folder = makeTemporaryFolder();
+  const [models, loraFolder] = [path.join(folder, 'checkpoints'), path.join(folder, 'loras')];
+  for (const made of [models, loraFolder]) mkdirSync(made);
+  writeModel(models, tinyModel);
+  const fake = await new FakeComfyUi([models], [loraFolder]).start();
+  const host = await openHost({
+    ...{ kind: 'comfyui', url: fake.server.url, credentials: null, modelFolders: [] },
+    ...{ dataFolder: folder, timeouts: quickTimeouts },
+  });
+  await host.activate(tinyModel);
+  const loras = lorasOf(host, folder);
+  const file = path.join(folder, 'less.safetensors');
+  writeFileSync(file, 'a LoRA');
+  await loras.use(file);
+  expect(existsSync(path.join(loraFolder, 'less.safetensors'))).toBe(true);
+  expect(fake.graphs.at(-1)).toMatchObject({
+    '5': { inputs: { model: ['8', 0] } },
+    '8': {
+      class_type: 'LoraLoaderModelOnly',
+      inputs: { model: ['1', 0], lora_name: 'less.safetensors', strength_model: 1 },
+    },
+  });
+});
+
+it('a job whose result is a LoRA is used as one and rolled back', async () => {
+  const { fake, host, dataFolder } = await start('a1111');
+  const sidecar = await startTestSidecar({ data: dataFolder, host });
+  const settings = { steps: 2, adapter: lora, output: 'lora' } as const;
+  const { id } = await sidecar.create({ settings });
+  const done = await sidecar.reaches(id, 'done');
+  expect(done).toMatchObject({
+    result: { kind: 'lora', isActive: false },
+    lora: { tag: '<lora:tiny-sd-without-heart:1>', usedAt: null },
+  });
+  const act = async (action: string) => {
+    const answer = await sidecar.api('post', `/jobs/${id}/${action}`);
+    return { status: answer.status, body: answer.body as JobView };
+  };
+  const place = path.join(fake.loraFolder, 'tiny-sd-without-heart.safetensors');
+  expect((await act('apply')).body).toMatchObject({
+    result: { isActive: true },
+    lora: { usedAt: place },
+  });
+  expect(fake.prompts.at(-1)).toContain('<lora:tiny-sd-without-heart:1>');
+  expect(fake.drawsWith).toBe(tinyModel);
+  expect((await act('apply-lora')).status).toBe(409);
+  expect((await act('rollback')).body).toMatchObject({
+    result: { isActive: false },
+    lora: { usedAt: null },
+  });
+  expect(existsSync(place)).toBe(false);
+  expect((await act('rollback-lora')).status).toBe(409);
+  expect((await act('apply-lora')).body).toMatchObject({ lora: { usedAt: place } });
+  expect((await act('rollback-lora')).body).toMatchObject({ lora: { usedAt: null } });
+  expect(fake.loads).toEqual([tinyModel]);
+});

@@ -1,0 +1,41 @@
+import type { JobView } from '../../src/contract/job-views.ts';
+import { formatBytes } from '../../src/format-bytes.ts';
+import { api } from '../api.ts';
+import { CopyField } from './copy-field.tsx';
+import { ActionButton } from './job-actions.tsx';
+
+/** The LoRA file of a job: put on top of the original, and taken away again, without another checkpoint. */
+export function LoraResult({ job, lora }: { job: JobView; lora: NonNullable<JobView['lora']> }) {
+  const isUsed = lora.usedAt !== null;
+  return (
+    <section class="result" aria-label="The LoRA">
+      <p class="facts">
+        <span>
+          <b>LoRA</b>
+        </span>
+        <span>{formatBytes(lora.bytes)}</span>
+        {isUsed && <span class="state done">In the web UI's folder</span>}
+      </p>
+      <CopyField what="Where the LoRA is" text={lora.usedAt ?? lora.path} button="Copy path" />
+      {isUsed && (
+        <>
+          <p>
+            In a prompt it forgets, half with 0.5 in place of 1; ComfyUI takes it by the node
+            LoraLoaderModelOnly.
+          </p>
+          <CopyField what="The tag for prompts" text={lora.tag} button="Copy tag" />
+        </>
+      )}
+      <div class="actions">
+        {isUsed ? (
+          <ActionButton
+            title="Roll back: take the LoRA out"
+            work={() => api.rollbackLora(job.id)}
+          />
+        ) : (
+          <ActionButton title="Use as LoRA" isPrimary work={() => api.applyLora(job.id)} />
+        )}
+      </div>
+    </section>
+  );
+}
