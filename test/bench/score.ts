@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
 import type { SamplerName } from '../../src/diffusion/samplers/registry.ts';
 import { Classifier } from '../../src/evaluation/classifier/classifier.ts';
 import type { PixelImage } from '../../src/images/pixels.ts';
@@ -66,22 +66,32 @@ export async function answer<Trait extends string>(
   { steps, sampler }: { steps: number; sampler: SamplerName },
 ): Promise<Answer<Trait>[]> {
   const checkpoint = await openCheckpoint(model);
+  try {
+    return await answerWith(checkpoint, asked, classifiers, { steps, sampler });
+  } finally {
+    await checkpoint.file.close();
+  }
+}
+
+/** The same with an open model, be it one with a LoRA on top. */
+export async function answerWith<Trait extends string>(
+  checkpoint: Checkpoint,
+  asked: readonly Question<Trait>[],
+  classifiers: Classifiers<Trait>,
+  { steps, sampler }: { steps: number; sampler: SamplerName },
+): Promise<Answer<Trait>[]> {
   const answers: Answer<Trait>[] = [];
   const settings = {
     ...{ width: 64, height: 64, steps, guidanceScale: 5, sampler, batch: 8 },
     ...{ device: 'cpu' as const, threads: availableParallelism() },
   };
-  try {
-    await drawPictures(checkpoint, asked, settings, async (image, asking) => {
-      const seen: Partial<Record<Trait, string>> = {};
-      for (const [trait, classifier] of Object.entries<Classifier>(classifiers)) {
-        seen[trait as Trait] = await classifier.classify(image);
-      }
-      answers.push({ ...asking, image, seen: seen as Seen<Trait> });
-    });
-  } finally {
-    await checkpoint.file.close();
-  }
+  await drawPictures(checkpoint, asked, settings, async (image, asking) => {
+    const seen: Partial<Record<Trait, string>> = {};
+    for (const [trait, classifier] of Object.entries<Classifier>(classifiers)) {
+      seen[trait as Trait] = await classifier.classify(image);
+    }
+    answers.push({ ...asking, image, seen: seen as Seen<Trait> });
+  });
   return answers;
 }
 
