@@ -32,8 +32,6 @@ export interface ServiceEnvironment {
   readonly onTrouble: (error: unknown) => void;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
-  /** What jobs are kept and run with. */
-  readonly backend?: keyof typeof jobBackends;
 }
 
 /** The services over a data folder and a host. Whoever made them opens and closes `jobs`. */
@@ -45,12 +43,11 @@ export function createServices({
   openFolder: showFolder = openFolder,
   onTrouble,
   trainingWorker,
-  backend = 'local',
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
   const devices = onceTried();
   const jobs = new JobService({
     dataFolder,
-    backend: jobBackends[backend]({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
+    backend: jobBackends.local({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
     host,
     threads,
     timeouts,

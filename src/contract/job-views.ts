@@ -41,8 +41,10 @@ const sampleViewSchema = named(
     drawnBy: z.enum(['host', 'sidecar']),
   }),
 );
+/** A picture that a job drew. */
 export type SampleView = Answer<typeof sampleViewSchema>;
 
+/** A job as lists show it. */
 export const jobSummarySchema = named(
   'JobSummary',
   z.object({
@@ -60,8 +62,10 @@ export const jobSummarySchema = named(
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
   }),
 );
+/** See `jobSummarySchema`. */
 export type JobSummary = Answer<typeof jobSummarySchema>;
 
+/** All that a page shows of a job. */
 export const jobViewSchema = named(
   'JobView',
   z.object({
@@ -123,6 +127,7 @@ export const jobViewSchema = named(
     rollbackTo: z.string().nullable(),
   }),
 );
+/** See `jobViewSchema`. */
 export type JobView = Answer<typeof jobViewSchema>;
 
 const figure = z.number().nullable();
@@ -144,6 +149,7 @@ const progressPointSchema = named(
     memoryBytes: z.number().exactOptional(),
   }),
 ) satisfies z.ZodType<Omit<ProgressEvent, 'event'>>;
+/** See `ProgressEvent`. */
 export type ProgressPoint = Answer<typeof progressPointSchema>;
 
 const logLineSchema = named(
@@ -154,6 +160,7 @@ const logLineSchema = named(
     message: z.string(),
   }),
 );
+/** A line of a job's log. */
 export type LogLine = Answer<typeof logLineSchema>;
 
 /** Of `GET /api/jobs/:id/metrics`, and what `job:watch` is answered with. */
@@ -165,4 +172,5 @@ export const jobHistorySchema = named(
     log: z.array(logLineSchema),
   }),
 );
+/** See `jobHistorySchema`. */
 export type JobHistory = Answer<typeof jobHistorySchema>;

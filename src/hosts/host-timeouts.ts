@@ -16,6 +16,7 @@ export interface HostTimeouts {
   readonly pollMs: number;
 }
 
+/** With a web UI on the same machine or in the same network. */
 export const defaultTimeouts: HostTimeouts = {
   pingMs: 2000,
   quickMs: 10_000,

@@ -49,9 +49,9 @@ export interface HostPicture {
 export interface Host {
   readonly kind: string;
   isReachable(): Promise<boolean>;
-  /** The models, those that came or went in the last second perhaps not heeded. */
+  /** The models; those that came or went in the last second may be missed. */
   listModels(): Promise<readonly HostModel[]>;
-  /** Has a model that was just written or removed heeded. */
+  /** Makes the host scan its model folders again, after a model was written or removed. */
   refresh(): Promise<void>;
   /** The folder that a scrubbed model of this one goes to. */
   resultFolder(model: HostModel): string;

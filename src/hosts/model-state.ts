@@ -9,6 +9,7 @@ export const modelStateSchema = z.discriminatedUnion('state', [
   /** Another model is being made the active one; `from` is null where there was none. */
   z.object({ state: z.literal('swapping'), from: z.string().nullable(), to: z.string() }),
 ]);
+/** See `modelStateSchema`. */
 export type ModelState = z.infer<typeof modelStateSchema>;
 
 /** What may follow on what. A swap ends with a picture of the active model, and so settles all. */

@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '../erase/events.ts';
 import { asAppError } from '../errors.ts';
 
+/** The event that a run ends with that went wrong. */
 export type ErrorEvent = Extract<RecordedEvent, { event: 'error' }>;
 
 /** Any error as an event and an exit status; one that nobody foresaw is a bug, with its stack. */

@@ -77,7 +77,8 @@ export class JobRecords {
     for (const id of ids) {
       const known = this.records.get(id);
       if (known) {
-        await known.catchUp();
+        // Damaged meanwhile: as one that was found so.
+        await known.catchUp().catch(() => this.records.delete(id));
         continue;
       }
       // One that is damaged is left alone: it may be of a newer version.

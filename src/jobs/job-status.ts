@@ -45,8 +45,9 @@ export const jobTransitions: Readonly<
 const underWay: readonly JobState[] = ['queued', 'preparing', 'training', 'evaluating'];
 
 /** The version that is written; `local/status-file.ts` reads those before. */
-const STATUS_VERSION = 1;
+export const STATUS_VERSION = 1;
 
+/** The contents of a job's `status.json`. */
 export const statusSchema = z.object({
   version: z.literal(STATUS_VERSION),
   state: z.enum(jobStates),

@@ -15,6 +15,7 @@ export interface JobStory {
   readonly runs: number;
 }
 
+/** Puts the events of all runs together. */
 export function tellStory(events: readonly EraseEvent[]): JobStory {
   const progress: ProgressEvent[] = [];
   const samples: SampleEvent[] = [];

@@ -1,8 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { jobStates } from '../../src/contract/job-views.ts';
+import { jobStates, type JobState } from '../../src/contract/job-views.ts';
+import type { RecordedEvent } from '../../src/erase/events.ts';
+import { JobRecord } from '../../src/jobs/job-record.ts';
 import {
   abandonedStatus,
   isAllowed,
@@ -16,6 +18,8 @@ import {
 import { StoredFolder } from '../../src/jobs/local/stored-folder.ts';
 import { StatusKeeper } from '../../src/jobs/status-keeper.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { createJobFolder } from './create-job-folder.ts';
+import { exampleJob } from './example-job.ts';
 
 const error = (code: string) => ({
   kind: 'error' as const,
@@ -104,4 +108,96 @@ describe('the status of a job', () => {
     expect(() => readFileSync(path.join(folder, 'server.json'))).toThrow('ENOENT');
     expect(await stored.readStatus()).toEqual(found);
   });
+
+  it('counts as none where the file means nothing', async () => {
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"state":"done"}',
+      '{"version":1,"state":"gone"}',
+    ]) {
+      const folder = folderWith([{ event: 'done', output: '', job: '', seconds: 1 }]);
+      writeFileSync(path.join(folder, 'status.json'), text);
+      expect((await new StoredFolder(folder).readStatus()).state, text).toBe('done');
+    }
+  });
 });
+
+/** The state that a server of 0.1.0 showed of a job that it did not work on. */
+function stateBefore(
+  server: { queuedAt: string | null; interruption: object | null },
+  end: RecordedEvent | null,
+): JobState {
+  if (server.queuedAt !== null) return 'queued';
+  if (server.interruption !== null || end === null) return 'interrupted';
+  if (end.event === 'done') return 'done';
+  return end.event === 'error' && end.code === 'job.cancelled' ? 'cancelled' : 'failed';
+}
+
+describe('the status of a job of 0.1.0', () => {
+  const begun: RecordedEvent[] = [
+    { event: 'job', job: 'x', folder: '', output: '', forget: [] },
+    { event: 'phase', phase: 'evaluate' },
+  ];
+  const ends: (RecordedEvent | null)[] = [
+    null,
+    { event: 'done', output: '', job: 'x', seconds: 1 },
+    { event: 'error', code: 'job.cancelled', message: 'x' },
+    { event: 'error', code: 'device.out-of-memory', message: 'x' },
+  ];
+  const servers = [null, '2026-01-01T00:00:00.000Z'].flatMap((queuedAt) =>
+    [null, { code: 'device.crashed', message: 'x' }].map((interruption) => ({
+      queuedAt,
+      interruption,
+    })),
+  );
+
+  it('is what its flags and events meant, whatever they were', async () => {
+    for (const server of servers) {
+      for (const end of ends) {
+        const folder = folderWith(end ? [...begun, end] : begun);
+        writeFileSync(path.join(folder, 'server.json'), JSON.stringify(server));
+        const found = await new StoredFolder(folder).readStatus();
+        expect(found).toMatchObject({ ...server, state: stateBefore(server, end) });
+      }
+    }
+  });
+
+  it('follows from its events alone where no server had it, or its file means nothing', async () => {
+    for (const text of [null, '', '{', '[]', '{"queuedAt":5}']) {
+      for (const end of ends) {
+        const folder = folderWith(end ? [...begun, end] : begun);
+        if (text !== null) writeFileSync(path.join(folder, 'server.json'), text);
+        const { state } = await new StoredFolder(folder).readStatus();
+        expect(state).toBe(stateBefore({ queuedAt: null, interruption: null }, end));
+      }
+    }
+  });
+
+  it.each([
+    [begun.slice(0, 1), 'training'],
+    [begun, 'evaluating'],
+  ] as const)('that its command line runs right now is shown so: %#', async (events, state) => {
+    const { path: folder } = await createJobFolder(makeTemporaryFolder(), 'x', exampleJob);
+    rmSync(path.join(folder, 'status.json'));
+    const stored = new StoredFolder(folder);
+    for (const event of events) stored.appendEvent(event);
+    let runner: 'here' | null = 'here';
+    const record = await JobRecord.open(stored, { findRunner: () => Promise.resolve(runner) });
+    expect([record.state, record.isRunElsewhere]).toEqual([state, true]);
+    // Killed: there is no event of it.
+    runner = null;
+    await record.catchUp();
+    expect([record.state, record.isRunElsewhere]).toEqual(['interrupted', false]);
+  });
+});
+
+/** A job's folder in which so much has happened. */
+function folderWith(events: readonly RecordedEvent[]): string {
+  const folder = makeTemporaryFolder();
+  const log = new StoredFolder(folder);
+  for (const event of events) log.appendEvent(event);
+  return folder;
+}

@@ -7,7 +7,13 @@ import type { RecordedEvent } from '../../erase/events.ts';
 import { isMissingFile } from '../../system-error.ts';
 import { AppError } from '../../errors.ts';
 import { JobProgress } from '../job-progress.ts';
-import { abandonedStatus, type JobStatus, newStatus, statusSchema } from '../job-status.ts';
+import {
+  abandonedStatus,
+  type JobStatus,
+  newStatus,
+  STATUS_VERSION,
+  statusSchema,
+} from '../job-status.ts';
 
 /**
  * What version 0.1.0 remembered in `server.json`, of jobs of its server alone: flags, from which the
@@ -40,8 +46,11 @@ export async function readStatus(
     throw error;
   });
   if (text === null) return readOldStatus(folder, await readEvents());
-  const { data } = statusSchema.safeParse(parseJson(text));
+  const found = parseJson(text);
+  const { data } = statusSchema.safeParse(found);
   if (data) return data;
+  // A file that means nothing counts as none.
+  if (!isOfNewerVersion(found)) return readOldStatus(folder, await readEvents());
   throw new AppError(
     'job.damaged',
     `"${pathOf(folder)}" is not a status that this version can read. Use the version that wrote it, or delete the file: what happened to the job stands in its events.`,
@@ -65,6 +74,11 @@ async function readOldStatus(folder: string, events: readonly RecordedEvent[]): 
   const progress = new JobProgress();
   for (const event of events) progress.apply(event);
   return abandonedStatus(status, progress.outcome);
+}
+
+function isOfNewerVersion(found: unknown): boolean {
+  const { data } = z.object({ version: z.number() }).safeParse(found);
+  return data !== undefined && data.version > STATUS_VERSION;
 }
 
 function parseJson(text: string): unknown {
