@@ -95,7 +95,9 @@ export class JobRecord {
 
   /** Path of the original. */
   get modelPath(): string {
-    return this.job?.model.path ?? this.draft?.model ?? '';
+    const path = this.job?.model.path ?? this.draft?.model;
+    if (path === undefined) throw new Error(`job ${this.id} has neither a job nor a draft`);
+    return path;
   }
 
   get device(): Device | 'auto' {

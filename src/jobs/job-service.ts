@@ -236,8 +236,10 @@ export class JobService implements JobServices {
   /** Ids of the jobs that made scrubbed models, by the models' paths. */
   async makers(): Promise<ReadonlyMap<string, string>> {
     await this.opened;
-    const done = (await this.records.all()).filter(({ state }) => state === 'done');
-    return new Map(done.map(({ id, job }) => [job?.output ?? '', id]));
+    const records = await this.records.all();
+    return new Map(
+      records.flatMap(({ id, state, job }) => (state === 'done' && job ? [[job.output, id]] : [])),
+    );
   }
 
   /** @throws AppError `job.not-found` */
