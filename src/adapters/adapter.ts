@@ -27,6 +27,8 @@ export interface Adaptation {
    * change as it is trained. Null where the change is in the weights, and cannot be told from them.
    */
   readonly strength: string | null;
+  /** Frozen weights that are not read from the checkpoint; null where all are. */
+  readonly base: Base | null;
   /** Brings the weights into a graph, with the parameters, and the strength, as inputs of it. */
   bind(g: GraphBuilder): BoundWeights;
   /**
@@ -46,6 +48,20 @@ export interface Adaptation {
   alone?(parameters: TensorSet): ChangeFile;
 }
 
+/** Frozen weights in a form of their own. */
+export interface Base {
+  /** The folder that sessions find them in. */
+  readonly folder: string;
+  /** What they take in memory. */
+  readonly bytes: number;
+  /**
+   * Makes them, unless an earlier run did. To be awaited before the weights are bound to a session.
+   *
+   * @returns how far they are from the checkpoint's, relative to their size; null where they were there
+   */
+  make(): Promise<number | null>;
+}
+
 /** A safetensors file in the making: float32 tensors and its metadata. */
 export interface ChangeFile {
   readonly entries: readonly TensorEntry[];
@@ -56,11 +72,11 @@ export interface ChangeFile {
 export interface Adapter<S> {
   /**
    * @param names the checkpoint's tensors that may change
-   * @param settings of the adapter, and the job's seed
+   * @param settings of the adapter, the job's seed, and a folder that the job may keep files in
    */
   fit(
     checkpoint: Checkpoint,
     names: readonly string[],
-    settings: { readonly adapter: S; readonly seed: number },
+    settings: { readonly adapter: S; readonly seed: number; readonly folder: string },
   ): Adaptation;
 }

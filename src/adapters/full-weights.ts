@@ -18,6 +18,7 @@ export function fitFullWeights(checkpoint: Checkpoint, names: readonly string[])
   return {
     parameters: wholeWeights(checkpoint.file.tensors, names),
     strength: null,
+    base: null,
     bind(g) {
       const weights = checkpointWeights(g, checkpoint, names);
       return { weights, parameter: (name) => weights.get(name) };

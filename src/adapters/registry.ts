@@ -16,14 +16,19 @@ const adapters = {
  * What training changes of a checkpoint, in the form that the settings say.
  *
  * @param names the checkpoint's tensors that may change
+ * @param folder that the job may keep files in; nothing is written before `Base.make`
  * @throws AppError `settings.invalid` where the adapter can do nothing with these tensors
  */
 export function adaptationOf(
   checkpoint: Checkpoint,
   names: readonly string[],
-  { adapter, seed }: { readonly adapter: AdapterSettings; readonly seed: number },
+  {
+    adapter,
+    seed,
+    folder,
+  }: { readonly adapter: AdapterSettings; readonly seed: number; readonly folder: string },
 ): Adaptation {
   // An adapter takes its own settings alone, which types cannot say of a table.
   const chosen: Adapter<never> = adapters[adapter.kind];
-  return chosen.fit(checkpoint, names, { adapter: adapter as never, seed });
+  return chosen.fit(checkpoint, names, { adapter: adapter as never, seed, folder });
 }

@@ -72,7 +72,7 @@ export async function costOfRun(
   const method = methodOf(settings);
   const shape = unetShape(checkpoint, settings);
   const changed = training
-    ? adaptationFor(checkpoint, training)
+    ? adaptationFor(checkpoint, training, '')
     : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
   const adaptation = training ? changed : asItIs(checkpoint);
   const graph = await buildUnetGraph(checkpoint, { adaptation, shape });
@@ -144,11 +144,12 @@ function unetWeights({ file, denoiser }: Checkpoint): number {
 /** Bytes in memory of the UNet's weights: of those that are trained, in float32, and of the others. */
 function weightBytes(
   { file, denoiser }: Checkpoint,
-  { parameters }: Adaptation,
+  { parameters, base }: Adaptation,
   staysStored: boolean,
 ): { readonly trainedBytes: number; readonly frozenBytes: number } {
   const trained = new Set(parameters.map(({ name }) => name));
   const trainedBytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+  if (base) return { trainedBytes, frozenBytes: base.bytes };
   let frozenBytes = 0;
   for (const [name, { shape, dtype, byteLength }] of file.tensors) {
     if (!name.startsWith(denoiser.prefix) || trained.has(name)) continue;

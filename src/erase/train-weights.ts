@@ -1,3 +1,6 @@
+import { mkdir } from 'node:fs/promises';
+
+import type { Adaptation } from '../adapters/adapter.ts';
 import { RoundingLoss } from '../adapters/rounding.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
@@ -37,7 +40,7 @@ export async function trainWeights(
   place: RunPlace,
 ): Promise<NewWeights> {
   const { settings } = job;
-  const adaptation = adaptationFor(checkpoint, settings);
+  const adaptation = await openAdaptation(checkpoint, job, place);
   const known = await readDataset(place.stateFolder);
   const saved = known && (await readRunState(place.stateFolder, method.stateSets(settings)));
   const images = known ? null : await readJobImages(job, place.folder);
@@ -109,6 +112,26 @@ export async function trainWeights(
     });
     return made;
   }
+}
+
+/** What the job trains. Frozen weights that are not the checkpoint's own are made, if need be. */
+async function openAdaptation(
+  checkpoint: Checkpoint,
+  { settings }: TrainingJob,
+  { stateFolder, io }: RunPlace,
+): Promise<Adaptation> {
+  const adaptation = adaptationFor(checkpoint, settings, stateFolder);
+  if (!adaptation.base) return adaptation;
+  await mkdir(stateFolder, { recursive: true });
+  const error = await adaptation.base.make();
+  if (error !== null) {
+    const percent = (100 * error).toFixed(2);
+    io.onEvent({
+      event: 'notice',
+      message: `The weights that the change is trained on are rounded to 8 bits, ${percent} % off. The result is made from the model’s own.`,
+    });
+  }
+  return adaptation;
 }
 
 function phase(io: RunIo, name: Phase): void {

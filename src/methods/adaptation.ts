@@ -7,6 +7,7 @@ import type { TrainSet } from './settings-fields.ts';
 /**
  * What a run's training changes of a checkpoint.
  *
+ * @param folder that the job may keep files in
  * @throws AppError `settings.invalid` where the adapter can do nothing with what is to be trained
  */
 export function adaptationFor(
@@ -16,6 +17,10 @@ export function adaptationFor(
     readonly adapter: AdapterSettings;
     readonly seed: number;
   },
+  folder: string,
 ): Adaptation {
-  return adaptationOf(checkpoint, checkpoint.groups.namesOf(settings.train), settings);
+  return adaptationOf(checkpoint, checkpoint.groups.namesOf(settings.train), {
+    ...settings,
+    folder,
+  });
 }

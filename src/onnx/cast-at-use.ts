@@ -44,8 +44,8 @@ function weightCasts({ nodes, initializers }: Graph): WeightCast[] {
   return nodes.flatMap((node) => {
     const [stored] = node.inputs;
     const [cast] = node.outputs;
-    const isCast = node.opType === 'Cast' && stored && cast && initializers.has(stored);
-    return isCast ? [{ stored, cast, node }] : [];
+    const isCast = node.opType === 'Cast' || node.opType === 'DequantizeLinear';
+    return isCast && stored && cast && initializers.has(stored) ? [{ stored, cast, node }] : [];
   });
 }
 

@@ -356,6 +356,8 @@ function encodeElements(elements: readonly number[], type: ElementType): Uint8Ar
       return bytesOf(Int32Array.from(elements));
     case 'int64':
       return bytesOf(BigInt64Array.from(elements.map(BigInt)));
+    case 'int8':
+      return bytesOf(Int8Array.from(elements));
     case 'bool':
     case 'uint8':
       return Uint8Array.from(elements);

@@ -267,6 +267,11 @@ const cast: InferenceRule = (node) => {
   return [{ type, shape: node.input(0).shape }];
 };
 
+/** As many numbers as are quantized, of the type of their scale. */
+const dequantizeLinear: InferenceRule = (node) => [
+  { type: node.input(1).type, shape: node.input(0).shape },
+];
+
 const rules: Readonly<Record<string, InferenceRule>> = {
   Abs: sameAsFirst,
   Add: broadcast,
@@ -277,6 +282,7 @@ const rules: Readonly<Record<string, InferenceRule>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   Cos: sameAsFirst,
+  DequantizeLinear: dequantizeLinear,
   Div: broadcast,
   Equal: comparison,
   Erf: sameAsFirst,

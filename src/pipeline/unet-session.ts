@@ -70,7 +70,7 @@ export class UnetSession {
     const session = await GraphSession.create(graph, {
       device: settings.device,
       threads: settings.threads,
-      weightsFolder: weightsFolder(checkpoint),
+      weightsFolder: settings.adaptation.base?.folder ?? weightsFolder(checkpoint),
       sharesWeights: true,
       keepsStoredWeights: keepsStored,
       ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),

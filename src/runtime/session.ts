@@ -141,6 +141,8 @@ function sessionOptions(settings: SessionSettings): InferenceSession.SessionOpti
   // Fails at once where a node would silently run on the CPU between two copies.
   if (!onCpu) session.disable_cpu_ep_fallback = '1';
   if (settings.sharesWeights) session.disable_prepacking = '1';
+  // Would compute with 8 bits where only weights are stored in them.
+  if (settings.keepsStoredWeights) session.disable_quant_qdq = '1';
   if (settings.weightsFolder) {
     session.model_external_initializers_file_folder_path = settings.weightsFolder;
   }

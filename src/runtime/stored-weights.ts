@@ -12,6 +12,8 @@ import { GraphSession } from './session.ts';
  */
 export async function keepsStoredWeights(graph: Graph, device: Device): Promise<boolean> {
   const types = castTypes(graph);
+  // They were rounded to 8 bits for their memory alone.
+  if (types.has('int8')) return true;
   if (types.size === 0 || [...types].some((type) => type !== 'float16')) return false;
   if (device === 'cpu') return areCastsCheap(graph);
   const found = casting.get(device) ?? castsFloat16(device);

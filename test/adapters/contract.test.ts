@@ -68,7 +68,7 @@ describe.each(Object.values(defaultAdapters))('an adapter, $kind', (adapter) => 
   const namesOf = ({ file }: Checkpoint) =>
     [...file.tensors.keys()].filter((name) => !name.includes('.out.'));
   const fit = (checkpoint: Checkpoint) =>
-    adaptationOf(checkpoint, namesOf(checkpoint), { adapter, seed: 3 });
+    adaptationOf(checkpoint, namesOf(checkpoint), { adapter, seed: 3, folder: '' });
 
   it('begins as the original', async () => {
     const checkpoint = await openReferenceUnet('unet-tiny');
@@ -106,8 +106,14 @@ it('a low-rank change counts as often as its strength says, and not at all at st
   const checkpoint = await openReferenceUnet('unet-tiny');
   const names = [...checkpoint.file.tensors.keys()].filter((name) => name.includes('.attn'));
   const fit = (alpha: number) => {
-    const adapter = { kind: 'lora', rank: 4, convRank: null, alpha } as const;
-    return adaptationOf(checkpoint, names, { adapter, seed: 3 });
+    const adapter = {
+      kind: 'lora',
+      rank: 4,
+      convRank: null,
+      basePrecision: 'stored',
+      alpha,
+    } as const;
+    return adaptationOf(checkpoint, names, { adapter, seed: 3, folder: '' });
   };
   const adaptation = fit(4);
   const unet = await openSession(checkpoint, adaptation);

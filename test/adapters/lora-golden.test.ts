@@ -45,8 +45,8 @@ describe('a low-rank change has the gradients of PyTorch', () => {
     const { rank, alpha, layers, runs } = measured;
     const checkpoint = await openReferenceUnet('unet-tiny');
     const names = layers.map((layer) => `${layer}.weight`);
-    const adapter = { kind: 'lora', rank, convRank: rank, alpha } as const;
-    const adaptation = adaptationOf(checkpoint, names, { adapter, seed: 0 });
+    const adapter = { kind: 'lora', rank, convRank: rank, basePrecision: 'stored', alpha } as const;
+    const adaptation = adaptationOf(checkpoint, names, { adapter, seed: 0, folder: '' });
     const unet = await UnetSession.create(checkpoint, {
       shape: { batch: 2, latentHeight: 16, latentWidth: 16, contextTokens: 77 },
       ...{ adaptation, device: 'cpu', threads: 1 },

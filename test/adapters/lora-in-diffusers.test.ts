@@ -22,7 +22,7 @@ it.skipIf(python === undefined)(
     const model = writeTinySdFolder(path.join(folder, 'tiny'));
     const loraOutput = path.join(folder, 'alone.safetensors');
     const job = await makeTinyJob(path.join(folder, 'job'), {
-      adapter: { kind: 'lora', rank: 4, convRank: 2, alpha: 8 },
+      adapter: { kind: 'lora', rank: 4, convRank: 2, basePrecision: 'stored', alpha: 8 },
       ...{ output: 'both', train: 'full', learningRate: 3e-3, steps: 10 },
     });
     const merged = path.join(folder, 'merged');

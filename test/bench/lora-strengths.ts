@@ -40,7 +40,13 @@ const prompts = (asked: ReturnType<typeof questions>) => [
   ...new Set(asked.map(({ prompt }) => prompt)),
 ];
 
-const adapter = { kind: 'lora', rank: Number(values.rank), convRank: null, alpha: null } as const;
+const adapter = {
+  kind: 'lora',
+  rank: Number(values.rank),
+  convRank: null,
+  basePrecision: 'stored',
+  alpha: null,
+} as const;
 const started = performance.now();
 const { output } = await eraseWithDefaults({
   model,

@@ -13,6 +13,7 @@ import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { lowRank } from '../../src/adapters/low-rank/adapter.ts';
+import { lowRankSettings } from '../../src/adapters/low-rank/settings.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
@@ -20,7 +21,7 @@ import { operatorTimes } from './operator-times.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
-//                  [--rank R] [--repeats 4] [--python python3] [--operators]
+//                  [--rank R [--base-precision int8]] [--repeats 4] [--python python3] [--operators]
 // Seconds of one EraseDiff outer step, ours beside PyTorch's in the same run (torch_step.py, the
 // published procedure's work and PyTorch written with care), and peak memory. FILE is a checkpoint
 // of SD's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2).
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     batch: { type: 'string' },
     'inner-steps': { type: 'string' },
     rank: { type: 'string' },
+    'base-precision': { type: 'string', default: 'stored' },
     repeats: { type: 'string' },
     python: { type: 'string' },
     operators: { type: 'boolean', default: false },
@@ -93,11 +95,16 @@ for (const mode of values.python === undefined ? [] : modes) {
 const latentSize = size / latentScale(checkpoint);
 const names = trainedNames(checkpoint.file.tensors.keys(), train);
 const rank = values.rank === undefined ? null : Number(values.rank);
-const adapter = { kind: 'lora', rank: rank ?? 0, convRank: null, alpha: null } as const;
+const adapter = lowRankSettings.parse({
+  ...{ kind: 'lora', rank: rank ?? 1 },
+  basePrecision: values['base-precision'],
+});
+const workFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-bench-'));
 const adaptation =
   rank === null
     ? fitFullWeights(checkpoint, names)
-    : lowRank.fit(checkpoint, names, { adapter, seed: 0 });
+    : lowRank.fit(checkpoint, names, { adapter, seed: 0, folder: workFolder });
+await adaptation.base?.make();
 const parameters = await adaptation.initial();
 const specs = adaptation.parameters;
 const unetSettings = {
@@ -164,6 +171,7 @@ const ours = { what: 'ours', 'seconds a step': median, 'peak GB': Number(peakKil
 console.log(`counted by the estimate: ${((await countedBytes()) / 1e9).toFixed(2)} GB`);
 if (values.operators) await printOperators();
 await checkpoint.file.close();
+rmSync(workFolder, { recursive: true });
 console.table(
   [ours, ...theirs].map((row) => ({
     ...row,

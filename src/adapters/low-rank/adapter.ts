@@ -1,7 +1,9 @@
+import path from 'node:path';
 import { checkpointWeights } from '../../families/checkpoint-weights.ts';
 import { AppError } from '../../errors.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { ParameterSpec } from '../../optim/update-graph.ts';
+import { Int8Base } from './int8-base.ts';
 import { readElements } from '../../runtime/read-back.ts';
 import { TensorSet } from '../../runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../../runtime/tensor.ts';
@@ -23,7 +25,7 @@ const STRENGTH = 'strength';
  * graph: one session is the original (s = 0), the trained model (s = 1) and all between and beyond.
  */
 export const lowRank: Adapter<LowRankSettings> = {
-  fit(checkpoint, names, { adapter: settings, seed }) {
+  fit(checkpoint, names, { adapter: settings, seed, folder }) {
     const { rank } = settings;
     const scale = (settings.alpha ?? rank) / rank;
     const { tensors } = checkpoint.file;
@@ -34,7 +36,16 @@ export const lowRank: Adapter<LowRankSettings> = {
         'what is to be trained holds no linear layer, which a low-rank change needs. Train other layers (xattn, say) or the full weights.',
       );
     }
+    const base =
+      settings.basePrecision === 'int8'
+        ? new Int8Base(
+            checkpoint.file,
+            checkpoint.denoiser.prefix,
+            path.join(folder, 'base-int8.safetensors'),
+          )
+        : null;
     return {
+      base,
       parameters: factors.flatMap(({ down, up }) => [down, up]),
       strength: STRENGTH,
       bind(g) {
@@ -51,7 +62,7 @@ export const lowRank: Adapter<LowRankSettings> = {
             { down: input(down), up: input(up), scale, strength },
           ]),
         );
-        const frozen = checkpointWeights(g, checkpoint);
+        const frozen = base ? base.weights(g) : checkpointWeights(g, checkpoint);
         return {
           weights: { ...frozen, change: (name) => changes.get(name) ?? null },
           parameter(name) {

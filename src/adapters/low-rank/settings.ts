@@ -15,6 +15,12 @@ export const lowRankSettings = z.object({
       'Of the change of convolutions, which else stay as they are. They hold shapes and textures.',
     isRare: true,
   }),
+  basePrecision: field(z.enum(['stored', 'int8']).default('stored'), {
+    title: 'Precision of the base',
+    description:
+      'Of the weights under the change while it is trained: as the file has them, or rounded to 8 bits, which takes half the memory of 16. The result is made from the file’s own.',
+    isRare: true,
+  }),
   alpha: field(positive.nullable().default(null), {
     title: 'Alpha',
     description:

@@ -1,3 +1,4 @@
+import { withStoredBase } from '../../adapters/settings.ts';
 import { asItIs } from '../../adapters/full-weights.ts';
 import { openCheckpoint, type Checkpoint } from '../../families/checkpoint.ts';
 import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
@@ -93,7 +94,11 @@ async function measureRate(
   }: { settings: EraseSettings; cost: RunCost; device: Device; threads: number },
 ): Promise<number> {
   const training = trainingOf(settings);
-  const adaptation = training ? adaptationFor(checkpoint, training) : asItIs(checkpoint);
+  // With the model's own weights, whatever the job makes of them: it takes as long.
+  const adapter = training && withStoredBase(training.adapter);
+  const adaptation = adapter
+    ? adaptationFor(checkpoint, { ...training, adapter }, '')
+    : asItIs(checkpoint);
   const shape = unetShape(checkpoint, settings);
   const unet = await UnetSession.create(checkpoint, { shape, adaptation, device, threads });
   const parameters = await adaptation.initial();
