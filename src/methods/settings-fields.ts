@@ -77,7 +77,7 @@ export const trainingFields = {
   output: field(z.enum(outputs).default('checkpoint'), {
     title: 'Result',
     description:
-      'A LoRA file is small, has a strength and is put on top of the original; only a low-rank change can be one.',
+      'A LoRA file is small, has a strength and is put on top of the original. Only a low-rank change can be one, and is both unless said otherwise.',
     choices: {
       checkpoint: 'A new checkpoint',
       lora: 'A LoRA file',
