@@ -117,7 +117,8 @@ export class HostLoras {
     const { listedMs, pollMs } = this.tools.timeouts;
     const deadline = performance.now() + listedMs;
     do {
-      const lora = (await this.tools.host.listLoras()).find((known) => known.path === place);
+      const listed = await this.tools.host.listLoras();
+      const lora = listed.find((known) => isAt(known.path, place));
       if (lora) return lora;
       await sleep(pollMs);
     } while (performance.now() < deadline);
@@ -126,6 +127,12 @@ export class HostLoras {
       `the web UI does not list "${place}" though it was asked to look again, so the LoRA was taken out. Its console says why.`,
     );
   }
+}
+
+/** Whether a path that a host tells is that place; a relative one is where it ends so. */
+function isAt(told: string, place: string): boolean {
+  const normal = path.normalize(told);
+  return path.isAbsolute(normal) ? normal === place : place.endsWith(`${path.sep}${normal}`);
 }
 
 async function copyWhole(from: string, to: string): Promise<void> {

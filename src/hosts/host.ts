@@ -14,6 +14,7 @@ export interface HostModel {
 export interface HostLora {
   /** As its prompts or nodes name it. */
   readonly name: string;
+  /** From the folder that the host runs in where that is not known. */
   readonly path: string;
 }
 

@@ -82,7 +82,11 @@ export class A1111Host implements Host {
       const { workMs: timeoutMs } = this.client.timeouts;
       await this.client.post('sdapi/v1/refresh-loras', {}, z.unknown(), { timeoutMs });
       const loras = await this.client.get('sdapi/v1/loras', lorasSchema);
-      return loras.map(({ name, path: file }) => ({ name, path: this.pathOf(file) }));
+      const folder = this.folder ?? '';
+      return loras.map(({ name, path: file }) => ({
+        name,
+        path: path.join(path.isAbsolute(file) ? '' : folder, file),
+      }));
     } catch (cause) {
       if (!(cause instanceof HostRefusal) || cause.status !== 404) throw cause;
       throw new AppError(
