@@ -1,4 +1,4 @@
-import { defaultAdapters } from '../adapters/settings.ts';
+import { type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
 import type { DefaultsFacts } from './method.ts';
 import {
   type CommonSettings,
@@ -74,6 +74,15 @@ export function generatedForget(facts: DefaultsFacts): number {
   return sizedFor(facts).generatedForget;
 }
 
+/** From this size of pictures on models are SDXL's, whose whole weights few machines can train. */
+const minLowRankSize = 1024;
+
+/** How a model is changed unless the person says. */
+function usualAdapter(facts: DefaultsFacts): AdapterSettings {
+  const isLarge = !isTiny(facts) && facts.size >= minLowRankSize;
+  return isLarge ? defaultAdapters.lora : defaultAdapters.full;
+}
+
 /** What every method takes unless it knows better. */
 export function commonDefaults(facts: DefaultsFacts): CommonSettings {
   const { guidanceScale } = sizedFor(facts);
@@ -86,7 +95,7 @@ export function stepDefaults(
 ): StepSettings & { readonly learningRate: number } {
   const { steps, batch, learningRate, lowRankLearningRate, ...sized } = sizedFor(facts);
   const train = facts.train ?? sized.train;
-  const adapter = facts.adapter ?? defaultAdapters.full;
+  const adapter = facts.adapter ?? usualAdapter(facts);
   return {
     ...{ train, adapter, steps, batch, sampleEvery: 0, saveEvery: null },
     output: adapter.kind === 'lora' ? 'both' : 'checkpoint',

@@ -16,7 +16,7 @@ import type { CommonSettings, TrainSet } from './settings-fields.ts';
 export interface DefaultsFacts {
   /** Undefined: the method's own choice. */
   readonly train?: TrainSet | undefined;
-  /** Undefined: the weights themselves. */
+  /** Undefined: what suits the model's size. */
   readonly adapter?: AdapterSettings | undefined;
   /** Width and height of the pictures that the model was made for, in pixels. */
   readonly size: number;

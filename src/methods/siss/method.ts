@@ -1,3 +1,4 @@
+import { defaultAdapters } from '../../adapters/settings.ts';
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { descentDefaults, isTiny } from '../default-settings.ts';
 import type { TrainingMethod } from '../method.ts';
@@ -34,7 +35,8 @@ export const siss: TrainingMethod<SissSettings> = {
    */
   defaults(facts) {
     const defaults = {
-      ...descentDefaults(facts),
+      // Low rank is known to fail at forgetting given pictures.
+      ...descentDefaults({ ...facts, adapter: facts.adapter ?? defaultAdapters.full }),
       method: 'siss' as const,
       optimizer: defaultOptimizers.adamw,
       mixture: 0.5,
