@@ -2,7 +2,8 @@ import { Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { gradients } from '../../src/autodiff/backward.ts';
 import { castAtUse } from '../../src/onnx/cast-at-use.ts';
-import { GraphBuilder } from '../../src/onnx/graph-builder.ts';
+import { attention } from '../../src/models/blocks/attention.ts';
+import { GraphBuilder, type Recomputation } from '../../src/onnx/graph-builder.ts';
 import type { Graph, Value } from '../../src/onnx/graph.ts';
 import { takeElements } from '../../src/runtime/read-back.ts';
 import { GraphSession, type Device, type Feeds } from '../../src/runtime/session.ts';
@@ -93,6 +94,70 @@ describeOnWebgpu('weights stored as float16', () => {
     const onCpu = await runOn('cpu', expected, { x });
     const onWebgpu = await runOn('webgpu', actual, { x }, keeps);
     expect(maxDifference(onWebgpu.gradient!, onCpu.gradient!)).toBeLessThan(1e-4);
+  });
+});
+
+describeOnWebgpu('a graph that spares memory', () => {
+  test('gives the gradients that it gives on the CPU, and those of one that does not', async () => {
+    const [tokens, width] = [6, 4];
+    const generator = createGenerator(5);
+    const numbers = (count: number) => [...generator.randn(count)];
+    const given = { x: numbers(2 * tokens * width), gains: [numbers(width), numbers(width)] };
+    const stored = [0, 1].map(() => ({
+      values: numbers(width * width).map((value) => Math.round(40 * value)),
+      scales: numbers(width).map((value) => 0.01 * (1 + Math.abs(value))),
+    }));
+    /** Two blocks of attention in parts between weights in 8 bits, each with a trained gain. */
+    const build = (recomputes: Recomputation) => {
+      const g = new GraphBuilder('spared', { recomputes });
+      let x = g.rows('x', 'float32', [2 * tokens, width]);
+      const gains = [0, 1].map((i) => g.input(`gain${i}`, 'float32', [width]));
+      gains.forEach((gain, i) => {
+        const { values, scales } = stored[i]!;
+        const weight = g.op(
+          'DequantizeLinear',
+          [
+            g.constant(values, [width, width], 'int8'),
+            g.constant(scales.map(Math.fround), [width], 'float32'),
+          ],
+          { axis: 0 },
+        );
+        const linear = (input: Value) => g.op('Gemm', [input, weight], { transB: 1 });
+        x = g.recomputedBlock(`block${i}`, () => {
+          const rows = g.recomputed('in', () => linear(g.mul(x, gain)));
+          const states = g.reshape(rows, [2, tokens, width]);
+          const operands = { queries: states, keys: states, values: states, heads: 2 };
+          const mixed = attention(g, operands, 4 * 2 * tokens);
+          return g.add(linear(g.reshape(mixed, [2 * tokens, width])), x);
+        });
+      });
+      const loss = g.reduceMean(g.mul(x, x), [0, 1], false);
+      gradients(g, loss, gains).forEach((gradient, i) => {
+        g.output(`gradient${i}`, gradient);
+      });
+      return g.graph;
+    };
+    const feeds = {
+      x: new Tensor('float32', Float32Array.from(given.x), [2 * tokens, width]),
+      ...Object.fromEntries(
+        given.gains.map((gain, i) => [
+          `gain${i}`,
+          new Tensor('float32', Float32Array.from(gain), [width]),
+        ]),
+      ),
+    };
+    const expected = await runOn('cpu', build('nothing'), feeds);
+    const spared = build('blocks');
+    castAtUse(spared);
+    for (const device of ['cpu', 'webgpu'] as const) {
+      const found = await runOn(device, spared, feeds, true);
+      for (const [name, gradient] of Object.entries(expected)) {
+        const largest = Math.max(...gradient.map(Math.abs));
+        expect(maxDifference(found[name]!, gradient), `${device} ${name}`).toBeLessThan(
+          1e-5 * largest,
+        );
+      }
+    }
   });
 });
 

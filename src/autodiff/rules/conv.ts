@@ -55,8 +55,9 @@ const minFlippedPositions = 1024;
 
 function inputCotangent(g: GraphBuilder, operands: InputOperands): Value {
   const positions = elementCount(operands.ct.shape.slice(2));
+  const isPixelwise = elementCount(operands.weight.shape.slice(2)) === 1;
   const isStrided = operands.window.strides.some((stride) => stride !== 1);
-  return isStrided || positions < minFlippedPositions
+  return isStrided || isPixelwise || positions < minFlippedPositions
     ? transposedConvolution(g, operands)
     : flippedConvolution(g, operands);
 }
@@ -81,23 +82,19 @@ function transposedConvolution(
 function flippedConvolution(g: GraphBuilder, { ct, weight, window }: InputOperands): Value {
   const kernel = weight.shape.slice(2);
   const axes = kernel.map((_, i) => i + 2);
-  const exchanged = g.transpose(weight, [1, 0, ...axes]);
+  const bounds = [
+    kernel.map(() => -1),
+    kernel.map((size) => -1 - size),
+    axes,
+    kernel.map(() => -1),
+  ].map((list) => g.indices(...list));
+  // Before it is transposed: ONNX Runtime 1.30.0 wraps a transposition right behind DequantizeLinear in
+  // a QuantizeLinear, which WebGPU lacks.
+  const flipped = g.op('Slice', [weight, ...bounds]);
   const pads = [window.padBegin, window.padEnd].flatMap((side) =>
     kernel.map((size, i) => size - 1 - (side[i] ?? 0)),
   );
-  return g.op('Conv', [ct, flipped(g, exchanged, axes)], { pads });
-}
-
-function flipped(g: GraphBuilder, x: Value, axes: readonly number[]): Value {
-  const turned = axes.filter((axis) => dimAt(x.shape, axis) > 1);
-  if (turned.length === 0) return x;
-  const bounds = [
-    turned.map(() => -1),
-    turned.map((axis) => -1 - dimAt(x.shape, axis)),
-    turned,
-    turned.map(() => -1),
-  ].map((list) => g.indices(...list));
-  return g.op('Slice', [x, ...bounds]);
+  return g.op('Conv', [ct, g.transpose(flipped, [1, 0, ...axes])], { pads });
 }
 
 interface WeightOperands {
