@@ -31,3 +31,12 @@ test('SISS changes the weights themselves, of SDXL too', () => {
   const settings = defaultSettings({ method: 'siss', ...xl });
   expect(settings).toMatchObject({ adapter: defaultAdapters.full, output: 'checkpoint' });
 });
+
+test('a low-rank change overshoots by less, as it carries further', () => {
+  const target = (overshoot: number) => ({ target: { kind: 'original', overshoot } });
+  expect(defaultSettings(xl)).toMatchObject(target(0.5));
+  expect(defaultSettings({ ...usualModel, adapter: defaultAdapters.lora })).toMatchObject(
+    target(0.5),
+  );
+  expect(defaultSettings(usualModel)).toMatchObject(target(1));
+});

@@ -11,6 +11,7 @@ import {
   eraseDiffSettings,
   flatSettings,
   innerLoopOf,
+  lowRankTarget,
 } from './settings.ts';
 
 /** EraseDiff (Wu et al., arXiv 2401.05779). */
@@ -34,13 +35,16 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   settings: eraseDiffSettings,
   flat: flatSettings,
 
-  defaults: (facts) => ({
-    ...descentDefaults(facts),
-    method: 'erasediff',
-    rule: defaultRules.constant,
-    target: defaultTargets.original,
-    generatedForget: generatedForget(facts),
-  }),
+  defaults(facts) {
+    const shared = descentDefaults(facts);
+    return {
+      ...shared,
+      method: 'erasediff',
+      rule: defaultRules.constant,
+      target: hasStrength(shared.adapter) ? lowRankTarget : defaultTargets.original,
+      generatedForget: generatedForget(facts),
+    };
+  },
 
   cost(settings, { gradient, prediction, trainedBytes }) {
     const { accumulation, adapter, target, retainTarget } = settings;
