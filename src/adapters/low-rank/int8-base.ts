@@ -14,7 +14,7 @@ import type { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { encodeFloats } from '../../tensor/dtype.ts';
 import { elementCount } from '../../tensor/shape.ts';
-import { QuantizationError, quantizeRows } from './int8.ts';
+import { quantizeRows } from './int8.ts';
 
 /** Smaller tensors, norms and biases, stay float32: they weigh nothing and count for much. */
 const minQuantizedElements = 4096;
@@ -86,7 +86,8 @@ export class Int8Base {
     if (await pathExists(this.file)) return null;
     await removeAbandoned(this.file);
     const temporaryPath = temporaryPathOf(this.file);
-    const error = new QuantizationError();
+    let square = 0;
+    let errorSquare = 0;
     try {
       const handle = await open(temporaryPath, 'w');
       try {
@@ -98,7 +99,8 @@ export class Int8Base {
             continue;
           }
           const quantized = quantizeRows(weights, elementCount(scales.shape));
-          error.add(weights, quantized);
+          square += quantized.square;
+          errorSquare += quantized.errorSquare;
           await handle.writeFile(new Uint8Array(quantized.values.buffer));
           await handle.writeFile(encodeFloats('F32', quantized.scales));
         }
@@ -111,7 +113,7 @@ export class Int8Base {
     } finally {
       await rm(temporaryPath, { force: true });
     }
-    return error.relative;
+    return square === 0 ? 0 : Math.sqrt(errorSquare / square);
   }
 
   /** The weights as float32 values of `g`, to be read where they are used: see `castAtUse`. */

@@ -1,9 +1,13 @@
 /** A matrix in 8 bits: row r stands for scales[r]·values. */
 export interface QuantizedRows {
   /** As many as the matrix has elements, from -127 to 127. */
-  readonly values: Int8Array;
+  readonly values: Int8Array<ArrayBuffer>;
   /** float32, one for each row. */
   readonly scales: Float32Array;
+  /** |W|² */
+  readonly square: number;
+  /** |W − Ŵ|² */
+  readonly errorSquare: number;
 }
 
 /**
@@ -16,37 +20,28 @@ export function quantizeRows(weights: Float32Array, rows: number): QuantizedRows
   const columns = weights.length / rows;
   const values = new Int8Array(weights.length);
   const scales = new Float32Array(rows);
+  let square = 0;
+  let errorSquare = 0;
   for (let row = 0; row < rows; row++) {
     const start = row * columns;
+    const end = start + columns;
     let largest = 0;
-    for (let i = start; i < start + columns; i++) {
-      largest = Math.max(largest, Math.abs(weights[i] ?? 0));
+    for (let i = start; i < end; i++) {
+      const size = Math.abs(weights[i] ?? 0);
+      if (size > largest) largest = size;
     }
+    if (largest === 0) continue;
     const scale = Math.fround(largest / 127);
     scales[row] = scale;
-    if (scale === 0) continue;
-    for (let i = start; i < start + columns; i++) values[i] = Math.round((weights[i] ?? 0) / scale);
-  }
-  return { values, scales };
-}
-
-/** Adds up how far quantized matrices are from what they stand for. */
-export class QuantizationError {
-  private error = 0;
-  private size = 0;
-
-  add(weights: Float32Array, { values, scales }: QuantizedRows): void {
-    const columns = weights.length / scales.length;
-    for (let i = 0; i < weights.length; i++) {
+    for (let i = start; i < end; i++) {
       const weight = weights[i] ?? 0;
-      const difference = weight - (values[i] ?? 0) * (scales[Math.floor(i / columns)] ?? 0);
-      this.error += difference * difference;
-      this.size += weight * weight;
+      const steps = weight / scale;
+      // Truncated by the array: a loop over billions of weights has no time for Math.round.
+      values[i] = steps < 0 ? steps - 0.5 : steps + 0.5;
+      const error = weight - (values[i] ?? 0) * scale;
+      square += weight * weight;
+      errorSquare += error * error;
     }
   }
-
-  /** |W − Ŵ| / |W| over all of them. */
-  get relative(): number {
-    return this.size === 0 ? 0 : Math.sqrt(this.error / this.size);
-  }
+  return { values, scales, square, errorSquare };
 }
