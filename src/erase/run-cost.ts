@@ -44,8 +44,8 @@ const PROGRAM_BYTES = 0.27e9;
 /**
  * What the runtime's arena takes for each byte of results that is needed at one time. Where the
  * backward pass computes results again, large tensors come and go, and the arena has gaps. Fitted to
- * measured peaks on the CPU: SD 1.5 with cross-attention trained 5.3 GB at 256 pixels and 8.5 GB at
- * 512, with all trained 21.5 GB at 256; tiny-sd 0.42 to 0.87 GB.
+ * measured peaks on the CPU (`npm run bench`): SD 1.5 at 512 pixels 4.96 GB with cross-attention trained
+ * and 4.06 GB with a low-rank change of it; tiny-sd 0.42 to 0.87 GB.
  */
 const ARENA_FACTOR = { nothing: 1.1, parts: 1.5, blocks: 1.5 } as const;
 /**
