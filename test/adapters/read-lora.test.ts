@@ -178,6 +178,22 @@ describe('a LoRA file', () => {
     expect(rounding.share).toBeLessThan(1e-5);
   });
 
+  it('of peft counts layers as often as its settings say of them', async () => {
+    const checkpoint = await openReference();
+    const settings = {
+      ...(JSON.parse(golden.metadata.lora_adapter_metadata!) as object),
+      'unet.alpha_pattern': { 'attn2.to_k': 6 },
+      'text_encoder.use_rslora': true,
+    };
+    const metadata = { lora_adapter_metadata: JSON.stringify(settings) };
+    const { changes } = await readLora(await write(ofDiffusers(), metadata), checkpoint);
+    for (const { tensor, part, factors } of changes) {
+      const ofUnet = tensor.includes('attn2.to_k') ? 3 : 1.5;
+      const scale = part === 'denoiser' ? ofUnet : 4 / Math.sqrt(2);
+      expect(factors.scale, tensor).toBeCloseTo(scale, 6);
+    }
+  });
+
   it('on top of the model draws as in its weights, unless it changes the text encoder', async () => {
     const checkpoint = await openReference();
     const whole = await readLora(await write(ofDiffusers(), golden.metadata), checkpoint);

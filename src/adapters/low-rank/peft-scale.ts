@@ -6,6 +6,8 @@ import type { SafetensorsFile } from '../../checkpoint/safetensors-reader.ts';
 /** How peft tells how often a change counts: α and whether it is divided by √r, of one model. */
 interface PeftConfig {
   readonly lora_alpha?: unknown;
+  /** α of layers whose names end so. */
+  readonly alpha_pattern?: unknown;
   readonly use_rslora?: unknown;
 }
 
@@ -31,13 +33,22 @@ export async function readPeftScale(
         : 'text_encoder';
     const ofComponent = {
       lora_alpha: inMetadata[`${component}.lora_alpha`],
+      alpha_pattern: inMetadata[`${component}.alpha_pattern`],
       use_rslora: inMetadata[`${component}.use_rslora`],
     };
-    return scaleOf(ofComponent, rank) ?? (isPeft ? scaleOf(besides, rank) : null) ?? 1;
+    const place = { layer, rank };
+    return scaleOf(ofComponent, place) ?? (isPeft ? scaleOf(besides, place) : null) ?? 1;
   };
 }
 
-function scaleOf({ lora_alpha: alpha, use_rslora: isRankStabilised }: PeftConfig, rank: number) {
+function scaleOf(
+  { lora_alpha: usual, alpha_pattern: pattern, use_rslora: isRankStabilised }: PeftConfig,
+  { layer, rank }: { readonly layer: string; readonly rank: number },
+): number | null {
+  const ofLayer = Object.entries(pattern ?? {}).find(([name]) =>
+    `_${layer}`.endsWith(`_${name.replaceAll('.', '_')}`),
+  );
+  const alpha: unknown = ofLayer?.[1] ?? usual;
   if (typeof alpha !== 'number') return null;
   return alpha / (isRankStabilised === true ? Math.sqrt(rank) : rank);
 }
