@@ -75,7 +75,10 @@ export class HostLoras {
     });
   }
 
-  /** Under its own name, or with a number where another file has that. */
+  /**
+   * Where it lies already, as it is, or a free place: under its own name, with a number where a file has
+   * that. One of the same bytes that is not ours is left alone, as it would be taken out with ours.
+   */
   private async placeFor(file: string): Promise<string> {
     const folder = await this.tools.host.loraFolder();
     if (folder === null) {
@@ -84,11 +87,12 @@ export class HostLoras {
         `there is no web UI that tells of a folder for LoRAs. Put "${file}" into the one of yours.`,
       );
     }
+    const known = await this.placeOf(file);
+    if (known !== null && (await hashOf(known)) === (await hashOf(file))) return known;
     const { name, ext } = path.parse(file);
-    const content = await hashOf(file);
     for (let number = 1; ; number++) {
       const place = path.join(folder, `${name}${number === 1 ? '' : `-${number}`}${ext}`);
-      if (!(await pathExists(place)) || (await hashOf(place)) === content) return place;
+      if (!(await pathExists(place))) return place;
     }
   }
 

@@ -69,10 +69,14 @@ it('a LoRA takes the place of no other file, and goes where it is not drawn with
   fake.isInterrupted = false;
   await loras.use(file);
   expect(await loras.placeOf(file)).toBe(path.join(fake.loraFolder, 'less heart-2.safetensors'));
+  // Used once more, it stays where it is.
+  await loras.use(file);
+  expect(readdirSync(fake.loraFolder)).toHaveLength(2);
   await loras.takeOut(file);
-  // One of the same bytes is what it would be.
+  // One of the same bytes that was there before is the person's own.
   writeFileSync(taken, 'a LoRA');
   await loras.use(file);
+  await loras.takeOut(file);
   expect(readdirSync(fake.loraFolder)).toEqual(['less heart.safetensors']);
 });
 
