@@ -70,7 +70,7 @@ describeInBrowser('an erasure by a preset', () => {
   it(
     'that does not fit is told of, with what would make it fit',
     async () => {
-      await choosePontilla(page, { ...fewSteps, Batch: '8192' });
+      await choosePontilla(page, { ...fewSteps, Batch: '65536' });
       await page.getByText('It does not fit.').waitFor({ timeout: jobLimitMs });
       await expectAccessible(page);
       const advice = page.getByText(
