@@ -3,6 +3,7 @@ import {
   chmod,
   constants,
   copyFile,
+  type FileHandle,
   link,
   open,
   readdir,
@@ -161,6 +162,31 @@ export async function replaceFile(filePath: string, content: string | Uint8Array
   const temporaryPath = temporaryPathOf(`${filePath}.${randomUUID()}`);
   try {
     await writeFile(temporaryPath, content, { flag: 'wx', flush: true });
+    await rename(temporaryPath, filePath);
+    await syncFolder(path.dirname(filePath));
+  } finally {
+    await rm(temporaryPath, { force: true });
+  }
+}
+
+/**
+ * Writes a file piece by piece, replacing an earlier one of that name in one move: whoever reads it finds
+ * either the old file or the new one, whole.
+ */
+export async function writeReplacing(
+  filePath: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
+  await removeAbandoned(filePath);
+  const temporaryPath = temporaryPathOf(filePath);
+  try {
+    const handle = await open(temporaryPath, 'w');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
     await rename(temporaryPath, filePath);
     await syncFolder(path.dirname(filePath));
   } finally {

@@ -1,8 +1,6 @@
-import { open, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { encodeFloats } from '../tensor/dtype.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
-import { removeAbandoned, syncFolder, temporaryPathOf } from './atomic-file.ts';
+import { writeReplacing } from './atomic-file.ts';
 import { serializeSafetensorsHeader, type TensorInfo } from './safetensors-header.ts';
 
 /** A float32 tensor to be written; its elements are asked for when its turn comes. */
@@ -38,22 +36,10 @@ export async function writeTensorFile(
   entries: readonly TensorEntry[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await removeAbandoned(filePath);
-  const temporaryPath = temporaryPathOf(filePath);
-  try {
-    const handle = await open(temporaryPath, 'w');
-    try {
-      await handle.writeFile(tensorFileHeader(entries, metadata));
-      for (const { elements } of entries) {
-        await handle.writeFile(encodeFloats('F32', await elements()));
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
+  await writeReplacing(filePath, async (handle) => {
+    await handle.writeFile(tensorFileHeader(entries, metadata));
+    for (const { elements } of entries) {
+      await handle.writeFile(encodeFloats('F32', await elements()));
     }
-    await rename(temporaryPath, filePath);
-    await syncFolder(path.dirname(filePath));
-  } finally {
-    await rm(temporaryPath, { force: true });
-  }
+  });
 }

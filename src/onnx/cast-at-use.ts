@@ -18,9 +18,9 @@ export function castElements(graph: Graph, branch: Graph): number {
 }
 
 /**
- * Casts stored weights, or takes them out of their 8 bits, where they are read instead of once: before each node that reads one, in the
- * branch of an `If` that the node is in. A cast weight is then in memory for one node only, and for
- * all others as it is stored, half as large in float16 and a quarter in 8 bits.
+ * Casts stored weights, or takes them out of their 8 bits, where they are read instead of once: before
+ * each node that reads one, in the branch of an `If` that the node is in. A cast weight is then in memory
+ * for one node only, and for all others as it is stored, half as large in float16 and a quarter in 8 bits.
  *
  * @param graph the outermost graph, complete; changed in place
  */

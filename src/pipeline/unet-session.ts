@@ -172,8 +172,8 @@ export function recomputationFor(
 
 /**
  * Inputs: those of the denoiser, `target`, the parameters of what is trained, the strength of the change
- * if it has one and, if anything is trained, `training` (bool); outputs: `prediction`, `loss` and `gradient:NAME`, the last empty outside
- * training.
+ * if it has one and, if anything is trained, `training` (bool); outputs: `prediction`, `loss` and
+ * `gradient:NAME`, the last empty outside training.
  */
 export async function buildUnetGraph(
   checkpoint: Checkpoint,

@@ -20,9 +20,10 @@ const STRENGTH = 'strength';
 
 /**
  * Low-rank adaptation (LoRA; Hu et al. 2021, arXiv 2106.09685): beside each frozen matrix W [out, in]
- * of a linear layer, and if asked of a convolution, two thin ones are trained, y = x·Wᵀ + s·(α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts
- * at random and `up` [out, r] at zero, so that nothing has changed yet. The strength s is an input of the
- * graph: one session is the original (s = 0), the trained model (s = 1) and all between and beyond.
+ * of a linear layer, and if asked of a convolution, two thin ones are trained,
+ * y = x·Wᵀ + s·(α/r)·(x·downᵀ)·upᵀ. `down` [r, in] starts at random and `up` [out, r] at zero, so that
+ * nothing has changed yet. The strength s is an input of the graph: one session is the original (s = 0),
+ * the trained model (s = 1) and all between and beyond.
  */
 export const lowRank: Adapter<LowRankSettings> = {
   fit(checkpoint, names, { adapter: settings, seed, folder }) {

@@ -1,7 +1,6 @@
-import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { removeAbandoned, syncFolder, temporaryPathOf } from '../../checkpoint/atomic-file.ts';
+import { writeReplacing } from '../../checkpoint/atomic-file.ts';
 import { pathExists } from '../../checkpoint/output-path.ts';
 import {
   serializeSafetensorsHeader,
@@ -84,35 +83,23 @@ export class Int8Base {
    */
   async make(): Promise<number | null> {
     if (await pathExists(this.file)) return null;
-    await removeAbandoned(this.file);
-    const temporaryPath = temporaryPathOf(this.file);
     let square = 0;
     let errorSquare = 0;
-    try {
-      const handle = await open(temporaryPath, 'w');
-      try {
-        await handle.writeFile(this.header);
-        for (const [name, { scales }] of this.tensors) {
-          const weights = await this.source.readFloat32(name);
-          if (!scales) {
-            await handle.writeFile(encodeFloats('F32', weights));
-            continue;
-          }
-          const quantized = quantizeRows(weights, elementCount(scales.shape));
-          square += quantized.square;
-          errorSquare += quantized.errorSquare;
-          await handle.writeFile(new Uint8Array(quantized.values.buffer));
-          await handle.writeFile(encodeFloats('F32', quantized.scales));
+    await writeReplacing(this.file, async (handle) => {
+      await handle.writeFile(this.header);
+      for (const [name, { scales }] of this.tensors) {
+        const weights = await this.source.readFloat32(name);
+        if (!scales) {
+          await handle.writeFile(encodeFloats('F32', weights));
+          continue;
         }
-        await handle.sync();
-      } finally {
-        await handle.close();
+        const quantized = quantizeRows(weights, elementCount(scales.shape));
+        square += quantized.square;
+        errorSquare += quantized.errorSquare;
+        await handle.writeFile(new Uint8Array(quantized.values.buffer));
+        await handle.writeFile(encodeFloats('F32', quantized.scales));
       }
-      await rename(temporaryPath, this.file);
-      await syncFolder(this.folder);
-    } finally {
-      await rm(temporaryPath, { force: true });
-    }
+    });
     return square === 0 ? 0 : Math.sqrt(errorSquare / square);
   }
 
