@@ -250,6 +250,11 @@ describe('a file that cannot be put on a model', () => {
       /another kind of model/,
     ],
     [
+      'an alpha of no number',
+      () => ({ ...good(), [`${layer}.alpha`]: { shape: [0], values: new Float32Array(0) } }),
+      /alpha" should be one number, but has the shape \[0\]/,
+    ],
+    [
       'another family by its own word',
       good,
       /was made for "sdxl_base_v1-0", and the model is SD 1\.x/,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { openSafetensors, type SafetensorsFile } from '../../checkpoint/safetensors-reader.ts';
 import { withoutModelEnding } from '../../checkpoint/model-ending.ts';
 import { readProvenance } from '../../checkpoint/provenance.ts';
+import { elementAt } from '../../element-at.ts';
 import { AppError } from '../../errors.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import type { LoraTarget, ScaledFactors } from '../../families/family.ts';
@@ -133,13 +134,23 @@ async function readChange(
   const scale =
     alpha === undefined
       ? scaleOf(layer, rank)
-      : ((await file.readFloat32(alpha))[0] ?? rank) / rank;
+      : elementAt([...(await file.readFloat32(requireNumber(file, alpha)))], 0) / rank;
   const factors = {
     ...{ rank, scale },
     down: await file.readFloat32(down),
     up: await file.readFloat32(up),
   };
   return { ...target, factors };
+}
+
+/** @throws AppError `lora.invalid` where a tensor that should hold one number holds none, or several */
+function requireNumber({ path: file, tensors }: SafetensorsFile, name: string): string {
+  const shape = tensors.get(name)?.shape ?? [];
+  if (elementCount(shape) === 1) return name;
+  throw new AppError(
+    'lora.invalid',
+    `LoRA "${path.basename(file)}": "${name}" should be one number, but has the shape [${shape.join(', ')}]. Get the file again.`,
+  );
 }
 
 function weightShape({ file }: Checkpoint, { tensor, rows }: LoraTarget): Shape {

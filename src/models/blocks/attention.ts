@@ -1,3 +1,4 @@
+import { elementAt } from '../../element-at.ts';
 import type { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { dimAt } from '../../onnx/shape.ts';
@@ -102,13 +103,8 @@ function partOf(g: GraphBuilder, operands: AttentionOperands, part: Part): Atten
  */
 function joinedOnce(g: GraphBuilder, own: readonly [Value, Value, Value]) {
   const lengths = own.map(({ shape }) => dimAt(shape, 1));
-  const [queries, keys, values] = g.ops(
-    'Split',
-    [g.concat(own, 1), g.indices(...lengths)],
-    { axis: 1 },
-    own.length,
-  );
-  return [queries ?? own[0], keys ?? own[1], values ?? own[2]] as const;
+  const parts = g.ops('Split', [g.concat(own, 1), g.indices(...lengths)], { axis: 1 }, own.length);
+  return [elementAt(parts, 0), elementAt(parts, 1), elementAt(parts, 2)] as const;
 }
 
 function attend(g: GraphBuilder, operands: AttentionOperands): Value {
