@@ -11,7 +11,7 @@ const layers = [
   ['onnx', 'checkpoint', 'processes'],
   ['autodiff', 'models', 'optim', 'runtime'],
   ['families'],
-  ['pipeline'],
+  ['pipeline', 'drawing'],
   ['descent', 'evaluation'],
   ['methods', 'training', 'erase'],
   ['presets', 'hosts'],
@@ -80,7 +80,17 @@ export default defineConfig(
               message: 'Only src/app.ts knows about routes.',
             },
             {
-              target: ['cli', 'demo', 'descent', 'erase', 'evaluation', 'hosts', 'jobs', 'pipeline']
+              target: [
+                'cli',
+                'demo',
+                'descent',
+                'drawing',
+                'erase',
+                'evaluation',
+                'hosts',
+                'jobs',
+                'pipeline',
+              ]
                 .concat('report', 'training')
                 .map((folder) => `./src/${folder}`),
               from: './src/families/stable-diffusion',

@@ -15,7 +15,7 @@ const places = {
   loraOut: { option: '--lora-out', field: 'under “Name of the concept”' },
   prediction: { option: '--prediction', field: 'under “What the model predicts”' },
   preset: { option: '--preset', field: 'by choosing a preset' },
-  size: { option: '--size', field: 'under “Size in pixels”' },
+  size: { option: '--size', field: 'under “Width” and “Height”' },
   train: { option: '--train', field: 'under “What is trained”' },
   variables: { option: '--set', field: 'in the fields of the preset' },
 } as const;

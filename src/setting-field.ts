@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /** Where a setting is listed. */
-export type FieldGroup = 'training' | 'pictures' | 'watching';
+export type FieldGroup = 'training' | 'drawing' | 'pictures' | 'watching';
 
 /** What people read about a setting, and how they name it. */
 export interface FieldWords {

@@ -11,6 +11,7 @@ import {
   requireSizeFits,
 } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
+import { asDrawn } from '../drawing/drawing.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
@@ -35,6 +36,10 @@ export interface SampleOptions {
   readonly cfg: number;
   readonly sampler: SamplerName;
   readonly size?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly clipSkip?: number;
+  readonly qualityWords: string;
   readonly batch: number;
   readonly out: string;
   readonly lora?: string;
@@ -78,7 +83,8 @@ export async function drawSamples(
   const checkpoint = await openCheckpoint(path.resolve(options.model), options.prediction);
   try {
     requireErasable(checkpoint);
-    const size = options.size ?? checkpoint.facts.nativeSize;
+    const side = options.size ?? checkpoint.facts.nativeSize;
+    const size = { width: options.width ?? side, height: options.height ?? side };
     requireSizeFits(checkpoint, size);
     const lora = await loraOf(options, checkpoint);
     const model = lora ? putOnTop(checkpoint, lora, lora.strength) : checkpoint;
@@ -90,8 +96,8 @@ export async function drawSamples(
       tell({ event: 'notice', message });
     }
     const settings = {
-      width: size,
-      height: size,
+      ...size,
+      ...(options.clipSkip !== undefined && { clipSkip: options.clipSkip }),
       steps: options.steps,
       guidanceScale: options.cfg,
       sampler: options.sampler,
@@ -111,13 +117,14 @@ export async function drawSamples(
   tell({ event: 'done', output: path.resolve(options.out), seconds });
 }
 
-function listRequests({ prompt, negative, seed, count, out }: SampleOptions): SampleRequest[] {
+function listRequests(options: SampleOptions): SampleRequest[] {
+  const { prompt, negative, seed, count, out } = options;
   if (prompt.some((text) => text.trim() === '')) {
     throw new AppError('prompt.invalid', 'a prompt of --prompt is empty. Give one or more words.');
   }
   return prompt.flatMap((text, number) =>
     Array.from({ length: count }, (_, i) => ({
-      prompt: text,
+      prompt: asDrawn(text, options),
       negativePrompt: negative,
       seed: seed + i,
       file: path.join(path.resolve(out), `${number}-${seed + i}.png`),
@@ -154,7 +161,7 @@ function tagOf({ title, strength }: CountedLora): string {
 async function writePicture(
   image: PixelImage,
   { file, ...request }: SampleRequest,
-  { steps, cfg, sampler, model, tag }: SampleOptions & { readonly tag: string | null },
+  { steps, cfg, sampler, model, clipSkip, tag }: SampleOptions & { readonly tag: string | null },
 ): Promise<void> {
   const png = await encodeGeneratedPng(image, {
     ...request,
@@ -162,6 +169,7 @@ async function writePicture(
     steps,
     sampler,
     guidanceScale: cfg,
+    ...(clipSkip !== undefined && { clipSkip }),
     model: modelTitle(model),
   });
   await writeNewFile(file, png);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 
+import { describeSize } from '../drawing/drawing.ts';
 import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
@@ -74,7 +75,7 @@ class LineReporter implements EraseReporter {
     const training = trainingOf(settings);
     this.print(
       training
-        ? `  train   ${training.train}, ${training.steps} steps at ${training.size}×${training.size} on ${device === 'cpu' ? `${threads} CPU threads` : device}`
+        ? `  train   ${training.train}, ${training.steps} steps at ${describeSize(settings)} on ${device === 'cpu' ? `${threads} CPU threads` : device}`
         : `  change  ${trainSetTitles[trainSetOf(settings)]}, without training`,
     );
   }

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
+import { type Drawing, generationOf } from '../drawing/drawing.ts';
+import { drawingOf } from '../methods/default-settings.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import {
   type Checkpoint,
@@ -16,7 +18,7 @@ import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import { chooseClassifier } from '../evaluation/classifier/judge-folder.ts';
 import type { PicturePair } from '../evaluation/evaluator.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import { evaluationSampler, listPictures, type EvaluationPicture } from '../evaluation/pictures.ts';
+import { listPictures, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
@@ -36,9 +38,8 @@ export interface EvaluateOptions extends JudgeOptions {
   readonly concept?: string;
   readonly count: number;
   readonly seed: number;
-  readonly steps: number;
-  readonly cfg: number;
-  readonly size?: number;
+  /** How both models draw, as far as it was said. */
+  readonly drawing: Partial<Drawing>;
   readonly out?: string;
   /** Whose judges go by name; null where there is none. */
   readonly dataFolder: string | null;
@@ -80,25 +81,24 @@ export async function evaluateModels(
   );
   for (const message of warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {
-    const size = options.size ?? before.facts.nativeSize;
-    requireSizeFits(before, size);
-    const { count, seed, steps } = options;
-    const drawing = { forget, retain, count, seed };
+    const drawing = { ...drawingOf(before), ...options.drawing };
+    requireSizeFits(before, drawing);
+    const { count, seed } = options;
+    const asked = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
     await requireComparable(before, after);
     for (const checkpoint of [before, after]) {
       requireErasable(checkpoint);
       await requireFiniteWeights(checkpoint.file, checkpoint.facts.tensors);
     }
-    if (folder !== null) await prepareFolder(folder, listPictures(drawing));
+    if (folder !== null) await prepareFolder(folder, listPictures(asked));
     const remarks = [before, after].flatMap(({ facts }) => facts.prediction.remarks);
     for (const message of new Set(remarks)) tell({ event: 'notice', message });
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
     for (const classifier of classifiers) await requireClassifier(classifier);
-    const drawn = { ...drawing, steps, guidanceScale: options.cfg, size };
-    const settings = { ...drawn, classifiers, device, threads };
-    const pictures = folder === null ? null : new PictureFolder(folder, options, tell);
+    const settings = { ...asked, drawing, classifiers, device, threads };
+    const pictures = folder === null ? null : new PictureFolder(folder, { options, drawing, tell });
     const begun = performance.now();
     const evaluation = await evaluate(before, after, settings, {
       signal: new AbortController().signal,
@@ -158,34 +158,35 @@ async function prepareFolder(
   await preparePictureFolder(folder, [sheetOf(folder), ...files]);
 }
 
+interface PictureFolderSettings {
+  readonly options: EvaluateOptions;
+  readonly drawing: Drawing;
+  readonly tell: (event: EvaluationTold) => void;
+}
+
 /** Writes the pictures of an evaluation, and a sheet that shows the first ones side by side. */
 class PictureFolder {
   private readonly folder: string;
-  private readonly options: EvaluateOptions;
-  private readonly tell: (event: EvaluationTold) => void;
+  private readonly settings: PictureFolderSettings;
   private readonly rows = new Map<string, ContactSheetRow>();
 
-  constructor(folder: string, options: EvaluateOptions, tell: (event: EvaluationTold) => void) {
+  constructor(folder: string, settings: PictureFolderSettings) {
     this.folder = folder;
-    this.options = options;
-    this.tell = tell;
+    this.settings = settings;
   }
 
   async write(pair: PicturePair): Promise<void> {
     const { role, number, prompt, seed } = pair;
-    const { steps, cfg } = this.options;
+    const { options, drawing, tell } = this.settings;
     for (const which of ['before', 'after'] as const) {
       const file = fileOf(this.folder, pair, which);
       const png = await encodeGeneratedPng(pair[which], {
-        prompt,
-        steps,
-        sampler: evaluationSampler,
-        guidanceScale: cfg,
+        ...generationOf(drawing, prompt),
         seed,
-        model: modelTitle(this.options[which]),
+        model: modelTitle(options[which]),
       });
       await writeNewFile(file, png);
-      this.tell({ event: 'sample', file, prompt, which });
+      tell({ event: 'sample', file, prompt, which });
     }
     const row = `${role} ${number}`;
     if (number >= sheetRows || this.rows.has(row)) return;

@@ -17,6 +17,7 @@ export function simpleOption(form: SettingForm, value: ValueForm, help: string):
     const option = new Option(`--${form.option} ${isOptional ? `[${name}]` : `<${name}>`}`, help);
     return (isOptional ? option.preset('1') : option).argParser(numberOption(value));
   }
+  if (value.kind === 'text') return new Option(`--${form.option} <text>`, help);
   return new Option(`--${form.option} <name>`, help).choices(Object.keys(value.choices));
 }
 

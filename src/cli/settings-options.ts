@@ -11,6 +11,7 @@ import {
   usualModel,
   type WantedSettings,
 } from '../methods/registry.ts';
+import { drawingAliases, drawingOption, readAliases } from './drawing-options.ts';
 import { describeChoices, describeDefault, optionKey, simpleOption } from './setting-option.ts';
 import { readVariant, variantOptions } from './variant-options.ts';
 
@@ -26,6 +27,8 @@ interface OwnedForm {
 const groupTitles: Readonly<Record<FieldGroup | 'rare', string>> = {
   training: 'Training (defaults of EraseDiff for SD 1.x; other methods and models have their own):',
   rare: 'Advanced training:',
+  drawing:
+    'How it is drawn (guessed by the model; sets, previews and what is judged are drawn so):',
   pictures: 'Pictures that the model draws itself:',
   watching: 'What a run shows of itself:',
 };
@@ -34,12 +37,15 @@ const groupTitles: Readonly<Record<FieldGroup | 'rare', string>> = {
 export function addSettingsOptions(command: Command): void {
   const { training } = groupTitles;
   command.addOption(methodOption().helpGroup(training));
-  for (const group of ['training', 'rare', 'pictures', 'watching'] as const) {
+  for (const group of ['training', 'rare', 'drawing', 'pictures', 'watching'] as const) {
     for (const owned of ownedForms()) {
       if (groupOf(owned.form) !== group) continue;
       for (const option of optionsOf(owned))
         command.addOption(option.helpGroup(groupTitles[group]));
     }
+    if (group !== 'drawing') continue;
+    for (const option of drawingAliases('generation-steps'))
+      command.addOption(option.helpGroup(groupTitles.drawing));
   }
 }
 
@@ -49,7 +55,11 @@ export function addSettingsOptions(command: Command): void {
  * @throws AppError `usage.invalid` where options contradict each other
  */
 export function readSettings(options: SettingsOptions): WantedSettings {
-  const settings: Record<string, unknown> = { method: options.method };
+  // `--steps` is of the training here.
+  const { size, guidanceScale, generationSteps } = readAliases({ ...options, steps: undefined });
+  const settings: Record<string, unknown> = {
+    ...{ method: options.method, size, guidanceScale, generationSteps },
+  };
   for (const { form } of ownedForms()) {
     if (form.value.kind === 'variant') {
       Object.assign(settings, readVariant(form, form.value, { options, isFlat }));
@@ -90,6 +100,7 @@ function methodOption(): Option {
 }
 
 function optionsOf({ form, methods }: OwnedForm): Option[] {
+  if (form.group === 'drawing') return [drawingOption(form)];
   const [first = defaultMethod] = methods;
   const defaults: Readonly<Record<string, unknown>> = findMethod(first).defaults(usualModel);
   const owner = methods.length === methodIds.length ? '' : `${methods.join(', ')}: `;

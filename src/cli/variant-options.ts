@@ -32,7 +32,7 @@ function partOption(
     variants.map(({ variant }) => variant),
     { form: whole, value },
   );
-  const choices = form.value.kind === 'number' ? '' : describeChoices(form.value.choices);
+  const choices = 'choices' in form.value ? describeChoices(form.value.choices) : '';
   const text = `${owner}with ${condition}: ${form.title}. ${form.description}${choices}`;
   return simpleOption(form, form.value, `${text}${describePresets(variants)}`);
 }

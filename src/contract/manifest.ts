@@ -20,6 +20,7 @@ const numberValue = z.object({
   /** Whether null, for none, is a value too. */
   isNullable: z.boolean(),
 });
+const textValue = z.object({ kind: z.literal('text'), maxLength: z.number() });
 /** What each value is, in few words, by the value. */
 const choiceValue = z.object({ kind: z.literal('choice'), choices: words });
 /** One of several objects, each with settings of its own. */
@@ -44,13 +45,13 @@ const settingSchema: z.ZodType<SettingForm> = named(
     title: z.string(),
     description: z.string(),
     unit: z.string().nullable(),
-    group: z.enum(['training', 'pictures', 'watching']),
+    group: z.enum(['training', 'drawing', 'pictures', 'watching']),
     isRare: z.boolean(),
     /** The command line's name of it, without the hyphens. */
     option: z.string(),
     /** What it is within its variant where it is left out. */
     preset: z.unknown().optional(),
-    value: z.union([numberValue, choiceValue, variantValue]),
+    value: z.union([numberValue, textValue, choiceValue, variantValue]),
   }),
 );
 

@@ -6,6 +6,7 @@ import { describeEvaluation } from '../cli/describe-evaluation.ts';
 import { createEraseReporter } from '../cli/erase-reporter.ts';
 import { openTerminal } from '../cli/terminal.ts';
 import { tinyClassifiers } from '../evaluation/classifier/judge-folder.ts';
+import { drawingOf } from '../methods/default-settings.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import { type ContactSheetRow, buildContactSheet } from '../images/contact-sheet.ts';
@@ -95,7 +96,8 @@ function compare(
   }));
   const settings = {
     ...{ forget, retain, count: 1, seed: 1000, classifiers },
-    ...{ steps: 12, guidanceScale: 5, size: 64, device: 'cpu' as const, threads },
+    drawing: { ...drawingOf(before), drawSteps: 12 },
+    ...{ device: 'cpu' as const, threads },
   };
   return evaluate(before, after, settings, {
     signal: new AbortController().signal,

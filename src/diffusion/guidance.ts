@@ -1,5 +1,10 @@
 import { linearCombination } from './linear-combination.ts';
 
+/** Rows of a call that a picture takes: without guidance nothing is predicted for another prompt. */
+export function guidedRows(guidanceScale: number): 1 | 2 {
+  return guidanceScale === 1 ? 1 : 2;
+}
+
 /**
  * Classifier-free guidance: uncond + scale (cond - uncond) (Ho and Salimans 2022, as Stable
  * Diffusion counts the scale: 1 is no guidance).

@@ -8,18 +8,13 @@ import { type PromptCounts, spread, spreadCount } from './spread.ts';
  * much as drawing 16 pictures with each model and half as much again for judging them.
  */
 const comparedPrompts = 8;
-/** As many as the command `evaluate` takes. */
-export const comparisonSteps = 20;
 
-/** What an evaluation draws with each of the two models, and in how many steps each. */
+/** How many pictures an evaluation draws with each of the two models. */
 export function evaluatedPictures(
   { evaluationPictures }: EraseSettings,
   prompts: PromptCounts,
-): { readonly pictures: number; readonly samplingSteps: number } {
-  return {
-    pictures: evaluationPictures * spreadCount(prompts, comparedPrompts),
-    samplingSteps: comparisonSteps,
-  };
+): number {
+  return evaluationPictures * spreadCount(prompts, comparedPrompts);
 }
 
 /** The prompts that the original and the result are compared by, with their places among the job's. */

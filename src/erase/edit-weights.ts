@@ -1,3 +1,4 @@
+import { asDrawn } from '../drawing/drawing.ts';
 import { AppError } from '../errors.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { WeightsMethod } from '../methods/method.ts';
@@ -22,14 +23,17 @@ export async function editWeights(
   const { file, condition, groups } = checkpoint;
   const { settings, device, threads } = job;
   onEvent({ event: 'phase', phase: 'encode' });
-  const forget = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
-  const texts = ['', ...forget.keys(), ...forget.values(), ...job.retain];
-  const { prompts: encoded } = await condition.encode(texts, { device, threads });
+  const inFull = (prompt: string) => asDrawn(prompt, settings);
+  const forget = new Map(job.forget.map(({ prompt, anchor }) => [inFull(prompt), inFull(anchor)]));
+  const retain = job.retain.map(inFull);
+  const texts = ['', ...forget.keys(), ...forget.values(), ...retain];
+  const { clipSkip } = settings;
+  const { prompts: encoded } = await condition.encode(texts, { device, threads, clipSkip });
   signal.throwIfAborted();
   onEvent({ event: 'phase', phase: 'edit' });
   const edit = await method.solve({
     ...{ settings, checkpoint, threads },
-    prompts: { forget, retain: job.retain, encoded },
+    prompts: { forget, retain, encoded },
   });
   const names = groups.namesOf(method.train);
   const started = performance.now();

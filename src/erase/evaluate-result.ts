@@ -1,6 +1,7 @@
 import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
 import { readLora } from '../adapters/low-rank/read-lora.ts';
 import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
+import { generationOf } from '../drawing/drawing.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { elementAt } from '../element-at.ts';
 import { AppError } from '../errors.ts';
@@ -11,8 +12,8 @@ import { thumbnailOfFile } from '../images/thumbnail.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import { evaluationSampler, type EvaluationPicture } from '../evaluation/pictures.ts';
-import { comparedPromptsOf, comparisonSeed, comparisonSteps } from './compared-pictures.ts';
+import type { EvaluationPicture } from '../evaluation/pictures.ts';
+import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
 import type { EraseJob } from './job.ts';
 import { outputsOf } from './outputs.ts';
 import type { RunIo } from './run-io.ts';
@@ -61,7 +62,6 @@ async function evaluateChosen(
   const { settings, device, threads } = job;
   const chosen = comparedPromptsOf(job);
   const samples = new SampleFolder(folder, io);
-  const { guidanceScale, size } = settings;
   const publish = async (
     { role, number: place, prompt, seed }: EvaluationPicture,
     which: 'before' | 'after',
@@ -82,9 +82,7 @@ async function evaluateChosen(
       classifiers: await usableJudges(job, io),
       count: settings.evaluationPictures,
       seed: comparisonSeed(settings),
-      steps: comparisonSteps,
-      guidanceScale,
-      size,
+      drawing: settings,
       device,
       threads,
     },
@@ -98,8 +96,8 @@ async function evaluateChosen(
         for (const which of ['before', 'after'] as const) {
           const { prompt, seed } = pair;
           const model = modelTitle(which === 'before' ? job.model.path : job.output);
-          const drawing = { sampler: evaluationSampler, steps: comparisonSteps, guidanceScale };
-          const png = await encodeGeneratedPng(pair[which], { prompt, seed, model, ...drawing });
+          const parameters = { ...generationOf(settings, prompt), seed, model };
+          const png = await encodeGeneratedPng(pair[which], parameters);
           await publish(pair, which, png);
         }
       },

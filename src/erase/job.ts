@@ -10,8 +10,8 @@ const forgetPromptSchema = z.object({ prompt: z.string(), anchor: z.string() });
 
 /** Everything needed to run an erasure again: the contents of `job.yaml`. */
 export const jobSchema = z.object({
-  /** Jobs of version 1 are read by `upgradeJob`. */
-  version: z.literal(2),
+  /** Jobs of versions before are read by `upgradeJob`. */
+  version: z.literal(3),
   id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
   createdAt: z.iso.datetime(),
   appVersion: z.string(),

@@ -4,6 +4,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
+import { asDrawn, samplingOf } from '../drawing/drawing.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
@@ -14,7 +15,7 @@ import { deriveAnchors } from './anchors.ts';
 import type { DatasetItem } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
-import { drawnFolderOf, generationStepsOf, picturesOfSet } from './set-pictures.ts';
+import { drawnFolderOf, picturesOfSet } from './set-pictures.ts';
 import { methodOf } from '../methods/registry.ts';
 
 /** An image file and the prompt it is trained with. */
@@ -23,7 +24,10 @@ export interface CaptionedFile {
   readonly prompt: string;
 }
 
-/** The pictures that a job names; null where the model draws them itself, or none are needed. */
+/**
+ * The pictures that a job names; null where the model draws them itself, or none are needed. All prompts
+ * are as the model is asked with them.
+ */
 export interface JobImages {
   readonly forget: readonly CaptionedFile[] | null;
   readonly retain: readonly CaptionedFile[] | null;
@@ -56,7 +60,13 @@ export async function readJobImages(job: EraseJob, folder: string): Promise<JobI
   const fixed = new Set(anchors.values()).size === 1 ? job.forget[0]?.anchor : undefined;
   const derived = deriveAnchors([...forgetPrompts, ...captions], job).slice(forgetPrompts.length);
   captions.forEach((caption, i) => anchors.set(caption, fixed ?? derived[i] ?? ''));
-  return { forget, retain, anchors };
+  const inFull = (text: string) => asDrawn(text, job.settings);
+  const files = (all: readonly CaptionedFile[] | null) =>
+    all?.map(({ file, prompt }) => ({ file, prompt: inFull(prompt) })) ?? null;
+  return {
+    ...{ forget: files(forget), retain: files(retain) },
+    anchors: new Map([...anchors].map((pair) => pair.map(inFull) as [string, string])),
+  };
 }
 
 async function drawnSet(jobFolder: string, role: Role): Promise<string | null> {
@@ -97,8 +107,8 @@ export async function encodeImages(
   sets: readonly (readonly CaptionedFile[])[],
   signal: AbortSignal,
 ): Promise<DatasetItem[][]> {
-  const { size, seed } = job.settings;
-  const dimensions = { width: size, height: size };
+  const { width, height, seed } = job.settings;
+  const dimensions = { width, height };
   const { device, threads } = job;
   const encoder = await checkpoint.codec.openEncoder({ ...dimensions, device, threads });
   try {
@@ -137,18 +147,20 @@ export async function drawImages(
   role: Role,
   signal: AbortSignal,
 ): Promise<DatasetItem[]> {
-  const { guidanceScale } = job.settings;
-  const steps = generationStepsOf(job.settings);
-  const { process } = checkpoint;
-  const images = picturesOfSet(job, role);
+  const { settings } = job;
+  const { process, condition } = checkpoint;
+  const images = picturesOfSet(job, role).map(({ prompt, seed }) => ({
+    ...{ prompt: asDrawn(prompt, settings), seed },
+  }));
+  const unconditional = condition.unconditional(encoded.prompts, settings.negative);
   const drawn = await drawLatents(
     { unet, parameters },
     images.map((image) => ({
       prompt: requireEncoded(encoded.prompts, image.prompt),
-      unconditional: checkpoint.condition.unconditional(encoded.prompts),
+      unconditional,
       seed: image.seed,
     })),
-    { steps, guidanceScale, sampler: 'DPM++ 2M', process },
+    { ...samplingOf(settings), process },
     { signal },
   );
   return drawn.map((latents, i) => ({ prompt: images[i]?.prompt ?? '', latents }));

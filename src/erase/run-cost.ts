@@ -1,7 +1,8 @@
 import type { DenoiserShape } from '../families/family.ts';
 import type { Adaptation } from '../adapters/adapter.ts';
 import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
+import { guidedRows } from '../diffusion/guidance.ts';
+import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import { branchesOf, graphCost } from '../onnx/graph-cost.ts';
 import { buildUnetGraph, recomputationFor } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
@@ -94,8 +95,8 @@ export async function costOfRun(
   });
 
   const row = prediction / shape.batch;
-  const drawing = (samplingSteps: number) => 2 * samplingSteps * row;
-  const picture = 'generationSteps' in settings ? drawing(settings.generationSteps) : 0;
+  const drawing = (samplingSteps: number) => guidedRows(settings.drawCfg) * samplingSteps * row;
+  const picture = drawing(settings.drawSteps);
   const evaluated = evaluatedPictures(settings, extent.prompts);
   const previewed = previewPictures(settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
@@ -107,7 +108,7 @@ export async function costOfRun(
     (training && method.pictures.includes('retain') ? healthCheckPredictions(training.steps) : 0) *
       prediction +
     previewed.pictures * drawing(previewed.samplingSteps) +
-    evaluated.pictures * 2 * (1 + JUDGEMENT_DRAWINGS) * drawing(evaluated.samplingSteps);
+    evaluated * 2 * (1 + JUDGEMENT_DRAWINGS) * picture;
 
   const results = Math.max(train.peakBytes, predict.peakBytes);
   const factor = ARENA_FACTOR[recomputationFor(checkpoint, shape)];
@@ -117,7 +118,7 @@ export async function costOfRun(
     ? unetBytes + parameterCopies * trainedBytes
     : Math.max(
         Float32Array.BYTES_PER_ELEMENT * checkpoint.condition.weightCount,
-        evaluated.pictures > 0 ? unetBytes + trainedBytes : 0,
+        evaluated > 0 ? unetBytes + trainedBytes : 0,
       );
   const memoryBytes = PROGRAM_BYTES + workBytes;
   return { step, rest, picture, gradient, prediction, memoryBytes };
@@ -129,8 +130,7 @@ export async function costOfRun(
  */
 export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): DenoiserShape {
   const batch = trainingOf(settings)?.batch ?? 2;
-  const latentSize = settings.size / checkpoint.codec.scale;
-  return { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: TOKENS };
+  return { batch, ...latentSize(checkpoint, settings), contextTokens: TOKENS };
 }
 
 function unetWeights({ file, denoiser }: Checkpoint): number {

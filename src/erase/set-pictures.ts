@@ -18,16 +18,6 @@ export function drawnCount(settings: EraseSettings, role: Role): number {
   return 'generatedForget' in settings ? settings.generatedForget : 0;
 }
 
-/**
- * In how many steps the model draws the pictures of its sets.
- *
- * @throws RangeError for settings of a method without such pictures
- */
-export function generationStepsOf(settings: EraseSettings): number {
-  if ('generationSteps' in settings) return settings.generationSteps;
-  throw new RangeError('the method draws no pictures of its own');
-}
-
 /** The pictures of a set that none were given for: its prompts in turn, each with its own noise. */
 export function picturesOfSet(
   { forget, retain, settings }: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,

@@ -1,4 +1,6 @@
 import { defaultAdapters } from '../adapters/settings.ts';
+import type { Drawing } from '../drawing/drawing.ts';
+import { foldDrawing } from '../drawing/spellings.ts';
 import { defaultMethod, findMethod, methodIds, ownSettings } from '../methods/registry.ts';
 import type { LooseSettings } from '../methods/method.ts';
 
@@ -16,18 +18,32 @@ const earliestSettings = {
   adapter: defaultAdapters.full,
 };
 
+/** How version 2 drew whatever was asked for; methods without sets said no steps. */
+const drawnInVersion2 = {
+  drawSteps: 20,
+  drawSampler: 'DPM++ 2M',
+  clipSkip: 1,
+  qualityWords: '',
+  negative: '',
+} satisfies Partial<Drawing>;
+
 /**
  * A stored job or request, of any version, in the form of this one. Anything else stays as it is: its
  * schema says what is wrong with it.
  */
 export function upgradeJob(stored: unknown): unknown {
-  if (!isRecord(stored) || stored.version !== 1 || !isRecord(stored.settings)) return stored;
-  return { ...stored, version: 2, settings: upgradeSettings(stored.settings) };
+  if (!isRecord(stored) || !isRecord(stored.settings)) return stored;
+  if (stored.version !== 1 && stored.version !== 2) return stored;
+  return { ...stored, version: 3, settings: upgradeSettings(stored.settings) };
 }
 
-/** Settings of version 1 without those of other methods, the inner loop with the rule that reads it. */
+/**
+ * Settings of earlier versions without those of other methods, the inner loop with the rule that reads
+ * it, what is drawn by the names that it has now.
+ */
 export function upgradeSettings(stored: LooseSettings): LooseSettings {
-  const flat = withReadableGap({ ...earliestSettings, ...stored });
+  const drawn = { ...drawnInVersion2, ...foldDrawing(stored) };
+  const flat = withReadableGap({ ...earliestSettings, ...drawn });
   const id = methodIds.find((known) => known === (flat.method ?? defaultMethod));
   if (id === undefined) return stored;
   return findMethod(id).flat?.fold(ownSettings(id, flat)) ?? ownSettings(id, flat);

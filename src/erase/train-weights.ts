@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 
 import type { Adaptation } from '../adapters/adapter.ts';
 import { RoundingLoss } from '../adapters/rounding.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
+import { asDrawn } from '../drawing/drawing.ts';
+import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
@@ -51,12 +52,10 @@ export async function trainWeights(
     ? await encodeFiles(checkpoint, job, { images, signal: place.io.signal })
     : null;
 
-  const latentSize = settings.size / checkpoint.codec.scale;
   const unet = await UnetSession.create(checkpoint, {
     shape: {
       batch: settings.batch,
-      latentHeight: latentSize,
-      latentWidth: latentSize,
+      ...latentSize(checkpoint, settings),
       contextTokens: encoded.tokens,
     },
     adaptation,
@@ -151,8 +150,13 @@ async function encodeJobPrompts(
   phase(io, 'encode');
   const anchors = images?.anchors ?? new Map<string, string>();
   const captions = images?.retain?.map(({ prompt }) => prompt) ?? [];
-  const prompts = new Set(['', ...anchors.keys(), ...anchors.values(), ...job.retain, ...captions]);
-  return checkpoint.condition.encode(prompts, { device: job.device, threads: job.threads });
+  const { settings, device, threads } = job;
+  const retain = job.retain.map((prompt) => asDrawn(prompt, settings));
+  const { negative, clipSkip } = settings;
+  const own = ['', negative, ...anchors.keys(), ...anchors.values()];
+  return checkpoint.condition.encode([...own, ...retain, ...captions], {
+    ...{ device, threads, clipSkip },
+  });
 }
 
 async function encodeFiles(

@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
+import { asDrawn } from '../drawing/drawing.ts';
 import { elementAt } from '../element-at.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
@@ -50,7 +51,10 @@ export async function evaluate(
   const pictures = listPictures(settings);
   const asked = evaluators.filter(({ isAsked }) => isAsked(settings));
   const latentEvaluators = asked.filter((evaluator) => evaluator.sees === 'latents');
-  const drawn = await drawAndJudge(before, after, latentEvaluators, { pictures, settings, io });
+  const inFull = withDrawnWords(settings);
+  const drawn = await drawAndJudge(before, after, latentEvaluators, {
+    ...{ pictures: listPictures(inFull), settings: inFull, io },
+  });
   const judges = new Map<string, PictureJudge>();
   try {
     for (const evaluator of asked) {
@@ -68,6 +72,18 @@ export async function evaluate(
   }
 }
 
+/** The same with all prompts in the words that models are asked with, whatever people read. */
+function withDrawnWords(settings: EvaluationSettings): EvaluationSettings {
+  const inFull = (prompt: string) => asDrawn(prompt, settings.drawing);
+  return {
+    ...settings,
+    forget: settings.forget.map(({ prompt, anchor }) => ({
+      ...{ prompt: inFull(prompt), anchor: inFull(anchor) },
+    })),
+    retain: settings.retain.map(inFull),
+  };
+}
+
 interface EvaluationRun {
   readonly pictures: readonly EvaluationPicture[];
   readonly settings: EvaluationSettings;
@@ -82,13 +98,16 @@ async function drawAndJudge(
   { pictures, settings, io }: EvaluationRun,
 ): Promise<Drawn> {
   io.onPhase?.('encode');
+  const { device, threads, drawing } = settings;
+  const { clipSkip, negative } = drawing;
   const prompts = new Set([
-    '',
+    ...['', negative],
     ...settings.forget.flatMap(({ prompt, anchor }) => [prompt, anchor]),
     ...settings.retain,
   ]);
-  const encodedBefore = await before.condition.encode(prompts, settings);
-  const encodedAfter = await after.condition.encode(prompts, settings);
+  const encoding = { clipSkip, device, threads };
+  const encodedBefore = await before.condition.encode(prompts, encoding);
+  const encodedAfter = await after.condition.encode(prompts, encoding);
 
   io.onPhase?.('generate');
   const total = 2 * pictures.length * (1 + latentEvaluators.length);
@@ -128,9 +147,9 @@ async function showPairs(
   judges: readonly PictureJudge[],
   { pictures, drawn, settings, io }: EvaluationRun & { readonly drawn: Drawn },
 ): Promise<void> {
-  const { size, device, threads } = settings;
-  const dimensions = { width: size, height: size };
-  const decoder = await checkpoint.codec.openDecoder({ ...dimensions, device, threads });
+  const { device, threads } = settings;
+  const { width, height } = settings.drawing;
+  const decoder = await checkpoint.codec.openDecoder({ width, height, device, threads });
   try {
     for (const [i, picture] of pictures.entries()) {
       io.signal.throwIfAborted();

@@ -1,7 +1,7 @@
 import type { DenoiserShape } from '../families/family.ts';
 import { asItIs } from '../adapters/full-weights.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
-import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
+import { type Drawing, samplingOf } from '../drawing/drawing.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
@@ -27,16 +27,11 @@ export interface EvaluationSettings extends PictureSettings {
   readonly given?: readonly PixelImage[];
   /** Classifiers of pictures that are asked too, each with the classes that count as the concept. */
   readonly classifiers?: readonly ClassifierChoice[];
-  /** Sampling steps. */
-  readonly steps: number;
-  readonly guidanceScale: number;
-  /** Width and height of the pictures, in pixels. */
-  readonly size: number;
+  /** How both models draw. */
+  readonly drawing: Drawing;
   readonly device: Device;
   readonly threads: number;
 }
-
-export const evaluationSampler: SamplerName = 'DPM++ 2M';
 
 /** A picture to be drawn by both models. */
 export interface EvaluationPicture {
@@ -65,11 +60,11 @@ export function listPictures({
 /** Compiles a checkpoint's UNet for pictures of the settings' size and gives it back after the work. */
 export async function withPainter<T>(
   checkpoint: Checkpoint,
-  { size, device, threads }: EvaluationSettings,
+  { drawing, device, threads }: EvaluationSettings,
   { tokens }: EncodedPromptSet,
   work: (painter: Painter) => Promise<T>,
 ): Promise<T> {
-  const shape = unetShape(checkpoint, size, tokens);
+  const shape = unetShape(checkpoint, drawing, tokens);
   const unet = await UnetSession.create(checkpoint, {
     shape,
     adaptation: asItIs(checkpoint),
@@ -89,14 +84,15 @@ const maxRows = 16;
 const usualCells = 320 * 64 * 64;
 
 /** As many rows as take the memory of one usual picture, which has two. */
-function unetShape(checkpoint: Checkpoint, size: number, contextTokens: number): DenoiserShape {
-  const latentSize = size / checkpoint.codec.scale;
-  const cells = checkpoint.denoiser.width * latentSize ** 2;
+function unetShape(checkpoint: Checkpoint, drawing: Drawing, contextTokens: number): DenoiserShape {
+  const size = latentSize(checkpoint, drawing);
+  const cells = checkpoint.denoiser.width * size.latentHeight * size.latentWidth;
+  // The judge of latents has two rows for each picture.
   const pictures = Math.min(maxRows / 2, Math.max(1, Math.floor(usualCells / cells)));
-  return { batch: 2 * pictures, latentHeight: latentSize, latentWidth: latentSize, contextTokens };
+  return { batch: 2 * pictures, ...size, contextTokens };
 }
 
-interface Drawing {
+interface PictureList {
   readonly pictures: readonly EvaluationPicture[];
   readonly encoded: EncodedPromptSet;
   readonly settings: EvaluationSettings;
@@ -107,16 +103,15 @@ interface Drawing {
 export function drawPictures(
   painter: Painter,
   checkpoint: Checkpoint,
-  { pictures, encoded, settings, io }: Drawing,
+  { pictures, encoded, settings, io }: PictureList,
 ): Promise<Float32Array[]> {
-  const unconditional = checkpoint.condition.unconditional(encoded.prompts);
+  const { drawing } = settings;
+  const { process, condition } = checkpoint;
+  const unconditional = condition.unconditional(encoded.prompts, drawing.negative);
   const requests = pictures.map(({ prompt, seed }) => ({
     prompt: requireEncoded(encoded.prompts, prompt),
     unconditional,
     seed,
   }));
-  const { steps, guidanceScale } = settings;
-  const { process } = checkpoint;
-  const sampling = { steps, guidanceScale, sampler: evaluationSampler, process };
-  return drawLatents(painter, requests, sampling, io);
+  return drawLatents(painter, requests, { ...samplingOf(drawing), process }, io);
 }

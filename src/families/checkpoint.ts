@@ -40,16 +40,30 @@ export function requireErasable({ file, facts: { refusal } }: Checkpoint): void 
   throw new AppError('model.unsupported', `"${path.basename(file.path)}": ${refusal}`);
 }
 
+/** Width and height, in pixels. */
+interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * Refuses a width or height that the model cannot make.
  *
  * @throws AppError `settings.invalid`, with the nearest size that fits
  */
-export function requireSizeFits({ facts: { sizeStep } }: Checkpoint, size: number): void {
-  if (size > 0 && size % sizeStep === 0) return;
-  const nearest = Math.max(1, Math.round(size / sizeStep)) * sizeStep;
-  throw new AppError(
-    'settings.invalid',
-    `size ${size} does not fit this model, which needs a multiple of ${sizeStep} pixels. The nearest is ${nearest}.`,
-  );
+export function requireSizeFits({ facts: { sizeStep } }: Checkpoint, size: PictureSize): void {
+  for (const side of ['width', 'height'] as const) {
+    const value = size[side];
+    if (value > 0 && value % sizeStep === 0) continue;
+    const nearest = Math.max(1, Math.round(value / sizeStep)) * sizeStep;
+    throw new AppError(
+      'settings.invalid',
+      `${side} ${value} does not fit this model, which needs a multiple of ${sizeStep} pixels. The nearest is ${nearest}.`,
+    );
+  }
+}
+
+/** Cells of the latents of a picture. */
+export function latentSize({ codec: { scale } }: Checkpoint, { width, height }: PictureSize) {
+  return { latentHeight: height / scale, latentWidth: width / scale } as const;
 }

@@ -117,6 +117,15 @@ export interface RunPlace {
   readonly threads: number;
 }
 
+/** Where and how prompts are encoded. */
+export interface EncodingSettings extends RunPlace {
+  /**
+   * The last layer that counts, from the end, as web UIs count it: 1 is the last. Where a model has a
+   * layer of its own that lies before it, that one counts. Default: the model's own.
+   */
+  readonly clipSkip?: number;
+}
+
 /** What a model makes of prompts. */
 export interface Condition {
   /** Channels of a context. */
@@ -127,7 +136,7 @@ export interface Condition {
   readonly tokenMultiplyAdds: number;
   /** Where a `vocabulary.yaml` of the model's own would be; null where there is no such place. */
   readonly vocabularyFolder: string | null;
-  encode(prompts: Iterable<string>, place: RunPlace): Promise<EncodedPromptSet>;
+  encode(prompts: Iterable<string>, settings: EncodingSettings): Promise<EncodedPromptSet>;
   /** Each prompt as a whole, to be compared: float32 [C] of length 1. */
   pool(prompts: Iterable<string>, place: RunPlace): Promise<Map<string, Float32Array>>;
   /**

@@ -30,8 +30,9 @@ export interface PictureRequest {
   /** Sampling steps. */
   readonly steps: number;
   readonly guidanceScale: number;
-  /** Width and height, in pixels. */
-  readonly size: number;
+  /** In pixels. */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** A picture that a host drew. */

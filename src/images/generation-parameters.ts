@@ -6,6 +6,8 @@ export interface GenerationParameters {
   /** A name of AUTOMATIC1111's, like `DPM++ 2M Karras`. */
   sampler: string;
   guidanceScale: number;
+  /** Left out for the model's own. */
+  clipSkip?: number;
   seed: number;
   width: number;
   height: number;
@@ -19,7 +21,7 @@ export interface GenerationParameters {
  * negative prompt if there is one, and a line of settings.
  */
 export function formatGenerationParameters(parameters: GenerationParameters): string {
-  const { prompt, negativePrompt, steps, sampler, guidanceScale, seed } = parameters;
+  const { prompt, negativePrompt, steps, sampler, guidanceScale, seed, clipSkip = 1 } = parameters;
   const settings = {
     Steps: steps,
     Sampler: sampler,
@@ -27,6 +29,7 @@ export function formatGenerationParameters(parameters: GenerationParameters): st
     Seed: seed,
     Size: `${parameters.width}x${parameters.height}`,
     Model: parameters.model,
+    ...(clipSkip > 1 && { 'Clip skip': clipSkip }),
   };
   const line = Object.entries(settings)
     .map(([name, value]) => `${name}: ${quote(String(value))}`)

@@ -1,4 +1,6 @@
 import { type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
+import type { Drawing } from '../drawing/drawing.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { DefaultsFacts } from './method.ts';
 import {
   type CommonSettings,
@@ -18,8 +20,8 @@ interface SizedSettings {
   readonly batch: number;
   readonly generatedForget: number;
   readonly generatedRetain: number;
-  readonly generationSteps: number;
-  readonly guidanceScale: number;
+  readonly drawSteps: number;
+  readonly drawCfg: number;
 }
 
 /** Models as wide as those of Stable Diffusion: what the published code takes for it. */
@@ -33,8 +35,8 @@ const fullSized: SizedSettings = {
   batch: 1,
   generatedForget: 32,
   generatedRetain: 64,
-  generationSteps: 20,
-  guidanceScale: 7.5,
+  drawSteps: 20,
+  drawCfg: 7.5,
 };
 
 /**
@@ -49,8 +51,8 @@ const tiny: SizedSettings = {
   batch: 8,
   generatedForget: 48,
   generatedRetain: 256,
-  generationSteps: 10,
-  guidanceScale: 5,
+  drawSteps: 10,
+  drawCfg: 5,
 };
 const tinyChannels = 128;
 
@@ -83,10 +85,23 @@ function usualAdapter(facts: DefaultsFacts): AdapterSettings {
   return isLarge ? defaultAdapters.lora : defaultAdapters.full;
 }
 
+/** How people draw with a model. */
+export function drawingOf({ facts, denoiser }: Checkpoint): Drawing {
+  return usualDrawing({ size: facts.nativeSize, modelChannels: denoiser.width });
+}
+
+/** How people draw with most models of a size. */
+function usualDrawing(facts: Pick<DefaultsFacts, 'size' | 'modelChannels'>): Drawing {
+  const { drawSteps, drawCfg } = sizedFor(facts);
+  return {
+    ...{ drawSteps, drawCfg, drawSampler: 'DPM++ 2M', clipSkip: 1 },
+    ...{ qualityWords: '', negative: '', width: facts.size, height: facts.size },
+  };
+}
+
 /** What every method takes unless it knows better. */
 export function commonDefaults(facts: DefaultsFacts): CommonSettings {
-  const { guidanceScale } = sizedFor(facts);
-  return { prediction: null, size: facts.size, seed: 0, guidanceScale, evaluationPictures: 0 };
+  return { prediction: null, seed: 0, evaluationPictures: 0, ...usualDrawing(facts) };
 }
 
 /** What training in steps takes unless the method knows better. */
@@ -108,12 +123,11 @@ export function stepDefaults(
 export function descentDefaults(
   facts: DefaultsFacts,
 ): CommonSettings & StepSettings & PictureSettings & DescentSettings {
-  const { generatedRetain, generationSteps } = sizedFor(facts);
+  const { generatedRetain } = sizedFor(facts);
   return {
     ...commonDefaults(facts),
     ...stepDefaults(facts),
     generatedRetain,
-    generationSteps,
     optimizer: defaultOptimizers.adam,
     clipNorm: 1,
     accumulation: 1,
@@ -123,6 +137,6 @@ export function descentDefaults(
   };
 }
 
-function sizedFor(facts: DefaultsFacts): SizedSettings {
+function sizedFor(facts: Pick<DefaultsFacts, 'modelChannels'>): SizedSettings {
   return isTiny(facts) ? tiny : fullSized;
 }

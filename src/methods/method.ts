@@ -86,7 +86,7 @@ export interface TrainerContext<S> extends MethodContext<S> {
   readonly device: Device;
 }
 
-/** The prompts of a job; the states of all of them, and of the empty one, are in `encoded`. */
+/** The prompts of a job, as the model is asked with them; the states of all of them, and of the empty one, are in `encoded`. */
 export interface JobPrompts {
   /** Each prompt to forget with its anchor. */
   readonly forget: ReadonlyMap<string, string>;

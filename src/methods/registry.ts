@@ -1,5 +1,6 @@
 import * as z from 'zod';
 
+import { type DrawingSpellings, drawingSpellings } from '../drawing/spellings.ts';
 import { eraseDiff } from './erasediff/method.ts';
 import { esd } from './esd/method.ts';
 export type { WatchedFigure } from './method.ts';
@@ -75,14 +76,17 @@ type ValueOf<T, K extends PropertyKey> = T extends Readonly<Record<K, infer V>> 
 /** Settings as a person asks for them: some of some method's, which need not be known yet. */
 export type WantedSettings = {
   [K in NameOf<EraseSettings>]?: ValueOf<EraseSettings, K> | undefined;
-};
+} & DrawingSpellings;
 
 /** A schema for each of `WantedSettings`, and for the names that methods understand besides. */
 export const wantedFields = {
+  ...optional(drawingSpellings),
   ...Object.assign({}, ...methods.map(({ flat }) => optional(flat?.fields ?? {}))),
   ...Object.assign({}, ...methods.map(({ settings }) => optional(settings.shape))),
   method: z.enum(methodIds).optional(),
-} as { readonly [K in NameOf<EraseSettings>]: z.ZodOptional<z.ZodType<ValueOf<EraseSettings, K>>> };
+} as {
+  readonly [K in NameOf<EraseSettings>]: z.ZodOptional<z.ZodType<ValueOf<EraseSettings, K>>>;
+} & { readonly [K in keyof DrawingSpellings]-?: z.ZodOptional<z.ZodType<number>> };
 
 function optional(shape: Readonly<Record<string, z.core.$ZodType>>) {
   return Object.fromEntries(
@@ -97,7 +101,9 @@ function optional(shape: Readonly<Record<string, z.core.$ZodType>>) {
 /** Whether a method understands a setting of this name. */
 export function hasSetting(id: MethodId, name: string): boolean {
   const { settings, flat } = findMethod(id);
-  return Object.hasOwn(settings.shape, name) || Object.hasOwn(flat?.fields ?? {}, name);
+  return [settings.shape, flat?.fields ?? {}, drawingSpellings].some((names) =>
+    Object.hasOwn(names, name),
+  );
 }
 
 /** Settings without those that mean nothing to the method. */

@@ -20,7 +20,7 @@ export interface SettingForm {
 }
 
 /** What a setting may be. */
-export type ValueForm = NumberForm | ChoiceForm | VariantForm;
+export type ValueForm = NumberForm | TextForm | ChoiceForm | VariantForm;
 
 export interface NumberForm {
   readonly kind: 'number';
@@ -32,6 +32,13 @@ export interface NumberForm {
   readonly multipleOf: number | null;
   /** Whether null, for none, is a value too. */
   readonly isNullable: boolean;
+}
+
+/** Any words, or none. */
+export interface TextForm {
+  readonly kind: 'text';
+  /** In characters. */
+  readonly maxLength: number;
 }
 
 export interface ChoiceForm {
@@ -67,6 +74,7 @@ interface Schema extends Partial<FieldWords> {
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
   readonly multipleOf?: number;
+  readonly maxLength?: number;
 }
 
 /** The forms of a method's settings, in the order of its schema; the method's name is none. */
@@ -96,6 +104,7 @@ function valueForm(name: string, schema: Schema): ValueForm {
   if (schema.oneOf) {
     return { kind: 'variant', choices, variants: schema.oneOf.flatMap(variantsOf) };
   }
+  if (schema.maxLength !== undefined) return { kind: 'text', maxLength: schema.maxLength };
   return numberForm(name, schema);
 }
 
@@ -114,9 +123,9 @@ function numberForm(name: string, schema: Schema): NumberForm {
   };
 }
 
-/** A setting's value in a word: `none` for null, of an object its kind. */
+/** A setting's value in a word: `none` for null and empty texts, of an object its kind. */
 export function wordOf(value: unknown): string {
-  if (value === null) return 'none';
+  if (value === null || value === '') return 'none';
   if (typeof value === 'object' && 'kind' in value) return String(value.kind);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

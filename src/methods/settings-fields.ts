@@ -5,6 +5,7 @@ import {
   predictionWishes,
 } from '../families/stable-diffusion/prediction/reading.ts';
 import { adapterSchema, type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
+import { drawingFields } from '../drawing/drawing.ts';
 import { count, countOrNone, field, positive } from '../setting-field.ts';
 
 /** A union of objects by their `kind`, of which a name alone is the one with its defaults. */
@@ -91,21 +92,9 @@ export const trainingFields = {
   }),
 };
 
-/** What every method has: of which pictures, and what a run shows of itself. */
+/** What every method has: how it is drawn, and what a run shows of itself. */
 export const commonFields = {
-  size: field(z.int().min(8).multipleOf(8), {
-    title: 'Size in pixels',
-    unit: 'pixels',
-    description:
-      'Width and height of the pictures trained on and compared. Smaller takes far less memory and time.',
-  }),
-  guidanceScale: field(z.number().min(1), {
-    title: 'Guidance',
-    description: 'How closely the pictures that the model draws itself follow their prompts.',
-    group: 'pictures',
-    isRare: true,
-    option: 'cfg',
-  }),
+  ...drawingFields,
   evaluationPictures: field(countOrNone, {
     title: 'Pictures to compare',
     unit: 'pictures',
@@ -156,21 +145,13 @@ const retainFields = {
     description: 'By the model itself, where you gave none. More protect more.',
     group: 'pictures',
   }),
-  generationSteps: field(count, {
-    title: 'Sampling steps',
-    unit: 'steps',
-    description: 'Of each picture that the model draws itself.',
-    group: 'pictures',
-    isRare: true,
-  }),
 };
 
 /** What methods have that train on pictures, in the order in which front ends list it. */
 export const runFields = {
   batch: stepFields.batch,
-  size: commonFields.size,
+  ...drawingFields,
   ...retainFields,
-  guidanceScale: commonFields.guidanceScale,
   sampleEvery: stepFields.sampleEvery,
   evaluationPictures: commonFields.evaluationPictures,
   saveEvery: stepFields.saveEvery,

@@ -27,9 +27,10 @@ export async function drawLatents(
   { signal, onDrawn }: { signal: AbortSignal; onDrawn?: (count: number) => void },
 ): Promise<Float32Array[]> {
   const drawn: Float32Array[] = [];
+  const atOnce = imagesAtOnce(unet, settings.guidanceScale);
   while (drawn.length < requests.length) {
     signal.throwIfAborted();
-    const group = requests.slice(drawn.length, drawn.length + imagesAtOnce(unet));
+    const group = requests.slice(drawn.length, drawn.length + atOnce);
     const latents = await sampleLatents(unet, parameters, group, settings);
     // Copies: what was drawn are views of the whole group's memory.
     drawn.push(...latents.map((latent) => latent.slice()));

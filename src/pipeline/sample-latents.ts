@@ -1,4 +1,4 @@
-import { guide } from '../diffusion/guidance.ts';
+import { guide, guidedRows } from '../diffusion/guidance.ts';
 import type { Process } from '../diffusion/process.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { elementCount } from '../tensor/shape.ts';
@@ -25,9 +25,9 @@ export interface LatentSettings {
   readonly process: Process;
 }
 
-/** How many pictures a session draws at once: each takes two rows of a call. */
-export function imagesAtOnce({ shape }: UnetSession): number {
-  return Math.max(1, Math.floor(shape.batch / 2));
+/** How many pictures a session draws at once. */
+export function imagesAtOnce({ shape }: UnetSession, guidanceScale: number): number {
+  return Math.max(1, Math.floor(shape.batch / guidedRows(guidanceScale)));
 }
 
 /** Draws up to `imagesAtOnce` pictures: float32 [C, h, w] each, scaled as the UNet gives them. */
@@ -39,8 +39,10 @@ export async function sampleLatents(
 ): Promise<Float32Array[]> {
   const size = elementCount(unet.latentShape.slice(1));
   const noise = joinRows(requests.map(({ seed }) => createGenerator(seed).randn(size)));
+  const { guidanceScale } = settings;
+  const isGuided = guidedRows(guidanceScale) > 1;
   const prompts = [
-    ...requests.map(({ unconditional }) => unconditional),
+    ...(isGuided ? requests.map(({ unconditional }) => unconditional) : []),
     ...requests.map(({ prompt }) => prompt),
   ];
   const latents = await settings.process.sample({
@@ -54,11 +56,10 @@ export async function sampleLatents(
         return sample ? [{ sample, prompt, timestep }] : [];
       });
       const predictions = await predictRows(unet, parameters, rows);
+      if (!isGuided) return joinRows(predictions);
       const count = requests.length;
       const [away, towards] = [predictions.slice(0, count), predictions.slice(count)];
-      return joinRows(
-        towards.map((cond, i) => guide(away[i] ?? cond, cond, settings.guidanceScale)),
-      );
+      return joinRows(towards.map((cond, i) => guide(away[i] ?? cond, cond, guidanceScale)));
     },
   });
   return splitRows(latents, size);

@@ -1,5 +1,6 @@
 import { asItIs } from '../adapters/full-weights.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
+import { guidedRows } from '../diffusion/guidance.ts';
+import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { Device } from '../runtime/session.ts';
@@ -21,6 +22,8 @@ export interface ImageSettings {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly sampler: SamplerName;
+  /** As `EncodingSettings` has it. */
+  readonly clipSkip?: number;
   /** Pictures drawn at once. */
   readonly batch: number;
   readonly device: Device;
@@ -43,16 +46,15 @@ export async function drawPictures<Request extends ImageRequest>(
   const { prompts: encoded, tokens } = await checkpoint.condition.encode(prompts, {
     device,
     threads,
+    ...(settings.clipSkip !== undefined && { clipSkip: settings.clipSkip }),
   });
-  const scale = checkpoint.codec.scale;
+  const { steps, guidanceScale, sampler } = settings;
   const shape = {
-    batch: 2 * Math.min(batch, requests.length),
-    latentHeight: height / scale,
-    latentWidth: width / scale,
+    batch: guidedRows(guidanceScale) * Math.min(batch, requests.length),
+    ...latentSize(checkpoint, { width, height }),
     contextTokens: tokens,
   };
   const { process } = checkpoint;
-  const { steps, guidanceScale, sampler } = settings;
   const unet = await UnetSession.create(checkpoint, {
     shape,
     adaptation: asItIs(checkpoint),
@@ -61,7 +63,7 @@ export async function drawPictures<Request extends ImageRequest>(
   });
   const decoder = await checkpoint.codec.openDecoder({ width, height, device, threads });
   try {
-    const group = imagesAtOnce(unet);
+    const group = imagesAtOnce(unet, guidanceScale);
     for (let start = 0; start < requests.length; start += group) {
       const chunk = requests.slice(start, start + group);
       const latents = await sampleLatents(

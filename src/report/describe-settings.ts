@@ -17,7 +17,7 @@ export function describeSettings(settings: EraseSettings): readonly (readonly [s
 function describeValue({ value: form }: SettingForm, value: unknown): string {
   const word = wordOf(value);
   if (form.kind === 'choice') return form.choices[word] ?? word;
-  if (form.kind === 'number') return word;
+  if (form.kind === 'number' || form.kind === 'text') return word;
   const { kind: _kind, ...parts } = value as Readonly<Record<string, unknown>>;
   const listed = Object.entries(parts).map(([name, part]) => `${name} ${wordOf(part)}`);
   const title = form.choices[word] ?? word;

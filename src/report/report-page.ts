@@ -60,7 +60,7 @@ export function renderReport(content: ReportContent): string {
       </style>
     </head>
     <body>
-      <main class="${job.settings.size <= 128 ? 'pixels' : ''}">
+      <main class="${job.settings.width <= 128 ? 'pixels' : ''}">
         ${renderHead(content)} ${renderFigures(content)}
         ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
         ${renderPairs(content)} ${renderStrips(content)} ${renderTraining(content)}

@@ -2,6 +2,7 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { decodePng } from '../images/png.ts';
+import { asDrawn, type Drawing, generationOf, samplingOf } from '../drawing/drawing.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
@@ -16,8 +17,8 @@ import { type PromptCounts, spread, spreadCount } from '../erase/spread.ts';
 
 /** Prompts of each role: enough to see a trend, few enough to cost about as much as a few steps. */
 const previewPrompts = 3;
-const sampler = 'DPM++ 2M';
-const steps = 8;
+/** Of a picture that is only looked at, at most. */
+const mostSteps = 8;
 
 interface PreviewTools {
   readonly checkpoint: Checkpoint;
@@ -38,7 +39,13 @@ export function previewPictures(
     sampleEvery: 0,
   };
   const times = sampleEvery === 0 ? 0 : Math.ceil(trainingSteps / sampleEvery) + 1;
-  return { pictures: times * spreadCount(prompts, previewPrompts), samplingSteps: steps };
+  const pictures = times * spreadCount(prompts, previewPrompts);
+  return { pictures, samplingSteps: previewed(settings).drawSteps };
+}
+
+/** How previews are drawn: as everything is, in fewer steps where it takes many. */
+function previewed(settings: EraseSettings): Drawing {
+  return { ...settings, drawSteps: Math.min(mostSteps, settings.drawSteps) };
 }
 
 /**
@@ -105,32 +112,29 @@ export class Previews {
   private async draw(step: number, parameters: TensorSet): Promise<Buffer[]> {
     const started = performance.now();
     const { checkpoint, job, unet, dataset, signal } = this.tools;
-    const { guidanceScale, size } = job.settings;
+    const drawing = previewed(job.settings);
+    const { process, condition } = checkpoint;
+    const unconditional = condition.unconditional(dataset.prompts, drawing.negative);
     const latents = await drawLatents(
       { unet, parameters },
       this.subjects.map(({ prompt, seed }) => ({
-        prompt: requireEncoded(dataset.prompts, prompt),
-        unconditional: checkpoint.condition.unconditional(dataset.prompts),
+        prompt: requireEncoded(dataset.prompts, asDrawn(prompt, drawing)),
+        unconditional,
         seed,
       })),
-      {
-        steps,
-        guidanceScale,
-        sampler,
-        process: checkpoint.process,
-      },
+      { ...samplingOf(drawing), process },
       { signal },
     );
     const { device, threads } = job;
     // Not kept: at SD 1.5's size it takes 2 s to open and up to 1.4 GB while it decodes 512 × 512.
-    const dimensions = { width: size, height: size };
-    const decoder = await checkpoint.codec.openDecoder({ ...dimensions, device, threads });
+    const { width, height } = drawing;
+    const decoder = await checkpoint.codec.openDecoder({ width, height, device, threads });
     try {
       const pngs: Buffer[] = [];
       for (const [i, { prompt, seed }] of this.subjects.entries()) {
         const image = await decoder.decode(latents[i] ?? new Float32Array());
         const model = modelTitle(step === 0 ? job.model.path : job.output);
-        const parameters = { prompt, seed, steps, sampler, guidanceScale, model };
+        const parameters = { ...generationOf(drawing, prompt), seed, model };
         pngs.push(await encodeGeneratedPng(image, parameters));
       }
       this.seconds = (performance.now() - started) / 1000;

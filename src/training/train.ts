@@ -1,4 +1,5 @@
 import type { Adaptation } from '../adapters/adapter.ts';
+import { asDrawn } from '../drawing/drawing.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { TrainingJob } from '../erase/job.ts';
 import type { RunIo } from '../erase/run-io.ts';
@@ -59,9 +60,10 @@ export async function train(
     batch: settings.batch,
     process: checkpoint.process,
   });
+  const retain = job.retain.map((prompt) => asDrawn(prompt, settings));
   const trainer = await method.open({
     ...{ settings, checkpoint, model: unet, adaptation, parameters, batches, device, threads },
-    prompts: { forget: dataset.anchors, retain: job.retain, encoded: dataset.prompts },
+    prompts: { forget: dataset.anchors, retain, encoded: dataset.prompts },
     saved: saved && { step: saved.progress.step, sets: saved.sets },
   });
   try {

@@ -16,7 +16,7 @@ it('says of every setting what it is called, does and is counted in', () => {
     expect(Object.keys(schema.properties as object)).toEqual(
       expect.arrayContaining(settings.map(({ name }) => name)),
     );
-    expect(settings.find(({ name }) => name === 'size')?.unit).toBe('pixels');
+    expect(settings.find(({ name }) => name === 'width')?.unit).toBe('pixels');
     for (const { option, title } of settings) {
       const found = command.options.find(({ long }) => long === `--${option}`);
       expect(found?.description, option).toContain(title);

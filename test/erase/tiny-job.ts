@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
+import { foldDrawing } from '../../src/drawing/spellings.ts';
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import {
   defaultMethod,
@@ -19,7 +20,7 @@ const tinyModel = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 export async function makeTinyJob(folder: string, settings: WantedSettings): Promise<EraseJob> {
   mkdirSync(folder, { recursive: true });
   return {
-    version: 2,
+    version: 3,
     id: 'tiny',
     createdAt: '2026-11-24T04:15:30.000Z',
     appVersion: '0.1.0',
@@ -42,9 +43,9 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
       }),
       ...ownSettings(settings.method ?? defaultMethod, {
         ...{ learningRate: 3e-5, batch: 2, steps: 4, saveEvery: 1 },
-        ...{ generatedForget: 2, generatedRetain: 2, generationSteps: 8 },
+        ...{ generatedForget: 2, generatedRetain: 2, drawSteps: 8 },
       }),
-      ...settings,
+      ...foldDrawing(settings),
     } as EraseSettings,
     device: 'cpu',
     threads: 1,

@@ -6,6 +6,7 @@ import { figureOf, type Role } from '../../src/evaluation/figure.ts';
 import type { EvaluationSettings } from '../../src/evaluation/pictures.ts';
 import { evaluators } from '../../src/evaluation/registry.ts';
 import type { PixelImage } from '../../src/images/pixels.ts';
+import { defaultSettings } from '../../src/methods/registry.ts';
 import { describeFigure } from '../../src/report/describe-figure.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 
@@ -35,7 +36,8 @@ const settings: EvaluationSettings = {
   classifiers: tinyClassifiers
     .map((classifier) => ({ ...classifier, classes: ['photo'] }))
     .slice(0, 1),
-  ...{ count: 1, seed: 1, steps: 2, guidanceScale: 5, size, device: 'cpu', threads: 1 },
+  ...{ count: 1, seed: 1, device: 'cpu', threads: 1 },
+  drawing: defaultSettings({ size, modelChannels: 32 }),
 };
 
 it('evaluators have names of their own, and words for people', () => {

@@ -12,6 +12,7 @@ import {
   tinyTraits,
 } from '../bench/score.ts';
 import { tinySd, writeForgetfulModel } from '../helpers/forgetful-model.ts';
+import { defaultSettings } from '../../src/methods/registry.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const subjects = ['circle', 'square', 'star', 'heart', 'ring', 'moon'];
@@ -27,9 +28,7 @@ const settings: EvaluationSettings = {
   count: 1,
   // Noise that ten steps draw well from: from others the classifiers miss a colour or a style.
   seed: 3,
-  steps: 10,
-  guidanceScale: 5,
-  size: 64,
+  drawing: defaultSettings({ size: 64, modelChannels: 32 }),
   classifiers: tinyClassifiers.map((classifier) => ({
     ...classifier,
     classes: classifier.name === 'tiny-style' ? ['pontilla'] : [],

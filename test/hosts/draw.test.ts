@@ -25,7 +25,8 @@ const wanted: PictureRequest = {
   seed: 4_000_000_000,
   steps: 7,
   guidanceScale: 6.5,
-  size: 96,
+  width: 96,
+  height: 72,
 };
 const painted = () => paintPicture({ prompt: 'a red heart', seed: 4_000_000_000, size: 96 });
 
@@ -59,7 +60,7 @@ describe("a picture of AUTOMATIC1111's family", () => {
     expect(drawings().map(({ body }) => body)).toEqual([
       expect.objectContaining({
         ...{ prompt: 'a red heart', negative_prompt: 'a frame', seed: 4_000_000_000 },
-        ...{ steps: 7, cfg_scale: 6.5, width: 96, height: 96, batch_size: 1, n_iter: 1 },
+        ...{ steps: 7, cfg_scale: 6.5, width: 96, height: 72, batch_size: 1, n_iter: 1 },
         ...{ save_images: false, do_not_save_samples: true, do_not_save_grid: true },
       }),
     ]);
@@ -178,7 +179,7 @@ describe('a picture of ComfyUI', () => {
     expect(asked).toMatchObject({
       '2': { inputs: { text: 'a red heart' } },
       '3': { inputs: { text: 'a frame' } },
-      '4': { inputs: { width: 96, height: 96, batch_size: 1 } },
+      '4': { inputs: { width: 96, height: 72, batch_size: 1 } },
       '5': { inputs: { seed: 4_000_000_000, steps: 7, cfg: 6.5 } },
       '7': { class_type: 'PreviewImage' },
     });

@@ -150,7 +150,7 @@ describe('a comparison that the web UI draws', () => {
     // And one for the model of the user.
     expect([drawn(), fake.drawsWith]).toEqual([5 + 6 + 1, tinyModel]);
     const requests = fake.server.asked.filter(({ path: asked }) => asked.endsWith('txt2img'));
-    expect(requests[5]?.body).toMatchObject({ prompt: 'a red heart', seed: 1, steps: 20 });
+    expect(requests[5]?.body).toMatchObject({ prompt: 'a red heart', seed: 1, steps: 10 });
     const file = done.samples.find(({ drawnBy }) => drawnBy === 'host')?.file ?? '';
     const picture = await sidecar.api('get', `/jobs/${id}/samples/${file}`);
     expect([picture.status, picture.type]).toEqual([200, 'image/jpeg']);

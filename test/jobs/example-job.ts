@@ -3,7 +3,7 @@ import type { EraseJob } from '../../src/erase/job.ts';
 
 /** A job that is valid, of a model that need not exist. */
 export const exampleJob: Omit<EraseJob, 'id'> = {
-  version: 2,
+  version: 3,
   createdAt: '2026-11-24T04:15:30.000Z',
   appVersion: '0.1.0',
   model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { EraseEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
-import { generationStepsOf, picturesOfSet } from '../../src/erase/set-pictures.ts';
+import { picturesOfSet } from '../../src/erase/set-pictures.ts';
 import { AppError } from '../../src/errors.ts';
 import { A1111Host } from '../../src/hosts/a1111/a1111-host.ts';
 import { ComfyUiHost } from '../../src/hosts/comfyui/comfyui-host.ts';
@@ -46,7 +46,7 @@ function jobOf(models: string, change: Partial<EraseJob> = {}): EraseJob {
     forget: ['a red heart', 'a heart'].map((prompt) => ({ prompt, anchor: 'a picture' })),
     retain: ['a star'],
     settings: Object.assign({}, exampleJob.settings, {
-      ...{ generatedForget: 3, generatedRetain: 2, size: 64 },
+      ...{ generatedForget: 3, generatedRetain: 2, width: 64, height: 64 },
     }),
     ...change,
   };
@@ -123,8 +123,7 @@ describe('the pictures that a web UI draws for a job', () => {
         expect(read(role, `000${i + 1}.png`)).toEqual(painted);
       }
     }
-    const { guidanceScale: cfg_scale } = job.settings;
-    const steps = generationStepsOf(job.settings);
+    const { drawCfg: cfg_scale, drawSteps: steps } = job.settings;
     const [first] = fake.server.asked.filter(({ path: asked }) => asked.endsWith('txt2img'));
     expect(first?.body).toMatchObject({ steps, cfg_scale, width: 64, height: 64 });
     expect(events.map((event) => (event.event === 'drawing' ? event.done : event.event))).toEqual([

@@ -66,7 +66,7 @@ describe('openJobFolder', () => {
     const { job, path } = await createJobFolder(data, 'x', exampleJob);
     const text = readFileSync(join(path, 'job.yaml'), 'utf8');
     const older = text
-      .replace('version: 2', 'version: 1')
+      .replace('version: 3', 'version: 1')
       .replace(/^ *evaluationPictures: 0\n/m, '');
     expect(older).not.toBe(text);
     writeFileSync(join(path, 'job.yaml'), older);

@@ -27,7 +27,7 @@ describe('presetFromJob', () => {
   });
 
   it('keeps the settings that are not the default anyway, and no size', () => {
-    const settings = { ...job.settings, size: 256, steps: 7, clipNorm: null };
+    const settings = { ...job.settings, width: 256, height: 256, steps: 7, clipNorm: null };
     const kept = presetFromJob({ ...job, settings }, saved).settings;
     expect(kept).toMatchObject({
       train: 'xattn',
@@ -38,7 +38,7 @@ describe('presetFromJob', () => {
       reason: 'As job 20261124-0415-pontilla trained.',
     });
     expect(
-      Object.keys(kept ?? {}).filter((name) => ['size', 'rule', 'seed'].includes(name)),
+      Object.keys(kept ?? {}).filter((name) => ['width', 'height', 'rule', 'seed'].includes(name)),
     ).toEqual([]);
   });
 

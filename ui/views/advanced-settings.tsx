@@ -12,6 +12,7 @@ import {
   type ChoiceForm,
   type NumberForm,
   type SettingForm,
+  type TextForm,
   type VariantForm,
   wordOf,
 } from '../../src/methods/setting-form.ts';
@@ -27,7 +28,7 @@ import {
 import { canHostDraw, devices, manifest } from '../state.ts';
 import { JudgeField } from './judge-field.tsx';
 
-const groups = ['training', 'pictures', 'watching'] as const;
+const groups = ['training', 'drawing', 'pictures', 'watching'] as const;
 
 /** What the sidecar takes where it watches otherwise than a command line does. */
 const sidecarDefaults: Readonly<Record<string, string>> = {
@@ -69,7 +70,31 @@ export function AdvancedSettings() {
 function SettingField({ setting }: { setting: SettingForm }) {
   const { value } = setting;
   if (value.kind === 'number') return <NumberField setting={setting} value={value} />;
+  if (value.kind === 'text') return <TextField setting={setting} value={value} />;
   return <ChoiceField setting={setting} value={value} />;
+}
+
+/** Words that stand in the field as they are by default: none is a choice as well. */
+function TextField({ setting, value }: { setting: SettingForm; value: TextForm }) {
+  const { name, title, description } = setting;
+  const base = valueIn(baseSettings.value, name) as string;
+  const own = valueIn(form.settings.value, name) as string | undefined;
+  return (
+    <Field label={title} help={description} base={wordOf(base)} isPreset={isOfPreset(name)}>
+      {(id) => (
+        <input
+          id={id}
+          type="text"
+          maxLength={value.maxLength}
+          value={own ?? base}
+          aria-describedby={`${id}-help`}
+          onInput={({ currentTarget: { value: text } }) => {
+            changeSettings({ [name]: text === base ? undefined : text });
+          }}
+        />
+      )}
+    </Field>
+  );
 }
 
 function NumberField({ setting, value }: { setting: SettingForm; value: NumberForm }) {

@@ -31,9 +31,8 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
 
 function workOf(settings: NonNullable<JobView['settings']>): string {
   const training = trainingOf(settings);
-  const { size } = settings;
   return training
-    ? `${training.steps} steps at ${size} × ${size}`
+    ? `${training.steps} steps at ${settings.width} × ${settings.height}`
     : `${methodOf(settings).words.name}, without training`;
 }
 

@@ -8,7 +8,8 @@ import type { EvaluateOptions } from '../evaluate-models.ts';
 import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { addJudgeOptions } from '../judge-options.ts';
-import { realNumber, wholeNumber } from '../parse-option.ts';
+import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
+import { wholeNumber } from '../parse-option.ts';
 import type { Terminal } from '../terminal.ts';
 
 const worker = new URL('../evaluate-worker.ts', import.meta.url);
@@ -34,15 +35,11 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
     .option('--count <n>', 'pictures of each prompt, with seeds from --seed on', wholeNumber(1), 4)
     .option('--seed <n>', 'the first seed', wholeNumber(0), 0)
-    .option('--steps <n>', 'sampling steps', wholeNumber(1), 20)
-    .option('--cfg <x>', 'guidance scale', realNumber(1), 7.5)
-    .option(
-      '--size <pixels>',
-      "width and height of the pictures (default: the model's own)",
-      wholeNumber(1),
-    )
     .option('--out <folder>', 'writes the pictures and a before/after sheet there');
   addJudgeOptions(command);
+  command.optionsGroup('How it is drawn (guessed by the original):');
+  addDrawingOptions(command);
+  command.optionsGroup('Options:');
   command
     .addOption(predictionOption())
     .addOption(deviceOption())
@@ -50,8 +47,16 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .addOption(jsonOption())
     .action((options: EvaluateOptions) =>
       withInterrupts(({ cancel }) =>
-        // Not an option: who has no folder of judges needs none.
-        evaluate({ ...options, dataFolder: context.config.dataFolder }, context, cancel),
+        evaluate(
+          {
+            ...options,
+            drawing: readDrawing(options),
+            // Not an option: who has no folder of judges needs none.
+            dataFolder: context.config.dataFolder,
+          },
+          context,
+          cancel,
+        ),
       ),
     );
 }

@@ -29,7 +29,7 @@ export function addSampleCommand(program: Command, context: CliContext): void {
     .option('--steps <n>', 'sampling steps', wholeNumber(1), 20)
     .option('--cfg <x>', 'guidance scale', realNumber(1), 7.5)
     .addOption(
-      new Option('--sampler <name>', 'how the steps are taken')
+      new Option('--draw-sampler, --sampler <name>', 'how the steps are taken')
         .choices(samplerNames)
         .default('DPM++ 2M'),
     )
@@ -38,6 +38,10 @@ export function addSampleCommand(program: Command, context: CliContext): void {
       "width and height of the pictures (default: the model's own)",
       wholeNumber(1),
     )
+    .option('--width <pixels>', 'width of the pictures', wholeNumber(1))
+    .option('--height <pixels>', 'height of the pictures', wholeNumber(1))
+    .option('--clip-skip <n>', 'the last layer of the text encoder that counts', wholeNumber(1))
+    .option('--quality-words <text>', 'put before every prompt, or around it as {prompt}', '')
     .option('--batch <n>', 'pictures drawn at once', wholeNumber(1), 1)
     .requiredOption('--out <folder>', 'where the PNGs go; made if it does not exist')
     .option('--lora <file>', 'a LoRA put on top of the model')

@@ -46,10 +46,11 @@ async function scoresOf(
     const told = [prompt, ...(anchor === undefined ? [] : [anchor]), ...others];
     return [...new Set(told)].map((candidate) => requireEncoded(encoded, candidate));
   });
+  const atOnce = imagesAtOnce(painter.unet, settings.drawing.drawCfg);
   const scores: number[][] = [];
   while (scores.length < pictures.length) {
     signal.throwIfAborted();
-    const [first, end] = [scores.length, scores.length + imagesAtOnce(painter.unet)];
+    const [first, end] = [scores.length, scores.length + atOnce];
     const group = latents
       .slice(first, end)
       .map((picture, i) => ({ latents: picture, candidates: elementAt(candidates, first + i) }));

@@ -24,9 +24,9 @@ export function createCondition(opened: Opened): Condition {
     get vocabularyFolder() {
       return version === undefined ? null : path.dirname(clipConfigPath(file.path, version));
     },
-    async encode(prompts, place) {
+    async encode(prompts, settings) {
       const { encodePrompts } = await import('./text-encoder.ts');
-      return encodePrompts(opened, prompts, place);
+      return encodePrompts(opened, prompts, settings);
     },
     async pool(prompts, place) {
       const { poolPrompts } = await import('./pool-prompts.ts');

@@ -264,15 +264,15 @@ function absoluteOrNull(folder: string): string | null {
 }
 
 function bodyOf(request: PictureRequest): object {
-  const { prompt, negativePrompt, seed, steps, guidanceScale, size, lora } = request;
+  const { prompt, negativePrompt, seed, steps, guidanceScale, width, height, lora } = request;
   return {
     prompt: lora ? `${prompt} ${loraTag(lora.name, lora.strength)}` : prompt,
     negative_prompt: negativePrompt,
     seed,
     steps,
     cfg_scale: guidanceScale,
-    width: size,
-    height: size,
+    width,
+    height,
     // As the models of this program draw.
     sampler_name: 'DPM++ 2M',
     batch_size: 1,

@@ -6,13 +6,13 @@ export const PICTURE_NODE = '7';
 /** A prompt that draws a picture with a checkpoint and leaves nothing in the output folder. */
 export function pictureGraph(
   checkpoint: string,
-  { prompt, negativePrompt, seed, steps, guidanceScale, size, lora }: PictureRequest,
+  { prompt, negativePrompt, seed, steps, guidanceScale, width, height, lora }: PictureRequest,
 ): object {
   return {
     '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
     '2': { class_type: 'CLIPTextEncode', inputs: { text: prompt, clip: ['1', 1] } },
     '3': { class_type: 'CLIPTextEncode', inputs: { text: negativePrompt, clip: ['1', 1] } },
-    '4': { class_type: 'EmptyLatentImage', inputs: { width: size, height: size, batch_size: 1 } },
+    '4': { class_type: 'EmptyLatentImage', inputs: { width, height, batch_size: 1 } },
     '5': {
       class_type: 'KSampler',
       inputs: {

@@ -7,6 +7,7 @@ import type { AdapterSettings } from '../../adapters/settings.ts';
 import { replaceFile } from '../../checkpoint/atomic-file.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import type { EraseJob } from '../../erase/job.ts';
+import { describeSize } from '../../drawing/drawing.ts';
 import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
 import { runtimeVersion } from '../../runtime/backends.ts';
 import type { Device } from '../../runtime/device.ts';
@@ -86,7 +87,12 @@ export function measurementKey(
   const trained = training
     ? [training.train, ...adapterKey(training.adapter), training.batch]
     : ['nothing', 1];
-  return [...machine, model, ...trained, settings.size].join(' ');
+  return [...machine, model, ...trained, sizeKey(settings)].join(' ');
+}
+
+/** One number for a square, as keys have always had it. */
+function sizeKey({ width, height }: EraseSettings): string {
+  return width === height ? String(width) : describeSize({ width, height });
 }
 
 /** What a step's speed depends on of an adapter; nothing of whole weights, as keys have always had it. */

@@ -1,5 +1,6 @@
 import type { Advice } from '../../contract/estimate.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
+import { describeSize } from '../../drawing/drawing.ts';
 import { defaultAdapters } from '../../adapters/settings.ts';
 import { formatBytes } from '../../format-bytes.ts';
 import type { Saving } from '../../methods/method.ts';
@@ -34,11 +35,7 @@ export function smallerVariants(checkpoint: Checkpoint, settings: EraseSettings)
 }
 
 function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change[] {
-  const { size } = settings;
   const training = trainingOf(settings);
-  const sizes = new Set(
-    SMALLER_SIZES.map((smaller) => Math.min(smaller, checkpoint.facts.nativeSize)),
-  );
   const single: Change[] = [
     ...(training && training.batch > 1
       ? [{ change: { batch: 1 }, words: 'train with a batch of 1' }]
@@ -46,12 +43,10 @@ function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change
     ...(methodOf(settings).savings?.(settings) ?? []),
     ...(training?.adapter.kind === 'full' ? [lowRank(training)] : []),
     ...(training ? smallerTrainSets(training.train) : []),
-    ...[...sizes]
-      .filter((smaller) => smaller < size)
-      .map((smaller) => ({
-        change: { size: smaller },
-        words: `${training ? 'train' : 'compare pictures'} at ${smaller} instead of ${size} pixels`,
-      })),
+    ...smallerSizes(checkpoint, settings).map((size) => ({
+      change: size,
+      words: `${training ? 'train' : 'compare pictures'} at ${describeSize(size)} instead of ${describeSize(settings)} pixels`,
+    })),
   ];
   if (single.length < 2) return single;
   // Of several sizes or sets the last, and smallest, is left.
@@ -61,6 +56,22 @@ function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change
   );
   if (left.length < 2) return single;
   return [...single, { change: all, words: left.map(({ words }) => words).join(', ') }];
+}
+
+/** Sizes of the same shape, as near to it as fits the model. */
+function smallerSizes(
+  { facts: { nativeSize, sizeStep } }: Checkpoint,
+  { width, height }: EraseSettings,
+): Pick<EraseSettings, 'width' | 'height'>[] {
+  const longer = Math.max(width, height);
+  const sides = new Set(SMALLER_SIZES.map((smaller) => Math.min(smaller, nativeSize)));
+  const fitting = (side: number) => Math.max(1, Math.round(side / sizeStep)) * sizeStep;
+  return [...sides]
+    .filter((smaller) => smaller < longer)
+    .map((smaller) => ({
+      width: fitting((smaller * width) / longer),
+      height: fitting((smaller * height) / longer),
+    }));
 }
 
 function lowRank({ learningRate }: TrainingSettings): Change {

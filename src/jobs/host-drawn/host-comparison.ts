@@ -1,9 +1,10 @@
 import path from 'node:path';
 
 import { replaceFile } from '../../checkpoint/atomic-file.ts';
-import { comparedPictures, comparisonSteps } from '../../erase/compared-pictures.ts';
+import { comparedPictures } from '../../erase/compared-pictures.ts';
 import type { EraseEvent } from '../../erase/events.ts';
 import type { EraseJob } from '../../erase/job.ts';
+import { hostRequestOf } from './host-request.ts';
 import { stepsOf } from '../../methods/registry.ts';
 import { outputsOf } from '../../erase/outputs.ts';
 import { stepsOfResult } from '../../erase/result.ts';
@@ -60,10 +61,9 @@ export async function compareInHost(
       await drawSeries({ ...tools, waitMs: timeouts.idleMs, signal, tell }, async (draw) => {
         for (const picture of missing) {
           const { role, prompt, seed, which, step } = picture;
-          const { guidanceScale, size } = job.settings;
           const drawn = await draw({
             model: await modelNameAt(host, which === 'before' ? job.model.path : job.output),
-            ...{ prompt, negativePrompt: '', seed, steps: comparisonSteps, guidanceScale, size },
+            ...hostRequestOf(job.settings, { prompt, seed }),
           });
           const file = path.join(folder, 'samples', `${stemOf(picture)}.${drawn.picture.format}`);
           await replaceFile(file, drawn.picture.bytes);

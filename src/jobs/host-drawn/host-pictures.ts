@@ -1,11 +1,11 @@
-import { generationStepsOf } from '../../erase/set-pictures.ts';
 import type { EraseEvent } from '../../erase/events.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { AppError } from '../../errors.ts';
 import { drawSeries, type DrawingTools, modelNameAt } from '../../hosts/drawing-series.ts';
 import type { GraphicsMemory } from '../../hosts/graphics-memory.ts';
 import type { Host } from '../../hosts/host.ts';
-import { type MissingPicture, PictureStore } from './picture-store.ts';
+import { hostRequestOf } from './host-request.ts';
+import { PictureStore } from './picture-store.ts';
 import type { PicturesBy, PicturesWish } from '../../contract/pictures-wish.ts';
 
 /** A job whose sets are to be drawn. */
@@ -92,7 +92,9 @@ export class HostPictures {
       let by = drawing.wish === 'host' ? 'host' : drawing.decided;
       const times: number[] = [];
       for (const [i, picture] of missing.entries()) {
-        const { picture: drawn, seconds } = await draw({ model, ...requestOf(job, picture) });
+        const { picture: drawn, seconds } = await draw({
+          ...{ model, ...hostRequestOf(job.settings, picture) },
+        });
         await store.add(picture, drawn);
         times.push(seconds);
         const left = missing.length - i - 1;
@@ -129,12 +131,6 @@ export class HostPictures {
     note(drawing, `The model draws the pictures here: about ${b} each, the web UI takes ${a}.`);
     return 'sidecar';
   }
-}
-
-function requestOf({ settings }: EraseJob, { prompt, seed }: MissingPicture) {
-  const { guidanceScale, size } = settings;
-  const steps = generationStepsOf(settings);
-  return { prompt, seed, negativePrompt: '', steps, guidanceScale, size };
 }
 
 /** @throws AppError `host.unreachable` where there is no host that draws */

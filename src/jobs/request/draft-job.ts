@@ -11,6 +11,7 @@ import {
 import { hasStrength } from '../../adapters/settings.ts';
 import type { PredictionWish } from '../../families/stable-diffusion/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../../erase/anchors.ts';
+import { foldDrawing } from '../../drawing/spellings.ts';
 import { AppError } from '../../errors.ts';
 import {
   defaultMethod,
@@ -89,7 +90,7 @@ export async function draftJob(
   const chosen = await chooseJudges(request, preset, dataFolder);
   const { prediction } = request.settings;
   return withErasable(path.resolve(request.model), prediction, (checkpoint) => ({
-    version: 2,
+    version: 3,
     createdAt: new Date().toISOString(),
     appVersion,
     concept: conceptName(
@@ -178,7 +179,10 @@ export function prepareSettings(
   // A preset for another method lends this one what both have.
   const isPresetOfMethod = id === (preset?.settings?.method ?? defaultMethod);
   requireOfMethod(id, { ...(isPresetOfMethod && preset?.settings), ...request.settings });
-  const wanted: WantedSettings = { ...preset?.settings, ...request.settings };
+  const wanted: WantedSettings = {
+    ...foldDrawing(preset?.settings ?? {}),
+    ...foldDrawing(request.settings),
+  };
   const defaults = defaultSettings({
     method: id,
     train: wanted.train,
@@ -187,7 +191,9 @@ export function prepareSettings(
     modelChannels: checkpoint.denoiser.width,
   });
   // Before the schema: it knows no model, and so not the nearest size that fits.
-  requireSizeFits(checkpoint, wanted.size ?? defaults.size);
+  requireSizeFits(checkpoint, {
+    ...{ width: wanted.width ?? defaults.width, height: wanted.height ?? defaults.height },
+  });
   const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
   const complete = requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
   requireChange(complete);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
+import { drawingNames } from '../../drawing/drawing.ts';
 import { deriveAnchors } from '../../erase/anchors.ts';
 import { formatForgetLine } from '../../erase/forget-lines.ts';
 import type { EraseJob } from '../../erase/job.ts';
@@ -53,16 +54,17 @@ export function presetFromJob(
   };
 }
 
-/** What was trained, and all that is not the default; the size belongs to model and machine. */
+/** What was trained, and all that is not the default; how it is drawn belongs to the model. */
 function changedSettings(settings: EraseSettings): WantedSettings {
-  const { method, size } = settings;
+  const { method, width: size } = settings;
   const train = trainingOf(settings)?.train;
   // Of a small model and of a large one: what is no default of both depends on the model.
   const defaults = [64, 320].map((modelChannels) =>
     Object.entries(methodOf(settings).defaults({ train, size, modelChannels })),
   );
-  const { prediction: _ofModel, ...ofErasure } = settings;
-  const changed = Object.entries(ofErasure).filter(([name, value]) =>
+  const ofModel = new Set<string>(['prediction', ...drawingNames]);
+  const ofErasure = Object.entries(settings).filter(([name]) => !ofModel.has(name));
+  const changed = ofErasure.filter(([name, value]) =>
     defaults.some((known) => !known.some((entry) => isDeepStrictEqual(entry, [name, value]))),
   );
   return {

@@ -1,0 +1,91 @@
+import * as z from 'zod';
+
+import { type SamplerName, samplerNames } from '../diffusion/samplers/registry.ts';
+import { count, field } from '../setting-field.ts';
+
+const group = 'drawing';
+const MAX_WORDS_CHARACTERS = 10_000;
+/** Layers of the deepest text encoder that a host skips in. */
+const MAX_CLIP_SKIP = 12;
+
+const side = z.int().min(8).multipleOf(8);
+const words = z.string().max(MAX_WORDS_CHARACTERS);
+
+/**
+ * How the owner of a model draws with it. A job draws its sets, its previews and what is judged this
+ * way, and trains with the same states of its prompts.
+ */
+export const drawingFields = {
+  drawSteps: field(count, {
+    title: 'Sampling steps',
+    unit: 'steps',
+    description: 'Of each picture. Models made to draw in few steps need few.',
+    group,
+  }),
+  drawSampler: field(z.enum(samplerNames as [SamplerName, ...SamplerName[]]), {
+    title: 'Sampler',
+    description: 'As web UIs name it.',
+    group,
+  }),
+  drawCfg: field(z.number().min(1), {
+    title: 'Guidance (CFG)',
+    description: 'How closely pictures follow their prompts. 1 is no guidance, and twice as fast.',
+    group,
+  }),
+  clipSkip: field(z.int().min(1).max(MAX_CLIP_SKIP), {
+    title: 'Clip skip',
+    description:
+      'The last layer of the text encoder that counts, from its end: 2 for most anime models of SD 1.x. SDXL and SD 2.x have their own.',
+    group,
+  }),
+  qualityWords: field(words, {
+    title: 'Quality words',
+    description:
+      'Put before every prompt, as “masterpiece, best quality”; or around it, as “a photo of {prompt}, sharp”.',
+    group,
+  }),
+  negative: field(words, {
+    title: 'Negative prompt',
+    description: 'What guidance leads away from.',
+    group,
+  }),
+  width: field(side, { title: 'Width', unit: 'pixels', description: 'Of each picture.', group }),
+  height: field(side, {
+    title: 'Height',
+    unit: 'pixels',
+    description: 'Of each picture. Smaller pictures take far less memory and time.',
+    group,
+  }),
+};
+
+/** How pictures are drawn. */
+export type Drawing = {
+  readonly [K in keyof typeof drawingFields]: z.infer<(typeof drawingFields)[K]>;
+};
+
+/** Of all settings those that say how pictures are drawn. */
+export const drawingNames = Object.keys(drawingFields) as (keyof Drawing)[];
+
+/** What a prompt is as the model is asked with it: with the words that go with every prompt. */
+export function asDrawn(prompt: string, { qualityWords }: Pick<Drawing, 'qualityWords'>): string {
+  if (qualityWords.includes('{prompt}')) return qualityWords.replaceAll('{prompt}', () => prompt);
+  const parts = [qualityWords.replace(/[\s,]+$/, ''), prompt];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+/** The sampling of pictures drawn so. */
+export function samplingOf({ drawSteps, drawSampler, drawCfg }: Drawing) {
+  return { steps: drawSteps, sampler: drawSampler, guidanceScale: drawCfg } as const;
+}
+
+/** Width by height, for people: `512×768`. */
+export function describeSize({ width, height }: Pick<Drawing, 'width' | 'height'>): string {
+  return `${width}×${height}`;
+}
+
+/** What a picture's own record says of how it was drawn. */
+export function generationOf(drawing: Drawing, prompt: string) {
+  const { negative, clipSkip } = drawing;
+  const words = { prompt: asDrawn(prompt, drawing), negativePrompt: negative };
+  return { ...words, ...samplingOf(drawing), clipSkip };
+}

@@ -1,0 +1,13 @@
+import { type Drawing, generationOf } from '../../drawing/drawing.ts';
+import type { SetPicture } from '../../erase/set-pictures.ts';
+import type { PictureRequest } from '../../hosts/host.ts';
+
+/** What a host is asked for a picture that a job needs: drawn as the job draws. */
+export function hostRequestOf(
+  drawing: Drawing,
+  { prompt, seed }: SetPicture,
+): Omit<PictureRequest, 'model'> {
+  const { width, height } = drawing;
+  const { prompt: inFull, negativePrompt, steps, guidanceScale } = generationOf(drawing, prompt);
+  return { prompt: inFull, negativePrompt, seed, steps, guidanceScale, width, height };
+}
