@@ -56,9 +56,10 @@ export function requireSizeFits({ facts: { sizeStep } }: Checkpoint, size: Pictu
     const value = size[side];
     if (value > 0 && value % sizeStep === 0) continue;
     const nearest = Math.max(1, Math.round(value / sizeStep)) * sizeStep;
+    const name = size.width === size.height ? 'size' : side;
     throw new AppError(
       'settings.invalid',
-      `${side} ${value} does not fit this model, which needs a multiple of ${sizeStep} pixels. The nearest is ${nearest}.`,
+      `${name} ${value} does not fit this model, which needs a multiple of ${sizeStep} pixels. The nearest is ${nearest}.`,
     );
   }
 }
