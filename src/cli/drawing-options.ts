@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
 import * as z from 'zod';
 
+import { samplerChoice } from '../diffusion/samplers/registry.ts';
 import { type Drawing, drawingFields } from '../drawing/drawing.ts';
 import { foldDrawing } from '../drawing/spellings.ts';
 import { formsOf, type SettingForm } from '../methods/setting-form.ts';
-import { realNumber, wholeNumber } from './parse-option.ts';
+import { realNumber, samplerName, wholeNumber } from './parse-option.ts';
 import { describeChoices, optionKey, simpleOption } from './setting-option.ts';
 
 const forms = formsOf(z.object(drawingFields));
@@ -12,6 +13,10 @@ const forms = formsOf(z.object(drawingFields));
 /** The option of a part of a drawing, which is guessed where it is not given. */
 export function drawingOption(form: SettingForm): Option {
   const { title, description, value } = form;
+  if (form.name === 'drawSampler') {
+    const help = `${title}. ${description} By name: ${samplerChoice}.`;
+    return new Option(`--${form.option} <name>`, help).argParser(samplerName);
+  }
   const choices = value.kind === 'choice' ? describeChoices(value.choices) : '';
   return simpleOption(form, value, `${title}. ${description}${choices}`);
 }

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
+import { type SamplerName, samplerChoice } from '../diffusion/samplers/registry.ts';
+import { readSamplerName } from '../diffusion/samplers/sampler-names.ts';
 import type { NumberForm } from '../methods/setting-form.ts';
 
 /** A whole number of at least `min`; commander reports anything else as wrong usage. */
@@ -38,6 +40,13 @@ export function numberOption(form: NumberForm): (text: string) => number | null 
       ? numberAbove(minimum)
       : realNumber(minimum);
   return (text) => (isNullable && text === 'none' ? null : parse(text));
+}
+
+/** A sampler by any name that it has, in any case. */
+export function samplerName(text: string): SamplerName {
+  const name = readSamplerName(text);
+  if (name !== null) return name;
+  throw new InvalidArgumentError(`There is no such sampler: ${samplerChoice}.`);
 }
 
 /** Collects `NAME=VALUE` of every occurrence. */

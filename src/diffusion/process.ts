@@ -9,6 +9,8 @@ export interface Drawing {
   /** Standard normal noise to start from, float32 [N, C, H, W]; not changed. */
   readonly noise: Float32Array;
   readonly predict: Predict;
+  /** Standard normal noise, other at each call, for samplers that add some: float32 [N, C, H, W]. */
+  readonly drawNoise?: () => Float32Array;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { ImageFormat } from '../images/image-format.ts';
 
 /** A checkpoint that a host knows. */
@@ -30,6 +31,7 @@ export interface PictureRequest {
   /** Sampling steps. */
   readonly steps: number;
   readonly guidanceScale: number;
+  readonly sampler: SamplerName;
   /** In pixels. */
   readonly width: number;
   readonly height: number;

@@ -10,6 +10,7 @@ export function trialPicture(): PictureRequest {
     seed: Math.floor(Math.random() * 2 ** 31),
     steps: 2,
     guidanceScale: 7,
+    sampler: 'DPM++ 2M',
     width: 64,
     height: 64,
   };

@@ -1,10 +1,12 @@
+import { type SamplerName, samplerParts } from '../diffusion/samplers/registry.ts';
+import { a1111Names } from '../diffusion/samplers/sampler-names.ts';
+
 /** How a picture was made, as the hosts record it in the picture. */
 export interface GenerationParameters {
   prompt: string;
   negativePrompt?: string;
   steps: number;
-  /** A name of AUTOMATIC1111's, like `DPM++ 2M Karras`. */
-  sampler: string;
+  sampler: SamplerName;
   guidanceScale: number;
   /** Left out for the model's own. */
   clipSkip?: number;
@@ -21,10 +23,12 @@ export interface GenerationParameters {
  * negative prompt if there is one, and a line of settings.
  */
 export function formatGenerationParameters(parameters: GenerationParameters): string {
-  const { prompt, negativePrompt, steps, sampler, guidanceScale, seed, clipSkip = 1 } = parameters;
+  const { prompt, negativePrompt, steps, guidanceScale, seed, clipSkip = 1 } = parameters;
+  const { scheduler } = a1111Names(parameters.sampler);
   const settings = {
     Steps: steps,
-    Sampler: sampler,
+    Sampler: samplerParts(parameters.sampler).solver,
+    ...(scheduler !== 'Automatic' && { 'Schedule type': scheduler }),
     'CFG scale': guidanceScale,
     Seed: seed,
     Size: `${parameters.width}x${parameters.height}`,

@@ -14,7 +14,10 @@ export interface LatentRequest {
   readonly prompt: EncodedPrompt;
   /** What guidance leads away from: the negative or the empty prompt. */
   readonly unconditional: EncodedPrompt;
-  /** The start noise is torch.randn on the CPU with this seed, as ComfyUI draws it. */
+  /**
+   * The start noise is torch.randn on the CPU with this seed, as ComfyUI draws it; what samplers add is
+   * drawn on from there, as AUTOMATIC1111 does with that source of noise.
+   */
   readonly seed: number;
 }
 
@@ -38,17 +41,19 @@ export async function sampleLatents(
   settings: LatentSettings,
 ): Promise<Float32Array[]> {
   const size = elementCount(unet.latentShape.slice(1));
-  const noise = joinRows(requests.map(({ seed }) => createGenerator(seed).randn(size)));
-  const { guidanceScale } = settings;
+  const generators = requests.map(({ seed }) => createGenerator(seed));
+  const drawNoise = () => joinRows(generators.map((generator) => generator.randn(size)));
+  const { process, sampler, steps, guidanceScale } = settings;
   const isGuided = guidedRows(guidanceScale) > 1;
   const prompts = [
     ...(isGuided ? requests.map(({ unconditional }) => unconditional) : []),
     ...requests.map(({ prompt }) => prompt),
   ];
-  const latents = await settings.process.sample({
-    sampler: settings.sampler,
-    noise,
-    steps: settings.steps,
+  const latents = await process.sample({
+    sampler,
+    noise: drawNoise(),
+    drawNoise,
+    steps,
     predict: async (current, timestep) => {
       const images = splitRows(current, size);
       const rows = prompts.flatMap((prompt, i) => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { trailingTimesteps } from '../../src/diffusion/samplers/ddim.ts';
-import { createDpmSolverPp2m } from '../../src/diffusion/samplers/dpm-solver-pp-2m.ts';
+import { solveDpmPp2m } from '../../src/diffusion/samplers/dpm-solver-pp-2m.ts';
+import { overSigmas } from '../../src/diffusion/samplers/sigma-space.ts';
 import { discreteSigmas } from '../../src/diffusion/samplers/sigmas.ts';
 import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { readGoldenTensors } from '../helpers/golden-tensors.ts';
@@ -52,7 +53,10 @@ describe('the schedule of a model with zero terminal SNR', () => {
     expect(relativeError(Float32Array.from(sigmas), float32('dpm.sigmas'))).toBeLessThan(1e-5);
     expect(sigmas[0]).toBeCloseTo(4518.76, 1);
     let step = 0;
-    const drawn = await createDpmSolverPp2m(discreteSigmas)({
+    const drawn = await overSigmas(
+      solveDpmPp2m,
+      discreteSigmas,
+    )({
       noise: start,
       steps: 10,
       process,

@@ -25,6 +25,7 @@ const wanted: PictureRequest = {
   seed: 4_000_000_000,
   steps: 7,
   guidanceScale: 6.5,
+  sampler: 'DPM++ 2M Karras',
   width: 96,
   height: 72,
 };
@@ -61,6 +62,7 @@ describe("a picture of AUTOMATIC1111's family", () => {
       expect.objectContaining({
         ...{ prompt: 'a red heart', negative_prompt: 'a frame', seed: 4_000_000_000 },
         ...{ steps: 7, cfg_scale: 6.5, width: 96, height: 72, batch_size: 1, n_iter: 1 },
+        ...{ sampler_name: 'DPM++ 2M Karras', scheduler: 'Karras' },
         ...{ save_images: false, do_not_save_samples: true, do_not_save_grid: true },
       }),
     ]);

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 
+import type { SamplerName } from '../../src/diffusion/samplers/registry.ts';
 import { formatGenerationParameters } from '../../src/images/generation-parameters.ts';
 import { fromRgbBytes, type PixelImage, toRgbBytes } from '../../src/images/pixels.ts';
 import { encodePng } from '../../src/images/png.ts';
@@ -72,7 +73,7 @@ describe('formatGenerationParameters', () => {
   const parameters = {
     prompt: 'a red star, dots',
     steps: 20,
-    sampler: 'DDIM',
+    sampler: 'DDIM' as const,
     guidanceScale: 7.5,
     seed: 1,
     width: 512,
@@ -91,6 +92,13 @@ describe('formatGenerationParameters', () => {
     const text = formatGenerationParameters({ ...parameters, negativePrompt: '' });
     expect(text.split('\n')).toHaveLength(2);
     expect(formatGenerationParameters(parameters)).toBe(text);
+  });
+
+  it('tells schedules apart, as AUTOMATIC1111 would take one of its own where none is told', () => {
+    const written = (sampler: SamplerName) =>
+      formatGenerationParameters({ ...parameters, sampler }).split('CFG')[0];
+    expect(written('DPM++ 2M')).toMatch(/Sampler: DPM\+\+ 2M, Schedule type: Uniform, $/);
+    expect(written('Euler a Karras')).toMatch(/Sampler: Euler a, Schedule type: Karras, $/);
   });
 
   it('quotes a model name that holds a separator', () => {

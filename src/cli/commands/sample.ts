@@ -6,9 +6,9 @@ import { askPainter } from '../ask-painter.ts';
 import type { SampleOptions, SampleTold } from '../draw-samples.ts';
 import { LEAST_STRENGTH } from './merge.ts';
 import { withInterrupts } from '../interrupts.ts';
-import { realNumber, wholeNumber } from '../parse-option.ts';
+import { realNumber, samplerName, wholeNumber } from '../parse-option.ts';
 import { printJson, printLine, tellRemark } from '../terminal.ts';
-import { samplerNames } from '../../diffusion/samplers/registry.ts';
+import { samplerChoice } from '../../diffusion/samplers/registry.ts';
 import { formatDuration } from '../../format.ts';
 
 const worker = new URL('../sample-worker.ts', import.meta.url);
@@ -29,8 +29,8 @@ export function addSampleCommand(program: Command, context: CliContext): void {
     .option('--steps <n>', 'sampling steps', wholeNumber(1), 20)
     .option('--cfg <x>', 'guidance scale', realNumber(1), 7.5)
     .addOption(
-      new Option('--draw-sampler, --sampler <name>', 'how the steps are taken')
-        .choices(samplerNames)
+      new Option('--draw-sampler, --sampler <name>', `how the steps are taken: ${samplerChoice}`)
+        .argParser(samplerName)
         .default('DPM++ 2M'),
     )
     .option(

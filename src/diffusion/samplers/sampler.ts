@@ -15,6 +15,8 @@ export interface SamplingRequest {
   /** Has the noise levels, and says what `predict` returns. */
   process: Pick<VariancePreserving, 'schedule' | 'toX0' | 'toNoise'>;
   predict: Predict;
+  /** Standard normal noise, other at each call, for samplers that add some: float32 [N, C, H, W]. */
+  drawNoise?: (() => Float32Array) | undefined;
   /** Called after each step (counted from 1) with how many there are and the latents so far. */
   onStep?: (step: number, stepCount: number, latents: Float32Array) => void;
 }

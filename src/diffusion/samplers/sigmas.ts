@@ -7,14 +7,41 @@ export type SigmaSchedule = (schedule: NoiseSchedule, steps: number) => number[]
 const KARRAS_RHO = 7;
 
 /**
- * Noise levels at timesteps evenly spaced from the last to 0 (`get_sigmas` of k-diffusion).
+ * Noise levels of given timesteps, interpolated in log sigma between whole ones.
+ * @param timesteps counted from 0, falling
+ * @returns float64 [timesteps + 1], the last one 0
  */
-export const discreteSigmas: SigmaSchedule = (schedule, steps) => {
+export function sigmasOfTimesteps(schedule: NoiseSchedule, timesteps: readonly number[]): number[] {
   const logSigmas = trainLogSigmas(schedule);
-  const sigmas = evenly(logSigmas.length - 1, 0, steps).map((timestep) =>
-    Math.exp(interpolate(logSigmas, timestep)),
+  return [...timesteps.map((timestep) => Math.exp(interpolate(logSigmas, timestep))), 0];
+}
+
+/**
+ * Noise levels at timesteps evenly spaced from the last to 0 (`get_sigmas` of k-diffusion; `Uniform` of
+ * AUTOMATIC1111, `normal` of ComfyUI).
+ */
+export const discreteSigmas: SigmaSchedule = (schedule, steps) =>
+  sigmasOfTimesteps(schedule, evenly(schedule.alphasCumprod.length - 1, 0, steps));
+
+/**
+ * Noise levels at timesteps evenly spaced from the last on, the step to 0 left out: "trailing" in Table
+ * 2, Lin et al. 2023, as Stability's generative-models and the hosts count them (`sgm_uniform`: 999,
+ * 749.25, 499.5, 249.75). Distilled models of few steps are drawn at these.
+ */
+export const sgmUniformSigmas: SigmaSchedule = (schedule, steps) =>
+  sigmasOfTimesteps(schedule, evenly(schedule.alphasCumprod.length - 1, 0, steps + 1).slice(0, -1));
+
+/**
+ * The same at whole timesteps (`simple` of the hosts: 999, 749, 499, 249), which are diffusers' trailing
+ * ones wherever the steps divide the schedule.
+ */
+export const simpleSigmas: SigmaSchedule = (schedule, steps) => {
+  const total = schedule.alphasCumprod.length;
+  const timesteps = Array.from(
+    { length: steps },
+    (_, i) => total - 1 - Math.floor((i * total) / steps),
   );
-  return [...sigmas, 0];
+  return sigmasOfTimesteps(schedule, timesteps);
 };
 
 /** Noise levels of Eq. 5, Karras et al. 2022, between the schedule's own least and greatest. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
+import { a1111Names } from '../../diffusion/samplers/sampler-names.ts';
 import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { loraTag } from '../../lora-tag.ts';
@@ -264,7 +265,8 @@ function absoluteOrNull(folder: string): string | null {
 }
 
 function bodyOf(request: PictureRequest): object {
-  const { prompt, negativePrompt, seed, steps, guidanceScale, width, height, lora } = request;
+  const { prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height, lora } =
+    request;
   return {
     prompt: lora ? `${prompt} ${loraTag(lora.name, lora.strength)}` : prompt,
     negative_prompt: negativePrompt,
@@ -273,8 +275,7 @@ function bodyOf(request: PictureRequest): object {
     cfg_scale: guidanceScale,
     width,
     height,
-    // As the models of this program draw.
-    sampler_name: 'DPM++ 2M',
+    ...a1111Names(sampler),
     batch_size: 1,
     n_iter: 1,
     send_images: true,

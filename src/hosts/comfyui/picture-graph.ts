@@ -1,3 +1,4 @@
+import { comfyNames } from '../../diffusion/samplers/sampler-names.ts';
 import type { PictureRequest } from '../host.ts';
 
 /** The node whose output is the picture. */
@@ -6,7 +7,17 @@ export const PICTURE_NODE = '7';
 /** A prompt that draws a picture with a checkpoint and leaves nothing in the output folder. */
 export function pictureGraph(
   checkpoint: string,
-  { prompt, negativePrompt, seed, steps, guidanceScale, width, height, lora }: PictureRequest,
+  {
+    prompt,
+    negativePrompt,
+    seed,
+    steps,
+    guidanceScale,
+    sampler,
+    width,
+    height,
+    lora,
+  }: PictureRequest,
 ): object {
   return {
     '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
@@ -23,9 +34,7 @@ export function pictureGraph(
         seed,
         steps,
         cfg: guidanceScale,
-        // As the models of this program draw.
-        sampler_name: 'dpmpp_2m',
-        scheduler: 'normal',
+        ...comfyNames(sampler),
         denoise: 1,
       },
     },

@@ -8,6 +8,6 @@ export function hostRequestOf(
   { prompt, seed }: SetPicture,
 ): Omit<PictureRequest, 'model'> {
   const { width, height } = drawing;
-  const { prompt: inFull, negativePrompt, steps, guidanceScale } = generationOf(drawing, prompt);
-  return { prompt: inFull, negativePrompt, seed, steps, guidanceScale, width, height };
+  const { clipSkip: _, ...generation } = generationOf(drawing, prompt);
+  return { ...generation, seed, width, height };
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createNoiseSchedule } from '../../../src/diffusion/noise-schedule.ts';
 import type { TrainedType } from '../../../src/diffusion/prediction-type.ts';
 import { sampleDdim } from '../../../src/diffusion/samplers/ddim.ts';
-import { createDpmSolverPp2m } from '../../../src/diffusion/samplers/dpm-solver-pp-2m.ts';
+import { solveDpmPp2m } from '../../../src/diffusion/samplers/dpm-solver-pp-2m.ts';
+import { overSigmas } from '../../../src/diffusion/samplers/sigma-space.ts';
 import { VariancePreserving } from '../../../src/diffusion/variance-preserving.ts';
 import {
   createSigmaToTimestep,
@@ -27,13 +28,16 @@ interface Case {
 const { dpmSolverPp2m: cases } = readGoldenJson('diffusion.json') as { dpmSolverPp2m: Case[] };
 const schedule = createNoiseSchedule();
 
-describe('createDpmSolverPp2m', () => {
+describe('solveDpmPp2m', () => {
   it.each(cases)(
     'replays diffusers: $steps steps, Karras $karras, $predictionType',
     async ({ steps, karras, predictionType, noise, outputs, latents }) => {
       let step = 0;
       const differences: number[] = [];
-      await createDpmSolverPp2m(karras ? karrasSigmas : discreteSigmas)({
+      await overSigmas(
+        solveDpmPp2m,
+        karras ? karrasSigmas : discreteSigmas,
+      )({
         noise: Float32Array.from(noise),
         steps,
         process: new VariancePreserving(schedule, predictionType),
@@ -63,7 +67,10 @@ describe('createDpmSolverPp2m', () => {
     };
     const errorOf = async (steps: number): Promise<number> => {
       const noise = createGenerator(1).randn(16);
-      const x0 = await createDpmSolverPp2m(karrasSigmas)({
+      const x0 = await overSigmas(
+        solveDpmPp2m,
+        karrasSigmas,
+      )({
         noise,
         steps,
         process: new VariancePreserving(schedule, 'epsilon'),
@@ -95,7 +102,7 @@ describe('createDpmSolverPp2m', () => {
       predict: (latents: Float32Array) => Promise.resolve(latents.map((x) => 0.9 * x)),
     };
     const ddim = await sampleDdim({ ...request, steps: 500 });
-    const dpm = await createDpmSolverPp2m(karrasSigmas)({ ...request, steps: 40 });
+    const dpm = await overSigmas(solveDpmPp2m, karrasSigmas)({ ...request, steps: 40 });
     expect(maxDifference(dpm, ddim)).toBeLessThan(0.05);
   });
 });
