@@ -8,7 +8,7 @@ import {
   openDiffusersFolder,
 } from './stable-diffusion/diffusers/diffusers-folder.ts';
 import { isFolder } from '../checkpoint/output-path.ts';
-import { CHUNK_BYTES } from '../checkpoint/safetensors-reader.ts';
+import { CHUNK_BYTES } from '../checkpoint/tensors-on-disk.ts';
 
 /**
  * The SHA-256 of a model as 64 lower-case hexadecimal digits. Of a file it is that of its bytes: what

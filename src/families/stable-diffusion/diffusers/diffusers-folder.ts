@@ -5,11 +5,8 @@ import type { LdmConfig } from '../ldm-config.ts';
 import type { Version } from '../version.ts';
 import { pathExists } from '../../../checkpoint/output-path.ts';
 import type { TensorInfo, TensorTable } from '../../../checkpoint/safetensors-header.ts';
-import {
-  CHUNK_BYTES,
-  openSafetensors,
-  type SafetensorsFile,
-} from '../../../checkpoint/safetensors-reader.ts';
+import { openSafetensors, type SafetensorsFile } from '../../../checkpoint/safetensors-reader.ts';
+import { CHUNK_BYTES } from '../../../checkpoint/tensors-on-disk.ts';
 import type { TensorStore } from '../../../checkpoint/tensor-store.ts';
 import { type Component, findWeightFiles } from './component-weights.ts';
 import { findFolderCopies } from './folder-copies.ts';
