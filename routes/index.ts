@@ -12,6 +12,7 @@ import { describeRoutes, openapiSchema } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
 import { json, type Route, YAML_TYPE } from './route.ts';
 import { suggestionRoutes } from './suggestions.ts';
+import { vaeRoutes } from './vaes.ts';
 
 /** Prompts in numbers, but no pictures. */
 const MAX_JSON_BODY = '1mb';
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...manifestRoutes,
   ...deviceRoutes,
   ...modelRoutes,
+  ...vaeRoutes,
   ...judgeRoutes,
   ...presetRoutes,
   ...suggestionRoutes,

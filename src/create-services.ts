@@ -4,6 +4,7 @@ import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
 import { defaultTimeouts, type HostTimeouts } from './hosts/host-timeouts.ts';
 import { eraseRequest } from './jobs/request/draft-upload.ts';
+import { chooseVae } from './jobs/request/choose-vae.ts';
 import { jobBackends } from './jobs/backends.ts';
 import { estimateJob } from './jobs/estimate/estimate.ts';
 import { listJudges } from './jobs/judge-views.ts';
@@ -70,6 +71,7 @@ export function createServices({
       },
     }),
     models: () => listModels(host, jobs),
+    vaes: async () => (await host.listVaes()).map(({ name, isChosen }) => ({ name, isChosen })),
     judges: () => listJudges(dataFolder),
     presets: presetServices(dataFolder, jobs),
     suggest: limited(async ({ model, forget, concept }, signal) => {
@@ -86,7 +88,7 @@ export function createServices({
       const { forget, retain } = request.captions;
       const captions = { forget: Object.values(forget), retain: Object.values(retain) };
       return estimateJob(
-        { ...asked, captions },
+        { ...asked, ...(await chooseVae(request, host, model)), captions },
         {
           dataFolder,
           presetFolders: presetFolders(dataFolder),

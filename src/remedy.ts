@@ -17,6 +17,7 @@ const places = {
   preset: { option: '--preset', field: 'by choosing a preset' },
   size: { option: '--size', field: 'under “Width” and “Height”' },
   train: { option: '--train', field: 'under “What is trained”' },
+  vae: { option: '--vae', field: 'under “VAE”' },
   variables: { option: '--set', field: 'in the fields of the preset' },
 } as const;
 export type RemedySetting = keyof typeof places;

@@ -12,6 +12,7 @@ import type {
   JudgeView,
   ModelView,
   PresetView,
+  VaeView,
 } from '../src/contract/views.ts';
 
 /** A refusal of the sidecar; the message is for the person. */
@@ -56,6 +57,7 @@ export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(res
 export const api = {
   manifest: () => request<Manifest>('GET', 'manifest'),
   models: () => request<ModelView[]>('GET', 'models'),
+  vaes: () => request<VaeView[]>('GET', 'vaes'),
   judges: () => request<JudgeView[]>('GET', 'judges'),
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),

@@ -3,7 +3,7 @@ import { batch, computed, signal } from '@preact/signals';
 import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
 import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest } from '../src/contract/requests.ts';
-import type { ModelView, PresetView } from '../src/contract/views.ts';
+import type { ModelView, PresetView, VaeView } from '../src/contract/views.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
 import {
@@ -18,7 +18,7 @@ import {
   type WantedSettings,
 } from '../src/methods/registry.ts';
 import type { NamedFile } from './api.ts';
-import { canHostDraw, models, presets } from './state.ts';
+import { canHostDraw, models, presets, vaes } from './state.ts';
 
 /** A picture that was dropped, with what it shows. */
 export interface Picture extends NamedFile {
@@ -33,6 +33,8 @@ export interface Picture extends NamedFile {
  */
 export const form = {
   model: signal<string | null>(null),
+  /** The VAE for a model that has none; null for the one that the web UI draws with. */
+  vae: signal<string | null>(null),
   preset: signal<string | null>(null),
   variables: signal<Readonly<Record<string, string>>>({}),
   forget: signal<string | null>(null),
@@ -164,10 +166,26 @@ const needsPictures = computed<string | null>(() => {
 /** Whether the person has said what the model predicts. */
 export const isPredictionChosen = computed(() => (form.settings.value.prediction ?? null) !== null);
 
-/** Whether the person must say what the model predicts, and has not. */
-const needsPrediction = computed(
-  () => (chosenModel.value?.predictionProblem ?? null) !== null && !isPredictionChosen.value,
-);
+/** The VAE that a model without one takes; null where there is none yet, or it has its own. */
+export const chosenVae = computed<VaeView | null>(() => {
+  if (chosenModel.value?.hasVae !== false) return null;
+  const known = vaes.value ?? [];
+  return (
+    known.find(({ name }) => name === form.vae.value) ??
+    known.find(({ isChosen }) => isChosen) ??
+    null
+  );
+});
+
+/** What the person must still say of the model; null for nothing. */
+const needsOfModel = computed<string | null>(() => {
+  const model = chosenModel.value;
+  if (model === undefined) return 'Choose a model.';
+  if (!model.hasVae && chosenVae.value === null) return 'Choose a VAE.';
+  return model.predictionProblem !== null && !isPredictionChosen.value
+    ? 'Say what the model predicts, in the advanced settings.'
+    : null;
+});
 
 /** Why the judge that was chosen cannot judge yet; null where it can. */
 const needsClasses = computed<string | null>(() =>
@@ -178,8 +196,7 @@ const needsClasses = computed<string | null>(() =>
 
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
-  if (chosenModel.value === undefined) return 'Choose a model.';
-  if (needsPrediction.value) return 'Say what the model predicts, in the advanced settings.';
+  if (needsOfModel.value !== null) return needsOfModel.value;
   const preset = chosenPreset.value;
   for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
     if ((form.variables.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
@@ -193,6 +210,8 @@ export const missing = computed<string | null>(() => {
   return needsClasses.value;
 });
 
+const vaeRequest = computed(() => (chosenVae.value ? { vae: chosenVae.value.name } : {}));
+
 /** The job as it stands; null while something is missing. */
 export const jobRequest = computed<JobRequest | null>(() => {
   const model = chosenModel.value;
@@ -205,7 +224,7 @@ export const jobRequest = computed<JobRequest | null>(() => {
   // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
   const lines = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
   return {
-    model: model.name,
+    ...{ model: model.name, ...vaeRequest.value },
     ...(preset && { preset: preset.name, variables: form.variables.value }),
     forget: withAnchors(lines(forgetText.value, isEdited), own),
     retain: lines(retainText.value, form.retain.value !== null),
@@ -277,6 +296,7 @@ export function choosePreset(name: string | null): void {
 export function chooseModel(name: string): void {
   batch(() => {
     form.model.value = name;
+    form.vae.value = null;
     changeSettings({ prediction: undefined });
   });
 }

@@ -2,7 +2,13 @@ import { computed, signal } from '@preact/signals';
 
 import type { Manifest } from '../src/contract/manifest.ts';
 import type { JobHistory, JobSummary, JobView } from '../src/contract/job-views.ts';
-import type { DeviceView, JudgeView, ModelView, PresetView } from '../src/contract/views.ts';
+import type {
+  DeviceView,
+  JudgeView,
+  ModelView,
+  PresetView,
+  VaeView,
+} from '../src/contract/views.ts';
 import { api, ApiError } from './api.ts';
 
 /** Whether the sidecar is there, and lets this page in. */
@@ -13,6 +19,7 @@ export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthor
 /** What there is to choose from; null until it is known. */
 export const manifest = signal<Manifest | null>(null);
 export const models = signal<readonly ModelView[] | null>(null);
+export const vaes = signal<readonly VaeView[] | null>(null);
 export const judges = signal<readonly JudgeView[] | null>(null);
 export const presets = signal<readonly PresetView[] | null>(null);
 export const devices = signal<readonly DeviceView[] | null>(null);
@@ -83,6 +90,8 @@ async function loadManifest(): Promise<void> {
 
 export async function loadModels(): Promise<void> {
   models.value = await api.models();
+  // Only where they are needed: a list may take a look into every file.
+  if (models.value.some(({ hasVae }) => !hasVae)) vaes.value = await api.vaes();
 }
 
 export async function loadPresets(): Promise<void> {

@@ -68,14 +68,14 @@ const storedTitles: Partial<Record<string, string>> = {
 /**
  * What merging cost, and what to use instead where that matters.
  *
- * @param hasLora whether the change is there as a LoRA file
+ * @param hasLora whether the change is there as a LoRA file; null where nothing can take its place
  */
-export function describeRounding(rounding: RoundingLoss, hasLora: boolean): string {
+export function describeRounding(rounding: RoundingLoss, hasLora: boolean | null): string {
   const { share, worst, storedAs } = rounding;
   const types = storedAs.map((dtype) => storedTitles[dtype] ?? dtype).join(', ');
   const percent = (part: number) => `${(100 * part).toPrecision(2)} %`;
   const most = worst ? `, at most ${percent(worst.share)} ("${worst.name}")` : '';
   const loss = `Stored as ${types}, the checkpoint loses ${percent(share)} of the change by rounding${most}.`;
-  if (share < NOTABLE_LOSS) return loss;
+  if (share < NOTABLE_LOSS || hasLora === null) return loss;
   return `${loss} ${hasLora ? 'The LoRA file loses nothing: use that.' : 'A LoRA file would lose nothing: erase with "lora" as the result.'}`;
 }

@@ -8,12 +8,15 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
+  requireFittingVae,
   requireSizeFits,
 } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { asDrawn } from '../drawing/drawing.ts';
+import { wordOf } from '../tokenizer/learned-words.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import { LearnedNames } from '../erase/learned-names.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
@@ -22,11 +25,12 @@ import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import { loraTag } from '../lora-tag.ts';
+import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 import type { Remark } from './terminal.ts';
 
 /** The options of the command `sample`. */
-export interface SampleOptions {
+export interface SampleOptions extends CompanionOptions {
   readonly model: string;
   readonly prompt: readonly string[];
   readonly negative: string;
@@ -80,14 +84,21 @@ export async function drawSamples(
   const started = performance.now();
   const requests = listRequests(options);
   for (const message of promptWarnings(options)) tell({ event: 'warning', message });
-  const checkpoint = await openCheckpoint(path.resolve(options.model), options.prediction);
+  const checkpoint = await openCheckpoint(
+    path.resolve(options.model),
+    options.prediction,
+    companionsIn(options),
+  );
   try {
     requireErasable(checkpoint);
     const side = options.size ?? checkpoint.facts.nativeSize;
     const size = { width: options.width ?? side, height: options.height ?? side };
     requireSizeFits(checkpoint, size);
     const lora = await loraOf(options, checkpoint);
-    const model = lora ? putOnTop(checkpoint, lora, lora.strength) : checkpoint;
+    const base = await withBaseLoras(checkpoint, options);
+    const model = lora ? putOnTop(base, lora, lora.strength) : base;
+    const threads = options.threads ?? availableParallelism();
+    await requireFittingVae(checkpoint, { device: 'cpu', threads });
     await preparePictureFolder(
       options.out,
       requests.map(({ file }) => file),
@@ -103,7 +114,7 @@ export async function drawSamples(
       sampler: options.sampler,
       batch: options.batch,
       device: await chooseDevice(options.device),
-      threads: options.threads ?? availableParallelism(),
+      threads,
     };
     await drawPictures(model, requests, settings, async (image, request) => {
       const { file, prompt, seed } = request;
@@ -111,7 +122,7 @@ export async function drawSamples(
       tell({ event: 'sample', file, prompt, seed });
     });
   } finally {
-    await checkpoint.file.close();
+    await checkpoint.close();
   }
   const seconds = (performance.now() - started) / 1000;
   tell({ event: 'done', output: path.resolve(options.out), seconds });
@@ -119,21 +130,29 @@ export async function drawSamples(
 
 function listRequests(options: SampleOptions): SampleRequest[] {
   const { prompt, negative, seed, count, out } = options;
+  const names = namesIn(options);
   if (prompt.some((text) => text.trim() === '')) {
     throw new AppError('prompt.invalid', 'a prompt of --prompt is empty. Give one or more words.');
   }
   return prompt.flatMap((text, number) =>
     Array.from({ length: count }, (_, i) => ({
-      prompt: asDrawn(text, options),
-      negativePrompt: negative,
+      prompt: asDrawn(names.spelled(text), options),
+      negativePrompt: names.spelled(negative),
       seed: seed + i,
       file: path.join(path.resolve(out), `${number}-${seed + i}.png`),
     })),
   );
 }
 
-function promptWarnings({ prompt, negative }: SampleOptions): string[] {
-  return checkSyntax(negative.trim() === '' ? prompt : [...prompt, negative]);
+function promptWarnings(options: SampleOptions): string[] {
+  const { prompt, negative } = options;
+  const names = namesIn(options);
+  const read = negative.trim() === '' ? prompt : [...prompt, negative];
+  return checkSyntax(read.map((text) => names.hidden(text))).map((text) => names.shown(text));
+}
+
+function namesIn({ forgetEmbedding = [] }: SampleOptions): LearnedNames {
+  return new LearnedNames(forgetEmbedding.map(wordOf));
 }
 
 /** @throws AppError `usage.invalid` for a strength of nothing, `lora.invalid` */

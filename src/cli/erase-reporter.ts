@@ -3,6 +3,7 @@ import { SingleBar } from 'cli-progress';
 
 import { describeSize } from '../drawing/drawing.ts';
 import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
+import { describeCompanions } from '../erase/companions.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -69,6 +70,7 @@ class LineReporter implements EraseReporter {
     this.figures = methodOf(settings).figures;
     this.print(`Job ${job.id} in ${folder}`);
     this.print(`  model   ${job.model.path}`);
+    for (const [title, text] of describeCompanions(job)) this.print(`  ${title}: ${text}`);
     if (job.prediction) this.print(`  predicts ${describeReading(job.prediction)}`);
     this.print(`  forget  ${countOf(forget, 'prompt')}; retain ${countOf(retain, 'prompt')}`);
     for (const line of forgetLines(job)) this.print(`            ${line}`);

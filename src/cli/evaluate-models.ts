@@ -8,11 +8,14 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
+  requireFittingVae,
   requireSizeFits,
 } from '../families/checkpoint.ts';
 import { requireComparable } from '../families/compare-checkpoints.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
+import { readProvenance } from '../checkpoint/provenance.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
+import { wordOf } from '../tokenizer/learned-words.ts';
 import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import { chooseClassifier } from '../evaluation/classifier/judge-folder.ts';
@@ -26,10 +29,11 @@ import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import type { EvaluationTold } from './evaluation-reporter.ts';
 import { type JudgeOptions, readJudge } from './judge-options.ts';
+import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 
 /** The options of the command `evaluate`. */
-export interface EvaluateOptions extends JudgeOptions {
+export interface EvaluateOptions extends JudgeOptions, CompanionOptions {
   readonly before: string;
   readonly after: string;
   readonly forget: readonly string[];
@@ -75,6 +79,7 @@ export async function evaluateModels(
       retainImages: undefined,
       anchor: options.anchor,
       concept: options.concept,
+      learned: (options.forgetEmbedding ?? []).map(wordOf),
     },
     undefined,
     'concept',
@@ -100,7 +105,10 @@ export async function evaluateModels(
     const settings = { ...asked, drawing, classifiers, device, threads };
     const pictures = folder === null ? null : new PictureFolder(folder, { options, drawing, tell });
     const begun = performance.now();
-    const evaluation = await evaluate(before, after, settings, {
+    await requireFittingVae(before, { device: 'cpu', threads });
+    const original = await withBaseLoras(before, options);
+    const scrubbed = hasItsLoras(after) ? after : await withBaseLoras(after, options);
+    const evaluation = await evaluate(original, scrubbed, settings, {
       signal: new AbortController().signal,
       onPhase: (phase) => {
         tell({ event: 'phase', phase });
@@ -120,20 +128,28 @@ export async function evaluateModels(
   });
 }
 
+/** Whether a scrubbed model has the LoRAs of its original in its weights. */
+function hasItsLoras({ file }: Checkpoint): boolean {
+  const { baseLoras = [] } = readProvenance(file.metadata) ?? {};
+  return Array.isArray(baseLoras) && baseLoras.length > 0;
+}
+
 async function withCheckpoints(
   options: EvaluateOptions,
   work: (before: Checkpoint, after: Checkpoint) => Promise<void>,
 ): Promise<void> {
-  const before = await openCheckpoint(path.resolve(options.before), options.prediction);
+  const companions = companionsIn(options);
+  const open = (file: string) => openCheckpoint(path.resolve(file), options.prediction, companions);
+  const before = await open(options.before);
   try {
-    const after = await openCheckpoint(path.resolve(options.after), options.prediction);
+    const after = await open(options.after);
     try {
       await work(before, after);
     } finally {
-      await after.file.close();
+      await after.close();
     }
   } finally {
-    await before.file.close();
+    await before.close();
   }
 }
 

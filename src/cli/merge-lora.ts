@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { mergedTensors } from '../adapters/low-rank/merged-tensors.ts';
-import { type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
+import { countedChanges, type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
 import { describeRounding, RoundingLoss } from '../adapters/rounding.ts';
 import { chooseFreeName } from '../checkpoint/output-name.ts';
 import { modelTitle, resultFolderOf, slugify } from '../checkpoint/output-path.ts';
@@ -48,7 +48,7 @@ export async function mergeLora(
     await write(checkpoint, { lora, loraPath, strength, output, signal }, tell);
     tell({ event: 'done', output, seconds: (performance.now() - started) / 1000 });
   } finally {
-    await checkpoint.file.close();
+    await checkpoint.close();
   }
 }
 
@@ -97,7 +97,7 @@ async function write(
   await writeScrubbedModel({
     source: file,
     outputPath: output,
-    replaced: mergedTensors(checkpoint, lora.changes, { strength, rounding }),
+    replaced: mergedTensors(checkpoint, countedChanges(lora, strength), rounding),
     metadata: { [PROVENANCE_KEY]: JSON.stringify(provenance) },
     signal,
   });

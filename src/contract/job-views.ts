@@ -79,6 +79,8 @@ export const jobViewSchema = named(
     warnings: z.array(z.string()),
     /** What its model is trained as; null until the job is prepared. */
     prediction: predictionReadingSchema.nullable(),
+    /** Files that its model is run with, each with what it is: a VAE, LoRAs, embeddings. */
+    companions: z.array(z.object({ title: z.string(), text: z.string() })),
     /** Classifiers that judge it, besides the model itself. */
     judges: z.array(z.object({ name: z.string(), classes: z.array(z.string()) })),
     /** Null until the job is prepared. */

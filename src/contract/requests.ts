@@ -19,6 +19,11 @@ const captions = z.record(z.string().max(300), prompt);
 export const jobRequestSchema = z.strictObject({
   /** As `GET /api/models` names it; never a path. */
   model: z.string().min(1).max(1024),
+  /**
+   * The VAE that encodes and draws, as `GET /api/vaes` names it. Default: the model's own; of a model without
+   * one, what the web UI draws with.
+   */
+  vae: z.string().min(1).max(1024).optional(),
   preset: z.string().max(64).optional(),
   /** Values of the preset's variables. */
   variables: z.record(z.string().max(64), prompt).default({}),

@@ -1,7 +1,7 @@
 import type { Estimate, Suggestions } from './estimate.ts';
 import type { JobHistory, JobSummary, JobView, SampleView } from './job-views.ts';
 import type { jobRequestSchema, SuggestionRequest } from './requests.ts';
-import type { DeviceView, Health, JudgeView, ModelView, PresetView } from './views.ts';
+import type { DeviceView, Health, JudgeView, ModelView, PresetView, VaeView } from './views.ts';
 import type { z } from 'zod';
 import type { PresetDraft } from '../presets/preset.ts';
 
@@ -79,6 +79,8 @@ export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
   models(): Promise<readonly ModelView[]>;
+  /** VAEs for models that have none. */
+  vaes(): Promise<readonly VaeView[]>;
   /** Classifiers that can judge a job. */
   judges(): Promise<readonly JudgeView[]>;
   readonly presets: PresetServices;

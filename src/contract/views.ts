@@ -60,9 +60,23 @@ export const modelViewSchema = named(
     prediction: predictionReadingSchema.nullable(),
     /** Why it can be used only with the setting `prediction`; null where it can be without. */
     predictionProblem: z.string().nullable(),
+    /** Whether there is a VAE for it; else `JobRequest.vae` or the web UI's choice has to be one. */
+    hasVae: z.boolean(),
   }),
 );
 export type ModelView = Answer<typeof modelViewSchema>;
+
+/** A VAE for models that have none. */
+export const vaeViewSchema = named(
+  'VaeView',
+  z.object({
+    /** What `JobRequest.vae` takes. */
+    name: z.string(),
+    /** Whether the web UI draws with it. */
+    isChosen: z.boolean(),
+  }),
+);
+export type VaeView = Answer<typeof vaeViewSchema>;
 
 /** A classifier of pictures that can judge a job. */
 export const judgeViewSchema = named(

@@ -125,8 +125,8 @@ const output = await erase(model, outputFolder);
 const [before, after] = [await openCheckpoint(model), await openCheckpoint(output)];
 const rows: ContactSheetRow[] = [];
 const evaluation = await compare(before, after, rows);
-await before.file.close();
-await after.file.close();
+await before.close();
+await after.close();
 
 const line = (text: string) => process.stdout.write(`${text}\n`);
 line('');

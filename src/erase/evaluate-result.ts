@@ -13,6 +13,7 @@ import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { EvaluationPicture } from '../evaluation/pictures.ts';
+import { companionsOf } from './companions.ts';
 import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
 import type { EraseJob } from './job.ts';
 import { outputsOf } from './outputs.ts';
@@ -39,7 +40,7 @@ export async function evaluateResult(
   const after =
     output === null && lora !== null
       ? putOnTop(before, await readLora(lora, before), 1)
-      : await openCheckpoint(job.output, job.prediction ?? undefined);
+      : await openCheckpoint(job.output, job.prediction ?? undefined, companionsOf(job));
   try {
     const evaluation = await evaluateChosen(before, after, job, { folder, steps, io });
     io.onEvent({ event: 'evaluation', evaluation });
@@ -49,7 +50,7 @@ export async function evaluateResult(
     io.onEvent({ event: 'notice', message });
   } finally {
     // A LoRA lies on top of the original, which others close.
-    if (after.file !== before.file) await after.file.close();
+    if (after.file !== before.file) await after.close();
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
+import { companionFields } from './companions.ts';
 import { devices } from '../runtime/device.ts';
 import { settingsSchema, type TrainingSettings } from '../methods/registry.ts';
 
@@ -16,6 +17,7 @@ export const jobSchema = z.object({
   createdAt: z.iso.datetime(),
   appVersion: z.string(),
   model: z.object({ path: z.string(), sha256: z.string() }),
+  ...companionFields,
   /** What the model was found to predict; null in jobs of earlier versions, which did not keep it. */
   prediction: predictionReadingSchema.nullable().default(null),
   /** A checkpoint, or the LoRA file where it is all that is made. */

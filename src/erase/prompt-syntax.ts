@@ -70,7 +70,7 @@ const embeddingNames = [
 ];
 
 const embeddingReason =
-  'read as plain words: embeddings (textual inversion) are not read. Say in words what it draws';
+  'read as plain words: no embedding (textual inversion) of that name is given. Give its file, or say in words what it draws';
 
 /** What is read as plain text although somebody may mean more by it. */
 const readAsText = [

@@ -4,6 +4,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import type { PredictionReading } from '../families/stable-diffusion/prediction/reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { watchingSettings } from '../methods/settings-fields.ts';
+import { companionProvenance } from './companions.ts';
 import type { EraseJob } from './job.ts';
 import { upgradeSettings } from './stored-job.ts';
 import { stepsOf, trainingSettings } from '../methods/registry.ts';
@@ -31,6 +32,7 @@ export function provenanceOf(
     // Jobs of earlier versions know none.
     ...(prediction && { prediction: predictionOf(prediction) }),
     originalSha256: job.model.sha256,
+    ...companionProvenance(job),
     ...(dropped.length > 0 && { dropped }),
   };
 }

@@ -2,8 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { stepsOfResult } from './result.ts';
 import { AppError } from '../errors.ts';
-import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseJob } from './job.ts';
+import { openBase } from './open-base.ts';
 import { evaluateResult } from './evaluate-result.ts';
 import type { RunIo } from './run-io.ts';
 import { methodOf, requireTraining } from '../methods/registry.ts';
@@ -18,8 +19,7 @@ import { writeResults } from './write-results.ts';
  * @throws job.cancelled after the state was saved; checkpoint.*, output.*, device.* as they come
  */
 export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<void> {
-  // As it was found when the job was made: a run that is resumed goes on as it began.
-  const checkpoint = await openCheckpoint(job.model.path, job.prediction ?? undefined);
+  const checkpoint = await openBase(job, stateFolderOf(folder), io);
   try {
     for (const message of job.prediction?.remarks ?? []) io.onEvent({ event: 'notice', message });
     const steps = (await stepsOfResult(job)) ?? (await makeResult(checkpoint, job, folder, io));
@@ -31,7 +31,7 @@ export async function runJob(job: EraseJob, folder: string, io: RunIo): Promise<
       `job ${job.id} was cancelled; resume it with: resume ${job.id}`,
     );
   } finally {
-    await checkpoint.file.close();
+    await checkpoint.close();
   }
 }
 

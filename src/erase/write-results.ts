@@ -36,7 +36,7 @@ export async function writeResults(
   if (outputs.lora !== null) {
     if (!change) throw new AppError('internal.unexpected', 'there is no change to write alone');
     await writeLora(outputs.lora, change, provenanceOf(job, steps, []));
-    notice(describeLora(outputs.lora));
+    notice(describeLora(outputs.lora, job));
   }
   if (outputs.checkpoint === null) return;
   const dropped = copiesLeftOut(checkpoint.file);
@@ -72,8 +72,11 @@ function loraTitle(file: string): string {
   return withoutModelEnding(path.basename(file));
 }
 
-function describeLora(file: string): string {
-  return `The change is a LoRA file: "${file}". In a web UI's folder of LoRAs, with the original model, <lora:${loraTitle(file)}:1> in a prompt forgets; ComfyUI takes it by the node LoraLoaderModelOnly.`;
+function describeLora(file: string, { baseLoras }: EraseJob): string {
+  const others = baseLoras
+    .map(({ path: lora, strength }) => ` and "${path.basename(lora)}" at ${strength}`)
+    .join('');
+  return `The change is a LoRA file: "${file}". In a web UI's folder of LoRAs, with the original model${others}, <lora:${loraTitle(file)}:1> in a prompt forgets; ComfyUI takes it by the node LoraLoaderModelOnly.`;
 }
 
 /** Names of copies that a message tells one by one. */

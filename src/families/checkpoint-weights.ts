@@ -1,7 +1,11 @@
 import path from 'node:path';
-import type { Checkpoint, WeightChanges } from './family.ts';
+import type { TensorStore } from '../checkpoint/tensor-store.ts';
+import type { WeightChanges } from './family.ts';
 import { externalWeights, type LowRankChange, type WeightSource } from '../models/weights.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
+
+/** Where weights lie. */
+type WeightFiles = Pick<TensorStore, 'path' | 'tensors' | 'fileOf'>;
 
 /**
  * The checkpoint's weights in a graph, with what is put on top of them, computed with as float32; `trained`
@@ -9,7 +13,7 @@ import type { GraphBuilder } from '../onnx/graph-builder.ts';
  */
 export function checkpointWeights(
   g: GraphBuilder,
-  checkpoint: Pick<Checkpoint, 'file' | 'changes'>,
+  checkpoint: { readonly file: WeightFiles; readonly changes?: WeightChanges },
   trained: readonly string[] = [],
 ): WeightSource {
   const { file, changes } = checkpoint;
@@ -43,7 +47,7 @@ function changesIn(g: GraphBuilder, changes: WeightChanges): WeightSource['chang
  * The folder that sessions look for the checkpoint's files in: the innermost that has all of them.
  * Those of a folder may be links to files elsewhere, which the runtime does not follow.
  */
-export function weightsFolder({ file }: Pick<Checkpoint, 'file'>): string {
+export function weightsFolder({ file }: { readonly file: WeightFiles }): string {
   const files = new Set([...file.tensors.keys()].map((name) => file.fileOf(name)));
   let [folder = path.resolve(file.path)] = [...files].map((holder) => path.dirname(holder));
   for (const holder of files) {

@@ -1,7 +1,9 @@
 import path from 'node:path';
 
+import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { AppError } from '../errors.ts';
-import type { Checkpoint } from './family.ts';
+import type { Companions } from './companions.ts';
+import type { Checkpoint, RunPlace } from './family.ts';
 import { openModelFiles } from './model-files.ts';
 import { familyOf } from './registry.ts';
 import type { PredictionReading, PredictionWish } from './stable-diffusion/prediction/reading.ts';
@@ -15,15 +17,17 @@ export type { Checkpoint };
  *
  * @param prediction what the person chose that it predicts, or a job found before; undefined leaves it
  *   to what its files say
- * @throws AppError `checkpoint.*`, `model.unsupported`; the files are then closed
+ * @param companions what it is run with besides its own files
+ * @throws AppError `checkpoint.*`, `model.unsupported`, `vae.invalid`; the files are then closed
  */
 export async function openCheckpoint(
   modelPath: string,
   prediction?: PredictionWish | PredictionReading,
+  companions?: Companions,
 ): Promise<Checkpoint> {
   const file = await openModelFiles(modelPath);
   try {
-    return await familyOf(file).open(file, prediction);
+    return await familyOf(file).open(file, prediction, companions);
   } catch (error) {
     await file.close();
     throw error;
@@ -35,9 +39,26 @@ export async function openCheckpoint(
  *
  * @throws AppError `model.unsupported` with the reason
  */
-export function requireErasable({ file, facts: { refusal } }: Checkpoint): void {
-  if (refusal === null) return;
-  throw new AppError('model.unsupported', `"${path.basename(file.path)}": ${refusal}`);
+export function requireErasable({ file, vae, facts: { refusal } }: Checkpoint): void {
+  const name = `"${path.basename(file.path)}"`;
+  if (refusal !== null) throw new AppError('model.unsupported', `${name}: ${refusal}`);
+  if (vae !== null) return;
+  throw new AppError('model.unsupported', `${name} holds no VAE, which makes its pictures.`, {
+    remedy: { advice: 'Give the one that you draw with', settings: [{ setting: 'vae' }] },
+  });
+}
+
+/**
+ * Refuses a VAE of its own that is damaged, or made for another kind of model, by what it makes of
+ * pictures. A model's own is not looked at.
+ *
+ * @throws AppError `vae.invalid`, `checkpoint.nan`
+ */
+export async function requireFittingVae({ file, vae }: Checkpoint, place: RunPlace): Promise<void> {
+  if (!vae || vae.file === file) return;
+  await requireFiniteWeights(vae.file);
+  const { requireLatentSpace } = await import('./stable-diffusion/latent-space.ts');
+  await requireLatentSpace(vae, place);
 }
 
 /** Width and height, in pixels. */

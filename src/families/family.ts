@@ -7,9 +7,12 @@ import type { Value } from '../onnx/graph.ts';
 import type { Device, Feeds } from '../runtime/session.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { EncodedPrompt, EncodedPrompts, EncodedPromptSet } from './encoded-prompt.ts';
+import type { Companions } from './companions.ts';
 import type { ModelFiles } from './model-files.ts';
 import type { Architecture } from './stable-diffusion/architecture.ts';
+import type { LearnedWord } from './stable-diffusion/learned-words.ts';
 import type { PredictionReading, PredictionWish } from './stable-diffusion/prediction/reading.ts';
+import type { OpenVae } from './stable-diffusion/vae-file.ts';
 
 /** A family of models: how its files are recognised and opened. */
 export interface Family {
@@ -19,10 +22,14 @@ export interface Family {
   /**
    * Derives what a model looks like. The file stays open with it.
    *
-   * @param prediction as `openCheckpoint` has it
-   * @throws AppError `checkpoint.*`, `model.unsupported`
+   * @param prediction as `openCheckpoint` has it, and `companions`
+   * @throws AppError `checkpoint.*`, `model.unsupported`, `vae.invalid`
    */
-  open(file: ModelFiles, prediction?: PredictionWish | PredictionReading): Promise<Checkpoint>;
+  open(
+    file: ModelFiles,
+    prediction?: PredictionWish | PredictionReading,
+    companions?: Companions,
+  ): Promise<Checkpoint>;
 }
 
 /** A file that belongs to a family. */
@@ -43,13 +50,20 @@ export interface Model {
   readonly facts: ModelFacts;
 }
 
-/** A model of any family, open for reading. Whoever opened it closes `file`. */
+/** A model of any family, open for reading. Whoever opened it closes it. */
 export interface Checkpoint extends Model {
   readonly file: ModelFiles;
-  /** What is put on top of its denoiser's weights wherever they are computed with, as by a LoRA file. */
+  /** Words that its prompts may hold besides those of its text encoders. */
+  readonly words: readonly LearnedWord[];
+  /** What encodes and draws: its own VAE, or the one it was opened with; null where there is neither. */
+  readonly vae: OpenVae | null;
+  /** What is put on top of its weights wherever they are computed with, as by a LoRA file. */
   readonly changes?: WeightChanges;
   /** What `inspect` shows of it; whoever runs the model asks the seams of `Model` instead. */
   readonly architecture: Architecture;
+  /** The same model with other changes on top of its weights; both have one file. */
+  withChanges(changes: WeightChanges): Checkpoint;
+  close(): Promise<void>;
 }
 
 /** Low-rank changes by the names of the weights, which stay as they are: scale·up·down is added. */

@@ -34,7 +34,8 @@ export interface CheckpointDescription {
   readonly parts: {
     readonly unet: PartDescription;
     readonly textEncoders: readonly PartDescription[];
-    readonly vae: PartDescription;
+    /** Null where it has none: erasing takes one from elsewhere. */
+    readonly vae: PartDescription | null;
   } | null;
   readonly architecture: Omit<Architecture, 'family' | 'refusal'> | null;
   /** The LDM config beside it, if there is one; in a folder, the UNet's config. */
@@ -91,7 +92,7 @@ async function describeCheckpoint(
       textEncoders: architecture.textEncoders.map((encoder) =>
         describePart(file, clipTextShapes(encoder)),
       ),
-      vae: describePart(file, vaeShapes(architecture.vae)),
+      vae: architecture.vae && describePart(file, vaeShapes(architecture.vae)),
     },
     architecture,
     configFile: ldmConfig ? path.relative(configFolder(file), ldmConfig.path) : null,

@@ -1,8 +1,11 @@
 import { rename, rm, stat } from 'node:fs/promises';
 
 import { temporaryFolderOf } from '../checkpoint/atomic-file.ts';
+import { isModelFile } from '../checkpoint/model-ending.ts';
+import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
 import { isDiffusersFolder } from './stable-diffusion/diffusers/diffusers-folder.ts';
 import { listFolder } from './stable-diffusion/diffusers/folder-files.ts';
+import { recognize } from './stable-diffusion/recognize.ts';
 import { configPathOf, isFolder } from '../checkpoint/output-path.ts';
 
 /** What a list of models tells of one without opening it. */
@@ -15,6 +18,16 @@ export interface ModelSize {
 /** Whether a path is a folder that holds one model. */
 export async function isModelFolder(modelPath: string): Promise<boolean> {
   return isDiffusersFolder(modelPath);
+}
+
+/** Whether a file is a VAE alone, by the names of its tensors. */
+export async function isVaeFile(filePath: string): Promise<boolean> {
+  if (!isModelFile(filePath) || (await isFolder(filePath))) return false;
+  const file = await openSafetensors(filePath).catch(() => null);
+  if (!file) return false;
+  const { family } = recognize(file.tensors);
+  await file.close();
+  return family === 'vae' || family === 'diffusers-vae';
 }
 
 /** Size and age of a model's file or folder; null where there is neither. */

@@ -26,6 +26,8 @@ export interface ModelDescription {
   readonly prediction: PredictionReading | null;
   /** Why that is refused, where it can be used all the same if the person says what it predicts. */
   readonly predictionProblem: string | null;
+  /** Whether there is a VAE for it, its own or one beside it. */
+  readonly hasVae: boolean;
   /** What was taken out of it; null for a model that was not scrubbed. */
   readonly concept: string | null;
 }
@@ -95,6 +97,7 @@ export async function readDescription(path: string): Promise<ModelDescription> {
       modelChannels: null,
       prediction: null,
       predictionProblem: null,
+      hasVae: true,
       concept: null,
     };
   }
@@ -107,8 +110,8 @@ async function describeOpened(
 ): Promise<ModelDescription> {
   const choice = predictionProblem === null ? undefined : anyPrediction;
   const checkpoint = await openCheckpoint(path, choice);
-  const { file, facts, denoiser } = checkpoint;
-  await file.close();
+  const { file, facts, denoiser, vae } = checkpoint;
+  await checkpoint.close();
   return {
     architecture: facts.title,
     refusal: facts.refusal,
@@ -116,6 +119,7 @@ async function describeOpened(
     modelChannels: denoiser.width,
     prediction: choice === undefined ? facts.prediction : null,
     predictionProblem,
+    hasVae: vae !== null,
     concept: conceptOf(readProvenance(file.metadata)),
   };
 }

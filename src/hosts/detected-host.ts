@@ -1,4 +1,4 @@
-import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from './host.ts';
+import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from './host.ts';
 
 /** A web UI that may start later than the sidecar: what it is is found out once it answers. */
 export class DetectedHost implements Host {
@@ -39,6 +39,10 @@ export class DetectedHost implements Host {
 
   async listLoras(): Promise<readonly HostLora[]> {
     return (await this.host()).listLoras();
+  }
+
+  async listVaes(): Promise<readonly HostVae[]> {
+    return (await this.host()).listVaes();
   }
 
   async activeModel(): Promise<string | null> {

@@ -19,6 +19,15 @@ export interface HostLora {
   readonly path: string;
 }
 
+/** A VAE that a host offers for models that have none. */
+export interface HostVae {
+  /** Unique among them. */
+  readonly name: string;
+  readonly path: string;
+  /** Whether its user has chosen to draw with it. */
+  readonly isChosen: boolean;
+}
+
 /** A picture that a host shall draw; of what is not said, it does as it does for its user. */
 export interface PictureRequest {
   /** Name of the model; null for the active one. */
@@ -63,6 +72,8 @@ export interface Host {
   loraFolder(): Promise<string | null>;
   /** The LoRAs that it offers, once it has looked again. */
   listLoras(): Promise<readonly HostLora[]>;
+  /** The VAEs that it offers; none where it does not tell. */
+  listVaes(): Promise<readonly HostVae[]>;
   /** Name of the model that pictures are drawn with; null where none was chosen yet. */
   activeModel(): Promise<string | null>;
   /**

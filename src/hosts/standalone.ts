@@ -2,12 +2,12 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { isModelFolder } from '../families/model-on-disk.ts';
+import { isModelFolder, isVaeFile } from '../families/model-on-disk.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { CachedAnswer } from '../cached-answer.ts';
 import { ChosenModel } from './chosen-model.ts';
-import type { Host, HostLora, HostModel } from './host.ts';
+import type { Host, HostLora, HostModel, HostVae } from './host.ts';
 import { modelGone } from './model-gone.ts';
 import { modelsOnDisk } from './models-on-disk.ts';
 
@@ -65,6 +65,14 @@ export class StandaloneHost implements Host {
 
   listLoras(): Promise<readonly HostLora[]> {
     return Promise.resolve([]);
+  }
+
+  async listVaes(): Promise<readonly HostVae[]> {
+    const vaes: HostVae[] = [];
+    for (const { name, path: file } of await this.listModels()) {
+      if (await isVaeFile(file)) vaes.push({ name, path: file, isChosen: false });
+    }
+    return vaes;
   }
 
   activeModel(): Promise<string | null> {

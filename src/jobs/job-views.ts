@@ -5,6 +5,7 @@ import type { JobSummary, JobView } from '../contract/job-views.ts';
 import { trainingOf } from '../methods/registry.ts';
 import { measureModel } from '../families/model-on-disk.ts';
 import { withoutModelEnding } from '../checkpoint/model-ending.ts';
+import { describeCompanions } from '../erase/companions.ts';
 import { outputsOf } from '../erase/outputs.ts';
 import { loraTag } from '../lora-tag.ts';
 import type { HostState } from '../hosts/host-state.ts';
@@ -69,6 +70,7 @@ export async function viewJob(
     forgetImages: await countImages(request.forgetImages),
     retainImages: await countImages(request.retainImages),
     warnings: request.warnings,
+    companions: job ? describeCompanions(job).map(([title, text]) => ({ title, text })) : [],
     judges: request.judges.map(({ name, classes }) => ({ name, classes })),
     prediction: job ? job.prediction : null,
     settings: job ? job.settings : null,

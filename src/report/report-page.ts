@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
+import { describeCompanions } from '../erase/companions.ts';
 import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
@@ -282,6 +283,7 @@ function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
 
 function renderSettings({ job, steps }: ReportContent): Markup {
   const rows = [
+    ...describeCompanions(job),
     ...(job.prediction ? [['The model predicts', describeReading(job.prediction)] as const] : []),
     ...describeSettings(job.settings),
     ['Preset', job.preset ?? 'none'],

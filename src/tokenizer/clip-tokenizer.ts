@@ -8,6 +8,8 @@ export interface ClipTokenizer {
   encode(text: string): number[];
   /** A comma that ends a word: where a long prompt may be cut; undefined if there is no such token. */
   readonly commaId: number | undefined;
+  /** How many ids from this one on are one word, which is not cut. Default: the one. */
+  wholeFrom?(id: number): number;
 }
 
 /** CLIP's `,</w>`. */

@@ -41,7 +41,12 @@ export function chunkPrompt(
     : [{ kind: 'text' as const, text: prompt, weight: 1 }];
   for (const segment of segments) {
     if (segment.kind === 'break') splitter.endChunk();
-    else for (const id of tokenizer.encode(segment.text)) splitter.add(id, segment.weight);
+    else {
+      for (const id of tokenizer.encode(segment.text)) {
+        splitter.makeRoom(tokenizer.wholeFrom?.(id) ?? 1);
+        splitter.add(id, segment.weight);
+      }
+    }
   }
   return splitter.finish().map((tokens) => frameChunk(tokens, frame));
 }
@@ -83,6 +88,11 @@ class ChunkSplitter {
       this.current = carried;
     }
     this.current.push({ id, weight });
+  }
+
+  /** Begins a chunk where a word of several tokens does not fit into this one. */
+  makeRoom(count: number): void {
+    if (count > 1 && this.current.length + count > this.capacity) this.endChunk();
   }
 
   endChunk(): void {

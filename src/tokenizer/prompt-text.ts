@@ -13,7 +13,7 @@ export const leftOutOfPrompts = [
     // ComfyUI passes over an embedding that it does not have (comfy/sd1_clip.py).
     pattern: /(?<![\p{L}\p{N}_])embedding:[\p{L}\p{N}_./\\-]*[\p{L}\p{N}_]/giu,
     reason:
-      'left out of the text: embeddings (textual inversion) are not read. Say in words what it draws',
+      'left out of the text: no embedding (textual inversion) of that name is given. Give its file, or say in words what it draws',
   },
   {
     // modules/processing_scripts/comments.py of AUTOMATIC1111 and Forge; not "C#", "#1" or "#ff8800".

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { mergedTensors } from '../../src/adapters/low-rank/merged-tensors.ts';
-import { readLora } from '../../src/adapters/low-rank/read-lora.ts';
+import { countedChanges, readLora } from '../../src/adapters/low-rank/read-lora.ts';
 import { RoundingLoss } from '../../src/adapters/rounding.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
@@ -64,9 +64,9 @@ it.each(['sd2', 'sdxl'] as const)('a LoRA finds its layers in a %s in one file',
     return [entry('lora_down.weight', [1, columns]), entry('lora_up.weight', [outputs, 1])];
   });
   await writeTensorFile(file, entries, {});
-  const { changes } = await readLora(file, checkpoint);
+  const lora = await readLora(file, checkpoint);
   const rounding = new RoundingLoss();
-  const merged = mergedTensors(checkpoint, changes, { strength: 2, rounding });
+  const merged = mergedTensors(checkpoint, countedChanges(lora, 2), rounding);
   expect([...merged.keys()].sort()).toEqual(cases[family].map(([, tensor]) => tensor).sort());
   for (const [, tensor, third] of cases[family]) {
     const before = await checkpoint.file.readFloat32(tensor);

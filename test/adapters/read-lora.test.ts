@@ -2,7 +2,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { mergedTensors } from '../../src/adapters/low-rank/merged-tensors.ts';
 import { putOnTop } from '../../src/adapters/low-rank/put-on-top.ts';
-import { type Lora, readLora } from '../../src/adapters/low-rank/read-lora.ts';
+import { countedChanges, type Lora, readLora } from '../../src/adapters/low-rank/read-lora.ts';
 import { RoundingLoss } from '../../src/adapters/rounding.ts';
 import { asItIs } from '../../src/adapters/full-weights.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
@@ -144,12 +144,12 @@ async function encode(checkpoint: Checkpoint): Promise<Float32Array> {
   return floatData(hidden!);
 }
 
-const merge = async (checkpoint: Checkpoint, { changes }: Lora, strength: number) => {
+const merge = async (checkpoint: Checkpoint, lora: Lora, strength: number) => {
   const rounding = new RoundingLoss();
   const outputPath = path.join(makeTemporaryFolder(), 'merged');
   await writeScrubbedModel({
     ...{ source: checkpoint.file, outputPath, metadata: { merged: 'yes' } },
-    replaced: mergedTensors(checkpoint, changes, { strength, rounding }),
+    replaced: mergedTensors(checkpoint, countedChanges(lora, strength), rounding),
   });
   return { merged: await open(outputPath), rounding };
 };
@@ -194,15 +194,21 @@ describe('a LoRA file', () => {
     }
   });
 
-  it('on top of the model draws as in its weights, unless it changes the text encoder', async () => {
+  it('on top of the model draws as in its weights, also in several parts, its words too', async () => {
     const checkpoint = await openReference();
-    const whole = await readLora(await write(ofDiffusers(), golden.metadata), checkpoint);
-    expect(() => putOnTop(checkpoint, whole, 1)).toThrow(/text encoder too \(12 layers\).*merge/i);
-    const unet = Object.entries(ofDiffusers()).filter(([name]) => name.startsWith('unet.'));
-    const file = await write(Object.fromEntries(unet), golden.metadata);
-    const lora = await readLora(file, checkpoint);
-    const onTop = await predict(putOnTop(checkpoint, lora, golden.strength));
-    expect(relativeError(onTop, Float32Array.from(computed('prediction')))).toBeLessThan(1e-4);
+    const lora = await readLora(await write(ofDiffusers(), golden.metadata), checkpoint);
+    const half = putOnTop(checkpoint, lora, golden.strength / 2);
+    for (const onTop of [
+      putOnTop(checkpoint, lora, golden.strength),
+      putOnTop(half, lora, golden.strength / 2),
+    ]) {
+      for (const [made, name] of [
+        [await predict(onTop), 'prediction'],
+        [await encode(onTop), 'hidden'],
+      ] as const) {
+        expect(relativeError(made, Float32Array.from(computed(name))), name).toBeLessThan(1e-4);
+      }
+    }
     const original = await predict(checkpoint);
     expect(relativeError(await predict(putOnTop(checkpoint, lora, 0)), original)).toBeLessThan(
       1e-6,

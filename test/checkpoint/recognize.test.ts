@@ -63,7 +63,7 @@ describe('another file', () => {
 
   it('is a checkpoint without VAE, or a ControlNet within its base model', () => {
     const text = 'cond_stage_model.transformer.text_model.final_layer_norm.bias';
-    expect(recognizeNames(unet, text)).toMatchObject({ family: 'no-vae' });
+    expect(recognizeNames(unet, text)).toEqual({ kind: 'checkpoint', family: 'sd1' });
     expect(recognizeNames(unet, text, vae, 'control_model.x')).toMatchObject({
       family: 'controlnet',
     });

@@ -25,6 +25,7 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
     createdAt: '2026-11-24T04:15:30.000Z',
     appVersion: '0.1.0',
     model: { path: tinyModel, sha256: await hashCheckpoint(tinyModel) },
+    ...{ vae: null, baseLoras: [], embeddings: [] },
     prediction: null,
     output: path.join(folder, 'result.safetensors'),
     outputIsGiven: false,

@@ -54,6 +54,9 @@ export class FakeA1111 {
   readonly prompts: string[] = [];
   /** Its LoRAs, by their names without the ending. */
   loras: string[] = [];
+  /** Its VAEs by their names, and which of them its user draws with. */
+  vaes: Readonly<Record<string, string>> = {};
+  vae = 'Automatic';
   /** Models in the order in which they were loaded. */
   readonly loads: string[] = [];
   private readonly folder: string;
@@ -107,6 +110,7 @@ export class FakeA1111 {
       ok({
         sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : this.unchosen(),
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
+        sd_vae: this.vae,
         ...(this.options.variant === 'forge' && { forge_additional_modules: [] }),
         ...(this.options.variant === 'sdnext' && { lora_dir: this.shown(this.loraFolder) }),
       }),
@@ -133,6 +137,8 @@ export class FakeA1111 {
           path: this.shown(path.join(this.loraFolder, `${name}.safetensors`)),
         })),
       ),
+    'GET sd-vae': () => (this.options.variant === 'forge' ? { status: 404 } : ok(this.vaeList)),
+    'GET sd-modules': () => (this.options.variant === 'forge' ? ok(this.vaeList) : { status: 404 }),
     'POST unload-checkpoint': () => {
       this.isInGraphicsMemory = false;
       return this.empty();
@@ -155,6 +161,10 @@ export class FakeA1111 {
         ? ok({ type: 'sd', ...(this.loaded && { title: this.titleOf(this.loaded) }) })
         : { status: 404 },
   };
+
+  private get vaeList(): unknown {
+    return Object.entries(this.vaes).map(([model_name, filename]) => ({ model_name, filename }));
+  }
 
   /** What the option says before the first choice. */
   private unchosen(): string | null {

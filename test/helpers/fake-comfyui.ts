@@ -26,6 +26,8 @@ export class FakeComfyUi {
   drawMs = 0;
   private readonly folders: readonly string[];
   private readonly loraFolders: readonly string[];
+  /** Folders of its VAEs. */
+  vaeFolders: readonly string[] = [];
   /** Graphs that it was given. */
   readonly graphs: Graph[] = [];
   private readonly waiting = new Set<string>();
@@ -59,11 +61,13 @@ export class FakeComfyUi {
     'GET /experiment/models': () => ({
       body: [
         { name: 'loras', folders: this.loraFolders },
+        { name: 'vae', folders: this.vaeFolders },
         { name: 'checkpoints', folders: this.folders },
       ],
     }),
     'GET /experiment/models/checkpoints': () => ({ body: this.list(this.folders) }),
     'GET /experiment/models/loras': () => ({ body: this.list(this.loraFolders) }),
+    'GET /experiment/models/vae': () => ({ body: this.list(this.vaeFolders) }),
     'GET /queue': () => {
       const [running, ...pending] = this.waiting;
       return { body: { queue_running: running ? [running] : [], queue_pending: pending } };

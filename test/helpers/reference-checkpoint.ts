@@ -20,5 +20,6 @@ export async function openReferenceUnet(name: string): Promise<Checkpoint> {
   const opened = await openSafetensors(file);
   onTestFinished(() => opened.close());
   const architecture = { unet: deriveUnetConfig(opened, { numHeads: 8 }) } as Architecture;
-  return { file: opened, architecture, denoiser: createDenoiser(architecture) } as Checkpoint;
+  const model = { file: opened, architecture, ldmConfig: undefined, words: [], vae: null };
+  return { ...model, denoiser: createDenoiser(model) } as unknown as Checkpoint;
 }

@@ -5,11 +5,13 @@ import type { JobDraft } from '../../src/jobs/request/job-draft.ts';
 
 /** What was asked for where a job came of it. */
 export function draftOf(concept: string, job: Omit<EraseJob, 'id'>): JobDraft {
-  const { model, prediction: _1, output, outputIsGiven, ...rest } = job;
+  const { model, prediction: _1, output, outputIsGiven, vae, embeddings, ...rest } = job;
   return {
     ...rest,
     concept,
     model: model.path,
+    vae: vae?.path ?? null,
+    embeddings: embeddings.map(({ path }) => path),
     output: outputIsGiven ? output : null,
     outputFolder: null,
     pictures: 'sidecar',

@@ -7,6 +7,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   createdAt: '2026-11-24T04:15:30.000Z',
   appVersion: '0.1.0',
   model: { path: '/models/a.safetensors', sha256: '0'.repeat(64) },
+  ...{ vae: null, baseLoras: [], embeddings: [] },
   prediction: {
     predictionType: 'epsilon',
     zeroTerminalSnr: false,

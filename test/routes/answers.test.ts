@@ -21,6 +21,7 @@ it('every route answers as it says', async () => {
     '/manifest',
     '/devices',
     '/models',
+    '/vaes',
     '/judges',
     '/presets',
     '/jobs',

@@ -59,6 +59,7 @@ describe('GET /api/models', () => {
           remarks: [expect.stringMatching(/taken to predict noise/) as string],
         },
         predictionProblem: null,
+        hasVae: true,
       },
     ]);
     mkdirSync(join(data, 'models', 'inner'));

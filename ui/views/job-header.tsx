@@ -20,6 +20,11 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
         {job.forgetImages + job.retainImages > 0 && (
           <span>{count(job.forgetImages + job.retainImages, 'picture')} of yours</span>
         )}
+        {job.companions.map(({ title: what, text }) => (
+          <span key={`${what} ${text}`}>
+            {what}: {text}
+          </span>
+        ))}
         {job.settings && <span>{workOf(job.settings)}</span>}
         {job.device !== null && (
           <span>on {job.device === 'cpu' ? 'the processor' : job.device}</span>

@@ -1,8 +1,8 @@
 import type { ModelView } from '../../src/contract/views.ts';
 import { predictionTitle } from '../../src/families/stable-diffusion/prediction/reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { chooseModel, chosenModel, isPredictionChosen } from '../form.ts';
-import { models } from '../state.ts';
+import { chooseModel, chosenModel, chosenVae, form, isPredictionChosen } from '../form.ts';
+import { models, vaes } from '../state.ts';
 
 /** The model to erase from; those that cannot be used say why. */
 export function ModelChoice() {
@@ -41,6 +41,7 @@ export function ModelChoice() {
           {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
         </p>
       )}
+      <VaeField />
       {model && <PredictionNotes model={model} />}
       {refused.length > 0 && (
         <details>
@@ -58,6 +59,39 @@ export function ModelChoice() {
         </details>
       )}
     </section>
+  );
+}
+
+/** What draws the pictures of a model that has no VAE. */
+function VaeField() {
+  if (chosenModel.value?.hasVae !== false) return null;
+  const known = vaes.value ?? [];
+  const chosen = chosenVae.value;
+  return (
+    <div class="field">
+      <label for="vae">VAE</label>
+      <select
+        id="vae"
+        value={chosen?.name ?? ''}
+        aria-describedby="vae-help"
+        onChange={({ currentTarget: { value } }) => {
+          form.vae.value = value === '' ? null : value;
+        }}
+      >
+        {chosen === null && <option value="">Choose one</option>}
+        {known.map(({ name, isChosen }) => (
+          <option key={name} value={name}>
+            {name}
+            {isChosen ? ' (in use)' : ''}
+          </option>
+        ))}
+      </select>
+      <p id="vae-help" class="help">
+        {known.length === 0
+          ? 'The model has none, and there is none to choose: put the one that you draw with beside the model, as NAME.vae.safetensors, or where the web UI keeps its VAEs, then reload this page.'
+          : 'The model has none. Its pictures are drawn with this one; the result is without one, too.'}
+      </p>
+    </div>
   );
 }
 

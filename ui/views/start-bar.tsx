@@ -4,6 +4,7 @@ import type { Estimate } from '../../src/contract/estimate.ts';
 import { api } from '../api.ts';
 import {
   changeSettings,
+  chosenVae,
   clearForm,
   estimate,
   estimateError,
@@ -70,6 +71,7 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
         <span>
           <b>{formatBytes(diskBytes)}</b> disk
         </span>
+        {chosenVae.value && <span>VAE: {chosenVae.value.name}</span>}
         <span>on {device === 'cpu' ? 'the processor' : device}</span>
         <span>{basis === 'measured' ? 'measured here' : 'estimated from another model'}</span>
       </p>

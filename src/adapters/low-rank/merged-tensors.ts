@@ -5,19 +5,19 @@ import { mergedWeight } from './merge.ts';
 import type { LoraChange } from './read-lora.ts';
 
 /**
- * A checkpoint's tensors with changes in them that count `strength` times.
+ * A checkpoint's tensors with changes in them.
  *
  * @param rounding told of each tensor as it is asked for
  */
 export function mergedTensors(
   { file }: Checkpoint,
   changes: readonly LoraChange[],
-  { strength, rounding }: { readonly strength: number; readonly rounding: RoundingLoss },
+  rounding: RoundingLoss,
 ): ReplacedTensors {
   const merged = async (tensor: string, ofTensor: readonly LoraChange[]) => {
     const original = await file.readFloat32(tensor);
     const values = original.slice();
-    for (const change of ofTensor) await addTo(values, change, strength);
+    for (const change of ofTensor) await addTo(values, change);
     const info = file.tensors.get(tensor);
     if (info) rounding.add(info, original, values);
     return values;
@@ -33,14 +33,10 @@ export function mergedTensors(
 }
 
 /** Changes the weight's rows in place. */
-async function addTo(
-  values: Float32Array,
-  { rows, factors }: LoraChange,
-  strength: number,
-): Promise<void> {
+async function addTo(values: Float32Array, { rows, factors }: LoraChange): Promise<void> {
   const columns = factors.down.length / factors.rank;
   const part = rows
     ? values.subarray(rows.from * columns, (rows.from + rows.count) * columns)
     : values;
-  part.set(await mergedWeight(part.slice(), { ...factors, scale: strength * factors.scale }));
+  part.set(await mergedWeight(part.slice(), factors));
 }

@@ -68,6 +68,14 @@ export async function readLora(loraPath: string, checkpoint: Checkpoint): Promis
   }
 }
 
+/** A LoRA's changes, each counted `strength` times. */
+export function countedChanges({ changes }: Lora, strength: number): LoraChange[] {
+  return changes.map(({ factors, ...target }) => ({
+    ...target,
+    factors: { ...factors, scale: strength * factors.scale },
+  }));
+}
+
 /** SDXL has two text encoders, of which diffusers calls the first by no number. */
 function findTarget(targets: ReadonlyMap<string, LoraTarget>, layer: string) {
   return (

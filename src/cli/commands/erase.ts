@@ -5,6 +5,7 @@ import { requireJobsFolder } from '../../jobs/local/job-folder.ts';
 import type { EraseRequest } from '../../jobs/request/draft-job.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import type { Device } from '../../runtime/device.ts';
+import { addCompanionOptions, type CompanionOptions, companionsIn } from '../companion-options.ts';
 import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';
@@ -13,7 +14,7 @@ import { addJudgeOptions, type JudgeOptions, readJudge } from '../judge-options.
 import { endingHelp, runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
 import { addSettingsOptions, readSettings, type SettingsOptions } from '../settings-options.ts';
 
-interface EraseOptions extends SettingsOptions, JudgeOptions {
+interface EraseOptions extends SettingsOptions, JudgeOptions, CompanionOptions {
   readonly model: string;
   readonly preset?: string;
   readonly set?: Readonly<Record<string, string>>;
@@ -58,6 +59,8 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
     .option('--preset <name>', 'take these from a preset: see the command presets')
     .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment);
+  command.optionsGroup('What the model is drawn with:');
+  addCompanionOptions(command);
   addSettingsOptions(command);
   command.optionsGroup('Who judges the result, besides the model itself:');
   addJudgeOptions(command);
@@ -107,6 +110,9 @@ function readRequest(options: EraseOptions): EraseRequest {
     retainImages: options.retainImages,
     anchor: options.anchor,
     concept: options.concept,
+    vae: companionsIn(options).vae ?? undefined,
+    baseLoras: options.baseLora ?? [],
+    embeddings: options.forgetEmbedding ?? [],
     settings: readSettings(options),
     judges: readJudge(options),
     device: options.device,

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import { AppError } from '../../errors.ts';
 import { askPainter } from '../ask-painter.ts';
+import { addCompanionOptions } from '../companion-options.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import type { EvaluateOptions } from '../evaluate-models.ts';
@@ -36,6 +37,7 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .option('--count <n>', 'pictures of each prompt, with seeds from --seed on', wholeNumber(1), 4)
     .option('--seed <n>', 'the first seed', wholeNumber(0), 0)
     .option('--out <folder>', 'writes the pictures and a before/after sheet there');
+  addCompanionOptions(command);
   addJudgeOptions(command);
   command.optionsGroup('How it is drawn (guessed by the original):');
   addDrawingOptions(command);

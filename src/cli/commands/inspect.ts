@@ -68,7 +68,7 @@ function partRows({ parts }: CheckpointDescription): string[][] {
   return [
     row('UNet', parts.unet),
     ...parts.textEncoders.map((part) => row('text encoder', part)),
-    row('VAE', parts.vae),
+    parts.vae ? row('VAE', parts.vae) : ['VAE', 'none: give one with --vae'],
   ];
 }
 

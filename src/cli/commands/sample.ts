@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 
+import { addCompanionOptions } from '../companion-options.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { askPainter } from '../ask-painter.ts';
@@ -15,7 +16,7 @@ const worker = new URL('../sample-worker.ts', import.meta.url);
 
 /** `erase-concept sample`: draws pictures into a folder. */
 export function addSampleCommand(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('sample')
     .description('Draw pictures with a checkpoint, as PNGs named PROMPT_NUMBER-SEED.png.')
     .requiredOption(
@@ -45,7 +46,9 @@ export function addSampleCommand(program: Command, context: CliContext): void {
     .option('--batch <n>', 'pictures drawn at once', wholeNumber(1), 1)
     .requiredOption('--out <folder>', 'where the PNGs go; made if it does not exist')
     .option('--lora <file>', 'a LoRA put on top of the model')
-    .option('--strength <x>', 'how many times it counts (default: 1)', realNumber(LEAST_STRENGTH))
+    .option('--strength <x>', 'how many times it counts (default: 1)', realNumber(LEAST_STRENGTH));
+  addCompanionOptions(command);
+  command
     .addOption(predictionOption())
     .addOption(deviceOption())
     .addOption(threadsOption())

@@ -8,7 +8,7 @@ import { clipTextShapes, projectionName } from './layout/clip-text-layout.ts';
 import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
 import { deriveUnetConfig } from './layout/derive-unet.ts';
 import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
-import { deriveVaeConfig, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
+import { deriveVaeConfig, VAE_PREFIX, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
 import type { PredictionReading, PredictionWish } from './prediction/reading.ts';
 import { type PredictionSource, readPrediction } from './prediction/read-prediction.ts';
 import { recognize } from './recognize.ts';
@@ -26,13 +26,14 @@ export interface DiffusionConfig extends Pick<
   readonly timesteps: number;
 }
 
-/** A whole Stable Diffusion checkpoint: what its models look like and how they are to be run. */
+/** A Stable Diffusion checkpoint: what its models look like and how they are to be run. */
 export interface Architecture {
   readonly family: VersionId;
   readonly unet: UnetConfig;
   /** One; SDXL has two, whose outputs are joined. */
   readonly textEncoders: readonly TextEncoderConfig[];
-  readonly vae: VaeConfig;
+  /** Its own; null where it has none. */
+  readonly vae: VaeConfig | null;
   readonly diffusion: DiffusionConfig;
   /** What its prediction is known from. */
   readonly prediction: Pick<PredictionReading, 'basis' | 'source' | 'remarks'>;
@@ -89,8 +90,8 @@ async function deriveArchitecture(
   const assumptions: string[] = [];
   const version = versionOf(family);
   const unet = deriveUnetConfig(source, unetHeads(version, ldmConfig));
-  const scaleFactor = ldmConfig?.scaleFactor ?? version.scaleFactor;
-  const vae = deriveVaeConfig(source, scaleFactor);
+  const hasVae = [...source.tensors.keys()].some((name) => name.startsWith(VAE_PREFIX));
+  const vae = hasVae ? deriveVaeConfig(source, latentFactor(version, ldmConfig)) : null;
   requireAgreement(source, ldmConfig, { unet, vae });
   if (!ldmConfig && 'numHeads' in version.heads && unet.modelChannels !== 320) {
     assumptions.push(
@@ -112,11 +113,16 @@ async function deriveArchitecture(
 export function* modelShapes(architecture: Omit<Architecture, 'refusal'>): Generator<NamedShape> {
   yield* unetShapes(architecture.unet);
   for (const encoder of architecture.textEncoders) yield* clipTextShapes(encoder);
-  yield* vaeShapes(architecture.vae);
+  if (architecture.vae) yield* vaeShapes(architecture.vae);
 }
 
 function unsupported({ path: filePath }: TensorSource, reason: string): AppError {
   return new AppError('model.unsupported', `"${path.basename(filePath)}": ${reason}`);
+}
+
+/** What latents are multiplied by before the UNet sees them. */
+export function latentFactor(version: Version, ldmConfig: LdmConfig | undefined): number {
+  return ldmConfig?.scaleFactor ?? version.scaleFactor;
 }
 
 /** `UNetModel` takes `num_head_channels` where it is given and not -1, `num_heads` otherwise. */
@@ -137,16 +143,18 @@ function trainedAs(
   return { diffusion: { predictionType, zeroTerminalSnr, ...schedule }, prediction };
 }
 
+type Value = number | boolean;
+type Claim = [name: string, inConfig: Value | readonly number[] | undefined, inFile: Value];
+
 /** A config for another model would give the wrong heads or schedule without any error. */
 function requireAgreement(
   source: TensorSource,
   ldmConfig: LdmConfig | undefined,
-  { unet, vae }: { unet: UnetConfig; vae: VaeConfig },
+  { unet, vae }: { unet: UnetConfig; vae: VaeConfig | null },
 ): void {
   if (!ldmConfig) return;
   const { unet: unetParams, vae: vaeParams } = ldmConfig;
-  type Value = number | boolean;
-  const claims: [name: string, inConfig: Value | readonly number[] | undefined, inFile: Value][] = [
+  const claims: Claim[] = [
     ['unet_config in_channels', unetParams.in_channels, unet.inChannels],
     ['unet_config out_channels', unetParams.out_channels, unet.outChannels],
     ['unet_config model_channels', unetParams.model_channels, unet.modelChannels],
@@ -161,8 +169,7 @@ function requireAgreement(
       unetParams.use_linear_in_transformer,
       unet.useLinearProjection,
     ],
-    ['first_stage_config ch', vaeParams.ddconfig?.ch, vae.ch],
-    ['first_stage_config z_channels', vaeParams.ddconfig?.z_channels, vae.zChannels],
+    ...vaeClaims(vaeParams, vae),
   ];
   for (const [name, inConfig, inFile] of claims) {
     if (inConfig === undefined || [inConfig].flat().every((value) => value === inFile)) continue;
@@ -171,6 +178,14 @@ function requireAgreement(
       `"${ldmConfig.path}" gives ${name} ${inConfig.toString()}, but "${path.basename(source.path)}" has ${inFile.toString()}: it is the config of another model. Replace it with the right one.`,
     );
   }
+}
+
+function vaeClaims({ ddconfig = {} }: LdmConfig['vae'], vae: VaeConfig | null): Claim[] {
+  if (!vae) return [];
+  return [
+    ['first_stage_config ch', ddconfig.ch, vae.ch],
+    ['first_stage_config z_channels', ddconfig.z_channels, vae.zChannels],
+  ];
 }
 
 function findRefusal(

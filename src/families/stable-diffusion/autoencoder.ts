@@ -1,6 +1,6 @@
 import type { CoderSettings, PictureDecoder, PictureEncoder } from '../family.ts';
-import type { Opened } from './opened.ts';
 import { latentScale } from './image-size.ts';
+import type { OpenVae } from './vae-file.ts';
 import { AppError } from '../../errors.ts';
 import type { PixelImage } from '../../images/pixels.ts';
 import { type CellScale, type Grid, inTiles, type TileSize } from './tiles.ts';
@@ -38,18 +38,18 @@ export class ImageEncoder implements PictureEncoder {
   }
 
   static async create(
-    checkpoint: Pick<Opened, 'file' | 'architecture'>,
+    coder: OpenVae,
     settings: CoderSettings,
     tiling: Tiling = usualTile,
   ): Promise<ImageEncoder> {
     const g = new GraphBuilder('vae-encoder');
-    const { vae } = checkpoint.architecture;
-    const scale = latentScale(checkpoint);
+    const vae = coder.config;
+    const scale = latentScale({ vae: coder });
     const tile = tileFor(settings, scale, tiling);
     const shape = [1, 3, tile.height * scale, tile.width * scale];
     const image = g.input('image', 'float32', shape);
-    g.output('moments', buildVaeEncoder(g, checkpointWeights(g, checkpoint), vae, image));
-    const session = await openSession(g, checkpoint, settings);
+    g.output('moments', buildVaeEncoder(g, checkpointWeights(g, coder), vae, image));
+    const session = await openSession(g, coder, settings);
     return new ImageEncoder(session, tile, { scale, scaleFactor: vae.scaleFactor });
   }
 
@@ -96,17 +96,17 @@ export class ImageDecoder implements PictureDecoder {
   }
 
   static async create(
-    checkpoint: Pick<Opened, 'file' | 'architecture'>,
+    coder: OpenVae,
     settings: CoderSettings,
     tiling: Tiling = usualTile,
   ): Promise<ImageDecoder> {
     const g = new GraphBuilder('vae-decoder');
-    const { vae } = checkpoint.architecture;
-    const scale = latentScale(checkpoint);
+    const vae = coder.config;
+    const scale = latentScale({ vae: coder });
     const tile = tileFor(settings, scale, tiling);
     const latents = g.input('latents', 'float32', [1, vae.embedDim, tile.height, tile.width]);
-    g.output('image', buildVaeDecoder(g, checkpointWeights(g, checkpoint), vae, latents));
-    const session = await openSession(g, checkpoint, settings);
+    g.output('image', buildVaeDecoder(g, checkpointWeights(g, coder), vae, latents));
+    const session = await openSession(g, coder, settings);
     const { height, width } = settings;
     const size = { channels: vae.embedDim, height: height / scale, width: width / scale };
     return new ImageDecoder(
@@ -161,11 +161,11 @@ function gridOf(tensor: Tensor): Grid {
   return { data: floatData(tensor), channels, height, width };
 }
 
-function openSession(g: GraphBuilder, checkpoint: Pick<Opened, 'file'>, settings: CoderSettings) {
+function openSession(g: GraphBuilder, coder: OpenVae, settings: CoderSettings) {
   const { device, threads } = settings;
   return GraphSession.create(g.graph, {
     device,
     threads,
-    weightsFolder: weightsFolder(checkpoint),
+    weightsFolder: weightsFolder(coder),
   });
 }

@@ -18,20 +18,26 @@ const maskedScore = -1e9;
  * A CLIP text encoder (Radford et al. 2021) in the layout of transformers or of open_clip. Padding
  * is not masked, as in Stable Diffusion. Nothing is emitted before it is asked for.
  *
+ * @param config with it the rows [n, C] that ids behind the vocabulary stand for, if there are any
  * @param ids int64 [N, T], T at most `maxPositions`
  */
 export function buildClipText(
   g: GraphBuilder,
   weights: WeightSource,
-  config: ClipTextConfig,
+  config: ClipTextWords,
   ids: Value,
 ): ClipText {
   return new ClipText(new Module(g, weights, config.keyPrefix), { weights, config, ids });
 }
 
+/** A text encoder and the rows of words that were learnt besides its own. */
+interface ClipTextWords extends ClipTextConfig {
+  readonly learned?: readonly Float32Array[];
+}
+
 interface ClipTextParts {
   readonly weights: WeightSource;
-  readonly config: ClipTextConfig;
+  readonly config: ClipTextWords;
   readonly ids: Value;
 }
 
@@ -39,7 +45,7 @@ class ClipText {
   private readonly module: Module;
   /** By whole names: the projection lies outside of what transformers calls the text model. */
   private readonly weights: WeightSource;
-  private readonly config: ClipTextConfig;
+  private readonly config: ClipTextWords;
   private readonly ids: Value;
   private embeddings: Value | undefined;
   /** The state after each layer emitted so far. */
@@ -128,7 +134,17 @@ class ClipText {
     }
     const table = this.module.weight(positions);
     const places = length === dimAt(table.shape, 0) ? table : g.slice(table, 0, 0, length);
-    return g.add(g.op('Gather', [this.module.weight(tokens), this.ids]), places);
+    return g.add(g.op('Gather', [this.vocabulary(this.module.weight(tokens)), this.ids]), places);
+  }
+
+  /** All rows that ids stand for. */
+  private vocabulary(own: Value): Value {
+    const { g } = this.module;
+    const { hiddenSize, keyPrefix, learned = [] } = this.config;
+    const rows = learned.map((values, i) =>
+      g.carried(`${keyPrefix}learned.${i}`, values, [values.length / hiddenSize, hiddenSize]),
+    );
+    return rows.length === 0 ? own : g.concat([own, ...rows], 0);
   }
 }
 
@@ -213,6 +229,7 @@ function projections(
     weight: module.weight('in_proj_weight'),
     bias: [module.weight('in_proj_bias')],
     scale: 1,
+    change: module.change('in_proj_weight'),
   });
   const { queries, keys, values } = splitChannels(g, joined, ['queries', 'keys', 'values']);
   return { queries: g.mul(queries, g.scalar(scale, queries)), keys, values };

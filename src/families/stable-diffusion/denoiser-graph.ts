@@ -3,16 +3,16 @@ import { floatTensor } from '../../runtime/tensor.ts';
 import { joinRows } from '../../tensor/rows.ts';
 import type { DenoiserGraph, DenoiserShape } from '../family.ts';
 import { addedConditions } from './added-condition.ts';
-import type { Architecture } from './architecture.ts';
 import { latentScale } from './image-size.ts';
 import { latentShapeOf } from './latent-shape.ts';
+import type { Opened } from './opened.ts';
 import { buildUnet } from './unet.ts';
 
 /**
  * The UNet with its inputs: `sample`, `timestepEmbedding`, `context`, with SDXL the added condition
  * `y`, all float32.
  */
-export function createDenoiserGraph(architecture: Architecture): DenoiserGraph {
+export function createDenoiserGraph({ architecture, vae }: Opened): DenoiserGraph {
   const { unet } = architecture;
   const latentShape = (shape: DenoiserShape) => latentShapeOf(architecture, shape);
   const contextShape = ({ batch, contextTokens }: DenoiserShape) => [
@@ -20,7 +20,7 @@ export function createDenoiserGraph(architecture: Architecture): DenoiserGraph {
     unet.contextDim,
   ];
   const pictureSize = ({ latentHeight, latentWidth }: DenoiserShape) => {
-    const scale = latentScale({ architecture });
+    const scale = latentScale({ vae });
     return { height: latentHeight * scale, width: latentWidth * scale };
   };
   return {

@@ -1,17 +1,21 @@
 import { createNoiseSchedule } from '../../diffusion/noise-schedule.ts';
 import { VariancePreserving } from '../../diffusion/variance-preserving.ts';
+import { AppError } from '../../errors.ts';
 import type { Checkpoint, Codec, Family, LoraConventions, ModelFacts } from '../family.ts';
+import type { Companions } from '../companions.ts';
 import type { ModelFiles } from '../model-files.ts';
-import { type Architecture, modelShapes, readArchitecture } from './architecture.ts';
+import { type Architecture, latentFactor, modelShapes, readArchitecture } from './architecture.ts';
 import { createCondition } from './condition.ts';
 import { createDenoiser } from './denoiser.ts';
 import { latentScale, nativeSize } from './image-size.ts';
 import { type LdmConfig, readLdmConfig } from './ldm-config.ts';
+import { type LearnedWord, readLearnedWord } from './learned-words.ts';
 import { loraLayerNames } from './lora-names.ts';
 import { loraTargets } from './lora-targets.ts';
 import type { Opened } from './opened.ts';
 import { trainedNames } from './parameter-groups.ts';
 import { recognize } from './recognize.ts';
+import { findVaeBeside, type OpenVae, openVae } from './vae-file.ts';
 import { versionOf } from './version.ts';
 
 /** Stable Diffusion 1.x, 2.x and XL, pruned ones included; what they do otherwise is data. */
@@ -23,10 +27,15 @@ export const stableDiffusion: Family = {
     return recognition.kind === 'checkpoint' ? { version: recognition.family } : null;
   },
 
-  open: async (file, prediction) => {
+  open: async (file, prediction, companions) => {
     const ldmConfig = await configOf(file);
     const architecture = await readArchitecture(file, ldmConfig, prediction);
-    return assemble({ file, ldmConfig, architecture });
+    const words: LearnedWord[] = [];
+    for (const embedding of companions?.embeddings ?? []) {
+      words.push(await readLearnedWord(embedding, architecture));
+    }
+    const model = { file, ldmConfig, architecture, words };
+    return assemble({ ...model, vae: await vaeFor(model, companions ?? {}) });
   },
 };
 
@@ -39,17 +48,35 @@ export async function configOf(file: ModelFiles): Promise<LdmConfig | undefined>
   return file.layout === 'diffusers' ? file.ldmConfig : readLdmConfig(file.path);
 }
 
+/** The VAE that was given, else the model's own, else what there is for a model without. */
+async function vaeFor(
+  { file, ldmConfig, architecture }: Pick<Opened, 'file' | 'ldmConfig' | 'architecture'>,
+  { vae, vaeIfNone }: Companions,
+): Promise<OpenVae | null> {
+  const { family, unet, vae: own } = architecture;
+  if (vae == null && own) return { file, config: own };
+  const given = vae ?? vaeIfNone ?? (await findVaeBeside(file.path));
+  if (given === null) return null;
+  const scaleFactor = latentFactor(versionOf(family), ldmConfig);
+  return openVae(given, { own, scaleFactor, latentChannels: unet.outChannels });
+}
+
 function assemble(opened: Opened): Checkpoint {
-  const { file, architecture } = opened;
+  const { file, architecture, vae } = opened;
   return {
     ...opened,
     process: processOf(architecture),
-    denoiser: createDenoiser(architecture),
+    denoiser: createDenoiser(opened),
     condition: createCondition(opened),
     codec: codecOf(opened),
     groups: { namesOf: (group) => trainedNames(file.tensors.keys(), group) },
     lora: loraConventionsOf(opened),
     facts: factsOf(opened),
+    withChanges: (changes) => assemble({ ...opened, changes }),
+    close: async () => {
+      await file.close();
+      if (vae && vae.file !== file) await vae.file.close();
+    },
   };
 }
 
@@ -64,13 +91,18 @@ function codecOf(opened: Opened): Codec {
     scale: latentScale(opened),
     async openEncoder(settings) {
       const { ImageEncoder } = await import('./autoencoder.ts');
-      return ImageEncoder.create(opened, settings);
+      return ImageEncoder.create(requireVae(opened), settings);
     },
     async openDecoder(settings) {
       const { ImageDecoder } = await import('./autoencoder.ts');
-      return ImageDecoder.create(opened, settings);
+      return ImageDecoder.create(requireVae(opened), settings);
     },
   };
+}
+
+function requireVae({ file, vae }: Opened): OpenVae {
+  if (vae) return vae;
+  throw new AppError('model.unsupported', `"${file.path}" was opened without a VAE.`);
 }
 
 function loraConventionsOf(opened: Opened): LoraConventions {

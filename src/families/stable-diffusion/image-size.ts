@@ -14,7 +14,10 @@ export function nativeSize(checkpoint: Opened): number {
   return (isMeant ? (latentSize ?? usual) : usual) * latentScale(checkpoint);
 }
 
+/** What every VAE of Stable Diffusion has, for a model that has none yet. */
+const USUAL_LATENT_SCALE = 8;
+
 /** Pixels along one side of a latent cell. */
-export function latentScale({ architecture }: Pick<Opened, 'architecture'>): number {
-  return 2 ** (architecture.vae.chMult.length - 1);
+export function latentScale({ vae }: Pick<Opened, 'vae'>): number {
+  return vae ? 2 ** (vae.config.chMult.length - 1) : USUAL_LATENT_SCALE;
 }

@@ -7,6 +7,7 @@ import { floatData, intTensor } from '../../runtime/tensor.ts';
 import { splitRows } from '../../tensor/rows.ts';
 import { chunkPrompt } from '../../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
+import { rowsOf } from './learned-words.ts';
 import { openTokenizers } from './open-tokenizer.ts';
 
 /** Prompts of one run of the text encoder: more are no faster for each. */
@@ -37,7 +38,12 @@ export async function poolPrompts(
   const g = new GraphBuilder('text-pool');
   const shape = [promptsAtOnce, length];
   const ids = g.input('ids', 'int64', shape);
-  const text = buildClipText(g, checkpointWeights(g, checkpoint), config, ids);
+  const text = buildClipText(
+    g,
+    checkpointWeights(g, checkpoint),
+    { ...config, learned: rowsOf(checkpoint, 0) },
+    ids,
+  );
   g.output('pooled', text.pooled(frame.endId));
   const session = await GraphSession.create(g.graph, {
     device,

@@ -15,7 +15,6 @@ export type OtherFamily =
   | 'text-encoder'
   | 'vae'
   | 'unet'
-  | 'no-vae'
   | 'unknown';
 
 /** What a file is, by the names of its tensors. */
@@ -103,8 +102,8 @@ const otherForms: readonly OtherForm[] = [
 ];
 
 /**
- * What a safetensors file is, by the names of its tensors alone: a whole Stable Diffusion checkpoint
- * of a known version, or something else with the advice that goes with it.
+ * What a safetensors file is, by the names of its tensors alone: a Stable Diffusion checkpoint
+ * of a known version, with or without a VAE, or something else with the advice that goes with it.
  */
 export function recognize(tensors: TensorTable): Recognition {
   const names = [...tensors.keys()];
@@ -133,12 +132,6 @@ function recognizeCheckpoint(has: (prefix: string) => boolean): Recognition {
   }
   if (!family) {
     return other('unet', `holds a UNet, but no text encoder. ${needsWholeCheckpoint}`);
-  }
-  if (!has('first_stage_model.')) {
-    return other(
-      'no-vae',
-      `holds no VAE. Bake one in with the web UI's "Checkpoint Merger" tab first`,
-    );
   }
   return { kind: 'checkpoint', family };
 }

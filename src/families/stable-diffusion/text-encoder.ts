@@ -9,6 +9,7 @@ import { applyEmphasis } from '../../tokenizer/apply-emphasis.ts';
 import { chunkPrompt, padChunks, type PromptChunk } from '../../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
 import type { EncodedPrompt, EncodedPromptSet } from '../encoded-prompt.ts';
+import { rowsOf } from './learned-words.ts';
 import { openTokenizers } from './open-tokenizer.ts';
 
 /**
@@ -83,7 +84,7 @@ async function createSession(
   const weights = checkpointWeights(g, checkpoint);
   for (const [i, config] of textEncoders.entries()) {
     const ids = g.input(`ids${i}`, 'int64', [1, config.tokenizer.length]);
-    const text = buildClipText(g, weights, config, ids);
+    const text = buildClipText(g, weights, { ...config, learned: rowsOf(checkpoint, i) }, ids);
     const { clipSkip, isNormalized, tokenizer } = config;
     g.output(`hidden${i}`, text.hidden(clipSkip, isNormalized));
     const isLast = i === textEncoders.length - 1;

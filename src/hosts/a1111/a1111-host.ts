@@ -5,7 +5,7 @@ import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
 import { a1111Names } from '../../diffusion/samplers/sampler-names.ts';
-import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from '../host.ts';
+import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { loraTag } from '../../lora-tag.ts';
 import { hostPicture } from '../host-picture.ts';
@@ -23,6 +23,7 @@ import {
   progressSchema,
 } from './api-schema.ts';
 import { chosenEntry, nameOf, optionFor } from './entries.ts';
+import { readVaes } from './vaes.ts';
 import { detectVariant, type Variant } from './variants.ts';
 
 /** What SD.Next's option says before the first choice, of a file that need not be there. */
@@ -96,6 +97,15 @@ export class A1111Host implements Host {
         { cause },
       );
     }
+  }
+
+  async listVaes(): Promise<readonly HostVae[]> {
+    const { sd_vae: chosen, forge_additional_modules: modules } = await this.options.get();
+    const vaes = await readVaes(this.client);
+    return vaes.map(({ model_name: name, filename }) => {
+      const isModule = Array.isArray(modules) && modules.includes(filename);
+      return { name, path: this.pathOf(filename), isChosen: name === chosen || isModule };
+    });
   }
 
   async activeModel(): Promise<string | null> {

@@ -23,13 +23,18 @@ export const optionsSchema = z.object({
   sd_checkpoint_hash: z.string().nullish(),
   /** Of SD.Next alone: its folder of LoRAs. */
   lora_dir: z.string().nullish().catch(null),
-  /** Of Forge alone. */
+  /** `Automatic`, `None`, or the name of a VAE. */
+  sd_vae: z.string().nullish().catch(null),
+  /** Of Forge alone: files of VAEs and text encoders. */
   forge_additional_modules: z.unknown().optional(),
 });
 export type Options = z.infer<typeof optionsSchema>;
 
 /** `GET loras`, of the built-in extension of that name. */
 export const lorasSchema = z.array(z.object({ name: z.string(), path: z.string() }));
+
+/** `GET sd-vae`, and Forge's `GET sd-modules`. */
+export const vaesSchema = z.array(z.object({ model_name: z.string(), filename: z.string() }));
 
 /** `GET cmd-flags`: what it was started with. */
 export const flagsSchema = z.object({ lora_dir: z.string().nullish() });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
 import { ChosenModel } from '../chosen-model.ts';
-import type { Host, HostLora, HostModel, HostPicture, PictureRequest } from '../host.ts';
+import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
@@ -68,6 +68,12 @@ export class ComfyUiHost implements Host {
     return (await this.askFiles('loras')).map(([name, file]) => ({ name, path: file }));
   }
 
+  async listVaes(): Promise<readonly HostVae[]> {
+    // Each workflow names its own.
+    const vaes = await this.askFiles('vae');
+    return vaes.map(([name, file]) => ({ name, path: file, isChosen: false }));
+  }
+
   activeModel(): Promise<string | null> {
     return this.chosen.read();
   }
@@ -121,7 +127,9 @@ export class ComfyUiHost implements Host {
   }
 
   /** Names and paths of the files of a kind, as it finds them now. */
-  private async askFiles(kind: 'checkpoints' | 'loras'): Promise<[name: string, file: string][]> {
+  private async askFiles(
+    kind: 'checkpoints' | 'loras' | 'vae',
+  ): Promise<[name: string, file: string][]> {
     const [folders, files] = await Promise.all([
       this.foldersOf(kind),
       this.client.get(`experiment/models/${kind}`, filesSchema),

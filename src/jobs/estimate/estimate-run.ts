@@ -1,6 +1,7 @@
 import { withStoredBase } from '../../adapters/settings.ts';
 import { asItIs } from '../../adapters/full-weights.ts';
 import { openCheckpoint, type Checkpoint } from '../../families/checkpoint.ts';
+import type { Companions } from '../../families/companions.ts';
 import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../../erase/run-cost.ts';
 import { adaptationFor } from '../../methods/adaptation.ts';
@@ -18,6 +19,8 @@ import { addMeasurement, measurementKey, readMeasurements } from './measurements
 export interface RunQuestion {
   /** Path of the checkpoint. */
   readonly model: string;
+  /** What it is run with. */
+  readonly companions: Companions;
   /** Complete, of a size that fits the model; the first is what is wanted. */
   readonly variants: readonly [EraseSettings, ...EraseSettings[]];
   readonly extent: RunExtent;
@@ -47,7 +50,11 @@ const MAX_TRIAL_SECONDS = 3;
 export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   const { variants, extent, device, dataFolder, freeBytes } = question;
   const [settings, ...smaller] = variants;
-  const checkpoint = await openCheckpoint(question.model, settings.prediction ?? undefined);
+  const checkpoint = await openCheckpoint(
+    question.model,
+    settings.prediction ?? undefined,
+    question.companions,
+  );
   try {
     const costOf = (variant: EraseSettings) =>
       costOfRun(checkpoint, variant, { ...extent, device });
@@ -69,7 +76,7 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
     await addMeasurement(dataFolder, { key, device, runtime: runtimeVersion(), rate });
     return { costs, rate, basis: 'measured' };
   } finally {
-    await checkpoint.file.close();
+    await checkpoint.close();
   }
 }
 

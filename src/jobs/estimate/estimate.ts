@@ -56,7 +56,11 @@ export async function estimateJob(
   const { warnings, forget } = await promptsOf(request, preset);
   const chosen = await chooseJudges(request, preset, environment.dataFolder);
   const { prediction } = request.settings;
-  const checkpoint = await openCheckpoint(path.resolve(request.model), prediction ?? undefined);
+  const checkpoint = await openCheckpoint(
+    path.resolve(request.model),
+    prediction ?? undefined,
+    request,
+  );
   try {
     requireErasable(checkpoint);
     const settings = prepareSettings(checkpoint, request, preset);
@@ -65,6 +69,7 @@ export async function estimateJob(
     const smaller = smallerVariants(checkpoint, settings);
     const question: RunQuestion = {
       model: checkpoint.file.path,
+      companions: { vae: request.vae, vaeIfNone: request.vaeIfNone },
       variants: [settings, ...smaller.map((variant) => variant.settings)],
       extent: extentOf(request, preset, settings),
       device,
@@ -89,7 +94,7 @@ export async function estimateJob(
       ...timeOf(answer, settings, checkpoint.file.fileBytes),
     };
   } finally {
-    await checkpoint.file.close();
+    await checkpoint.close();
   }
 }
 

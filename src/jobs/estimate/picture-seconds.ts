@@ -1,3 +1,4 @@
+import { companionsOf } from '../../erase/companions.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 import { ESTIMATE_TIMEOUT_MS, estimateWorker, freeMemory } from './estimate.ts';
@@ -10,11 +11,13 @@ import type { RunAnswer, RunQuestion } from './estimate-run.ts';
  * @throws the signal's reason; AppError `device.*`, `checkpoint.*`
  */
 export async function pictureSeconds(
-  { model, settings, device, threads, forget, retain }: EraseJob,
+  job: EraseJob,
   { dataFolder, signal }: { readonly dataFolder: string; readonly signal: AbortSignal },
 ): Promise<number> {
+  const { model, settings, device, threads, forget, retain } = job;
   const question: RunQuestion = {
     model: model.path,
+    companions: companionsOf(job),
     variants: [settings],
     extent: { prompts: { forget: forget.length, retain: retain.length }, drawnPictures: 1 },
     device,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { pathExists } from '../../checkpoint/output-path.ts';
@@ -22,7 +22,7 @@ const UNFINISHED_MS = 60 * 60 * 1000;
 /** Names of folders that are being deleted begin so. */
 const DELETED_PREFIX = '.deleted-';
 /** All that a folder holds until it is a job. */
-const claimed = ['state', 'samples', 'forget-images', 'retain-images', 'status.json'];
+const claimed = ['state', 'samples', 'forget-images', 'retain-images', 'embeddings', 'status.json'];
 
 /** Jobs as folders in a data folder, those of the command line too. */
 export class FolderRepository implements JobRepository {
@@ -94,8 +94,9 @@ export class FolderRepository implements JobRepository {
         moved[set] = path.join(folder, path.basename(from));
         await rename(from, moved[set]);
       }
+      moved.embeddings = await copyInto(path.join(folder, 'embeddings'), draft.embeddings);
       await stored.writeStatus(newStatus(prepared ? null : new Date().toISOString()));
-      if (prepared) await writeJob(folder, id, prepared);
+      if (prepared) await writeJob(folder, id, withFiles(prepared, moved.embeddings));
       await writeDraft(folder, moved);
       return stored;
     } catch (error) {
@@ -107,6 +108,21 @@ export class FolderRepository implements JobRepository {
   private folderOf(id: string): string {
     return path.join(this.folder, id);
   }
+}
+
+/** Copies small files under their own names. @returns where they are now */
+async function copyInto(folder: string, files: readonly string[]): Promise<string[]> {
+  if (files.length > 0) await mkdir(folder);
+  const copies = files.map((file) => path.join(folder, path.basename(file)));
+  for (const [i, file] of files.entries()) await copyFile(file, copies[i] ?? '');
+  return copies;
+}
+
+function withFiles(job: Omit<EraseJob, 'id'>, embeddings: readonly string[]): Omit<EraseJob, 'id'> {
+  return {
+    ...job,
+    embeddings: job.embeddings.map((file, i) => ({ ...file, path: embeddings[i] ?? file.path })),
+  };
 }
 
 async function isJob(folder: string): Promise<boolean> {

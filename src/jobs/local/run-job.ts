@@ -1,3 +1,4 @@
+import { requireCompanions, requireSameCompanions } from '../../erase/companions.ts';
 import { isResultOf } from '../../erase/result.ts';
 import { AppError, asAppError, type ErrorCode } from '../../errors.ts';
 import { hashCheckpoint } from '../../families/checkpoint-hash.ts';
@@ -90,6 +91,7 @@ export async function requireResumable(folder: JobFolder): Promise<void> {
       `"${model.path}" is not the file that job ${id} began with: its SHA-256 differs. Put that one back, or start a new erasure.`,
     );
   }
+  await requireSameCompanions(id, folder.job);
 }
 
 /**
@@ -122,4 +124,5 @@ export async function requireUnfinished(folder: JobFolder): Promise<void> {
       `checkpoint "${model.path}" of job ${id} does not exist any more. Put it back, then resume the job.`,
     );
   }
+  await requireCompanions(id, folder.job);
 }

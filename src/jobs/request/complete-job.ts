@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../families/checkpoint.ts';
+import { type Checkpoint, requireFittingVae } from '../../families/checkpoint.ts';
 import { hashCheckpoint } from '../../families/checkpoint-hash.ts';
 import { requireDiskSpace } from '../../checkpoint/disk-space.ts';
 import { requireFiniteWeights } from '../../checkpoint/nan-scan.ts';
@@ -27,30 +27,65 @@ export async function completeJob(
   draft: JobDraft,
   { dataFolder, chooseDevice }: Pick<PrepareEnvironment, 'dataFolder' | 'chooseDevice'>,
 ): Promise<Omit<EraseJob, 'id'>> {
-  return withErasable(draft.model, draft.settings.prediction, async (checkpoint) => {
-    const { file, facts } = checkpoint;
-    const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
-    const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
-    const wanted = draft.output ?? undefined;
-    const output =
-      result === 'lora'
-        ? await prepareLoraOutput(file.path, { concept, wanted }, 'out')
-        : await prepareOutput(file.path, { concept, wanted, folder: outputFolder ?? undefined });
-    const loraOutput = await loraBeside(file.path, draft, result);
-    await requireDisk(checkpoint, {
-      ...{ settings: draft.settings, dataFolder },
-      output: result === 'lora' ? null : output,
-    });
-    const device = await chooseDevice(draft.device);
-    for (const judge of draft.judges) await requireClassifier(judge);
-    if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
-    await requireFiniteWeights(file, facts.tensors);
-    const model = { path: file.path, sha256: await hashCheckpoint(file.path) };
-    const { prediction } = facts;
-    const outputIsGiven = draft.output !== null;
-    const settled = { model, prediction, output, outputIsGiven, loraOutput, device };
-    return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled });
-  });
+  return withErasable(
+    draft.model,
+    { prediction: draft.settings.prediction, ...draft },
+    async (checkpoint) => {
+      const { file, facts } = checkpoint;
+      const {
+        concept,
+        outputFolder,
+        pictures: _pictures,
+        vae,
+        baseLoras,
+        embeddings,
+        ...rest
+      } = draft;
+      const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
+      const wanted = draft.output ?? undefined;
+      const output =
+        result === 'lora'
+          ? await prepareLoraOutput(file.path, { concept, wanted }, 'out')
+          : await prepareOutput(file.path, { concept, wanted, folder: outputFolder ?? undefined });
+      const loraOutput = await loraBeside(file.path, draft, result);
+      await requireDisk(checkpoint, {
+        ...{ settings: draft.settings, dataFolder },
+        output: result === 'lora' ? null : output,
+      });
+      const device = await chooseDevice(draft.device);
+      for (const judge of draft.judges) await requireClassifier(judge);
+      if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
+      await requireFiniteWeights(file, facts.tensors);
+      await requireFittingVae(checkpoint, { device: 'cpu', threads: draft.threads });
+      const companions = {
+        vae: vae === null ? null : await fileOf(vae),
+        baseLoras: await Promise.all(
+          baseLoras.map(async ({ path: lora, strength }) => ({
+            ...(await fileOf(lora)),
+            strength,
+          })),
+        ),
+        embeddings: await Promise.all(embeddings.map(fileOf)),
+      };
+      const model = await fileOf(file.path);
+      const { prediction } = facts;
+      const outputIsGiven = draft.output !== null;
+      const settled = {
+        model,
+        ...companions,
+        prediction,
+        output,
+        outputIsGiven,
+        loraOutput,
+        device,
+      };
+      return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled });
+    },
+  );
+}
+
+async function fileOf(modelPath: string): Promise<{ path: string; sha256: string }> {
+  return { path: modelPath, sha256: await hashCheckpoint(modelPath) };
 }
 
 /** @throws AppError `settings.invalid` for a name of what is not made */

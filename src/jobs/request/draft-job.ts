@@ -8,7 +8,9 @@ import {
   requireErasable,
   requireSizeFits,
 } from '../../families/checkpoint.ts';
+import { readLora } from '../../adapters/low-rank/read-lora.ts';
 import { hasStrength } from '../../adapters/settings.ts';
+import type { Companions } from '../../families/companions.ts';
 import type { PredictionWish } from '../../families/stable-diffusion/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../../erase/anchors.ts';
 import { foldDrawing } from '../../drawing/spellings.ts';
@@ -33,6 +35,14 @@ import { fillPreset, type Preset } from '../../presets/preset.ts';
 import type { Device } from '../../runtime/device.ts';
 import { appVersion } from '../../version.ts';
 import { chooseJudges } from './choose-judges.ts';
+import {
+  type BaseLora,
+  type CompanionWishes,
+  drawnBy,
+  learnedNames,
+  vaePathOf,
+  withWord,
+} from './companion-wishes.ts';
 import type { JobDraft } from './job-draft.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 
@@ -40,7 +50,7 @@ import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 const SAMPLES_OF_A_RUN = 8;
 
 /** An erasure as a person asks for it: what is undefined follows from the preset or the model. */
-export interface EraseRequest extends PromptRequest {
+export interface EraseRequest extends PromptRequest, CompanionWishes {
   readonly model: string;
   readonly preset: string | undefined;
   /** Values of the preset's variables. */
@@ -82,14 +92,24 @@ export async function draftJob(
   request: EraseRequest,
   { presetFolders, dataFolder }: DraftEnvironment,
 ): Promise<JobDraft> {
-  const preset = await loadPreset(request, presetFolders);
+  const embeddings = (request.embeddings ?? []).map((file) => path.resolve(file));
+  const words = learnedNames(embeddings);
+  const preset = await loadPreset(request, { presetFolders, words });
   const method = chosenMethod(request, preset);
   requirePictures(method, request.forgetImages);
-  const prompts = await preparePrompts(request, preset, findMethod(method).forgets);
+  const prompts = await preparePrompts(
+    { ...request, learned: words },
+    preset,
+    findMethod(method).forgets,
+  );
   const pictureWarnings = await comparePictures(request);
   const chosen = await chooseJudges(request, preset, dataFolder);
   const { prediction } = request.settings;
-  return withErasable(path.resolve(request.model), prediction, (checkpoint) => ({
+  const baseLoras = (request.baseLoras ?? []).map(({ path: lora, strength }) => ({
+    ...{ path: path.resolve(lora), strength },
+  }));
+  const opened = { prediction, ...request, baseLoras, embeddings };
+  return withErasable(path.resolve(request.model), opened, (checkpoint) => ({
     version: 3,
     createdAt: new Date().toISOString(),
     appVersion,
@@ -101,6 +121,8 @@ export async function draftJob(
         ),
     ),
     model: checkpoint.file.path,
+    vae: vaePathOf(checkpoint),
+    ...{ baseLoras, embeddings },
     output: request.output ?? null,
     loraOutput: request.loraOutput ?? null,
     outputFolder: request.outputFolder ?? null,
@@ -120,7 +142,7 @@ export async function draftJob(
     settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
-    pictures: request.pictures ?? 'sidecar',
+    pictures: drawnBy(request),
   }));
 }
 
@@ -134,21 +156,30 @@ async function comparePictures({ forgetImages, retainImages }: EraseRequest): Pr
 /** Opens a checkpoint that something can be erased from, and closes it afterwards. */
 export async function withErasable<T>(
   modelPath: string,
-  prediction: PredictionWish | null | undefined,
+  {
+    prediction,
+    baseLoras = [],
+    ...companions
+  }: Companions & {
+    readonly prediction?: PredictionWish | null | undefined;
+    readonly baseLoras?: readonly BaseLora[];
+  },
   use: (checkpoint: Checkpoint) => T | Promise<T>,
 ): Promise<T> {
-  const checkpoint = await openCheckpoint(modelPath, prediction ?? undefined);
+  const checkpoint = await openCheckpoint(modelPath, prediction ?? undefined, companions);
   try {
     requireErasable(checkpoint);
+    // Read, so that one that does not fit is refused before anything is made.
+    for (const { path: lora } of baseLoras) await readLora(lora, checkpoint);
     return await use(checkpoint);
   } finally {
-    await checkpoint.file.close();
+    await checkpoint.close();
   }
 }
 
 async function loadPreset(
   { preset: name, variables, forgetImages }: EraseRequest,
-  presetFolders: readonly string[],
+  { presetFolders, words }: { presetFolders: readonly string[]; words: readonly string[] },
 ): Promise<Preset | undefined> {
   if (name !== undefined) {
     const preset = await findPreset(presetFolders, name);
@@ -158,7 +189,7 @@ async function loadPreset(
         remedy: { advice: 'Give them', settings: [{ setting: 'forgetImages' }] },
       });
     }
-    return fillPreset(preset, variables);
+    return fillPreset(preset, withWord(preset, variables, words));
   }
   const [variable] = Object.keys(variables);
   if (variable === undefined) return undefined;

@@ -9,6 +9,7 @@ import type { Host, HostModel } from '../../hosts/host.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 import type { UploadedImage, Uploads } from '../../contract/services.ts';
+import { chooseVae } from './choose-vae.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import type { JobRepository, StoredJob } from '../ports.ts';
 import type { JobDraft } from './job-draft.ts';
@@ -86,6 +87,7 @@ async function draftStaged(
   const question: DraftQuestion = {
     request: {
       ...eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) }),
+      ...(await chooseVae(request, host, model)),
       forgetImages: sets.forgetImages?.folder,
       retainImages: sets.retainImages?.folder,
     },

@@ -14,6 +14,9 @@ import { picturesWishes } from '../../contract/pictures-wish.ts';
 const open = {
   id: true,
   model: true,
+  vae: true,
+  baseLoras: true,
+  embeddings: true,
   prediction: true,
   output: true,
   outputIsGiven: true,
@@ -25,6 +28,12 @@ const draftSchema = jobSchema.omit(open).extend({
   concept: z.string(),
   /** Path of the original. */
   model: z.string(),
+  /** Path of the VAE to be used; null for the model's own. */
+  vae: z.string().nullable().default(null),
+  /** Paths of LoRAs that belong to the model. */
+  baseLoras: z.array(z.object({ path: z.string(), strength: z.number() })).default([]),
+  /** Paths of embeddings whose words are forgotten; in the job's folder once there is one. */
+  embeddings: z.array(z.string()).default([]),
   /** Where the result shall be; null: named after the original and the concept. */
   output: z.string().nullable(),
   /** For a result that is named so, its folder; null: the original's. */

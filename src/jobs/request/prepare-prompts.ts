@@ -1,6 +1,7 @@
 import { deriveAnchors, deriveConcept, mentions } from '../../erase/anchors.ts';
 import { findNearContradictions, requireNoContradiction } from '../../erase/contradictions.ts';
 import type { EraseJob } from '../../erase/job.ts';
+import { LearnedNames } from '../../erase/learned-names.ts';
 import { neutralPrompts } from '../../erase/neutral-prompts.ts';
 import { checkSyntax } from '../../erase/prompt-syntax.ts';
 import { AppError } from '../../errors.ts';
@@ -21,6 +22,8 @@ export interface PromptRequest {
   readonly retainImages: string | undefined;
   readonly anchor: string | undefined;
   readonly concept: string | undefined;
+  /** Names of learned words that are to be forgotten. */
+  readonly learned?: readonly string[];
   /** Of pictures that are in no folder yet. */
   readonly captions?: { readonly forget: readonly string[]; readonly retain: readonly string[] };
 }
@@ -47,7 +50,8 @@ export async function preparePrompts(
   forgets: AnyMethod['forgets'],
 ): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
-  const words = readWords(request, preset);
+  const names = new LearnedNames(request.learned ?? []);
+  const words = readWords(request, preset, names);
   const { captions } = request;
   const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
   const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
@@ -56,12 +60,15 @@ export async function preparePrompts(
   if (lines.length === 0) throw nothingToForget(request.forgetImages);
   const { anchor, concept } = words;
   const retain = unique([...words.retain, ...retainCaptions]);
-  const forget = withAnchors(lines, { anchor, concept, retain });
-  const warnings = checkSyntax([
+  const forget = withAnchors(lines, { anchor, concept, retain, names });
+  const read = [
     ...forget.map(({ prompt }) => prompt),
     ...unique(forget.map((line) => line.anchor)),
     ...retain,
-  ]);
+  ];
+  const warnings = checkSyntax(read.map((prompt) => names.hidden(prompt))).map((warning) =>
+    names.shown(warning),
+  );
   // Where pictures are told apart, one caption may go with some to forget and some to keep.
   if (forgets === 'concept') {
     requireNoContradiction(forget, retain);
@@ -88,7 +95,13 @@ function withAnchors(
     anchor,
     concept,
     retain,
-  }: { anchor: string | undefined; concept: string | undefined; retain: readonly string[] },
+    names,
+  }: {
+    anchor: string | undefined;
+    concept: string | undefined;
+    retain: readonly string[];
+    names: LearnedNames;
+  },
 ): EraseJob['forget'] {
   const given = new Map<string, string | undefined>();
   for (const line of lines) {
@@ -102,7 +115,10 @@ function withAnchors(
     given.set(line.prompt, other ?? line.anchor);
   }
   const prompts = [...given.keys()];
-  const derived = deriveAnchors(prompts, { concept, retain });
+  const derived = deriveAnchors(
+    prompts.map((prompt) => names.hidden(prompt)),
+    { concept: concept && names.hidden(concept), retain },
+  ).map((text) => names.shown(text));
   return prompts.map((prompt, i) => ({
     prompt,
     anchor: given.get(prompt) ?? anchor ?? derived[i] ?? '',
@@ -110,14 +126,18 @@ function withAnchors(
 }
 
 /** What is said in words, by the person or else by the preset. */
-function readWords(request: PromptRequest, preset: Preset | undefined) {
+function readWords(request: PromptRequest, preset: Preset | undefined, names: LearnedNames) {
   // A preset's anchor and concept need not fit prompts that were given in place of its own.
   const fitting = request.forget.length === 0 ? preset : undefined;
   const [anchor] = check('the anchor', listOf(request.anchor ?? fitting?.anchor));
-  const [concept] = check('the name of the concept', listOf(request.concept ?? fitting?.concept));
+  const named = request.concept ?? fitting?.concept ?? names.concept;
+  const [concept] = check('the name of the concept', listOf(named));
+  const spelled = (prompts: readonly string[]) => prompts.map((prompt) => names.spelled(prompt));
+  const isSaid = request.forgetImages !== undefined || request.captions !== undefined;
+  const forget = orElse(request.forget, preset?.forget ?? (isSaid ? [] : names.prompts));
   return {
-    forget: check('a prompt to forget', orElse(request.forget, preset?.forget)),
-    retain: check('a prompt to keep', orElse(request.retain, preset?.retain)),
+    forget: check('a prompt to forget', spelled(forget)),
+    retain: check('a prompt to keep', spelled(orElse(request.retain, preset?.retain))),
     anchor,
     concept,
   };
