@@ -7,7 +7,7 @@ export const leftOutOfPrompts = [
     // `re_extra_net` of AUTOMATIC1111's modules/extra_networks.py takes any name for a network's kind.
     pattern: /<\w+:[^>]+>/g,
     reason:
-      'left out of the text, as web UIs do. LoRAs and other networks that a prompt names are used only where a web UI draws the pictures; to erase from a model together with its LoRA, merge the two first',
+      'left out of the text, as web UIs do. LoRAs and other networks that a prompt names are used only where a web UI draws the pictures; to erase from a model together with its LoRA, give both, or merge the two first',
   },
   {
     // ComfyUI passes over an embedding that it does not have (comfy/sd1_clip.py).

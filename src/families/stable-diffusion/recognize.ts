@@ -42,7 +42,7 @@ const otherForms: readonly OtherForm[] = [
   {
     family: 'lora',
     pattern: /(^lora_|\.lora[_.]|lora_(up|down|A|B)\b|\.hada_w[12]_|\.lokr_w|\.oft_blocks)/,
-    explanation: `is a LoRA, which only changes another model. Give the checkpoint; to erase from model and LoRA together, merge them first`,
+    explanation: `is a LoRA, which only changes another model. Give the checkpoint; to erase from model and LoRA together, give both, or merge them first`,
   },
   {
     family: 'controlnet',
