@@ -4,7 +4,6 @@ import path from 'node:path';
 import { mergedTensors } from '../adapters/low-rank/merged-tensors.ts';
 import { countedChanges, readLora } from '../adapters/low-rank/read-lora.ts';
 import { describeRounding, RoundingLoss } from '../adapters/rounding.ts';
-import { requireDiskSpace } from '../checkpoint/disk-space.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
@@ -45,10 +44,6 @@ async function writeMerged(
   { onEvent, signal }: Pick<RunIo, 'onEvent' | 'signal'>,
 ): Promise<void> {
   await mkdir(path.dirname(outputPath), { recursive: true });
-  await requireDiskSpace(outputPath, original.file.fileBytes, {
-    purpose: 'the model with its LoRAs, from which the concept is erased,',
-    setting: 'data',
-  });
   const rounding = new RoundingLoss();
   const changes = [];
   for (const { path: file, strength } of baseLoras) {

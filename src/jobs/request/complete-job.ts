@@ -2,10 +2,11 @@ import { type Checkpoint, requireFittingVae } from '../../families/checkpoint.ts
 import { hashCheckpoint } from '../../families/checkpoint-hash.ts';
 import { requireDiskSpace } from '../../checkpoint/disk-space.ts';
 import { requireFiniteWeights } from '../../checkpoint/nan-scan.ts';
+import type { JobCompanions } from '../../erase/companions.ts';
 import { type EraseJob, jobSchema } from '../../erase/job.ts';
 import { requireClassifier } from '../../evaluation/classifier/classifier.ts';
 import { AppError } from '../../errors.ts';
-import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
+import { trainingOf } from '../../methods/registry.ts';
 import type { Output } from '../../methods/settings-fields.ts';
 import { type PrepareEnvironment, requireValid, withErasable } from './draft-job.ts';
 import type { JobDraft } from './job-draft.ts';
@@ -27,61 +28,46 @@ export async function completeJob(
   draft: JobDraft,
   { dataFolder, chooseDevice }: Pick<PrepareEnvironment, 'dataFolder' | 'chooseDevice'>,
 ): Promise<Omit<EraseJob, 'id'>> {
-  return withErasable(
-    draft.model,
-    { prediction: draft.settings.prediction, ...draft },
-    async (checkpoint) => {
-      const { file, facts } = checkpoint;
-      const {
-        concept,
-        outputFolder,
-        pictures: _pictures,
-        vae,
-        baseLoras,
-        embeddings,
-        ...rest
-      } = draft;
-      const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
-      const wanted = draft.output ?? undefined;
-      const output =
-        result === 'lora'
-          ? await prepareLoraOutput(file.path, { concept, wanted }, 'out')
-          : await prepareOutput(file.path, { concept, wanted, folder: outputFolder ?? undefined });
-      const loraOutput = await loraBeside(file.path, draft, result);
-      await requireDisk(checkpoint, {
-        ...{ settings: draft.settings, dataFolder },
-        output: result === 'lora' ? null : output,
-      });
-      const device = await chooseDevice(draft.device);
-      for (const judge of draft.judges) await requireClassifier(judge);
-      if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
-      await requireFiniteWeights(file, facts.tensors);
-      await requireFittingVae(checkpoint, { device: 'cpu', threads: draft.threads });
-      const companions = {
-        vae: vae === null ? null : await fileOf(vae),
-        baseLoras: await Promise.all(
-          baseLoras.map(async ({ path: lora, strength }) => ({
-            ...(await fileOf(lora)),
-            strength,
-          })),
-        ),
-        embeddings: await Promise.all(embeddings.map(fileOf)),
-      };
-      const model = await fileOf(file.path);
-      const { prediction } = facts;
-      const outputIsGiven = draft.output !== null;
-      const settled = {
-        model,
-        ...companions,
-        prediction,
-        output,
-        outputIsGiven,
-        loraOutput,
-        device,
-      };
-      return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled });
-    },
-  );
+  const opened = { ...draft, prediction: draft.settings.prediction };
+  return withErasable(draft.model, opened, async (checkpoint) => {
+    const { file, facts } = checkpoint;
+    const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
+    const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
+    const wanted = draft.output ?? undefined;
+    const output =
+      result === 'lora'
+        ? await prepareLoraOutput(file.path, { concept, wanted }, 'out')
+        : await prepareOutput(file.path, { concept, wanted, folder: outputFolder ?? undefined });
+    const loraOutput = await loraBeside(file.path, draft, result);
+    await requireDisk(checkpoint, {
+      ...{ draft, dataFolder },
+      output: result === 'lora' ? null : output,
+    });
+    const device = await chooseDevice(draft.device);
+    for (const judge of draft.judges) await requireClassifier(judge);
+    if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
+    await requireFiniteWeights(file, facts.tensors);
+    await requireFittingVae(checkpoint, { device: 'cpu', threads: draft.threads });
+    const model = await fileOf(file.path);
+    const { prediction } = facts;
+    const outputIsGiven = draft.output !== null;
+    const settled = { model, prediction, output, outputIsGiven, loraOutput, device };
+    const companions = await companionsIn(draft);
+    return requireValid(jobSchema.omit({ id: true }), { ...rest, ...settled, ...companions });
+  });
+}
+
+/** What the model is run with, as it is now. */
+async function companionsIn({ vae, baseLoras, embeddings }: JobDraft): Promise<JobCompanions> {
+  const loras = baseLoras.map(async ({ path: lora, strength }) => ({
+    ...(await fileOf(lora)),
+    strength,
+  }));
+  return {
+    vae: vae === null ? null : await fileOf(vae),
+    baseLoras: await Promise.all(loras),
+    embeddings: await Promise.all(embeddings.map(fileOf)),
+  };
 }
 
 async function fileOf(modelPath: string): Promise<{ path: string; sha256: string }> {
@@ -111,17 +97,20 @@ async function requireDisk(
   checkpoint: Checkpoint,
   {
     output,
-    settings,
+    draft: { settings, baseLoras },
     dataFolder,
-  }: { output: string | null; settings: EraseSettings; dataFolder: string },
+  }: { output: string | null; draft: JobDraft; dataFolder: string },
 ): Promise<void> {
+  const modelBytes = checkpoint.file.fileBytes;
   if (output !== null) {
-    await requireDiskSpace(output, checkpoint.file.fileBytes + SPARE_DISK_BYTES, {
+    await requireDiskSpace(output, modelBytes + SPARE_DISK_BYTES, {
       purpose: 'the scrubbed model',
       setting: 'out',
     });
   }
-  await requireDiskSpace(dataFolder, stateBytes(checkpoint, settings) + SPARE_DISK_BYTES, {
+  // With its LoRAs in its weights the model is written once more.
+  const merged = baseLoras.length > 0 ? modelBytes : 0;
+  await requireDiskSpace(dataFolder, stateBytes(checkpoint, settings) + merged + SPARE_DISK_BYTES, {
     purpose: "the job's state",
     setting: 'data',
   });
