@@ -15,7 +15,7 @@ from modules import script_callbacks, shared
 
 from .answers import PREFIX
 from .plugin import PLUGIN
-from .private_api import CREDENTIALS, PRIVATE_PREFIX, PrivateApiRoute, make_private_api
+from .private_api import CREDENTIALS, PRIVATE_PREFIX, PrivateApiRoute, has_route, make_private_api
 from .proxy_asgi import Gate, Message, ProxyRoute, add_route, headers_of
 from .sidecar import HostSettings, data_folder, own_url, start_once
 
@@ -44,7 +44,8 @@ def _make_tab() -> list[tuple[gradio.Blocks, str, str]]:
 
 def _on_app_started(demo: Any, app: Any) -> None:
     """Called again after "Reload UI", with a new app."""
-    private_api = None if _has_api(app) else _private_api()
+    # Some always have it.
+    private_api = None if has_route(app, "/sdapi/v1/options") else _private_api()
     sidecar = start_once(
         HostSettings(
             kind="a1111",
@@ -57,11 +58,6 @@ def _on_app_started(demo: Any, app: Any) -> None:
     add_route(app, ProxyRoute(sidecar, HostGate(demo, app)))
     if private_api:
         add_route(app, private_api)
-
-
-def _has_api(app: Any) -> bool:
-    """Whether the host was started with its API, or always has it."""
-    return any(getattr(route, "path", None) == "/sdapi/v1/options" for route in app.routes)
 
 
 def _private_api() -> PrivateApiRoute | None:

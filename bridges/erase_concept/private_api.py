@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import sys
 from typing import Any
 
 from starlette.routing import BaseRoute, Match, NoMatchFound
@@ -25,7 +26,7 @@ NEEDED = (
     "reload-checkpoint",
 )
 
-# Of the built-in extension for LoRAs, which answers without --api, too.
+# Of the built-in extension for LoRAs, which answers without --api, too; not in Forge Neo.
 OF_LORAS = ("loras", "refresh-loras")
 
 # `user:password`: one for as long as the host runs, however often its interface is reloaded.
@@ -53,8 +54,9 @@ class PrivateApiRoute(BaseRoute):
             return
         path = (path_of(scope) or "")[len(PRIVATE_PREFIX) - 1 :]
         inner = {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
-        is_of_loras = path.removeprefix("/sdapi/v1/") in OF_LORAS
-        await (scope["app"] if is_of_loras else self._api)(inner, receive, send)
+        host = scope["app"]
+        is_hosts = path.removeprefix("/sdapi/v1/") in OF_LORAS and has_route(host, path)
+        await (host if is_hosts else self._api)(inner, receive, send)
 
 
 def make_private_api() -> Any:
@@ -73,7 +75,36 @@ def make_private_api() -> Any:
 
     app = FastAPI(openapi_url=None)
     PrivateApi(app, queue_lock)
+    _add_loras(app)
     return app
+
+
+def has_route(app: Any, path: str) -> bool:
+    """Whether an app answers at a path."""
+    return any(getattr(route, "path", None) == path for route in app.routes)
+
+
+def _add_loras(app: Any) -> None:
+    """What the extension for LoRAs answers with --api, and of the flags the folder that they lie in."""
+    from modules import shared
+
+    @app.get("/sdapi/v1/cmd-flags")
+    def flags() -> dict[str, str | None]:
+        return {"lora_dir": getattr(shared.cmd_opts, "lora_dir", None)}
+
+    # Of the extension, under this name in each of these web UIs; not there where it is switched off.
+    networks = sys.modules.get("networks")
+    if networks is None:
+        return
+
+    @app.get("/sdapi/v1/loras")
+    def loras() -> list[dict[str, str]]:
+        known = networks.available_networks.values()
+        return [{"name": lora.name, "path": lora.filename} for lora in known]
+
+    @app.post("/sdapi/v1/refresh-loras")
+    def refresh_loras() -> None:
+        networks.list_available_networks()
 
 
 def _authorization() -> str:

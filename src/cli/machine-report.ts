@@ -88,7 +88,7 @@ export function describeMachine({
   ]);
 }
 
-function describeHost({ kind, models, activeModel, problem }: FoundHost): string {
+function describeHost({ kind, name, models, activeModel, problem }: FoundHost): string {
   if (problem) return problem.message;
-  return `${kind}, ${models} model${models === 1 ? '' : 's'}, in use: ${activeModel ?? 'none was chosen'}`;
+  return `${name ?? kind}, ${models} model${models === 1 ? '' : 's'}, in use: ${activeModel ?? 'none was chosen'}`;
 }

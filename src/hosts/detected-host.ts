@@ -15,6 +15,10 @@ export class DetectedHost implements Host {
     return this.found?.kind ?? 'unknown';
   }
 
+  async name(): Promise<string> {
+    return (await this.host()).name();
+  }
+
   async isReachable(): Promise<boolean> {
     const host = await this.host().catch(() => null);
     return (await host?.isReachable()) ?? false;

@@ -7,6 +7,8 @@ export interface FoundHost {
   readonly url: string;
   /** `unknown` where nothing answers, or what does is no web UI that is known. */
   readonly kind: string;
+  /** Which one of its kind it is; null where it cannot be asked. */
+  readonly name: string | null;
   readonly models: number;
   /** Null where none was chosen yet. */
   readonly activeModel: string | null;
@@ -44,11 +46,11 @@ export async function findHosts(
 /** Looks at what is at an address, be it no web UI. */
 export async function lookAtHost(url: URL, access: HostAccess): Promise<FoundHost> {
   const host = await openHost({ ...access, kind: null, url, modelFolders: [], timeouts });
-  const found = { url: url.href, models: 0, activeModel: null, problem: null };
+  const found = { url: url.href, name: null, models: 0, activeModel: null, problem: null };
   try {
     const models = await host.listModels();
-    const activeModel = await host.activeModel();
-    return { ...found, kind: host.kind, models: models.length, activeModel };
+    const [activeModel, name] = await Promise.all([host.activeModel(), host.name()]);
+    return { ...found, kind: host.kind, name, models: models.length, activeModel };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const { code, message } = error;

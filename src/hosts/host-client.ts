@@ -133,20 +133,22 @@ export class HostClient {
 
   private async fetch(
     path: string,
-    {
-      timeoutMs = this.timeouts.quickMs,
-      signal,
-      ...request
-    }: Omit<RequestInit, 'signal'> & Waiting,
+    request: Omit<RequestInit, 'signal'> & Waiting,
+    isAgain = false,
   ): Promise<{ status: number; bytes: Buffer }> {
+    const { timeoutMs = this.timeouts.quickMs, signal, ...init } = request;
     try {
       const answer = await fetch(new URL(path, this.base), {
-        ...request,
+        ...init,
         signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
       });
       return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()) };
     } catch (cause) {
       signal?.throwIfAborted();
+      // After some errors a host closes the connection, which may be taken for the next question by then.
+      if (init.method === 'GET' && isClosed(cause) && !isAgain) {
+        return this.fetch(path, request, true);
+      }
       throw this.unreachable(cause, timeoutMs);
     }
   }
@@ -170,6 +172,12 @@ export class HostClient {
       `${this.label} ${isNone ? 'asks for credentials' : 'refuses the credentials'}. Start the sidecar with ERASE_CONCEPT_HOST_AUTH=user:password in its environment, those of the web UI's --api-auth.`,
     );
   }
+}
+
+/** Whether the other side closed the connection instead of answering. */
+function isClosed(cause: unknown): boolean {
+  const code = cause instanceof Error ? systemErrorCode(cause.cause) : null;
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
 }
 
 /** Text that is no JSON, a page say, as it is. */

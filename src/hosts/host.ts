@@ -61,6 +61,8 @@ export interface HostPicture {
  */
 export interface Host {
   readonly kind: string;
+  /** Which web UI it is, in words for people: hosts of one kind have relatives. */
+  name(): Promise<string>;
   isReachable(): Promise<boolean>;
   /** The models; those that came or went in the last second may be missed. */
   listModels(): Promise<readonly HostModel[]>;

@@ -41,6 +41,10 @@ export class StandaloneHost implements Host {
     await mkdir(this.ownFolder, { recursive: true });
   }
 
+  name(): Promise<string> {
+    return Promise.resolve('no web UI');
+  }
+
   isReachable(): Promise<boolean> {
     return Promise.resolve(true);
   }

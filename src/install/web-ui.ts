@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../errors.ts';
@@ -14,6 +14,8 @@ interface Layout {
   readonly name: string;
   /** What is in its folder; those of a name that ends with `/` are folders. */
   readonly has: readonly string[];
+  /** A file of its folder in which it says who it is. */
+  readonly says?: { readonly file: string; readonly pattern: RegExp };
   readonly extensions: string;
 }
 
@@ -21,6 +23,12 @@ const a1111Family = ['webui.py', 'modules/', 'extensions/'];
 
 /** The first that fits counts: forks have all that the original has. */
 const layouts: readonly Layout[] = [
+  {
+    name: 'Forge Neo',
+    has: [...a1111Family, 'modules_forge/'],
+    says: { file: 'modules_forge/forge_version.py', pattern: /^version\s*=\s*["']neo["']/m },
+    extensions: 'extensions',
+  },
   {
     name: 'reForge',
     has: [...a1111Family, 'modules_forge/', 'requirements_versions_legacy.txt'],
@@ -38,14 +46,22 @@ const layouts: readonly Layout[] = [
  * @throws AppError `install.no-web-ui`
  */
 export async function recognizeWebUi(folder: string): Promise<WebUi> {
-  for (const { name, has, extensions } of layouts) {
-    const found = await Promise.all(has.map((entry) => isThere(folder, entry)));
-    if (found.every(Boolean)) return { name, extensionsFolder: path.join(folder, extensions) };
+  for (const layout of layouts) {
+    if (!(await isOf(layout, folder))) continue;
+    return { name: layout.name, extensionsFolder: path.join(folder, layout.extensions) };
   }
   throw new AppError(
     'install.no-web-ui',
-    `"${folder}" is no folder of a web UI: there is neither webui.py with modules and extensions (AUTOMATIC1111, Forge, reForge, SD.Next) nor main.py with comfy and custom_nodes (ComfyUI). Give the folder that its start script is in.`,
+    `"${folder}" is no folder of a web UI: there is neither webui.py with modules and extensions (Forge Neo, Forge, reForge, SD.Next, AUTOMATIC1111) nor main.py with comfy and custom_nodes (ComfyUI). Give the folder that its start script is in.`,
   );
+}
+
+async function isOf({ has, says }: Layout, folder: string): Promise<boolean> {
+  const found = await Promise.all(has.map((entry) => isThere(folder, entry)));
+  if (!found.every(Boolean)) return false;
+  if (!says) return true;
+  const text = await readFile(path.join(folder, says.file), 'utf8').catch(() => '');
+  return says.pattern.test(text);
 }
 
 async function isThere(folder: string, entry: string): Promise<boolean> {

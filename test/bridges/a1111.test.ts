@@ -62,7 +62,12 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
       const own = credentialsOf(host);
       expect(await status(`${inner}/sd-models`, own)).toBe(200);
       // What it does not need is not there for it either.
-      expect(await status(`${inner}/cmd-flags`, own)).toBe(404);
+      expect(await status(`${inner}/extensions`, own)).toBe(404);
+      // Forge Neo tells of its LoRAs with --api alone.
+      const told = async (route: string) =>
+        (await ask(new URL(`${inner}/${route}`, host.url), { headers: basic(own) })).body;
+      expect(JSON.parse(await told('loras'))).toEqual([{ name: 'less', path: '/LoRAs/less.sft' }]);
+      expect(Object.keys(JSON.parse(await told('cmd-flags')) as object)).toEqual(['lora_dir']);
       expect(host.output).not.toContain(own);
     });
   });

@@ -49,10 +49,11 @@ describe('erase-concept doctor', () => {
 
   it('tells people of a web UI and the model in use', async () => {
     const { folder, models } = makeModels();
-    const { server } = await new FakeA1111(models).start('a.safetensors');
+    const fake = new FakeA1111(models, { variant: 'forge-neo' });
+    const { server } = await fake.start('a.safetensors');
     const { stdout } = await callCli(['doctor', '--host-url', server.url.href], folder);
     expect(stdout).toContain(`web UI ${server.url.href}`);
-    expect(stdout).toMatch(/a1111, 1 model, in use: a\.safetensors/);
+    expect(stdout).toContain('Forge Neo, 1 model, in use: a.safetensors');
     expect(stdout).toMatch(/device cpu +works/);
   });
 
@@ -60,7 +61,10 @@ describe('erase-concept doctor', () => {
     const { folder, models } = makeModels();
     const { server } = await new FakeComfyUi([models]).start();
     expect(await hostsAt(server.url, folder)).toEqual([
-      { url: server.url.href, kind: 'comfyui', models: 1, activeModel: null, problem: null },
+      {
+        ...{ url: server.url.href, kind: 'comfyui', name: 'ComfyUI' },
+        ...{ models: 1, activeModel: null, problem: null },
+      },
     ]);
   });
 

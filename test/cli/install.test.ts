@@ -21,6 +21,10 @@ const checkout = path.resolve(import.meta.dirname, '../..');
 /** The parts of each web UI's folder that tell it from others. */
 const webUis = {
   AUTOMATIC1111: { files: ['webui.py', 'launch.py'], folders: ['modules', 'extensions'] },
+  'Forge Neo': {
+    files: ['webui.py', 'modules_forge/forge_version.py'],
+    folders: ['modules', 'modules_forge', 'extensions'],
+  },
   Forge: { files: ['webui.py'], folders: ['modules', 'modules_forge', 'extensions'] },
   reForge: {
     files: ['webui.py', 'requirements_versions_legacy.txt'],
@@ -34,8 +38,11 @@ type WebUiName = keyof typeof webUis;
 
 function makeWebUi(name: WebUiName): { folder: string; place: string } {
   const folder = makeTemporaryFolder();
-  for (const file of webUis[name].files) writeFileSync(path.join(folder, file), '');
   for (const inner of webUis[name].folders) mkdirSync(path.join(folder, inner));
+  // Forge Neo says who it is; what others have there means nothing.
+  for (const file of webUis[name].files) {
+    writeFileSync(path.join(folder, file), 'version = "neo"\nrelease = "2.26"\n');
+  }
   const extensions = name === 'ComfyUI' ? 'custom_nodes' : 'extensions';
   return { folder, place: path.join(folder, extensions, 'erase-concept') };
 }

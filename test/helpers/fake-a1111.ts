@@ -9,7 +9,7 @@ import { paintPicture } from './paint-picture.ts';
 
 interface FakeOptions {
   /** Who it is. */
-  readonly variant?: 'a1111' | 'forge' | 'sdnext';
+  readonly variant?: 'a1111' | 'forge' | 'forge-neo' | 'sdnext';
   /** Whether it was started with --api. */
   readonly hasApi?: boolean;
   /** `user:password` of --api-auth. */
@@ -42,12 +42,16 @@ export class FakeA1111 {
   readonly server: HostServer;
   /** The folder that it runs in. */
   readonly runsIn: string;
+  /** Its folder of LoRAs: beside the one of models unless a flag says otherwise. */
+  loraFolder: string;
   /** Whether the model is where pictures are drawn. */
   isInGraphicsMemory = true;
   /** A list that does not heed new files. */
   isStale = false;
   /** Files that it cannot load, though they are whole: too large, say. */
   readonly unloadable = new Set<string>();
+  /** What the page of Forge Neo shows as its model when it is opened. */
+  shownInPage: string | null = null;
   /** Its user presses Interrupt during each picture. */
   isInterrupted = false;
   /** Prompts of its pictures. */
@@ -73,6 +77,7 @@ export class FakeA1111 {
   constructor(folder: string, options: FakeOptions = {}) {
     this.folder = folder;
     this.runsIn = path.dirname(folder);
+    this.loraFolder = path.join(this.runsIn, 'Lora');
     this.options = {
       ...{ variant: 'a1111', hasApi: true, loadMs: 0 },
       ...{ drawMs: 0, format: 'png', hasGrid: false },
@@ -111,11 +116,15 @@ export class FakeA1111 {
         sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : this.unchosen(),
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
         sd_vae: this.vae,
-        ...(this.options.variant === 'forge' && { forge_additional_modules: [] }),
+        ...(this.isForge && { forge_additional_modules: [], forge_preset: 'sd' }),
+        ...(this.options.variant === 'forge-neo' && { forge_checkpoint_sd: this.shownInPage }),
         ...(this.options.variant === 'sdnext' && { lora_dir: this.shown(this.loraFolder) }),
       }),
     'POST options': (body) =>
-      this.queue.runExclusive(() => this.setModel(body.sd_model_checkpoint)),
+      this.queue.runExclusive(() => {
+        this.shownInPage = (body.forge_checkpoint_sd as string | undefined) ?? this.shownInPage;
+        return this.setModel(body.sd_model_checkpoint);
+      }),
     'POST refresh-checkpoints': () =>
       this.queue.runExclusive(() => {
         if (!this.isStale) this.look();
@@ -123,8 +132,15 @@ export class FakeA1111 {
       }),
     'GET progress': () =>
       ok({ progress: 0, state: { job: this.job, interrupted: this.isInterrupted } }),
-    'GET cmd-flags': () =>
-      this.options.variant === 'a1111' ? ok({ lora_dir: this.loraFolder }) : { status: 500 },
+    'GET cmd-flags': () => {
+      const flags = { lora_dir: this.loraFolder };
+      if (this.options.variant === 'a1111') return ok(flags);
+      const error = 'ResponseValidationError';
+      return {
+        status: 500,
+        body: this.options.variant === 'forge-neo' ? { error, body: flags } : {},
+      };
+    },
     'POST refresh-loras': () => {
       const files = existsSync(this.loraFolder) ? readdirSync(this.loraFolder) : [];
       this.loras = this.isStale ? [] : files.map((name) => path.parse(name).name);
@@ -144,6 +160,8 @@ export class FakeA1111 {
       return this.empty();
     },
     'POST reload-checkpoint': () => {
+      // Forge Neo takes the model back when it draws.
+      if (this.options.variant === 'forge-neo') return { status: 404 };
       this.isInGraphicsMemory = true;
       return this.empty();
     },
@@ -164,6 +182,10 @@ export class FakeA1111 {
 
   private get vaeList(): unknown {
     return Object.entries(this.vaes).map(([model_name, filename]) => ({ model_name, filename }));
+  }
+
+  private get isForge(): boolean {
+    return this.options.variant === 'forge' || this.options.variant === 'forge-neo';
   }
 
   /** What the option says before the first choice. */
@@ -211,7 +233,7 @@ export class FakeA1111 {
     if (!entry) return failed(`model '${String(value)}' not found`);
     // To ask for the model that it believes to have does nothing.
     if (entry === this.wanted) return ok();
-    if (this.options.variant === 'forge') {
+    if (this.isForge) {
       this.wanted = entry;
       return ok();
     }
@@ -230,7 +252,7 @@ export class FakeA1111 {
     if (model && model !== this.loaded && !(await this.load(model))) {
       return failed('Failed to recognize model type!');
     }
-    if (this.isBroken || !this.loaded || !this.isInGraphicsMemory) {
+    if (this.isBroken || !this.loaded || !this.takesModelBack()) {
       return failed('Torch not compiled with CUDA enabled');
     }
     await sleep(this.options.drawMs);
@@ -239,6 +261,12 @@ export class FakeA1111 {
     if (body.override_settings_restore_afterwards === false) this.wanted = model;
     else if (variant === 'sdnext' && active && active !== this.loaded) await this.load(active);
     return answer;
+  }
+
+  /** Whether the model is where pictures are drawn, or gets there by itself. */
+  private takesModelBack(): boolean {
+    this.isInGraphicsMemory ||= this.options.variant === 'forge-neo';
+    return this.isInGraphicsMemory;
   }
 
   private overrideOf({ override_settings: override }: Asked['body']): Entry | undefined {
@@ -299,11 +327,6 @@ export class FakeA1111 {
   /** SD.Next's own folders are below the one that it runs in. */
   private shown(file: string): string {
     return this.options.variant === 'sdnext' ? path.relative(this.runsIn, file) : file;
-  }
-
-  /** Beside its folder of models. */
-  get loraFolder(): string {
-    return path.join(this.runsIn, 'Lora');
   }
 
   private aliasesOf(entry: Entry): (string | null)[] {

@@ -22,8 +22,8 @@ export interface Asked {
   readonly authorization: string | undefined;
 }
 
-/** What goes wrong with a request: it is answered so, later, or never. */
-export type Fault = Answer | { readonly delayMs: number } | 'hang' | 'die';
+/** What goes wrong with a request: it is answered so, later, never, or the connection is closed, once. */
+export type Fault = Answer | { readonly delayMs: number } | 'hang' | 'die' | 'close';
 
 /** A web UI's HTTP server that can be taken down, comes back on the same port, and can be faulty. */
 export class HostServer {
@@ -68,8 +68,14 @@ export class HostServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = await readAsked(request);
     this.asked.push(asked);
-    const fault = this.faults.get(`${asked.method} ${asked.path.split('?')[0] ?? ''}`);
+    const route = `${asked.method} ${asked.path.split('?')[0] ?? ''}`;
+    const fault = this.faults.get(route);
     if (fault === 'hang') return;
+    if (fault === 'close') {
+      this.faults.delete(route);
+      request.socket.destroy();
+      return;
+    }
     if (fault === 'die') {
       this.down();
       return;

@@ -81,7 +81,7 @@ describe("a picture of AUTOMATIC1111's family", () => {
     expect((await host.draw(wanted)).format).toBe(ending);
   });
 
-  it.each(['a1111', 'forge', 'sdnext'] as const)(
+  it.each(['a1111', 'forge', 'forge-neo', 'sdnext'] as const)(
     'of another model leaves %s with the active one, which is loaded once after all',
     async (variant) => {
       const { host, fake } = await start({ variant });

@@ -10,10 +10,10 @@ import { writeModel } from '../helpers/model-files.ts';
 import { quickTimeouts } from '../helpers/quick-timeouts.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
-async function startHost(timeouts = quickTimeouts) {
+async function startHost(timeouts = quickTimeouts, variant: 'a1111' | 'forge-neo' = 'a1111') {
   const folder = makeTemporaryFolder();
   writeModel(folder, 'old.safetensors');
-  const fake = await new FakeA1111(folder).start('old.safetensors');
+  const fake = await new FakeA1111(folder, { variant }).start('old.safetensors');
   const client = new HostClient({ url: fake.server.url, credentials: null }, timeouts);
   const told: string[] = [];
   const tell = (message: string) => void told.push(message);
@@ -118,5 +118,15 @@ describe('the graphics memory of a host', () => {
     expect(fake.isInGraphicsMemory).toBe(true);
     await giveBack();
     expect(fake.server.count('POST', '/sdapi/v1/reload-checkpoint')).toBe(1);
+  });
+
+  it('is taken back by Forge Neo when it draws, which has no route for it', async () => {
+    const { fake, told, tell, memory } = await startHost(quickTimeouts, 'forge-neo');
+    const giveBack = await memory.borrow({ signal: never, tell });
+    expect(fake.isInGraphicsMemory).toBe(false);
+    await memory.reclaim();
+    await giveBack();
+    expect(memory.isLent).toBe(false);
+    expect(told).toEqual([]);
   });
 });

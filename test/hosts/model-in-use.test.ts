@@ -22,7 +22,7 @@ function openModel(host: A1111Host, dataFolder: string) {
 }
 
 /** A web UI whose active model is `old`, while a sidecar that is killed draws with `new`. */
-async function drawAndDie(variant: 'a1111' | 'forge' | 'sdnext') {
+async function drawAndDie(variant: 'a1111' | 'forge' | 'forge-neo' | 'sdnext') {
   const folder = makeTemporaryFolder();
   for (const name of ['old', 'new', 'other']) writeModel(folder, `${name}.safetensors`);
   const suffix = variant === 'sdnext' ? '' : '.safetensors';
@@ -39,13 +39,16 @@ async function drawAndDie(variant: 'a1111' | 'forge' | 'sdnext') {
 }
 
 describe('the active model of a host, after a sidecar that was killed while it drew,', () => {
-  it.each(['a1111', 'forge', 'sdnext'] as const)('is the one before in %s', async (variant) => {
-    const { host, model, fake, nameOf } = await drawAndDie(variant);
-    await model.settle();
-    expect(await host.activeModel()).toBe(nameOf('old'));
-    await host.draw(trialPicture());
-    expect(fake.drawsWith).toBe('old.safetensors');
-  });
+  it.each(['a1111', 'forge', 'forge-neo', 'sdnext'] as const)(
+    'is the one before in %s',
+    async (variant) => {
+      const { host, model, fake, nameOf } = await drawAndDie(variant);
+      await model.settle();
+      expect(await host.activeModel()).toBe(nameOf('old'));
+      await host.draw(trialPicture());
+      expect(fake.drawsWith).toBe('old.safetensors');
+    },
+  );
 
   it('stays what somebody has chosen since', async () => {
     const { host, model, nameOf } = await drawAndDie('sdnext');

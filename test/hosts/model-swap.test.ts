@@ -39,7 +39,7 @@ async function startHost({ auth, ...options }: Options = {}) {
 }
 
 describe('a swap', () => {
-  it.each(['a1111', 'forge', 'sdnext'] as const)(
+  it.each(['a1111', 'forge', 'forge-neo', 'sdnext'] as const)(
     'makes a new file the model of a running %s, and goes back',
     async (variant) => {
       const { swap, fake, file, back, host } = await startHost({ variant });
@@ -66,6 +66,14 @@ describe('a swap', () => {
     expect(chosen.map(({ body }) => body.sd_model_checkpoint)).toEqual([
       expect.stringMatching(name),
     ]);
+  });
+
+  it('is shown by the page of Forge Neo, which has a choice of its own for each family', async () => {
+    const { swap, fake, file, back } = await startHost({ variant: 'forge-neo' });
+    await swap.toFile(file, back);
+    expect(fake.shownInPage).toBe(scrubbed);
+    await swap.toModel(back, scrubbed);
+    expect(fake.shownInPage).toBe(old);
   });
 
   it('takes less than a second beyond what the host takes to load', async () => {
@@ -197,7 +205,7 @@ describe('a swap that fails', () => {
     expect(fake.server.asked).toHaveLength(0);
   });
 
-  it.each(['a1111', 'forge', 'sdnext'] as const)(
+  it.each(['a1111', 'forge', 'forge-neo', 'sdnext'] as const)(
     'because %s cannot load it, leads the host through another model and back',
     async (variant) => {
       const { swap, fake, file, back } = await startHost({ variant });

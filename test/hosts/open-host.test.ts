@@ -36,12 +36,17 @@ describe('the host', () => {
     expect((await open(null, makeTemporaryFolder())).kind).toBe('standalone');
   });
 
-  it.each(['a1111', 'forge', 'sdnext'] as const)('is found out to be %s', async (variant) => {
+  it.each([
+    ['a1111', 'AUTOMATIC1111 or a relative'],
+    ['forge', 'Forge'],
+    ['forge-neo', 'Forge Neo'],
+    ['sdnext', 'SD.Next'],
+  ] as const)('is found out to be %s', async (variant, name) => {
     const { models, dataFolder } = makeModels();
     const { server, runsIn } = await new FakeA1111(models, { variant }).start(model);
     const host = await open(server.url, dataFolder, { folder: runsIn });
     expect(await host.listModels()).toHaveLength(1);
-    expect(host.kind).toBe('a1111');
+    expect([host.kind, await host.name()]).toEqual(['a1111', name]);
     expect(await host.draw(trialPicture())).toMatchObject({
       model: variant === 'sdnext' ? 'a' : model,
     });
@@ -56,6 +61,18 @@ describe('the host', () => {
       expect(await host.activeModel()).toBeNull();
     },
   );
+
+  it('is asked once more where it closed the connection, unless that could do something twice', async () => {
+    const { models, dataFolder } = makeModels();
+    const { server } = await new FakeA1111(models).start(model);
+    const host = await open(server.url, dataFolder);
+    expect(await host.listModels()).toHaveLength(1);
+    server.faults.set('GET /sdapi/v1/progress', 'close');
+    expect(await host.isBusy()).toBe(false);
+    server.faults.set('POST /sdapi/v1/txt2img', 'close');
+    await expect(host.draw(trialPicture())).rejects.toMatchObject({ code: 'host.unreachable' });
+    expect(server.count('POST', '/sdapi/v1/txt2img')).toBe(1);
+  });
 
   it('is asked for its folder where it names its models by paths from there', async () => {
     const { models, dataFolder } = makeModels();

@@ -23,7 +23,7 @@ interface ApiCall {
 /** A web UI as people start it, on the processor, without what it would download. */
 export class A1111Server extends WebUiProcess {
   constructor({ kind, folder, python, port, dataFolder, flags }: ServerOptions) {
-    const own = ['--skip-torch-cuda-test', '--no-download-sd-model', '--api-log'];
+    const own = ['--skip-torch-cuda-test', '--api-log'];
     const child = spawn(
       python,
       ['launch.py', ...own, ...kind.onProcessor, '--port', String(port), ...flags],

@@ -25,8 +25,8 @@ import {
 } from './drive.ts';
 import { addModelFile, addTinyModel } from './drive-model.ts';
 
-// A real AUTOMATIC1111, Forge or reForge with its own page, from the installation of the tab to its
-// removal. Prints how long what took; the first thing that does not work ends it.
+// A real AUTOMATIC1111, Forge, Forge Neo or reForge with its own page, from the installation of the tab
+// to its removal. Prints how long what took; the first thing that does not work ends it.
 //
 //   tsx test/real-hosts/a1111.ts --webui FOLDER --python FILE [--model FILE] [--port 7860]
 //     [--flag=--api …] [--from-url] [--screenshot FILE]
@@ -142,11 +142,10 @@ async function eraseInTab(page: Page, view: Frame): Promise<void> {
 async function lendMemory(own: A1111Page): Promise<void> {
   const settings = { ...model.settings, steps: 100, generatedForget: 1, generatedRetain: 1 };
   const job = { model: model.original, forget: ['a red heart'], retain: ['a star'], settings };
-  const freed = () => server.count(kind!.freesMemory);
-  const known = freed();
+  const known = timesFreed();
   const id = await startOnGraphicsCard(server, job);
   if (id === null) return;
-  await server.waitFor(() => freed() > known);
+  await server.waitFor(() => timesFreed() > known);
   await server.fetch(`api/jobs/${id}/cancel`, { method: 'POST' });
   // A software driver is in the midst of a step for minutes.
   killTraining(id);
@@ -154,6 +153,7 @@ async function lendMemory(own: A1111Page): Promise<void> {
     const { state } = (await (await server.fetch(`api/jobs/${id}`)).json()) as JobView;
     return ['cancelled', 'failed'].includes(state);
   });
+  if (kind!.freesMemory === null) await server.waitFor(() => timesFreed() === 0);
   // Forge notes no calls.
   if (server.calls.length > 0) {
     await server.waitFor(() => lastCall('reload-checkpoint') !== null);
@@ -161,6 +161,13 @@ async function lendMemory(own: A1111Page): Promise<void> {
     note('the host takes it back', lastCall('reload-checkpoint') ?? NaN);
   }
   console.log(`  then it draws with ${await own.drawnWith()}`);
+}
+
+/** How often the web UI has freed its memory: for one that says nothing, whether the sidecar knows of it. */
+function timesFreed(): number {
+  if (kind!.freesMemory) return server.count(kind!.freesMemory);
+  const journal = readFileSync(path.join(dataFolder, 'host.json'), 'utf8');
+  return Number((JSON.parse(journal) as { memoryIsLent: boolean }).memoryIsLent);
 }
 
 /** Ends the process that trains, which the lock of its job names; it may have ended by itself. */

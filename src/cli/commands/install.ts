@@ -8,7 +8,9 @@ import { printLine } from '../terminal.ts';
 export function addInstallCommands(program: Command, { terminal }: CliContext): void {
   program
     .command('install')
-    .description('Put the tab into a web UI: AUTOMATIC1111, Forge, reForge, SD.Next, ComfyUI.')
+    .description(
+      'Put the tab into a web UI: ComfyUI, Forge Neo, Forge, reForge, SD.Next, AUTOMATIC1111.',
+    )
     .argument('<host-folder>', 'folder of the web UI', toPath)
     .action(async (folder: string) => {
       const { install, installationPath, recognizeWebUi } = await load();

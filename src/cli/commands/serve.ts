@@ -48,7 +48,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .addOption(
       new Option(
         '--host <kind>',
-        'web UI whose models these are; a1111 is also Forge, reForge and SD.Next (default: the one at --host-url, or none)',
+        'web UI whose models these are; a1111 is also Forge, Forge Neo, reForge and SD.Next (default: the one at --host-url, or none)',
       ).choices(hostKinds),
     )
     .addOption(hostUrlOption())

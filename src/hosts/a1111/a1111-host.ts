@@ -12,6 +12,7 @@ import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
 import { trialPicture } from '../trial-picture.ts';
+import { usualLoraFolder } from '../usual-lora-folder.ts';
 import {
   type CheckpointEntry,
   entriesSchema,
@@ -21,15 +22,16 @@ import {
   pictureSchema,
   placeSchema,
   progressSchema,
+  refusedFlagsSchema,
 } from './api-schema.ts';
-import { chosenEntry, nameOf, optionFor } from './entries.ts';
+import { choiceOf, chosenEntry, nameOf } from './entries.ts';
 import { readVaes } from './vaes.ts';
-import { detectVariant, type Variant } from './variants.ts';
+import { detectVariant, type Variant, webUiName } from './variants.ts';
 
 /** What SD.Next's option says before the first choice, of a file that need not be there. */
 const UNCHOSEN = 'model.safetensors';
 
-/** AUTOMATIC1111's web UI and its relatives Forge, reForge and SD.Next, over `/sdapi/v1`. */
+/** AUTOMATIC1111's web UI and its relatives Forge, Forge Neo, reForge and SD.Next, over `/sdapi/v1`. */
 export class A1111Host implements Host {
   readonly kind = 'a1111';
   readonly canDraw = true;
@@ -49,6 +51,11 @@ export class A1111Host implements Host {
 
   isReachable(): Promise<boolean> {
     return this.client.isReachable('internal/ping');
+  }
+
+  async name(): Promise<string> {
+    this.variant ??= await detectVariant(this.client);
+    return this.variant.name ?? webUiName(await this.options.get());
   }
 
   async listModels(): Promise<readonly HostModel[]> {
@@ -73,8 +80,8 @@ export class A1111Host implements Host {
     if (told) return this.folder === null ? absoluteOrNull(told) : path.resolve(this.folder, told);
     // Where it is unless its user says otherwise.
     for (const { path: modelPath } of await this.listModels()) {
-      const usual = path.join(path.dirname(modelPath), '..', 'Lora');
-      if (await pathExists(usual)) return usual;
+      const usual = await usualLoraFolder(modelPath);
+      if (usual !== null) return usual;
     }
     return null;
   }
@@ -119,9 +126,9 @@ export class A1111Host implements Host {
   }
 
   async activate(name: string): Promise<void> {
-    const chosen = optionFor(await this.entryOf(name), await this.options.get());
+    const choice = choiceOf(await this.entryOf(name), await this.options.get());
     try {
-      await this.work('options', { sd_model_checkpoint: chosen }, { schema: z.unknown() });
+      await this.work('options', choice, { schema: z.unknown() });
     } finally {
       this.entries.forget();
       this.options.forget();
@@ -186,7 +193,13 @@ export class A1111Host implements Host {
 
   async reclaimMemory(): Promise<void> {
     // Without it AUTOMATIC1111 draws with a model that is half here and half there.
-    await this.work('reload-checkpoint', {}, { schema: z.unknown() });
+    const { workMs: timeoutMs } = this.client.timeouts;
+    try {
+      await this.client.post('sdapi/v1/reload-checkpoint', {}, z.unknown(), { timeoutMs });
+    } catch (error) {
+      // Forge Neo has none: it takes the model back when it draws.
+      if (!(error instanceof HostRefusal) || error.status !== 404) throw error;
+    }
   }
 
   /** What `--lora-dir` says, or its default; null where it cannot be asked. */
@@ -194,9 +207,10 @@ export class A1111Host implements Host {
     try {
       return (await this.client.get('sdapi/v1/cmd-flags', flagsSchema)).lora_dir ?? null;
     } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (!(error instanceof HostRefusal)) return null;
       // Of some it answers with an error of its own.
-      if (error instanceof AppError) return null;
-      throw error;
+      return refusedFlagsSchema.safeParse(error.body).data?.body.lora_dir ?? null;
     }
   }
 

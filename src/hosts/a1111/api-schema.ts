@@ -15,8 +15,8 @@ export type CheckpointEntry = z.infer<typeof entrySchema>;
 
 export const entriesSchema = z.array(entrySchema);
 
-/** `GET options`. */
-export const optionsSchema = z.object({
+/** `GET options`; which others there are tells who answers. */
+export const optionsSchema = z.looseObject({
   /** What is wanted. */
   sd_model_checkpoint: z.string().nullish(),
   /** SHA-256 of what is loaded. */
@@ -25,8 +25,10 @@ export const optionsSchema = z.object({
   lora_dir: z.string().nullish().catch(null),
   /** `Automatic`, `None`, or the name of a VAE. */
   sd_vae: z.string().nullish().catch(null),
-  /** Of Forge alone: files of VAEs and text encoders. */
+  /** Of Forge and Forge Neo: files of VAEs and text encoders, which take the place of the model's own. */
   forge_additional_modules: z.unknown().optional(),
+  /** Of Forge and Forge Neo: the family that its page is set up for. */
+  forge_preset: z.string().nullish().catch(null),
 });
 export type Options = z.infer<typeof optionsSchema>;
 
@@ -38,6 +40,9 @@ export const vaesSchema = z.array(z.object({ model_name: z.string(), filename: z
 
 /** `GET cmd-flags`: what it was started with. */
 export const flagsSchema = z.object({ lora_dir: z.string().nullish() });
+
+/** The error of Forge and its relatives for some of their flags, which holds them all the same. */
+export const refusedFlagsSchema = z.object({ body: flagsSchema });
 
 /** `GET progress`. */
 export const progressSchema = z.object({

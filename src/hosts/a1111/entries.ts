@@ -21,13 +21,16 @@ export function chosenEntry(
   );
 }
 
-/** What the host's option is set to for an entry: as the list in its own page has it. */
-export function optionFor(
+/** What the host's options are set to so that it draws with an entry: as the list in its own page has it. */
+export function choiceOf(
   entry: CheckpointEntry,
-  { forge_additional_modules: ofForge }: Options,
-): string {
-  // Forge's list has no hashes, and it shows no model that is not in its list.
-  return ofForge === undefined ? entry.title : nameOf(entry);
+  options: Options,
+): Readonly<Record<string, string>> {
+  // The lists of Forge and Forge Neo have no hashes, and they show no model that is not in them.
+  const name = options.forge_additional_modules === undefined ? entry.title : nameOf(entry);
+  // Forge Neo shows the one of the family that it is set up for, which it sets for its own page alone.
+  const shown = `forge_checkpoint_${options.forge_preset ?? ''}`;
+  return { sd_model_checkpoint: name, ...(shown in options && { [shown]: name }) };
 }
 
 /** The entry of a file that a host says it has loaded; undefined if it cannot be told. */

@@ -42,6 +42,10 @@ export class ComfyUiHost implements Host {
     this.chosen = new ChosenModel(dataFolder);
   }
 
+  name(): Promise<string> {
+    return Promise.resolve('ComfyUI');
+  }
+
   isReachable(): Promise<boolean> {
     return this.client.isReachable('queue');
   }

@@ -95,6 +95,10 @@ def add_host_modules(flags: argparse.Namespace) -> Callbacks:
         sys.modules[module.__name__] = module
     sys.modules["modules"] = modules
     sys.modules["modules.api"] = types.ModuleType("modules.api")
+    networks: Any = types.ModuleType("networks")
+    lora = types.SimpleNamespace(name="less", filename="/LoRAs/less.sft")
+    networks.available_networks = {lora.name: lora}
+    sys.modules["networks"] = networks
     return callbacks
 
 
@@ -113,7 +117,7 @@ class Api:
         self.files = sorted((HOST_ROOT / "models" / "Stable-diffusion").glob("*.safetensors"))
         self.add_api_route("/sdapi/v1/progress", self.progressapi, methods=["GET"])
         self.add_api_route("/sdapi/v1/options", self.get_config, methods=["GET"])
-        self.add_api_route("/sdapi/v1/cmd-flags", self.get_cmd_flags, methods=["GET"])
+        self.add_api_route("/sdapi/v1/extensions", self.get_extensions_list, methods=["GET"])
         self.add_api_route("/sdapi/v1/sd-models", self.get_sd_models, methods=["GET"])
 
     def add_api_route(self, path: str, endpoint: Any, **kwargs: Any) -> None:
@@ -131,8 +135,8 @@ class Api:
     def get_config(self) -> dict[str, str]:
         return {"sd_model_checkpoint": self.files[0].name}
 
-    def get_cmd_flags(self) -> dict[str, Any]:
-        return vars(sys.modules["modules.shared"].cmd_opts)
+    def get_extensions_list(self) -> list[Any]:
+        return []
 
     def get_sd_models(self) -> list[dict[str, str]]:
         return [
