@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { mergedTensors } from '../../src/adapters/low-rank/merged-tensors.ts';
@@ -193,6 +194,26 @@ describe('a LoRA file', () => {
       expect(factors.scale, tensor).toBeCloseTo(scale, 6);
     }
   });
+
+  it.each(['', '{"lora_alpha": 16', '[16]', 'null'])(
+    'of peft whose settings are %j is refused, one of kohya beside them is not',
+    async (settings) => {
+      const checkpoint = await openReference();
+      const besides = async (tensors: Tensors) => {
+        const file = await write(tensors);
+        writeFileSync(path.join(path.dirname(file), 'adapter_config.json'), settings);
+        return readLora(file, checkpoint);
+      };
+      await expect(besides(ofDiffusers())).rejects.toThrow(
+        /"some lora\.safetensors": "adapter_config\.json" beside it.* is no JSON object/,
+      );
+      expect((await besides(renamed(kohyaName, [3, 4]))).changes).not.toHaveLength(0);
+      const metadata = { lora_adapter_metadata: settings };
+      await expect(readLora(await write(ofDiffusers(), metadata), checkpoint)).rejects.toThrow(
+        /its metadata "lora_adapter_metadata".* is no JSON object/,
+      );
+    },
+  );
 
   it('on top of the model draws as in its weights, also in several parts, its words too', async () => {
     const checkpoint = await openReference();

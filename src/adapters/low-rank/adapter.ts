@@ -1,9 +1,8 @@
-import path from 'node:path';
 import { checkpointWeights } from '../../families/checkpoint-weights.ts';
 import { AppError } from '../../errors.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { ParameterSpec } from '../../optim/update-graph.ts';
-import { Int8Base } from './int8-base.ts';
+import { int8BaseOf } from './int8-base.ts';
 import { readElements } from '../../runtime/read-back.ts';
 import { TensorSet } from '../../runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../../runtime/tensor.ts';
@@ -12,7 +11,7 @@ import { elementCount } from '../../tensor/shape.ts';
 import type { Adapter } from '../adapter.ts';
 import { factorsOf, matrixOf } from './factors.ts';
 import { loraFile } from './lora-file.ts';
-import { mergedWeight } from './merge.ts';
+import { WeightMerger } from './merge.ts';
 import type { LowRankSettings } from './settings.ts';
 
 /** The graph's input; no tensor of a checkpoint has a name without a dot. */
@@ -37,14 +36,7 @@ export const lowRank: Adapter<LowRankSettings> = {
         'what is to be trained holds no linear layer, which a low-rank change needs. Train other layers (xattn, say) or the full weights.',
       );
     }
-    const base =
-      settings.basePrecision === 'int8'
-        ? new Int8Base(
-            checkpoint.file,
-            checkpoint.denoiser.prefix,
-            path.join(folder, 'base-int8.safetensors'),
-          )
-        : null;
+    const base = int8BaseOf(checkpoint, settings, folder);
     return {
       base,
       parameters: factors.flatMap(({ down, up }) => [down, up]),
@@ -80,13 +72,19 @@ export const lowRank: Adapter<LowRankSettings> = {
         }
         return Promise.resolve(into);
       },
-      merged: (parameters, rounding) =>
-        new Map(
+      merged(parameters, rounding) {
+        const merger = new WeightMerger(
+          factors.map(({ rank: own, down, up }) => {
+            const [[outputs = 0], [, inputs = 0]] = [matrixOf(up), matrixOf(down)];
+            return { outputs, inputs, rank: own };
+          }),
+        );
+        return new Map(
           factors.map((change) => [
             change.weight,
             async () => {
               const original = await checkpoint.file.readFloat32(change.weight);
-              const merged = await mergedWeight(original, {
+              const merged = await merger.merge(original, {
                 ...{ rank: change.rank, scale },
                 down: await readElements(parameters.get(change.down.name)),
                 up: await readElements(parameters.get(change.up.name)),
@@ -96,7 +94,8 @@ export const lowRank: Adapter<LowRankSettings> = {
               return merged;
             },
           ]),
-        ),
+        );
+      },
       alone: (parameters) => loraFile(checkpoint, factors, { parameters, scale, settings }),
     };
   },

@@ -7,6 +7,7 @@ import {
   type TensorInfo,
 } from '../../checkpoint/safetensors-header.ts';
 import type { TensorStore } from '../../checkpoint/tensor-store.ts';
+import type { Checkpoint } from '../../families/checkpoint.ts';
 import { AppError } from '../../errors.ts';
 import type { WeightSource } from '../../models/weights.ts';
 import type { GraphBuilder } from '../../onnx/graph-builder.ts';
@@ -14,6 +15,7 @@ import type { Value } from '../../onnx/graph.ts';
 import { encodeFloats } from '../../tensor/dtype.ts';
 import { elementCount } from '../../tensor/shape.ts';
 import { quantizeRows } from './int8.ts';
+import type { LowRankSettings } from './settings.ts';
 
 /** Smaller tensors, norms and biases, stay float32: they weigh nothing and count for much. */
 const minQuantizedElements = 4096;
@@ -142,4 +144,18 @@ export class Int8Base {
       change: () => null,
     };
   }
+}
+
+/**
+ * The base of a run whose settings want one in 8 bits.
+ *
+ * @param folder that the job may keep files in
+ */
+export function int8BaseOf(
+  { file, denoiser }: Checkpoint,
+  { basePrecision }: Pick<LowRankSettings, 'basePrecision'>,
+  folder: string,
+): Int8Base | null {
+  if (basePrecision !== 'int8') return null;
+  return new Int8Base(file, denoiser.prefix, path.join(folder, 'base-int8.safetensors'));
 }

@@ -1,7 +1,7 @@
 import type { ReplacedTensors } from '../../checkpoint/changed-file.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import type { RoundingLoss } from '../rounding.ts';
-import { mergedWeight } from './merge.ts';
+import { mergeShapeOf, WeightMerger } from './merge.ts';
 import type { LoraChange } from './read-lora.ts';
 
 /**
@@ -14,10 +14,11 @@ export function mergedTensors(
   changes: readonly LoraChange[],
   rounding: RoundingLoss,
 ): ReplacedTensors {
+  const merger = new WeightMerger(changes.map(({ factors }) => mergeShapeOf(factors)));
   const merged = async (tensor: string, ofTensor: readonly LoraChange[]) => {
     const original = await file.readFloat32(tensor);
     const values = original.slice();
-    for (const change of ofTensor) await addTo(values, change);
+    for (const change of ofTensor) await addTo(values, change, merger);
     const info = file.tensors.get(tensor);
     if (info) rounding.add(info, original, values);
     return values;
@@ -33,10 +34,14 @@ export function mergedTensors(
 }
 
 /** Changes the weight's rows in place. */
-async function addTo(values: Float32Array, { rows, factors }: LoraChange): Promise<void> {
+async function addTo(
+  values: Float32Array,
+  { rows, factors }: LoraChange,
+  merger: WeightMerger,
+): Promise<void> {
   const columns = factors.down.length / factors.rank;
   const part = rows
     ? values.subarray(rows.from * columns, (rows.from + rows.count) * columns)
     : values;
-  part.set(await mergedWeight(part.slice(), factors));
+  part.set(await merger.merge(part.slice(), factors));
 }

@@ -1,7 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { readConfigText } from '../../checkpoint/read-text.ts';
 import type { SafetensorsFile } from '../../checkpoint/safetensors-reader.ts';
+import { AppError } from '../../errors.ts';
+
+const SETTINGS_FILE = 'adapter_config.json';
+/** Some name every layer. */
+const MAX_SETTINGS_BYTES = 4 * 1024 * 1024;
+const METADATA = 'its metadata "lora_adapter_metadata"';
+
+type Settings = Readonly<Record<string, unknown>>;
 
 /** How peft tells how often a change counts: α and whether it is divided by √r, of one model. */
 interface PeftConfig {
@@ -14,17 +22,18 @@ interface PeftConfig {
 /**
  * How often a layer's change counts where no `alpha` stands beside it: as peft's settings say, which
  * diffusers keeps in the metadata and peft in `adapter_config.json`; else once, as web UIs have it.
+ *
+ * @throws AppError `lora.invalid` for settings that are there and cannot be read
  */
 export async function readPeftScale(
   file: SafetensorsFile,
 ): Promise<(layer: string, rank: number) => number> {
-  const inMetadata = parseObject(file.metadata.get('lora_adapter_metadata') ?? '');
-  const besides = parseObject(
-    await readFile(path.join(path.dirname(file.path), 'adapter_config.json'), 'utf8').catch(
-      () => '',
-    ),
-  );
-  const isPeft = [...file.tensors.keys()].some((name) => name.includes('.lora_A.'));
+  const name = path.basename(file.path);
+  const stored = file.metadata.get('lora_adapter_metadata');
+  const inMetadata = stored === undefined ? {} : parseSettings(stored, METADATA, name);
+  const isPeft = [...file.tensors.keys()].some((key) => key.includes('.lora_A.'));
+  // Beside others of other programs, it is not theirs.
+  const besides = isPeft ? await readBesides(file.path) : {};
   return (layer, rank) => {
     const component = layer.startsWith('unet_')
       ? 'unet'
@@ -37,7 +46,7 @@ export async function readPeftScale(
       use_rslora: inMetadata[`${component}.use_rslora`],
     };
     const place = { layer, rank };
-    return scaleOf(ofComponent, place) ?? (isPeft ? scaleOf(besides, place) : null) ?? 1;
+    return scaleOf(ofComponent, place) ?? scaleOf(besides, place) ?? 1;
   };
 }
 
@@ -53,13 +62,25 @@ function scaleOf(
   return alpha / (isRankStabilised === true ? Math.sqrt(rank) : rank);
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> {
+async function readBesides(loraPath: string): Promise<Settings> {
+  const name = path.basename(loraPath);
+  const file = path.join(path.dirname(loraPath), SETTINGS_FILE);
+  const text = await readConfigText(file, MAX_SETTINGS_BYTES);
+  return text === undefined ? {} : parseSettings(text, `"${SETTINGS_FILE}" beside it`, name);
+}
+
+/** @param where the settings stand, in words */
+function parseSettings(text: string, where: string, lora: string): Settings {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null
-      ? (value as Readonly<Record<string, unknown>>)
-      : {};
+    value = JSON.parse(text);
   } catch {
-    return {};
+    value = null;
   }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Settings;
+  throw new AppError(
+    'lora.invalid',
+    `LoRA "${lora}": ${where}, which says how often its change counts, is no JSON object. Get it again.`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../../families/checkpoint.ts';
+import { int8BaseOf } from '../../adapters/low-rank/int8-base.ts';
 import { trainedParameters } from '../../adapters/parameters.ts';
 import { type EraseSettings, methodOf, requireTraining } from '../../methods/registry.ts';
 import { elementCount } from '../../tensor/shape.ts';
@@ -6,6 +7,7 @@ import { elementCount } from '../../tensor/shape.ts';
 /**
  * A run's state on the disk, in float32: the parameters and what else the method's trainer needs, and
  * beside them the next state until it is whole; and the parameters that were last found in good health.
+ * Beside it the weights in 8 bits, where there are any.
  */
 export function stateBytes(checkpoint: Checkpoint, settings: EraseSettings): number {
   const method = methodOf(settings);
@@ -17,5 +19,6 @@ export function stateBytes(checkpoint: Checkpoint, settings: EraseSettings): num
     .map(({ shape }) => elementCount(shape))
     .reduce((sum, count) => sum + count, 0);
   const sets = 1 + method.stateSets(settings).length;
-  return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * sets + 1);
+  const base = adapter.kind === 'lora' ? int8BaseOf(checkpoint, adapter, '') : null;
+  return parameters * Float32Array.BYTES_PER_ELEMENT * (2 * sets + 1) + (base?.bytes ?? 0);
 }
