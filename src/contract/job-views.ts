@@ -121,6 +121,8 @@ export const jobViewSchema = named(
         tag: z.string(),
         /** Where it lies in the web UI's folder of LoRAs; null where it is not in use. */
         usedAt: z.string().nullable(),
+        /** Whether it lies in the folder of the job, and is deleted with it. */
+        isInJob: z.boolean(),
       })
       .nullable(),
     hasReport: z.boolean(),

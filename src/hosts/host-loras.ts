@@ -67,11 +67,35 @@ export class HostLoras {
     });
   }
 
-  /** Takes a LoRA file out; a host that does not answer finds that by itself. */
-  takeOut(file: string): Promise<void> {
+  /**
+   * Takes a LoRA file out; a host that does not answer finds that by itself.
+   *
+   * @param keptAt where the file itself goes, if it is no copy of it that lies there
+   */
+  takeOut(file: string, keptAt: string): Promise<void> {
     return this.mutex.runExclusive(async () => {
       const place = await this.placeOf(file);
-      if (place !== null) await this.remove(file, place);
+      if (place === null) return;
+      if (place === file) await copyWhole(file, keptAt);
+      await this.remove(file, place);
+    });
+  }
+
+  /** Has the host look again; one that does not answer finds what changed by itself. */
+  async refresh(): Promise<void> {
+    try {
+      await this.tools.host.listLoras();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+
+  /** Takes the copy of a LoRA file out, and forgets of one that lies there itself that it is used. */
+  forget(file: string): Promise<void> {
+    return this.mutex.runExclusive(async () => {
+      const place = await this.placeOf(file);
+      if (place === file) await this.forgetPlace(file);
+      else if (place !== null) await this.remove(file, place);
     });
   }
 
@@ -87,6 +111,8 @@ export class HostLoras {
         `there is no web UI that tells of a folder for LoRAs. Put "${file}" into the one of yours.`,
       );
     }
+    // Where it was written to as it was made.
+    if (isWithin(file, folder)) return file;
     const known = await this.placeOf(file);
     if (known !== null && (await hashOf(known)) === (await hashOf(file))) return known;
     const { name, ext } = path.parse(file);
@@ -98,14 +124,14 @@ export class HostLoras {
 
   private async remove(file: string, place: string): Promise<void> {
     await rm(place, { force: true });
+    await this.forgetPlace(file);
+    await this.refresh();
+  }
+
+  private async forgetPlace(file: string): Promise<void> {
     await this.tools.journal.update(({ loras: { [file]: _gone, ...others } }) => ({
       loras: others,
     }));
-    try {
-      await this.tools.host.listLoras();
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-    }
   }
 
   private async requireIdle(): Promise<void> {
@@ -131,6 +157,10 @@ export class HostLoras {
       `the web UI does not list "${place}" though it was asked to look again, so the LoRA was taken out. Its console says why.`,
     );
   }
+}
+
+function isWithin(file: string, folder: string): boolean {
+  return file.startsWith(`${path.resolve(folder)}${path.sep}`);
 }
 
 /** Whether a path that a host tells is that place; a relative one is where it ends so. */

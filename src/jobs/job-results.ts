@@ -6,14 +6,17 @@ import type { Host } from '../hosts/host.ts';
 import type { HostState, HostStates } from '../hosts/host-state.ts';
 import type { HostLoras } from '../hosts/host-loras.ts';
 import type { ModelInUse } from '../hosts/model-in-use.ts';
+import { jobLora, loraKeptAt } from './job-lora.ts';
 import type { JobRecord } from './job-record.ts';
 import { modelNameOf } from './job-views.ts';
+import type { Artifacts } from './ports.ts';
 
 interface ResultTools {
   readonly host: Host;
   readonly hostStates: HostStates;
   readonly model: ModelInUse;
   readonly loras: HostLoras;
+  readonly artifacts: Artifacts;
   readonly view: (record: JobRecord, host: HostState) => Promise<JobView>;
   /** The active model may be another, or the list of models. */
   readonly onChange: () => void;
@@ -92,7 +95,16 @@ export class JobResults {
         `the LoRA of job ${record.id} is not in the web UI's folder, so there is nothing to take out.`,
       );
     }
-    await this.change(() => this.tools.loras.takeOut(lora.path));
+    const { artifacts } = this.tools;
+    const keptAt = await loraKeptAt(record, lora.path, artifacts);
+    await this.change(() => this.tools.loras.takeOut(lora.path, keptAt));
+    await artifacts.checkIn(record.id);
+  }
+
+  /** Before a job is deleted: with it goes the copy of its LoRA file in the host's folder. */
+  async forgetLora(record: JobRecord): Promise<void> {
+    const lora = await jobLora(record, this.tools.artifacts);
+    if (lora) await this.change(() => this.tools.loras.forget(lora.file));
   }
 
   /**
@@ -106,14 +118,16 @@ export class JobResults {
     if (!job || !(await isResultOf(job))) return;
     const { result } = await this.tools.view(record, await this.tools.hostStates.read());
     if (!result) return;
-    if (result.isActive) {
+    if (result.kind === 'lora') await this.forgetLora(record);
+    else if (result.isActive) {
       throw new AppError(
         'model.active',
         `"${result.model}" is the active model and is not deleted. Go back to another one first.`,
       );
     }
     await removeModel(result.path);
-    await this.refreshHost();
+    if (result.kind === 'lora') await this.tools.loras.refresh();
+    else await this.refreshHost();
   }
 
   /** @throws AppError `job.wrong-state`, `model.not-found` for a job that has no model */

@@ -7,7 +7,6 @@ import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/se
 import type { DeviceView } from '../contract/views.ts';
 import { AppError } from '../errors.ts';
 import { GraphicsMemory } from '../hosts/graphics-memory.ts';
-import { outputsOf } from '../erase/outputs.ts';
 import { HostJournal } from '../hosts/host-journal.ts';
 import { type HostState, HostStates } from '../hosts/host-state.ts';
 import type { HostTimeouts } from '../hosts/host-timeouts.ts';
@@ -18,6 +17,7 @@ import { pictureSeconds } from './estimate/picture-seconds.ts';
 import { compareInHost } from './host-drawn/host-comparison.ts';
 import { HostPictures, requireDrawing } from './host-drawn/host-pictures.ts';
 import { historyOf, reportPathOf, samplePathOf, watchOf } from './job-history.ts';
+import { jobLora } from './job-lora.ts';
 import type { JobRecord } from './job-record.ts';
 import { JobRecords } from './job-records.ts';
 import { JobResults } from './job-results.ts';
@@ -92,6 +92,7 @@ export class JobService implements JobServices {
     backend.queue.start(this.steps);
     this.results = new JobResults({
       ...{ host, hostStates: this.hostStates, model: this.model, loras: this.loras, onTrouble },
+      artifacts: backend.artifacts,
       view: (record, state) => this.viewOf(record, state),
       onChange: () => {
         this.announceResults();
@@ -200,6 +201,7 @@ export class JobService implements JobServices {
         );
       }
       if (withModel) await this.results.remove(record);
+      await this.results.forgetLora(record);
       await this.records.delete(record);
       if (record.job) await this.model.forget(record.job.output);
       this.announce(record.id, 'state');
@@ -313,13 +315,14 @@ export class JobService implements JobServices {
 
   private async viewOf(record: JobRecord, host?: HostState): Promise<JobView> {
     const output = record.job?.output;
-    const lora = record.job && outputsOf(record.job).lora;
+    const { artifacts } = this.environment.backend;
+    const lora = await jobLora(record, artifacts);
     return viewJob(record, {
       queuePosition: this.positionOf(record),
       host: host ?? (await this.hostStates.glance()),
       before: output === undefined ? null : await this.model.before(output),
-      loraAt: lora && (await this.loras.placeOf(lora)),
-      artifacts: this.environment.backend.artifacts,
+      lora: lora && { ...lora, usedAt: await this.loras.placeOf(lora.file) },
+      artifacts,
     });
   }
 

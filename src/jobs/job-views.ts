@@ -10,6 +10,7 @@ import { outputsOf } from '../erase/outputs.ts';
 import { loraTag } from '../lora-tag.ts';
 import type { HostState } from '../hosts/host-state.ts';
 import { reportName } from './job-history.ts';
+import type { JobLora } from './job-lora.ts';
 import type { JobRecord } from './job-record.ts';
 import type { Artifacts } from './ports.ts';
 
@@ -25,8 +26,8 @@ interface Surroundings {
   readonly host: HostState;
   /** The model that was active before the job's was put into use; null for none. */
   readonly before: string | null;
-  /** Where its LoRA file lies in the host's folder; null where it does not. */
-  readonly loraAt: string | null;
+  /** Its LoRA file, and where that lies in the host's folder; null where it made none. */
+  readonly lora: (JobLora & { readonly usedAt: string | null }) | null;
   readonly artifacts: Artifacts;
 }
 
@@ -57,10 +58,10 @@ const finalErrors = ['training.collapsed', 'checkpoint.nan', 'job.damaged'];
 /** All that a page shows of a job. */
 export async function viewJob(
   record: JobRecord,
-  { queuePosition, host, before, loraAt, artifacts }: Surroundings,
+  { queuePosition, host, before, lora: madeLora, artifacts }: Surroundings,
 ): Promise<JobView> {
   const { request, progress, job } = record;
-  const lora = await loraOf(record, loraAt);
+  const lora = await loraOf(record, madeLora);
   const result = await resultOf(record, host, lora);
   return {
     ...summarize(record, queuePosition, host),
@@ -106,12 +107,12 @@ function canResume({ state, error }: JobRecord): boolean {
   return state === 'interrupted' || state === 'cancelled';
 }
 
-async function loraOf({ state, job }: JobRecord, usedAt: string | null): Promise<JobView['lora']> {
-  const file = state === 'done' && job ? outputsOf(job).lora : null;
-  const size = file !== null && (await measureModel(file));
-  if (file === null || !size) return null;
+async function loraOf({ state }: JobRecord, made: Surroundings['lora']): Promise<JobView['lora']> {
+  const size = state === 'done' && made && (await measureModel(made.file));
+  if (!made || !size) return null;
+  const { file, usedAt, isInJob } = made;
   const name = withoutModelEnding(path.basename(usedAt ?? file));
-  return { path: file, bytes: size.bytes, tag: loraTag(name, 1), usedAt };
+  return { path: file, bytes: size.bytes, tag: loraTag(name, 1), usedAt, isInJob };
 }
 
 async function resultOf(
@@ -121,13 +122,15 @@ async function resultOf(
 ): Promise<JobView['result']> {
   if (record.state !== 'done' || !record.job) return null;
   const { output } = record.job;
+  const model = modelNameOf(output, host);
+  if (outputsOf(record.job).checkpoint === null) {
+    if (!lora) return null;
+    const { path: file, bytes } = lora;
+    return { kind: 'lora', model, path: file, bytes, isActive: lora.usedAt !== null };
+  }
   const size = await measureModel(output);
   if (!size) return null;
-  const model = modelNameOf(output, host);
   const { bytes } = size;
-  if (outputsOf(record.job).checkpoint === null) {
-    return { kind: 'lora', model, path: output, bytes, isActive: lora?.usedAt != null };
-  }
   return { kind: 'checkpoint', model, path: output, bytes, isActive: model === host.active };
 }
 

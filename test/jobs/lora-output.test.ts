@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { outputsOf } from '../../src/erase/outputs.ts';
@@ -48,6 +48,20 @@ it('a LoRA file goes into the folder of its job, under a name without dots insid
 
   const whole = await prepare({});
   expect(outputsOf(whole.job)).toEqual({ checkpoint: whole.job.output, lora: null });
+});
+
+it('a LoRA file goes into the folder of LoRAs of the web UI that the model lies in', async () => {
+  const models = makeTemporaryFolder();
+  for (const name of ['checkpoints', 'loras']) mkdirSync(path.join(models, name));
+  cpSync('presets/tiny-sd', path.join(models, 'checkpoints'), { recursive: true });
+  const model = path.join(models, 'checkpoints', 'tiny-sd.safetensors');
+  const settings = { adapter: lora, output: 'lora' } as const;
+  const { job } = await prepare(settings, { model, output: undefined });
+  const place = path.join(models, 'loras', 'tiny-sd-without-red-heart.safetensors');
+  expect(job).toMatchObject({ output: place, outputIsGiven: false });
+  writeFileSync(place, 'of another run');
+  const later = await prepare(settings, { model, output: undefined });
+  expect(later.job.output).toBe(place.replace('.safetensors', '-2.safetensors'));
 });
 
 it('a LoRA file goes where it is asked to go', async () => {

@@ -101,9 +101,11 @@ export function DeleteButton({ job: { id, concept, result, lora } }: JobProps) {
         >
           <p>
             Its history, pictures and saved state go
-            {lora ? ', and the LoRA file, where it lies in the folder of the job.' : '.'}
+            {lora?.isInJob &&
+              `, and the LoRA file${lora.usedAt === null ? '' : ", which is taken out of the web UI's folder"}`}
+            .
           </p>
-          {result?.kind === 'checkpoint' && !result.isActive && (
+          {result && (result.kind === 'lora' ? !lora?.isInJob : !result.isActive) && (
             <label class="check">
               <input
                 type="checkbox"
@@ -111,7 +113,8 @@ export function DeleteButton({ job: { id, concept, result, lora } }: JobProps) {
                 onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
               />
               <span>
-                Delete the model <code>{result.model}</code> too
+                Delete the {result.kind === 'lora' ? 'LoRA file' : 'model'}{' '}
+                <code>{result.model}</code> too
               </span>
             </label>
           )}

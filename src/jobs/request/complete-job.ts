@@ -6,6 +6,7 @@ import type { JobCompanions } from '../../erase/companions.ts';
 import { type EraseJob, jobSchema } from '../../erase/job.ts';
 import { requireClassifier } from '../../evaluation/classifier/classifier.ts';
 import { AppError } from '../../errors.ts';
+import { usualLoraFolder } from '../../hosts/usual-lora-folder.ts';
 import { trainingOf } from '../../methods/registry.ts';
 import type { Output } from '../../methods/settings-fields.ts';
 import { type PrepareEnvironment, requireValid, withErasable } from './draft-job.ts';
@@ -31,12 +32,16 @@ export async function completeJob(
   const opened = { ...draft, prediction: draft.settings.prediction };
   return withErasable(draft.model, opened, async (checkpoint) => {
     const { file, facts } = checkpoint;
-    const { concept, outputFolder, pictures: _pictures, ...rest } = draft;
+    const { concept, outputFolder, loraFolder, pictures: _pictures, ...rest } = draft;
     const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
     const wanted = draft.output ?? undefined;
     const output =
       result === 'lora'
-        ? await prepareLoraOutput(file.path, { concept, wanted }, 'out')
+        ? await prepareLoraOutput(
+            file.path,
+            { concept, wanted, folder: loraFolder ?? (await usualLoraFolder(file.path)) },
+            'out',
+          )
         : await prepareOutput(file.path, { concept, wanted, folder: outputFolder ?? undefined });
     const loraOutput = await loraBeside(file.path, draft, result);
     await requireDisk(checkpoint, {
@@ -82,7 +87,7 @@ async function loraBeside(
 ): Promise<string | null> {
   if (result === 'both') {
     const wanted = loraOutput ?? undefined;
-    return prepareLoraOutput(modelPath, { concept, wanted }, 'loraOut');
+    return prepareLoraOutput(modelPath, { concept, wanted, folder: null }, 'loraOut');
   }
   if (loraOutput === null) return null;
   throw new AppError(

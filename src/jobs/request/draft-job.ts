@@ -126,6 +126,7 @@ export async function draftJob(
     output: request.output ?? null,
     loraOutput: request.loraOutput ?? null,
     outputFolder: request.outputFolder ?? null,
+    loraFolder: null,
     preset: preset?.name ?? null,
     forget: prompts.forget,
     forgetImages: absoluteOrNull(request.forgetImages),

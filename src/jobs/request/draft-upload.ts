@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { jobRequestSchema } from '../../contract/requests.ts';
 import { AppError } from '../../errors.ts';
 import type { Host, HostModel } from '../../hosts/host.ts';
+import { trainingOf } from '../../methods/registry.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 import type { UploadedImage, Uploads } from '../../contract/services.ts';
@@ -104,10 +105,22 @@ async function draftStaged(
           })) as JobDraft);
     return {
       ...draft,
+      loraFolder: await loraFolderFor(draft, host),
       warnings: draft.warnings.map((warning) => withClientNames(warning, staged)),
     };
   } catch (error) {
     throw errorWithClientNames(error, staged);
+  }
+}
+
+/** The host's folder for a draft whose result is a LoRA file; a host that does not answer has none to tell. */
+async function loraFolderFor({ settings }: JobDraft, host: Host): Promise<string | null> {
+  if (trainingOf(settings)?.output !== 'lora') return null;
+  try {
+    return await host.loraFolder();
+  } catch (error) {
+    if (error instanceof AppError) return null;
+    throw error;
   }
 }
 

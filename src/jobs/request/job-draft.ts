@@ -38,6 +38,8 @@ const draftSchema = jobSchema.omit(open).extend({
   output: z.string().nullable(),
   /** For a result that is named so, its folder; null: the original's. */
   outputFolder: z.string().nullable(),
+  /** For a LoRA file that is all that is made and not named, the host's folder; null: not known. */
+  loraFolder: z.string().nullable().default(null),
   device: z.enum(['auto', ...devices]),
   /** Drafts of earlier versions leave them to the training process. */
   pictures: z.enum(picturesWishes).default('sidecar'),

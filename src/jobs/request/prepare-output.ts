@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { nameFault } from '../../checkpoint/file-name.ts';
 import { isModelFile, withoutModelEnding } from '../../checkpoint/model-ending.ts';
-import { chooseOutputPath, fitName } from '../../checkpoint/output-name.ts';
+import { chooseFreeName, chooseOutputPath, fitName } from '../../checkpoint/output-name.ts';
 import { asOutputErrors } from '../../checkpoint/output-place.ts';
 import { isFolder, modelTitle, pathExists, slugify } from '../../checkpoint/output-path.ts';
 import { describeReservation, reserveOutput } from '../../checkpoint/output-reservation.ts';
@@ -48,6 +48,9 @@ export async function prepareOutput(
   return output;
 }
 
+/** Of a LoRA file: the folder that one without a name goes to; null, or none that can be written: the job's. */
+type LoraWish = Pick<OutputWish, 'concept' | 'wanted'> & { readonly folder: string | null };
+
 /**
  * Where a LoRA file goes, made sure that it can go there; one of the job's own folder is named by its path
  * from there.
@@ -57,14 +60,16 @@ export async function prepareOutput(
  */
 export async function prepareLoraOutput(
   modelPath: string,
-  { concept, wanted }: Omit<OutputWish, 'folder'>,
+  { concept, wanted, folder }: LoraWish,
   setting: 'out' | 'loraOut',
 ): Promise<string> {
   if (wanted === undefined) {
     // At dots web UIs cut names, or keys that they make of them.
     const title = modelTitle(modelPath).replaceAll('.', '_');
     const name = { title, slug: slugify(concept), ending: '.safetensors' };
-    return fitName(name, '', MAX_LORA_NAME_BYTES);
+    return folder !== null && (await isWritable(folder))
+      ? chooseFreeName({ ...name, folder })
+      : fitName(name, '', MAX_LORA_NAME_BYTES);
   }
   const output = path.resolve(wanted);
   const remedy = { advice: 'Choose another name', settings: [{ setting }] };
@@ -129,6 +134,14 @@ function requireFolderName(output: string, modelPath: string): void {
     'settings.invalid',
     `"${output}" lies within the model's own folder, which is not changed.`,
     { remedy: { advice: 'Choose another place', settings: [{ setting: 'out' }] } },
+  );
+}
+
+async function isWritable(folder: string): Promise<boolean> {
+  if (!(await isFolder(folder))) return false;
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
   );
 }
 
