@@ -1,13 +1,20 @@
 import type { JobView } from '../src/contract/job-views.ts';
 import { api } from './api.ts';
+import { hostKind } from './state.ts';
 
-/** What the page of a web UI that shows this one in a frame is told. */
+/** What the page of a web UI that shows this one in a frame is told: of a model, */
 interface ModelChosen {
   readonly type: 'erase-concept:model';
   /** To be drawn with from now on. */
   readonly model: string;
   /** What was drawn with before; null where that is not known. */
   readonly replaces: string | null;
+}
+
+/** or of a LoRA, by its name in the folder of LoRAs. */
+interface LoraChosen {
+  readonly type: 'erase-concept:lora';
+  readonly lora: string;
 }
 
 /** Has the scrubbed model of a job used, in the workflow that is open around this page too. */
@@ -22,8 +29,20 @@ export async function rollBackModel({ id, result, rollbackTo }: JobView): Promis
   if (rollbackTo !== null) tellHostPage(rollbackTo, result?.model ?? null);
 }
 
+/** Whether a page around this one has a workflow that LoRAs can be put into. */
+export function hasWorkflow(): boolean {
+  return hostKind.value === 'comfyui' && window.parent !== window;
+}
+
+/** Puts a LoRA into the workflow that is open around this page. @param file in the folder of LoRAs */
+export function putLoraIntoWorkflow(file: string): void {
+  tellPage({ type: 'erase-concept:lora', lora: file.split(/[/\\]/).at(-1) ?? file });
+}
+
 function tellHostPage(model: string, replaces: string | null): void {
-  if (window.parent === window) return;
-  const message: ModelChosen = { type: 'erase-concept:model', model, replaces };
-  window.parent.postMessage(message, location.origin);
+  tellPage({ type: 'erase-concept:model', model, replaces });
+}
+
+function tellPage(message: ModelChosen | LoraChosen): void {
+  if (window.parent !== window) window.parent.postMessage(message, location.origin);
 }

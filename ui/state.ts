@@ -25,6 +25,8 @@ export const presets = signal<readonly PresetView[] | null>(null);
 export const devices = signal<readonly DeviceView[] | null>(null);
 /** Whether there is a web UI that draws pictures. */
 export const canHostDraw = signal(false);
+/** As `GET /api/health` names it; null until it is known. */
+export const hostKind = signal<string | null>(null);
 export const jobs = signal<readonly JobSummary[] | null>(null);
 
 /** What went wrong while reading the lists above; null where nothing did. */
@@ -107,7 +109,9 @@ async function loadDevices(): Promise<void> {
 }
 
 async function loadHost(): Promise<void> {
-  canHostDraw.value = (await api.health()).host.canDraw;
+  const { host } = await api.health();
+  canHostDraw.value = host.canDraw;
+  hostKind.value = host.kind;
 }
 
 /** Takes from an error what it says of the connection. */

@@ -177,6 +177,32 @@ describeInBrowser('the tab', () => {
         expect(await page.evaluate(loaderValue)).toBe('original.safetensors');
       });
 
+      it('puts a LoRA between a loader and what takes its model, once', async () => {
+        const page = await openHost('comfyui');
+        await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
+        const put = () =>
+          page.evaluate("postMessage({ type: 'erase-concept:lora', lora: 'less.safetensors' })");
+        await put();
+        await page.getByText('less.safetensors is in this workflow now').waitFor();
+        await put();
+        await page.getByText('less.safetensors is in this workflow already').waitFor();
+        const [links, added, captures] = (await page.evaluate(
+          '[Object.values(app.graph.links), app.graph.nodes.slice(2), app.captures]',
+        )) as [unknown, { type: string; widgets: { value?: unknown }[] }[], number];
+        const toSlot = { origin_slot: 0, target_slot: 0 };
+        expect(links).toEqual([
+          { ...toSlot, origin_id: 1, target_id: 3 },
+          { ...toSlot, origin_id: 3, target_id: 2 },
+        ]);
+        expect(added).toMatchObject([
+          {
+            type: 'LoraLoaderModelOnly',
+            widgets: [{ value: 'less.safetensors' }, { value: 1 }],
+          },
+        ]);
+        expect(captures).toBe(1);
+      });
+
       it('offers the model in use by its command, and says so where there is none', async () => {
         const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();

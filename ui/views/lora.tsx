@@ -1,6 +1,7 @@
 import type { JobView } from '../../src/contract/job-views.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { api } from '../api.ts';
+import { hasWorkflow, putLoraIntoWorkflow } from '../host-page.ts';
 import { CopyField } from './copy-field.tsx';
 import { ActionButton } from './job-actions.tsx';
 
@@ -27,6 +28,7 @@ export function LoraResult({ job, lora }: { job: JobView; lora: NonNullable<JobV
         </>
       )}
       <div class="actions">
+        {lora.usedAt !== null && hasWorkflow() && <PutIntoWorkflowButton file={lora.usedAt} />}
         {isUsed ? (
           <ActionButton
             title="Roll back: take the LoRA out"
@@ -37,5 +39,20 @@ export function LoraResult({ job, lora }: { job: JobView; lora: NonNullable<JobV
         )}
       </div>
     </section>
+  );
+}
+
+/** What came of it is said by the page around. */
+function PutIntoWorkflowButton({ file }: { file: string }) {
+  return (
+    <button
+      type="button"
+      class="button primary"
+      onClick={() => {
+        putLoraIntoWorkflow(file);
+      }}
+    >
+      Put it into this workflow
+    </button>
   );
 }

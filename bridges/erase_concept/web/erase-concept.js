@@ -4,6 +4,10 @@ import { app } from '../../scripts/app.js';
 const TAB_ID = 'erase-concept';
 const TITLE = 'Erase Concept';
 const CHECKPOINT_WIDGET = 'ckpt_name';
+const LORA_WIDGET = 'lora_name';
+const LORA_LOADER = 'LoraLoaderModelOnly';
+/** Below the checkpoint loader, in the graph's units: its title is above a node. */
+const LORA_DISTANCE = 60;
 const LIST_INTERVAL_MS = 10_000;
 
 // Relative to ComfyUI's page, which a reverse proxy may serve from a folder.
@@ -34,8 +38,9 @@ app.registerExtension({
       destroy: hidePage,
     });
     addEventListener('message', ({ origin, data }) => {
-      if (origin !== location.origin || data?.type !== 'erase-concept:model') return;
-      void useModel(data.model, data.replaces);
+      if (origin !== location.origin) return;
+      if (data?.type === 'erase-concept:model') void useModel(data.model, data.replaces);
+      if (data?.type === 'erase-concept:lora') void useLora(data.lora);
     });
     watchCheckpoints();
   },
@@ -160,6 +165,51 @@ async function useModel(model, replaces) {
   else tell('success', `${model} is in this workflow now.`);
 }
 
+/** Puts a LoRA between a checkpoint loader of the open workflow and all that takes its model. */
+async function useLora(lora) {
+  await app.refreshComboInNodes();
+  const nodes = allNodes(app.graph);
+  const present = nodes.find((node) => widgetOf(node, LORA_WIDGET)?.value === lora);
+  if (present) return tell('info', `${lora} is in this workflow already.`);
+  const loaders = nodes.filter((node) => widgetOf(node) && modelOutput(node) >= 0);
+  const selected = loaders.filter((node) => app.canvas?.selected_nodes?.[node.id] === node);
+  const [loader, ...others] = selected.length > 0 ? selected : loaders;
+  if (!loader) return tell('warn', `There is no checkpoint loader to put ${lora} behind.`);
+  if (others.length > 0) {
+    return tell('warn', `${lora} could go behind several loaders. Select one and try again.`);
+  }
+  insertBehind(loader, lora);
+  noteChange();
+  return tell('success', `${lora} is in this workflow now, with strength 1.`);
+}
+
+function insertBehind(loader, lora) {
+  const graph = loader.graph ?? app.graph;
+  const output = modelOutput(loader);
+  const targets = (loader.outputs[output].links ?? []).map((id) => linkOf(graph, id));
+  const node = LiteGraph.createNode(LORA_LOADER);
+  const [x, y] = loader.pos;
+  node.pos = [x, y + loader.size[1] + LORA_DISTANCE];
+  graph.add(node);
+  const widget = widgetOf(node, LORA_WIDGET);
+  widget.value = lora;
+  widget.callback?.(lora);
+  loader.connect(output, node, 0);
+  for (const { target_id: id, target_slot: slot } of targets) {
+    node.connect(0, graph.getNodeById(id), slot);
+  }
+  node.setDirtyCanvas?.(true, true);
+}
+
+/** Older front ends keep links by their ids in an object, newer ones in a map. */
+function linkOf(graph, id) {
+  return graph.links.get?.(id) ?? graph.links[id];
+}
+
+function modelOutput(node) {
+  return node.outputs?.findIndex(({ type }) => type === 'MODEL') ?? -1;
+}
+
 /** Else it is no change to be undone or saved until something else in the workflow changes. */
 function noteChange() {
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
@@ -176,8 +226,8 @@ function allNodes(graph) {
   ]);
 }
 
-function widgetOf(node) {
-  return node.widgets?.find(({ name }) => name === CHECKPOINT_WIDGET);
+function widgetOf(node, wanted = CHECKPOINT_WIDGET) {
+  return node.widgets?.find(({ name }) => name === wanted);
 }
 
 function tell(severity, detail) {
