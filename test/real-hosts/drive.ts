@@ -20,35 +20,53 @@ export function run(...args: string[]): void {
   process.stdout.write(execFileSync(process.execPath, [bin, ...args], { encoding: 'utf8' }));
 }
 
+/** Asks the sidecar for something below its jobs. */
+export async function askJobs<T>(
+  webUi: WebUiProcess,
+  address: string,
+  options: RequestInit = {},
+): Promise<T> {
+  const answer = await webUi.fetch(`api/jobs${address}`, options);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return (text === '' ? null : JSON.parse(text)) as T;
+}
+
+/** Has a job done. @returns what came of it, and after how many ms */
+export async function finishJob(
+  webUi: WebUiProcess,
+  job: object,
+): Promise<{ readonly view: JobView; readonly ms: number }> {
+  const body = new FormData();
+  body.append('job', JSON.stringify(job));
+  const { id } = await askJobs<JobView>(webUi, '', { method: 'POST', body });
+  const isOver = async () => {
+    // Each question takes the web UI, whose bridge forwards it, from its drawing.
+    await sleep(1000);
+    return ['done', 'failed'].includes((await askJobs<JobView>(webUi, `/${id}`)).state);
+  };
+  const ms = await webUi.waitFor(isOver);
+  const view = await askJobs<JobView>(webUi, `/${id}`);
+  if (view.state !== 'done') throw new Error(`${view.state}: ${view.error?.message}`);
+  return { view, ms };
+}
+
 /** An erasure whose pictures the web UI draws, those of the comparison too; the result is removed. */
 export async function eraseWithItsPictures(
   webUi: WebUiProcess,
   job: { readonly model: string; readonly settings: Readonly<Record<string, unknown>> },
 ): Promise<void> {
-  const ask = async <T>(address: string, options: RequestInit = {}): Promise<T> => {
-    const answer = await webUi.fetch(`api/jobs${address}`, options);
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(text);
-    return (text === '' ? null : JSON.parse(text)) as T;
-  };
-  const body = new FormData();
   const prompts = { forget: ['a heart'], retain: ['a star'] };
-  body.append('job', JSON.stringify({ ...job, ...prompts, pictures: 'host', device: 'cpu' }));
-  const { id } = await ask<JobView>('', { method: 'POST', body });
-  const view = () => ask<JobView>(`/${id}`);
-  const isOver = async () => {
-    // Each question takes the web UI, whose bridge forwards it, from its drawing.
-    await sleep(1000);
-    return ['done', 'failed'].includes((await view()).state);
-  };
-  note('erased with pictures of the web UI', await webUi.waitFor(isOver));
-  const { state, error, samples } = await view();
-  if (state !== 'done') throw new Error(`${state}: ${error?.message}`);
-  const { log } = await ask<JobHistory>(`/${id}/metrics`);
+  const { view, ms } = await finishJob(webUi, {
+    ...{ ...job, ...prompts },
+    ...{ pictures: 'host', device: 'cpu' },
+  });
+  note('erased with pictures of the web UI', ms);
+  const { log } = await askJobs<JobHistory>(webUi, `/${view.id}/metrics`);
   for (const { message } of log) console.log(`  ${message}`);
-  const sources = new Set(samples.map(({ which, drawnBy }) => `${which} by the ${drawnBy}`));
-  console.log(`  ${samples.length} pictures: ${[...sources].join(', ')}`);
-  await ask(`/${id}`, { method: 'DELETE' });
+  const sources = new Set(view.samples.map(({ which, drawnBy }) => `${which} by the ${drawnBy}`));
+  console.log(`  ${view.samples.length} pictures: ${[...sources].join(', ')}`);
+  await askJobs(webUi, `/${view.id}`, { method: 'DELETE' });
 }
 
 /**
