@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { isBlack } from '../images/is-black.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host, HostPicture, PictureRequest } from './host.ts';
 import { modelGone } from './model-gone.ts';
@@ -43,7 +44,9 @@ export async function drawSeries<T>(
       const started = performance.now();
       const picture = await host.draw(request, signal);
       if (picture === null) throw new Error('a host that draws has drawn nothing');
-      return { picture, seconds: (performance.now() - started) / 1000 };
+      const seconds = (performance.now() - started) / 1000;
+      if (await isBlack(picture.bytes)) throw drewBlack(request.model);
+      return { picture, seconds };
     });
   } finally {
     await host.restoreActive().catch((error: unknown) => {
@@ -52,6 +55,14 @@ export async function drawSeries<T>(
     });
     await model.endDrawing();
   }
+}
+
+/** Web UIs send a black picture, as if nothing were wrong, where numbers overflow. */
+function drewBlack(model: string): AppError {
+  return new AppError(
+    'host.failed',
+    `the web UI drew a black picture with "${model}": its 16-bit floats overflow, mostly in the VAE. Start it with --no-half-vae (ComfyUI and Forge Neo: --fp32-vae, Forge: --vae-in-fp32), then try again.`,
+  );
 }
 
 /**

@@ -52,6 +52,8 @@ export class FakeA1111 {
   readonly unloadable = new Set<string>();
   /** What the page of Forge Neo shows as its model when it is opened. */
   shownInPage: string | null = null;
+  /** Its numbers overflow, of which it says nothing. */
+  drawsBlack = false;
   /** Its user presses Interrupt during each picture. */
   isInterrupted = false;
   /** Prompts of its pictures. */
@@ -280,7 +282,7 @@ export class FakeA1111 {
     const grid = { prompt: 'a grid', seed: 0, size: 64 };
     const wanted = {
       ...{ prompt: String(body.prompt), seed: Number(body.seed), size: Number(body.width) },
-      format,
+      ...{ format, isBlack: this.drawsBlack },
     };
     const images = await Promise.all((hasGrid ? [grid, wanted] : [wanted]).map(paintPicture));
     const info = {

@@ -150,6 +150,19 @@ describe('the pictures that a web UI draws for a job', () => {
     expect([drawn(), list()]).toEqual([0, null]);
   });
 
+  it.each(['png', 'jpeg', 'webp'] as const)('are none that are black, in %s', async (format) => {
+    const { draw, list, fake, messages, decided } = await start({ format });
+    fake.drawsBlack = true;
+    await expect(draw('host')).rejects.toMatchObject({
+      code: 'host.failed',
+      message: expect.stringMatching(/black picture with "original.*--no-half-vae/) as string,
+    });
+    expect(list()).toBeNull();
+    await draw('auto');
+    expect(decided()).toBe('sidecar');
+    expect(messages().at(-1)).toMatch(/does not draw the pictures.*black/);
+  });
+
   it('come from ComfyUI too, and leave its history as it was', async () => {
     const models = makeModels();
     const fake = await new FakeComfyUi([models]).start();
