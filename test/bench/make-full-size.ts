@@ -177,10 +177,13 @@ function weightScale(name: string, shape: readonly number[]): number {
 function* tensorValues({ name, shape }: TensorInfo, pool: Float32Array, offset: number) {
   const count = elementCount(shape);
   const isNormWeight = shape.length === 1 && name.endsWith('.weight');
+  // Web UIs divide by the mean of what a text encoder gives, which would be 0.
+  const isTextBias = /(final_layer_norm|ln_final)\.bias$/.test(name);
   const scale = shape.length === 1 ? 0 : weightScale(name, shape);
   for (let start = 0; start < count; start += PIECE_ELEMENTS) {
     const piece = new Float32Array(Math.min(PIECE_ELEMENTS, count - start));
     if (isNormWeight) piece.fill(1);
+    else if (isTextBias) piece.fill(0.1);
     else if (scale > 0) {
       for (let i = 0; i < piece.length; i++) {
         piece[i] = scale * (pool[(offset + start + i) % POOL_VALUES] ?? 0);

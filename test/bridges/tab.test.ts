@@ -186,9 +186,9 @@ describeInBrowser('the tab', () => {
         await page.getByText('less.safetensors is in this workflow now').waitFor();
         await put();
         await page.getByText('less.safetensors is in this workflow already').waitFor();
-        const [links, added, captures] = (await page.evaluate(
-          '[Object.values(app.graph.links), app.graph.nodes.slice(2), app.captures]',
-        )) as [unknown, { type: string; widgets: { value?: unknown }[] }[], number];
+        const [links, added, captures] = await page.evaluate<
+          [unknown, { type: string; widgets: { value?: unknown }[] }[], number]
+        >('[Object.values(app.graph.links), app.graph.nodes.slice(2), app.captures]');
         const toSlot = { origin_slot: 0, target_slot: 0 };
         expect(links).toEqual([
           { ...toSlot, origin_id: 1, target_id: 3 },

@@ -14,6 +14,7 @@ export function draftOf(concept: string, job: Omit<EraseJob, 'id'>): JobDraft {
     embeddings: embeddings.map(({ path }) => path),
     output: outputIsGiven ? output : null,
     outputFolder: null,
+    loraFolder: null,
     pictures: 'sidecar',
   };
 }

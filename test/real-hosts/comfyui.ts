@@ -19,7 +19,7 @@ import { launchBrowser } from '../browser/launch-browser.ts';
 import { erase, jobLimitMs, waitForResult, waitForStep } from '../browser/steps.ts';
 import { ComfyUiServer } from './comfyui-server.ts';
 import { eraseWithItsPictures, note, run, surviveDeaths } from './drive.ts';
-import { addModelFile } from './drive-model.ts';
+import { addModelFile, removeFiles } from './drive-model.ts';
 
 // A real ComfyUI with its own front end, from the installation of the tab to its removal. Prints how
 // long what took; the first thing that does not work ends it.
@@ -46,6 +46,7 @@ const comfyui = path.resolve(values.comfyui);
 const modelFile = path.resolve(values.model);
 const frontEnd = values['front-end'];
 const checkpoints = path.join(comfyui, 'models', 'checkpoints');
+const loras = path.join(comfyui, 'models', 'loras');
 const customNodes = path.join(comfyui, 'custom_nodes');
 const nodesBefore = readdirSync(customNodes);
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-comfyui-'));
@@ -71,6 +72,7 @@ try {
   await eraseHeart(view);
   await useAndRollBack(page, view);
   await useByCommand(page, view);
+  await putLora(page);
   await listNewFile(page);
   await eraseWithItsPictures(server, {
     model: model.original,
@@ -100,6 +102,7 @@ function makeUserFolder(): string {
 function removeAll(): void {
   run('uninstall', comfyui);
   model.remove();
+  removeFiles(loras, 'erase-concept-drive');
   rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
 }
 
@@ -162,6 +165,25 @@ async function useByCommand(page: Page, view: Frame): Promise<void> {
   await page.evaluate(`${loaderWidget}.value = ${JSON.stringify(model.original)}`);
   await page.evaluate(`comfyAPI.app.app.extensionManager.command.execute('EraseConcept.UseModel')`);
   await becomesLoaded(page, model.scrubbed);
+}
+
+/** A LoRA is put between the loader of the open workflow and its sampler; what is in it does not matter. */
+async function putLora(page: Page): Promise<void> {
+  const name = 'erase-concept-drive.safetensors';
+  writeFileSync(path.join(loras, name), '');
+  const start = performance.now();
+  const message = JSON.stringify({ type: 'erase-concept:lora', lora: name });
+  await page.evaluate(`postMessage(${message}, location.origin)`);
+  await page.waitForFunction(`(() => {
+    const { graph } = comfyAPI.app.app;
+    const of = (type) => graph.nodes.find((node) => node.type === type);
+    const lora = of('LoraLoaderModelOnly');
+    const isFed = (node, by) => node.inputs.some(({ name, link }) =>
+      name === 'model' && (graph.links.get?.(link) ?? graph.links[link])?.origin_id === by.id);
+    return lora?.widgets[0].value === ${JSON.stringify(name)} &&
+      isFed(lora, of('CheckpointLoaderSimple')) && isFed(of('KSampler'), lora);
+  })()`);
+  note('a LoRA is put into the open workflow', performance.now() - start);
 }
 
 /** A file that comes from elsewhere while ComfyUI is open, as the command line writes it. */

@@ -76,7 +76,7 @@ export function addModelFile(file: string, models: string): DriveModel {
       // What it learns does not matter.
       const least = {
         Steps: '3',
-        'Size in pixels': String(size),
+        ...{ Width: String(size), Height: String(size) },
         'Pictures drawn to forget': '1',
         'Pictures drawn to keep': '1',
         'Steps between previews': hasPreviews ? '1' : '0',
@@ -90,7 +90,8 @@ export function addModelFile(file: string, models: string): DriveModel {
   };
 }
 
-function removeFiles(folder: string, prefix: string): void {
+/** Removes all whose names begin so. */
+export function removeFiles(folder: string, prefix: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith(prefix)) rmSync(path.join(folder, name), { recursive: true });
   }

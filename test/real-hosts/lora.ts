@@ -8,13 +8,14 @@ import sharp from 'sharp';
 import type { JobView } from '../../src/contract/job-views.ts';
 import type { Host, PictureRequest } from '../../src/hosts/host.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
+import { trialPicture } from '../../src/hosts/trial-picture.ts';
 import { recognizeWebUi } from '../../src/install/web-ui.ts';
 import { type WebUiProcess, whenEnded } from '../helpers/web-ui-process.ts';
 import { webUiKinds } from './a1111-kinds.ts';
 import { A1111Server } from './a1111-server.ts';
 import { ComfyUiServer } from './comfyui-server.ts';
 import { askJobs, finishJob, note, run } from './drive.ts';
-import { addModelFile } from './drive-model.ts';
+import { addModelFile, removeFiles } from './drive-model.ts';
 
 // A LoRA file in a real ComfyUI, Forge Neo, Forge or reForge: trained there, put into its folder by
 // "Use as LoRA", drawn with, taken out again. What the web UI draws with the LoRA on top of the original is
@@ -41,10 +42,10 @@ const folder = path.resolve(values.host);
 const { name } = await recognizeWebUi(folder);
 const isComfyUi = name === 'ComfyUI';
 const models = path.join(folder, 'models', isComfyUi ? 'checkpoints' : 'Stable-diffusion');
+const loras = path.join(folder, 'models', isComfyUi ? 'loras' : 'Lora');
 
-/** What web UIs print of keys of a LoRA that they find no place for. */
-const UNMATCHED =
-  /lora key not loaded.*|.*\d+ unmatched keys.*|.*LoRA mismatch.*|.*Mismatch .*keys.*/g;
+/** What web UIs print of keys of a LoRA that they find no place for; they may break lines at any space. */
+const UNMATCHED = /lora key not loaded.{0,80}|.{0,80} unmatched|LoRA mismatch|\[LORA\] Mismatch/g;
 
 /** Grey levels by which two ways to the same model may differ in the mean. */
 const MAX_DIFFERENCE = 2;
@@ -77,10 +78,9 @@ try {
   if (left.includes(path.basename(usedAt!))) throw new Error(`still listed: ${left.join(', ')}`);
   console.log('  rolled back: the web UI lists it no more');
   await askJobs(server, `/${id}`, { method: 'DELETE' });
-  const unmatched = server.output.match(UNMATCHED) ?? [];
+  const unmatched = server.output.replaceAll(/\s+/g, ' ').match(UNMATCHED) ?? [];
   if (unmatched.length > 0) throw new Error(`keys without a place: ${unmatched.join('; ')}`);
   console.log('  its log names no key without a place');
-  for (const line of server.output.match(/.*\[LORA\] Loaded.*/g) ?? []) console.log(`  ${line}`);
 } catch (error) {
   console.error(server.output.slice(-4000));
   throw error;
@@ -90,9 +90,10 @@ try {
   await whenEnded(sidecar);
   run('uninstall', folder);
   model.remove();
+  removeFiles(loras, 'erase-concept-drive');
   rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
 }
-for (const place of [models, path.join(folder, 'models', isComfyUi ? 'loras' : 'Lora')]) {
+for (const place of [models, loras]) {
   const left = readdirSync(place).filter((file) => file.includes('erase-concept'));
   if (left.length > 0) throw new Error(`left in ${place}: ${left.join(', ')}`);
 }
@@ -110,7 +111,7 @@ async function train(): Promise<JobView> {
   const settings = {
     ...model.settings,
     ...{ adapter: { kind: 'lora', rank: 4, convRank: 4, alpha: null }, output: 'both' },
-    ...{ steps: 12, learningRate: 0.1, generatedForget: 2, generatedRetain: 2 },
+    ...{ train: 'full', steps: 3, learningRate: 0.06, generatedForget: 2, generatedRetain: 2 },
     ...{ sampleEvery: 0, evaluationPictures: 0 },
   };
   const prompts = { forget: ['a red heart'], retain: ['a star'] };
@@ -127,10 +128,7 @@ async function listedName(host: Host, file: string): Promise<string> {
 }
 
 function pictureOf(seed: number): PictureRequest {
-  return {
-    ...{ model: null, prompt: 'a red heart', negativePrompt: '', seed },
-    ...{ steps: 6, guidanceScale: 7, size: 64 },
-  };
+  return { ...trialPicture(), prompt: 'a red heart', seed, steps: 6 };
 }
 
 /** Pixels of a picture for each seed, in grey levels of the three colours. */
