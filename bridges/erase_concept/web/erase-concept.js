@@ -145,7 +145,7 @@ async function useActiveModel() {
  */
 async function useModel(model, replaces) {
   await app.refreshComboInNodes();
-  const loaders = allNodes(app.graph).filter(widgetOf);
+  const loaders = allNodes(app.graph).filter((node) => widgetOf(node));
   // Nodes of two subgraphs may have the same id.
   const selected = loaders.filter((node) => app.canvas?.selected_nodes?.[node.id] === node);
   const replaced = loaders.filter((node) => widgetOf(node).value === replaces);
