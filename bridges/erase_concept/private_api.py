@@ -22,6 +22,8 @@ NEEDED = (
     "options",
     "txt2img",
     "progress",
+    "sd-vae",
+    "sd-modules",
     "unload-checkpoint",
     "reload-checkpoint",
 )
