@@ -5,6 +5,7 @@ import { asItIs } from '../../src/adapters/full-weights.ts';
 import { lowRank } from '../../src/adapters/low-rank/adapter.ts';
 import { defaultAdapters } from '../../src/adapters/settings.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
+import { stateBytes } from '../../src/jobs/estimate/state-bytes.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
@@ -27,6 +28,11 @@ it('predicts nearly as the original, in a quarter of its memory, the same when m
   const adaptation = lowRank.fit(checkpoint, names, { adapter: int8, seed: 0, folder });
   const file = path.join(folder, 'base-int8.safetensors');
   expect(existsSync(file)).toBe(false);
+  const { settings } = await makeTinyJob(makeTemporaryFolder(), { adapter: int8 });
+  const without = { ...settings, adapter: { ...int8, basePrecision: 'stored' } } as const;
+  // What the estimate says of the disk, beside the file.
+  const counted = stateBytes(checkpoint, settings) - stateBytes(checkpoint, without);
+  expect(counted).toBe(adaptation.base!.bytes);
   const error = await adaptation.base!.make();
   expect(error).toBeGreaterThan(1e-3);
   expect(error).toBeLessThan(2e-2);
