@@ -39,7 +39,7 @@ function filesOf({ vae, baseLoras, embeddings }: JobCompanions): CompanionFile[]
   return [
     ...(vae ? [{ title: 'VAE', ...vae, remark: '' }] : []),
     ...baseLoras.map(({ strength, ...file }) => ({
-      ...{ title: 'LoRA in it', ...file },
+      ...{ title: 'LoRA', ...file },
       remark: ` at ${strength}`,
     })),
     ...embeddings.map((file) => ({ title: 'Embedding', ...file, remark: '' })),

@@ -53,7 +53,9 @@ it.each(['a1111', 'forge'] as const)(
   async (variant) => {
     const { models, vae } = await makeFolders();
     const fake = await new FakeA1111(models, { variant }).start('no-vae');
-    fake.vaes = { 'own.vae.safetensors': vae };
+    const encoder = path.join(models, '../text_encoder/clip_l.safetensors');
+    // Forge lists them among the others.
+    fake.vaes = { 'own.vae.safetensors': vae, ...(variant === 'forge' && { clip_l: encoder }) };
     fake.vae = 'own.vae.safetensors';
     const { model, vaes, estimate } = await ask(await open('a1111', fake.server.url));
     expect(model).toMatchObject({ hasVae: false, refusal: null });
