@@ -45,6 +45,17 @@ export class LearnedNames {
     return this.known.reduce((whole, { name, standIn }) => whole.replaceAll(standIn, name), text);
   }
 
+  /** What of them is in none of the prompts, in a sentence each. */
+  unusedIn(prompts: readonly string[]): string[] {
+    const unused = this.known.filter(({ pattern }) =>
+      prompts.every((prompt) => prompt.search(pattern) < 0),
+    );
+    return unused.map(
+      ({ name }) =>
+        `No prompt to forget holds the word "${name}", so that its embedding changes nothing. Write it into one.`,
+    );
+  }
+
   /** All of them, as what is forgotten; undefined where there are none. */
   get concept(): string | undefined {
     return this.known.length === 0 ? undefined : this.known.map(({ name }) => name).join(' ');

@@ -113,4 +113,8 @@ it('its prompts are found, and its word is what anchors leave out', async () => 
     new LearnedNames(['sks_v2-1500']).prompts,
   );
   for (const { anchor } of alone.forget) expect(anchor).not.toMatch(/sks|vexqualor|^$/i);
+  const others = await preparePrompts({ ...request, forget: ['a dog'] }, undefined, 'concept');
+  expect(others.warnings).toEqual([
+    expect.stringMatching(/No prompt to forget holds the word "sks_v2-1500"/),
+  ]);
 });

@@ -69,6 +69,7 @@ export async function preparePrompts(
   const warnings = checkSyntax(read.map((prompt) => names.hidden(prompt))).map((warning) =>
     names.shown(warning),
   );
+  warnings.push(...names.unusedIn(forget.map(({ prompt }) => prompt)));
   // Where pictures are told apart, one caption may go with some to forget and some to keep.
   if (forgets === 'concept') {
     requireNoContradiction(forget, retain);
