@@ -70,8 +70,8 @@ export interface FoundTensor {
 
 /** Dictionaries in dictionaries; files have three at most. */
 const MAX_DEPTH = 6;
-/** Ten times what any model has. */
-const MAX_TENSORS = 100_000;
+/** Values of dictionaries, each as often as it stands there: ten times what any model has. */
+const MAX_VALUES = 100_000;
 
 /**
  * The tensors of a pickle, in its order. Where all is below `state_dict`, as in files of trainers, that is left
@@ -81,8 +81,10 @@ const MAX_TENSORS = 100_000;
  */
 export function findTensors(root: PickledValue): FoundTensor[] {
   const found: FoundTensor[] = [];
+  let values = 0;
   const visit = (value: PickledValue, keys: readonly string[]): void => {
-    if (keys.length > MAX_DEPTH || found.length > MAX_TENSORS) {
+    values += 1;
+    if (keys.length > MAX_DEPTH || values > MAX_VALUES) {
       throw new PickleRefusal('it holds more than tensors');
     }
     const tensor = tensorIn(value, keys.join('.'));

@@ -62,6 +62,7 @@ async function readDirectory(handle: FileHandle, fileBytes: number): Promise<Buf
       // The locator before the record says where the larger one is.
       if (at < 20) return null;
       const end64 = Number(tail.readBigUInt64LE(at - 20 + 8));
+      if (!Number.isSafeInteger(end64)) return null;
       const record = await read(handle, end64, Math.min(end64 + 56, fileBytes));
       if (record.length < 56 || record.readUInt32LE(0) !== END_64) return null;
       bytes = Number(record.readBigUInt64LE(40));
