@@ -5,6 +5,8 @@ import { expect, it } from 'vitest';
 
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { openTorchFile } from '../../src/checkpoint/torch-file/open-torch-file.ts';
+import { findTensors } from '../../src/checkpoint/torch-file/tensors-in-pickle.ts';
+import type { PickledValue } from '../../src/checkpoint/torch-file/unpickle.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const folder = path.resolve('test/golden/embeddings');
@@ -57,6 +59,15 @@ it.each([
   ['kohya.safetensors', /no archive as PyTorch writes it/],
 ])('%s is refused with the reason', async (name, reason) => {
   await expect(openTorchFile(path.join(folder, name))).rejects.toThrow(reason);
+});
+
+it('a few dictionaries that stand in each other thousands of times are not gone through', () => {
+  let root: PickledValue = null;
+  for (let level = 0; level < 6; level++) {
+    const inner: PickledValue = root;
+    root = new Map(Array.from({ length: 200 }, (_, key) => [key, inner]));
+  }
+  expect(() => findTensors(root)).toThrow(/more than tensors/);
 });
 
 it('no damage of a file does more than have it refused', async () => {
