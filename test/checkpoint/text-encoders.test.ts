@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Architecture } from '../../src/families/stable-diffusion/architecture.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { shownLayer } from '../../src/families/stable-diffusion/context-state.ts';
 import type { NamedShape } from '../../src/families/stable-diffusion/layout/named-shapes.ts';
 import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
 import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
@@ -101,6 +102,8 @@ describe('the layers of a text encoder in a single file', () => {
     );
     expect(textEncoders).toMatchObject([{ clipSkip: 2, storedLayers: 11, isNormalized: true }]);
     expect(assumptions.join(' ')).toMatch(/last layer is skipped.*clip skip 2.*11 of 12/);
+    const shown = [1, 2, 3].map((wished) => shownLayer(textEncoders[0]!, wished));
+    expect(shown).toEqual([2, 2, 3]);
   });
 
   it('are those of the config beside a model of its own size', async () => {

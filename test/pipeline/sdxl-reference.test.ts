@@ -95,6 +95,18 @@ it('encodes prompts with both text encoders as diffusers does', () => {
   });
 });
 
+it('is not moved by clip skip 2, which it has by itself, and takes the whole prompt from the last layer', async () => {
+  const [prompt] = facts.prompts;
+  const encode = async (clipSkip: number) => {
+    const settings = { device: 'cpu', threads: 1, clipSkip } as const;
+    return (await checkpoint.condition.encode([prompt!], settings)).prompts.get(prompt!)!;
+  };
+  expect(await encode(2)).toEqual(encoded.prompts.get(prompt!));
+  const earlier = await encode(3);
+  expect(relativeError(earlier.context, expected('context.0'))).toBeGreaterThan(0.1);
+  expect(relativeError(earlier.pooled!, expected('pooled.0'))).toBeLessThan(1e-5);
+});
+
 it('tells the UNet of the whole prompt and of the sizes as diffusers does', () => {
   const [height, width] = facts.image;
   const prompts = facts.prompts.map((prompt) => encoded.prompts.get(prompt)!);

@@ -80,6 +80,25 @@ describe('a text encoder and a tokenizer of a folder', () => {
     expect(maxDifference(context, expected)).toBeLessThan(1e-4);
   });
 
+  // transformers with fewer layers of the same weights: hidden_states[-2] and [-4] through the final norm.
+  it.each([
+    [2, 'fewer layers'],
+    [4, 'one layer'],
+  ])('are read before the last layers with clip skip %i', async (clipSkip, reference) => {
+    const { condition } = await openCase('whole');
+    const { prompts } = await condition.encode([facts.prompt], { ...onCpu, clipSkip });
+    const expected = Float32Array.from(hiddenStates(reference));
+    expect(maxDifference(prompts.get(facts.prompt)!.context, expected)).toBeLessThan(1e-4);
+    expect(maxDifference(expected, hiddenStates('whole'))).toBeGreaterThan(0.1);
+  });
+
+  it('say what there is where more layers are to be skipped', async () => {
+    const { condition } = await openCase('whole');
+    await expect(condition.encode(['a cat'], { ...onCpu, clipSkip: 5 })).rejects.toThrow(
+      'clip skip 5 does not fit this model, whose text encoder has 4 layers. Choose 1 to 4',
+    );
+  });
+
   it('tell prompts apart by added words', async () => {
     const checkpoint = await openCase('added words');
     const pooled = await checkpoint.condition.pool(['a cat', 'a <cat-toy>', 'a RedCat'], onCpu);

@@ -49,6 +49,28 @@ export function findContextState(
   return state;
 }
 
+/**
+ * Which layer's states a UNet is shown where a web UI is set to a clip skip, counted as there. Those of
+ * SD 1.x come from that layer, through the final norm. A version that reads an earlier layer by itself (2
+ * of SD 2.x and both of SDXL's), or a file that lacks the last one, is not moved by anything up to that:
+ * so do Forge (`minimal_clip_skip`) and ComfyUI (its node counts from the same end). Above it both go by
+ * the setting, AUTOMATIC1111 does not for SD 2.x and SDXL. diffusers counts one less.
+ *
+ * @throws AppError `settings.invalid` where there are not as many layers
+ */
+export function shownLayer(
+  { clipSkip, layers }: Pick<ContextState & ClipTextConfig, 'clipSkip' | 'layers'>,
+  wished: number,
+): number {
+  if (wished > layers) {
+    throw new AppError(
+      'settings.invalid',
+      `clip skip ${wished} does not fit this model, whose text encoder has ${layers} layers. Choose 1 to ${layers}; most models of SD 1.x are drawn with 1 or 2.`,
+    );
+  }
+  return Math.max(clipSkip, wished);
+}
+
 function lacksLayers(
   source: TensorSource,
   { keyPrefix, layers, storedLayers }: ClipTextConfig,

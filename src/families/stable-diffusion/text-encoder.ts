@@ -2,13 +2,15 @@ import type { Opened } from './opened.ts';
 import { AppError } from '../../errors.ts';
 import { buildClipText } from './clip-text.ts';
 import { GraphBuilder } from '../../onnx/graph-builder.ts';
-import { GraphSession, type Device } from '../../runtime/session.ts';
+import { GraphSession } from '../../runtime/session.ts';
 import { floatData, intTensor, type Tensor } from '../../runtime/tensor.ts';
 import { joinColumns, joinRows } from '../../tensor/rows.ts';
 import { applyEmphasis } from '../../tokenizer/apply-emphasis.ts';
 import { chunkPrompt, padChunks, type PromptChunk } from '../../tokenizer/prompt-chunks.ts';
 import { checkpointWeights, weightsFolder } from '../checkpoint-weights.ts';
 import type { EncodedPrompt, EncodedPromptSet } from '../encoded-prompt.ts';
+import type { EncodingSettings } from '../family.ts';
+import { shownLayer } from './context-state.ts';
 import { rowsOf } from './learned-words.ts';
 import { openTokenizers } from './open-tokenizer.ts';
 
@@ -16,12 +18,14 @@ import { openTokenizers } from './open-tokenizer.ts';
  * Encodes prompts with the checkpoint's text encoders as the hosts do: chunks of 75 tokens,
  * `(word:1.2)` emphasis, prompts of different length padded with empty chunks. Where there are two
  * encoders, the channels of the second follow those of the first; the whole prompt is what the second
- * makes of its first chunk.
+ * makes of its first chunk, whatever the clip skip.
+ *
+ * @throws AppError `settings.invalid` for a clip skip that the model has not the layers for
  */
 export async function encodePrompts(
   checkpoint: Opened,
   prompts: Iterable<string>,
-  { device, threads }: { device: Device; threads: number },
+  { clipSkip = 1, ...place }: EncodingSettings,
 ): Promise<EncodedPromptSet> {
   const tokenizers = await openTokenizers(checkpoint);
   const texts = [...new Set(prompts)];
@@ -30,7 +34,7 @@ export async function encodePrompts(
   );
   const count = Math.max(1, ...chunked.flat().map((chunks) => chunks.length));
 
-  const session = await createSession(checkpoint, { device, threads });
+  const session = await createSession(checkpoint, { clipSkip, ...place });
   try {
     const encoded = new Map<string, EncodedPrompt>();
     for (const [i, text] of texts.entries()) {
@@ -77,7 +81,7 @@ async function encodePrompt(
  */
 async function createSession(
   checkpoint: Opened,
-  { device, threads }: { device: Device; threads: number },
+  { clipSkip, device, threads }: Required<EncodingSettings>,
 ): Promise<GraphSession> {
   const { textEncoders, unet } = checkpoint.architecture;
   const g = new GraphBuilder('text-encoder');
@@ -85,8 +89,8 @@ async function createSession(
   for (const [i, config] of textEncoders.entries()) {
     const ids = g.input(`ids${i}`, 'int64', [1, config.tokenizer.length]);
     const text = buildClipText(g, weights, { ...config, learned: rowsOf(checkpoint, i) }, ids);
-    const { clipSkip, isNormalized, tokenizer } = config;
-    g.output(`hidden${i}`, text.hidden(clipSkip, isNormalized));
+    const { isNormalized, tokenizer } = config;
+    g.output(`hidden${i}`, text.hidden(shownLayer(config, clipSkip), isNormalized));
     const isLast = i === textEncoders.length - 1;
     if (isLast && unet.admInChannels !== null) {
       g.output('pooled', text.pooled(tokenizer.endId));
