@@ -2,10 +2,13 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
-import type { SamplerName } from '../../src/diffusion/samplers/registry.ts';
 import { Classifier } from '../../src/evaluation/classifier/classifier.ts';
 import type { PixelImage } from '../../src/images/pixels.ts';
-import { drawPictures, type ImageRequest } from '../../src/pipeline/text-to-image.ts';
+import {
+  drawPictures,
+  type ImageRequest,
+  type ImageSettings,
+} from '../../src/pipeline/text-to-image.ts';
 
 /** The tiny model that ships with the program, its classifiers and its pictures. */
 export const tinyModelFolder = path.resolve('presets/tiny-sd');
@@ -58,16 +61,20 @@ export function question(expected: Seen<TinyTrait>, seed: number): Question {
   return { prompt, negativePrompt: '', seed, expected };
 }
 
+/** How the pictures are drawn; with guidance 5 where nothing is said of it. */
+export type TinyDrawing = Pick<ImageSettings, 'steps' | 'sampler'> &
+  Partial<Pick<ImageSettings, 'guidanceScale' | 'clipSkip'>>;
+
 /** Has the model draw every picture and the classifiers look at it. @returns in the order asked */
 export async function answer<Trait extends string>(
   model: string,
   asked: readonly Question<Trait>[],
   classifiers: Classifiers<Trait>,
-  { steps, sampler }: { steps: number; sampler: SamplerName },
+  drawing: TinyDrawing,
 ): Promise<Answer<Trait>[]> {
   const checkpoint = await openCheckpoint(model);
   try {
-    return await answerWith(checkpoint, asked, classifiers, { steps, sampler });
+    return await answerWith(checkpoint, asked, classifiers, drawing);
   } finally {
     await checkpoint.file.close();
   }
@@ -78,11 +85,11 @@ export async function answerWith<Trait extends string>(
   checkpoint: Checkpoint,
   asked: readonly Question<Trait>[],
   classifiers: Classifiers<Trait>,
-  { steps, sampler }: { steps: number; sampler: SamplerName },
+  drawing: TinyDrawing,
 ): Promise<Answer<Trait>[]> {
   const answers: Answer<Trait>[] = [];
   const settings = {
-    ...{ width: 64, height: 64, steps, guidanceScale: 5, sampler, batch: 8 },
+    ...{ width: 64, height: 64, guidanceScale: 5, batch: 8, ...drawing },
     ...{ device: 'cpu' as const, threads: availableParallelism() },
   };
   await drawPictures(checkpoint, asked, settings, async (image, asking) => {
