@@ -108,6 +108,7 @@ export default defineConfig(
               from: './src',
               except: [
                 './contract',
+                './drawing/describe-drawing.ts',
                 './images/captions.ts',
                 './images/image-format.ts',
                 './erase/fill-template.ts',

@@ -142,14 +142,26 @@ function decidingOf(settings: EraseSettings): Pick<WantedSettings, 'train' | 'ad
 }
 
 function baseOf(wanted: Pick<WantedSettings, 'method' | 'train' | 'adapter'>) {
-  const { nativeSize, modelChannels } = chosenModel.value ?? {};
+  const { nativeSize, modelChannels, drawing } = chosenModel.value ?? {};
   return defaultSettings({
-    ...wanted,
+    ...{ ...wanted, drawing: drawing?.draws },
     ...(nativeSize == null || modelChannels == null
       ? usualModel
       : { size: nativeSize, modelChannels }),
   });
 }
+
+/** How it is drawn as the form stands, and where what the person did not say was guessed from. */
+export const drawing = computed(() => {
+  const { settings } = form;
+  const guessed = Object.entries(chosenModel.value?.drawing.sources ?? {}).filter(
+    ([name]) => !Object.hasOwn({ ...chosenPreset.value?.settings, ...settings.value }, name),
+  );
+  return {
+    draws: { ...baseOf({ method: method.value }), ...baseSettings.value, ...settings.value },
+    sources: Object.fromEntries(guessed),
+  };
+});
 
 /** Why it cannot do without pictures to forget; null where it can. */
 const needsPictures = computed<string | null>(() => {

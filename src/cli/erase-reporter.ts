@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 
+import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts';
 import { describeSize } from '../drawing/drawing.ts';
 import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
 import { describeCompanions } from '../erase/companions.ts';
@@ -74,6 +75,10 @@ class LineReporter implements EraseReporter {
     if (job.prediction) this.print(`  predicts ${describeReading(job.prediction)}`);
     this.print(`  forget  ${countOf(forget, 'prompt')}; retain ${countOf(retain, 'prompt')}`);
     for (const line of forgetLines(job)) this.print(`            ${line}`);
+    this.print(`  drawn   ${describeDrawing(settings)}`);
+    for (const guess of describeGuesses(settings, job.drawingSources)) {
+      this.print(`            guessed: ${guess}`);
+    }
     const training = trainingOf(settings);
     this.print(
       training

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
+import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts';
+import { guessDrawing } from '../drawing/guess.ts';
 import { type Drawing, generationOf } from '../drawing/drawing.ts';
 import { drawingOf } from '../methods/default-settings.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
@@ -86,7 +88,10 @@ export async function evaluateModels(
   );
   for (const message of warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {
-    const drawing = { ...drawingOf(before), ...options.drawing };
+    const guess = guessDrawing(before);
+    const { facts, denoiser } = before;
+    const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
+    const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
     requireSizeFits(before, drawing);
     const { count, seed } = options;
     const asked = { forget, retain, count, seed };
@@ -98,7 +103,12 @@ export async function evaluateModels(
     }
     if (folder !== null) await prepareFolder(folder, listPictures(asked));
     const remarks = [before, after].flatMap(({ facts }) => facts.prediction.remarks);
-    for (const message of new Set(remarks)) tell({ event: 'notice', message });
+    tell({ event: 'notice', message: `Both models draw so: ${describeDrawing(drawing)}.` });
+    const guessed = Object.entries(guess.sources).filter(([name]) => !(name in options.drawing));
+    const guesses = describeGuesses(drawing, Object.fromEntries(guessed));
+    for (const message of [...new Set(remarks), ...guesses.map((text) => `Guessed: ${text}.`)]) {
+      tell({ event: 'notice', message });
+    }
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
     for (const classifier of classifiers) await requireClassifier(classifier);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { drawingFields, drawingNames } from '../drawing/drawing.ts';
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { presetSchema } from '../presets/preset.ts';
 import { devices } from '../runtime/device.ts';
@@ -56,6 +57,11 @@ export const modelViewSchema = named(
     nativeSize: z.number().nullable(),
     /** Channels of the UNet's first level, which the default settings depend on. */
     modelChannels: z.number().nullable(),
+    /** How it is drawn with where nothing is said, and where that was guessed from. */
+    drawing: z.object({
+      draws: z.object(drawingFields).partial(),
+      sources: z.partialRecord(z.enum(drawingNames), z.string()),
+    }),
     /** What it predicts and what that is known from; null where it cannot be told. */
     prediction: predictionReadingSchema.nullable(),
     /** Why it can be used only with the setting `prediction`; null where it can be without. */

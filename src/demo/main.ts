@@ -96,7 +96,7 @@ function compare(
   }));
   const settings = {
     ...{ forget, retain, count: 1, seed: 1000, classifiers },
-    drawing: { ...drawingOf(before), drawSteps: 12 },
+    drawing: { ...drawingOf({ size: 64, modelChannels: before.denoiser.width }), drawSteps: 12 },
     ...{ device: 'cpu' as const, threads },
   };
   return evaluate(before, after, settings, {

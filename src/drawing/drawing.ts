@@ -64,7 +64,7 @@ export type Drawing = {
 };
 
 /** Of all settings those that say how pictures are drawn. */
-export const drawingNames = Object.keys(drawingFields) as (keyof Drawing)[];
+export const drawingNames = Object.keys(drawingFields) as [keyof Drawing, ...(keyof Drawing)[]];
 
 /** What a prompt is as the model is asked with it: with the words that go with every prompt. */
 export function asDrawn(prompt: string, { qualityWords }: Pick<Drawing, 'qualityWords'>): string {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
 import { companionFields } from './companions.ts';
+import { drawingNames } from '../drawing/drawing.ts';
 import { devices } from '../runtime/device.ts';
 import { settingsSchema, type TrainingSettings } from '../methods/registry.ts';
 
@@ -37,6 +38,8 @@ export const jobSchema = z.object({
   /** Classifiers that judge the result; jobs of earlier versions have none. */
   judges: z.array(classifierChoiceSchema).default([]),
   settings: settingsSchema,
+  /** Where settings of how it is drawn were guessed from; jobs of earlier versions guessed none. */
+  drawingSources: z.partialRecord(z.enum(drawingNames), z.string()).default({}),
   device: z.enum(devices),
   threads: z.number().int().min(1),
 });

@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 
 import { z } from 'zod';
 
+import { type DrawingGuess, guessDrawing, noGuess } from '../drawing/guess.ts';
 import { openCheckpoint } from '../families/checkpoint.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
 import {
@@ -24,6 +25,8 @@ export interface ModelDescription {
   readonly modelChannels: number | null;
   /** What it predicts, as its files say or as is assumed; null where that is refused. */
   readonly prediction: PredictionReading | null;
+  /** How it is drawn with, as far as its files tell. */
+  readonly drawing: DrawingGuess;
   /** Why that is refused, where it can be used all the same if the person says what it predicts. */
   readonly predictionProblem: string | null;
   /** Whether there is a VAE for it, its own or one beside it. */
@@ -96,6 +99,7 @@ export async function readDescription(path: string): Promise<ModelDescription> {
       nativeSize: null,
       modelChannels: null,
       prediction: null,
+      drawing: noGuess,
       predictionProblem: null,
       hasVae: true,
       concept: null,
@@ -118,6 +122,7 @@ async function describeOpened(
     nativeSize: facts.nativeSize,
     modelChannels: denoiser.width,
     prediction: choice === undefined ? facts.prediction : null,
+    drawing: guessDrawing(checkpoint),
     predictionProblem,
     hasVae: vae !== null,
     concept: conceptOf(readProvenance(file.metadata)),

@@ -1,6 +1,5 @@
 import { type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
 import type { Drawing } from '../drawing/drawing.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
 import type { DefaultsFacts } from './method.ts';
 import {
   type CommonSettings,
@@ -85,23 +84,27 @@ function usualAdapter(facts: DefaultsFacts): AdapterSettings {
   return isLarge ? defaultAdapters.lora : defaultAdapters.full;
 }
 
-/** How people draw with a model. */
-export function drawingOf({ facts, denoiser }: Checkpoint): Drawing {
-  return usualDrawing({ size: facts.nativeSize, modelChannels: denoiser.width });
-}
-
-/** How people draw with most models of a size. */
-function usualDrawing(facts: Pick<DefaultsFacts, 'size' | 'modelChannels'>): Drawing {
+/** How a model is drawn with: as was guessed, else as most models of its size. */
+export function drawingOf(
+  facts: Pick<DefaultsFacts, 'size' | 'modelChannels' | 'drawing'>,
+): Drawing {
   const { drawSteps, drawCfg } = sizedFor(facts);
   return {
     ...{ drawSteps, drawCfg, drawSampler: 'DPM++ 2M', clipSkip: 1 },
     ...{ qualityWords: '', negative: '', width: facts.size, height: facts.size },
+    ...facts.drawing,
   };
 }
 
+/** The steps of a model that was distilled to need few; undefined for others. */
+export function fewSteps({ drawSteps, drawCfg }: Drawing): number | undefined {
+  return drawCfg <= mostDistilledCfg ? drawSteps : undefined;
+}
+const mostDistilledCfg = 2;
+
 /** What every method takes unless it knows better. */
 export function commonDefaults(facts: DefaultsFacts): CommonSettings {
-  return { prediction: null, seed: 0, evaluationPictures: 0, ...usualDrawing(facts) };
+  return { prediction: null, seed: 0, evaluationPictures: 0, ...drawingOf(facts) };
 }
 
 /** What training in steps takes unless the method knows better. */

@@ -10,6 +10,7 @@ import type { AdapterSettings } from '../adapters/settings.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { BatchSource } from '../training/batch-source.ts';
+import type { Drawing } from '../drawing/drawing.ts';
 import type { CommonSettings, TrainSet } from './settings-fields.ts';
 
 /** What a method's defaults depend on: the model, and the layers that were asked for. */
@@ -22,6 +23,8 @@ export interface DefaultsFacts {
   readonly size: number;
   /** Channels of the UNet's first level: 320 in SD 1.x. */
   readonly modelChannels: number;
+  /** How it is drawn with, as far as that was guessed; the rest is usual. */
+  readonly drawing?: Partial<Drawing> | undefined;
 }
 
 /** What people read about a method. */

@@ -1,16 +1,28 @@
 import { manifestOf } from '../contract/manifest.ts';
+import type { DrawingSources } from '../drawing/guess.ts';
 import { type EraseSettings, trainingSettings } from '../methods/registry.ts';
 import { type SettingForm, wordOf } from '../methods/setting-form.ts';
 
-/** Every setting that decides what the result is, with its name and value for people. */
-export function describeSettings(settings: EraseSettings): readonly (readonly [string, string])[] {
+/**
+ * Every setting that decides what the result is, with its name and value for people.
+ *
+ * @param sources where values were guessed from
+ */
+export function describeSettings(
+  settings: EraseSettings,
+  sources: DrawingSources = {},
+): readonly (readonly [string, string])[] {
   const { title, settings: forms } = manifestOf(settings.method);
   const values = trainingSettings(settings);
   return [
     ['Method', title],
     ...forms
       .filter(({ name }) => Object.hasOwn(values, name))
-      .map((form) => [form.title, describeValue(form, values[form.name])] as const),
+      .map((form) => {
+        const source = sources[form.name as keyof DrawingSources];
+        const value = describeValue(form, values[form.name]);
+        return [form.title, source === undefined ? value : `${value}, from ${source}`] as const;
+      }),
   ];
 }
 

@@ -285,7 +285,7 @@ function renderSettings({ job, steps }: ReportContent): Markup {
   const rows = [
     ...describeCompanions(job),
     ...(job.prediction ? [['The model predicts', describeReading(job.prediction)] as const] : []),
-    ...describeSettings(job.settings),
+    ...describeSettings(job.settings, job.drawingSources),
     ['Preset', job.preset ?? 'none'],
     ...job.judges.map((judge) => ['Judge', describeJudge(judge)] as const),
     ['Device', job.device === 'cpu' ? `CPU, ${job.threads} threads` : job.device],

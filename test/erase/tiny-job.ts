@@ -48,6 +48,7 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
       }),
       ...foldDrawing(settings),
     } as EraseSettings,
+    drawingSources: {},
     device: 'cpu',
     threads: 1,
   };

@@ -26,6 +26,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   warnings: [],
   judges: [],
   settings: defaultSettings(usualModel),
+  drawingSources: {},
   device: 'cpu',
   threads: 1,
 };

@@ -1,7 +1,8 @@
 import type { ModelView } from '../../src/contract/views.ts';
 import { predictionTitle } from '../../src/families/stable-diffusion/prediction/reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { chooseModel, chosenModel, chosenVae, form, isPredictionChosen } from '../form.ts';
+import { describeDrawing, describeGuesses } from '../../src/drawing/describe-drawing.ts';
+import { chooseModel, chosenModel, chosenVae, drawing, form, isPredictionChosen } from '../form.ts';
 import { models, vaes } from '../state.ts';
 
 /** The model to erase from; those that cannot be used say why. */
@@ -32,16 +33,12 @@ export function ModelChoice() {
         <p id="model-help" class="help facts">
           <span>{model.architecture ?? 'unknown family'}</span>
           <span>{formatBytes(model.bytes)}</span>
-          {model.nativeSize !== null && (
-            <span>
-              draws at {model.nativeSize} × {model.nativeSize}
-            </span>
-          )}
           {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
           {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
         </p>
       )}
       <VaeField />
+      {model && <DrawingNotes />}
       {model && <PredictionNotes model={model} />}
       {refused.length > 0 && (
         <details>
@@ -92,6 +89,20 @@ function VaeField() {
           : 'The model has none. Its pictures are drawn with this one; the result is without one, too.'}
       </p>
     </div>
+  );
+}
+
+/** How it is drawn, and where that was guessed from. */
+function DrawingNotes() {
+  const { draws, sources } = drawing.value;
+  const guesses = describeGuesses(draws, sources);
+  return (
+    <p class="help" role="note" aria-label="How it is drawn">
+      Drawn in {describeDrawing(draws)}.
+      {guesses.map((guess) => (
+        <span key={guess}> Guessed: {guess}.</span>
+      ))}
+    </p>
   );
 }
 

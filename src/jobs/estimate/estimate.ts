@@ -63,7 +63,7 @@ export async function estimateJob(
   );
   try {
     requireErasable(checkpoint);
-    const settings = prepareSettings(checkpoint, request, preset);
+    const { settings } = prepareSettings(checkpoint, request, preset);
     const device = await environment.chooseDevice(request.device);
     const freeBytes = (environment.freeMemory ?? freeMemory)(device);
     const smaller = smallerVariants(checkpoint, settings);

@@ -13,6 +13,7 @@ import { hasStrength } from '../../adapters/settings.ts';
 import type { Companions } from '../../families/companions.ts';
 import type { PredictionWish } from '../../families/stable-diffusion/prediction/reading.ts';
 import { conceptName, deriveConcept } from '../../erase/anchors.ts';
+import { type DrawingGuess, guessDrawing, joinGuesses, noGuess } from '../../drawing/guess.ts';
 import { foldDrawing } from '../../drawing/spellings.ts';
 import { AppError } from '../../errors.ts';
 import {
@@ -67,6 +68,8 @@ export interface EraseRequest extends PromptRequest, CompanionWishes {
   readonly loraOutput?: string | undefined;
   /** For a result that is not named, its folder; undefined: the original's. */
   readonly outputFolder?: string | undefined;
+  /** How the web UI that the model belongs to is set to draw with it. */
+  readonly hostDrawing?: DrawingGuess;
   /** Who draws the pictures of its sets. Default: the training process. */
   readonly pictures?: PicturesWish;
   /** Whether somebody watches it on a page, which shows samples and the comparison. */
@@ -111,6 +114,7 @@ export async function draftJob(
   const opened = { prediction, ...request, baseLoras, embeddings };
   return withErasable(path.resolve(request.model), opened, (checkpoint) => ({
     version: 3,
+    ...prepareSettings(checkpoint, request, preset),
     createdAt: new Date().toISOString(),
     appVersion,
     concept: conceptName(
@@ -140,7 +144,6 @@ export async function draftJob(
       ...unseenPictures(method, request),
     ],
     judges: [...chosen.judges],
-    settings: prepareSettings(checkpoint, request, preset),
     device: request.device,
     threads: request.threads ?? availableParallelism(),
     pictures: drawnBy(request),
@@ -201,12 +204,17 @@ async function loadPreset(
   );
 }
 
-/** What the person says goes before the preset's settings, those before the defaults. */
+/** What the web UI has set goes before what the model's files say. */
+function guessFor(checkpoint: Checkpoint, { hostDrawing = noGuess }: EraseRequest): DrawingGuess {
+  return joinGuesses(hostDrawing, guessDrawing(checkpoint));
+}
+
+/** What the person says goes before the preset's settings, those before guesses and the defaults. */
 export function prepareSettings(
   checkpoint: Checkpoint,
   request: EraseRequest,
   preset: Preset | undefined,
-): EraseSettings {
+): Pick<JobDraft, 'settings' | 'drawingSources'> {
   const id = chosenMethod(request, preset);
   // A preset for another method lends this one what both have.
   const isPresetOfMethod = id === (preset?.settings?.method ?? defaultMethod);
@@ -215,12 +223,14 @@ export function prepareSettings(
     ...foldDrawing(preset?.settings ?? {}),
     ...foldDrawing(request.settings),
   };
+  const guess = guessFor(checkpoint, request);
   const defaults = defaultSettings({
     method: id,
     train: wanted.train,
     adapter: wanted.adapter,
     size: checkpoint.facts.nativeSize,
     modelChannels: checkpoint.denoiser.width,
+    drawing: guess.draws,
   });
   // Before the schema: it knows no model, and so not the nearest size that fits.
   requireSizeFits(checkpoint, {
@@ -229,7 +239,11 @@ export function prepareSettings(
   const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
   const complete = requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
   requireChange(complete);
-  return withSamples(withJudgedPictures(complete, request), request);
+  const guessed = Object.entries(guess.sources).filter(([name]) => !Object.hasOwn(wanted, name));
+  return {
+    settings: withSamples(withJudgedPictures(complete, request), request),
+    drawingSources: Object.fromEntries(guessed),
+  };
 }
 
 /** @throws AppError `settings.invalid` where a LoRA file is asked for and whole weights are trained */

@@ -1,6 +1,6 @@
 import { keepsOriginal } from '../../descent/descent-cost.ts';
 import { momentNames } from '../../optim/update-rule.ts';
-import { commonDefaults, isTiny, stepDefaults } from '../default-settings.ts';
+import { commonDefaults, fewSteps, isTiny, stepDefaults } from '../default-settings.ts';
 import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import { type EsdSettings, esdSettings } from './settings.ts';
@@ -27,17 +27,19 @@ export const esd: TrainingMethod<EsdSettings> = {
 
   /** For wide models those of the authors' code, whose η of 2 from the prompt is 1 from none. */
   defaults(facts) {
+    const common = commonDefaults(facts);
+    // A distilled model has neither more steps nor more guidance.
+    const startGuidance = Math.min(3, common.drawCfg);
+    const samplingSteps = Math.min(isTiny(facts) ? 10 : 50, fewSteps(common) ?? Infinity);
     const defaults = {
       method: 'esd' as const,
-      ...commonDefaults(facts),
+      ...common,
       ...stepDefaults(facts),
       optimizer: defaultOptimizers.adam,
       negativeGuidance: 1,
-      startGuidance: 3,
+      ...{ startGuidance, samplingSteps },
     };
-    return isTiny(facts)
-      ? { ...defaults, samplingSteps: 10 }
-      : { ...defaults, steps: 200, learningRate: 5e-5, batch: 1, samplingSteps: 50 };
+    return isTiny(facts) ? defaults : { ...defaults, steps: 200, learningRate: 5e-5, batch: 1 };
   },
 
   cost({ adapter, samplingSteps, optimizer }, { gradient, prediction, trainedBytes }) {

@@ -1,4 +1,5 @@
-import { guide } from '../../diffusion/guidance.ts';
+import { guide, guidedRows } from '../../diffusion/guidance.ts';
+import type { SamplerName } from '../../diffusion/samplers/registry.ts';
 import type { Process } from '../../diffusion/process.ts';
 import type { TrainableModel } from '../../descent/trainable-model.ts';
 import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
@@ -13,6 +14,8 @@ export interface UnfinishedRequest {
   readonly prompts: readonly EncodedPrompt[];
   readonly unconditional: readonly EncodedPrompt[];
   readonly guidanceScale: number;
+  /** Default: DDIM, as ESD samples. */
+  readonly sampler?: SamplerName;
   /** In so many steps the pictures would be finished; */
   readonly steps: number;
   /** before this one of them, counted from 0, they are left as they are. */
@@ -39,18 +42,20 @@ class Reached extends Error implements Unfinished {
 }
 
 /**
- * Draws pictures up to a step, with the model as it is now: DDIM with guidance, as ESD samples x_t
+ * Draws pictures up to a step, with the model as it is now: with guidance, as ESD samples x_t
  * (Section 4.1, arXiv 2303.07345).
  */
 export async function drawUnfinished(
   model: TrainableModel,
   parameters: TensorSet,
-  { noise, prompts, unconditional, guidanceScale, steps, stop, process }: UnfinishedRequest,
+  request: UnfinishedRequest,
 ): Promise<Unfinished> {
+  const { noise, prompts, unconditional, guidanceScale, steps, stop, process } = request;
+  const { sampler = 'DDIM' } = request;
   let step = 0;
   try {
     await process.sample({
-      ...{ sampler: 'DDIM', steps, noise },
+      ...{ sampler, steps, noise },
       predict: async (latents, timestep) => {
         if (step === stop) throw new Reached({ latents: latents.slice(), timestep });
         step += 1;
@@ -59,7 +64,9 @@ export async function drawUnfinished(
           const batch = { noisyLatents: latents, timesteps, prompts: under };
           return takeElements(await model.predict(parameters, batch));
         };
-        return guide(await ask(unconditional), await ask(prompts), guidanceScale);
+        const conditional = await ask(prompts);
+        if (guidedRows(guidanceScale) === 1) return conditional;
+        return guide(await ask(unconditional), conditional, guidanceScale);
       },
     });
   } catch (error) {

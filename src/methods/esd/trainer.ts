@@ -8,6 +8,7 @@ import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
 import { TensorSet } from '../../runtime/tensor-set.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
 import { elementCount } from '../../tensor/shape.ts';
+import { fewSteps } from '../default-settings.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { drawUnfinished } from './partial-sampling.ts';
 import type { EsdSettings } from './settings.ts';
@@ -83,9 +84,12 @@ class EsdTrainer implements Trainer {
     const stop = elementAt(generator.randomIntegers(1, 0, settings.samplingSteps), 0);
     const prompts = batches.encoded(batches.pick('esd', index, [...job.forget.keys()]));
     const unconditional = batches.encoded(prompts.map(() => ''));
+    const negative = batches.encoded(prompts.map(() => settings.negative));
     const { latents, timestep } = await drawUnfinished(model, this.tools.parameters, {
       noise: generator.randn(elementCount(model.latentShape)),
-      ...{ prompts, unconditional, guidanceScale: settings.startGuidance },
+      ...{ prompts, unconditional: negative, guidanceScale: settings.startGuidance },
+      // Distilled models are drawn as they were distilled.
+      ...(fewSteps(settings) !== undefined && { sampler: settings.drawSampler }),
       ...{ steps: settings.samplingSteps, stop, process },
     });
     const timesteps = prompts.map(() => timestep);

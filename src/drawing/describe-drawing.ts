@@ -1,0 +1,38 @@
+import { type Drawing, describeSize } from './drawing.ts';
+import type { DrawingSources } from './guess.ts';
+
+type Part = keyof Drawing;
+
+const partInWords: { readonly [K in Part]: (drawing: Drawing) => string } = {
+  drawSteps: ({ drawSteps }) => `${drawSteps} ${drawSteps === 1 ? 'step' : 'steps'}`,
+  drawCfg: ({ drawCfg }) => `CFG ${drawCfg}`,
+  drawSampler: ({ drawSampler }) => drawSampler,
+  width: describeSize,
+  height: () => '',
+  clipSkip: ({ clipSkip }) => (clipSkip === 1 ? '' : `clip skip ${clipSkip}`),
+  qualityWords: ({ qualityWords }) => (qualityWords === '' ? '' : `with “${qualityWords}”`),
+  negative: ({ negative }) => (negative === '' ? '' : `without “${negative}”`),
+};
+
+function inWords(drawing: Drawing, parts: readonly Part[]): string {
+  const words = parts.map((part) => partInWords[part](drawing));
+  return words.filter((text) => text !== '').join(', ');
+}
+
+/** How pictures are drawn, in few words: `4 steps, CFG 1, Euler SGM Uniform, 1024×1024`. */
+export function describeDrawing(drawing: Drawing): string {
+  return inWords(drawing, Object.keys(partInWords) as Part[]);
+}
+
+/** What was guessed and where from, a line for each source: `4 steps, CFG 1: its name: “lightning”`. */
+export function describeGuesses(drawing: Drawing, sources: DrawingSources): string[] {
+  const bySource = new Map<string, Part[]>();
+  for (const part of Object.keys(partInWords) as Part[]) {
+    const source = sources[part];
+    if (source !== undefined) bySource.set(source, [...(bySource.get(source) ?? []), part]);
+  }
+  return [...bySource].flatMap(([source, parts]) => {
+    const words = inWords(drawing, parts);
+    return words === '' ? [] : [`${words} from ${source}`];
+  });
+}
