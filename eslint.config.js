@@ -109,6 +109,7 @@ export default defineConfig(
               except: [
                 './contract',
                 './drawing/describe-drawing.ts',
+                './drawing/drawing.ts',
                 './images/captions.ts',
                 './images/image-format.ts',
                 './erase/fill-template.ts',

@@ -4,6 +4,7 @@ import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
 import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest } from '../src/contract/requests.ts';
 import type { ModelView, PresetView, VaeView } from '../src/contract/views.ts';
+import type { Drawing } from '../src/drawing/drawing.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
 import {
@@ -158,7 +159,7 @@ export const drawing = computed(() => {
     ([name]) => !Object.hasOwn({ ...chosenPreset.value?.settings, ...settings.value }, name),
   );
   return {
-    draws: { ...baseOf({ method: method.value }), ...baseSettings.value, ...settings.value },
+    draws: { ...baseSettings.value, ...settings.value } as Drawing,
     sources: Object.fromEntries(guessed),
   };
 });

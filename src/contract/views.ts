@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { drawingFields, drawingNames } from '../drawing/drawing.ts';
+import { drawingNames, partialDrawingSchema } from '../drawing/drawing.ts';
 import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
 import { presetSchema } from '../presets/preset.ts';
 import { devices } from '../runtime/device.ts';
@@ -59,7 +59,7 @@ export const modelViewSchema = named(
     modelChannels: z.number().nullable(),
     /** How it is drawn with where nothing is said, and where that was guessed from. */
     drawing: z.object({
-      draws: z.object(drawingFields).partial(),
+      draws: partialDrawingSchema,
       sources: z.partialRecord(z.enum(drawingNames), z.string()),
     }),
     /** What it predicts and what that is known from; null where it cannot be told. */

@@ -87,7 +87,7 @@ export const styles: readonly Convention[] = [
   {
     title: 'Pony Diffusion V6 XL',
     pattern:
-      /-(?:(?:ani|wai)?pony-?(?:xl|sdxl|diffusion|v\d|mix|\d)?|pdxl|pdv6)-?(?!photos?-|pictures?-|rides?-|tails?-|horses?-)/,
+      /-(?:(?:ani|wai)?pony(?:xl|sdxl|mix)?(?:v\d[a-z0-9]*)?|ponydiffusion[a-z0-9]*|pdxl|pdv6)-(?!photos?-|pictures?-|rides?-|tails?-|horses?-)/,
     family: 'SDXL',
     draws: {
       ...{ drawSampler: 'Euler a', drawSteps: 25, drawCfg: 7, clipSkip: 2 },

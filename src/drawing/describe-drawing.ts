@@ -3,7 +3,7 @@ import type { DrawingSources } from './guess.ts';
 
 type Part = keyof Drawing;
 
-const partInWords: { readonly [K in Part]: (drawing: Drawing) => string } = {
+const partInWords: Readonly<Record<Part, (drawing: Drawing) => string>> = {
   drawSteps: ({ drawSteps }) => `${drawSteps} ${drawSteps === 1 ? 'step' : 'steps'}`,
   drawCfg: ({ drawCfg }) => `CFG ${drawCfg}`,
   drawSampler: ({ drawSampler }) => drawSampler,

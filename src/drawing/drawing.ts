@@ -63,6 +63,13 @@ export type Drawing = {
   readonly [K in keyof typeof drawingFields]: z.infer<(typeof drawingFields)[K]>;
 };
 
+/** As much of a drawing as is known. */
+export const partialDrawingSchema = z.object(
+  Object.fromEntries(
+    Object.entries(drawingFields).map(([name, schema]) => [name, z.exactOptional(schema)]),
+  ),
+) as unknown as z.ZodType<Partial<Drawing>>;
+
 /** Of all settings those that say how pictures are drawn. */
 export const drawingNames = Object.keys(drawingFields) as [keyof Drawing, ...(keyof Drawing)[]];
 

@@ -5,8 +5,7 @@ import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { type Convention, distillations, styles, unknownDistillation } from './conventions.ts';
-import { type Drawing, drawingFields } from './drawing.ts';
-import { foldDrawing } from './spellings.ts';
+import { type Drawing, drawingFields, partialDrawingSchema } from './drawing.ts';
 
 /** How a model is probably drawn with, as far as anything tells. */
 export interface DrawingGuess {
@@ -43,14 +42,14 @@ export function guessDrawing({ file, facts }: Checkpoint): DrawingGuess {
   ].reduce(joinGuesses, noGuess);
 }
 
-const scrubbedSchema = z.object({ settings: z.object(drawingFields).partial() });
+const scrubbedSchema = z.object({ settings: partialDrawingSchema });
 
 /** From the file, so nothing is promised of it. */
 function ofScrubbing(provenance: Readonly<Record<string, unknown>> | null): DrawingGuess {
   const { data } = scrubbedSchema.safeParse(provenance);
   // Its size was what the machine could train, more likely than what its owner draws.
   const { width: _width, height: _height, ...draws } = data?.settings ?? {};
-  return guessFrom('the job that made it', foldDrawing(draws));
+  return guessFrom('the job that made it', draws);
 }
 
 /** What sd-scripts trained with. */

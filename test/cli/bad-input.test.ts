@@ -346,7 +346,7 @@ const requests: Row[] = [
     {
       code: 'settings.invalid',
       wrong: /size 100 does not fit this model/,
-      remedy: /The nearest is (64|128)/,
+      remedy: /a multiple of 8 pixels. The nearest is 104/,
     },
   ],
   [

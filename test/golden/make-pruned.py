@@ -1,5 +1,5 @@
 """Makes pruned/: UNets of the shapes that pruned models have, with tiny widths, and what diffusers computes
-with them, in float64.
+with them, in float64; two of them (odd-…) with latents of odd sizes.
 
 The shapes are those of the configs that the models are published with: nota-ai/bk-sdm-base, -small and
 -tiny (segmind/small-sd and tiny-sd are the latter two), segmind/SSD-1B and Segmind-Vega,
@@ -12,12 +12,13 @@ again from the seed, in the order of the names in a single file.
 Single files number the blocks one after the other, as LDM does; `by-level` names are those that diffusers'
 convert_diffusers_to_original_stable_diffusion.py gives.
 
-Run by hand, when a reference changes: python make-pruned.py (in an environment with torch and diffusers)
+Run by hand, when a reference changes: python make-pruned.py [NAME …] (in an environment with torch and diffusers)
 """
 
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import diffusers
@@ -72,7 +73,12 @@ MODELS = {
     ),
     "koala-700m": SDXL | dict(layers_per_block=1, mid_block_type=None, transformer_layers_per_block=(1, 2, 3)),
     "koala-1b": SDXL | dict(layers_per_block=1, transformer_layers_per_block=(1, 1, 3)),
+    # Latents whose sides cannot be halved as often as the UNet halves them.
+    "odd-9x14": BK_SDM,
+    "odd-xl-17x11": SDXL | dict(layers_per_block=1, transformer_layers_per_block=(1, 1, 1)),
 }
+# Height and width of the latents; of all others 16.
+SIZES = {"odd-9x14": (9, 14), "odd-xl-17x11": (17, 11)}
 RESNET = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
@@ -136,9 +142,9 @@ def compute(name, config):
     torch.manual_seed(SEED)
     timesteps = torch.tensor([7, 801])
     tensors = {
-        "sample": torch.randn(2, 4, 16, 16),
+        "sample": torch.randn(2, 4, *SIZES.get(name, (16, 16))),
         "context": torch.randn(2, 7, config["cross_attention_dim"]),
-        "target": torch.randn(2, 4, 16, 16),
+        "target": torch.randn(2, 4, *SIZES.get(name, (16, 16))),
     }
     conditions = None
     if "addition_embed_type" in config:
@@ -167,6 +173,8 @@ def compute(name, config):
 
 HERE.mkdir(exist_ok=True)
 for model, settings in MODELS.items():
+    if len(sys.argv) > 1 and model not in sys.argv[1:]:
+        continue
     computed, values = compute(model, settings)
     facts = {
         "what": f"a UNet of the shape of {model}: its weights and their gradients",

@@ -130,7 +130,7 @@ describe('estimateJob', { timeout: 180_000 }, () => {
   });
 
   it('reports a size that the model cannot make', async () => {
-    const estimate = estimateJob(requestOf({ size: 72 }), environmentOf(makeTemporaryFolder()));
+    const estimate = estimateJob(requestOf({ size: 76 }), environmentOf(makeTemporaryFolder()));
     await expect(estimate).rejects.toMatchObject({ code: 'settings.invalid' });
   });
 });

@@ -62,6 +62,8 @@ describe.each<[string, UnetHeads, readonly Naming[], readonly number[]]>([
   ['vega', wideHeads, ['consecutive'], [2, 2, 2]],
   ['koala-700m', wideHeads, ['consecutive'], [1, 1, 1]],
   ['koala-1b', wideHeads, ['consecutive'], [1, 1, 1]],
+  ['odd-9x14', fourHeads, ['consecutive'], [1, 1, 1, 1]],
+  ['odd-xl-17x11', wideHeads, ['consecutive'], [1, 1, 1]],
 ])('a UNet of the shape of %s in a single file', (name, heads, namings, numResBlocks) => {
   const pruned = readPrunedUnet(name);
 

@@ -58,6 +58,7 @@ describe('GET /api/models', () => {
           source: 'nothing says what it predicts',
           remarks: [expect.stringMatching(/taken to predict noise/) as string],
         },
+        drawing: { draws: {}, sources: {} },
         predictionProblem: null,
         hasVae: true,
       },
@@ -290,7 +291,7 @@ describe('POST /api/jobs', () => {
     ['nothing to forget', { forget: [] }, 422, 'prompt.invalid'],
     ['an empty prompt', { forget: [' '] }, 422, 'prompt.invalid'],
     ['a contradiction', { retain: ['a red heart'] }, 422, 'prompt.invalid'],
-    ['a size that does not fit', { settings: { size: 8 * 3 } }, 422, 'settings.invalid'],
+    ['a size of half a cell', { settings: { size: 8 * 3 + 4 } }, 400, 'usage.invalid'],
     [
       'a setting of another method',
       { settings: { method: 'uce', steps: 3 } },

@@ -125,13 +125,12 @@ function loraConventionsOf(opened: Opened): LoraConventions {
 
 function factsOf(opened: Opened): ModelFacts {
   const { architecture } = opened;
-  const { family, unet, diffusion, prediction, refusal } = architecture;
+  const { family, diffusion, prediction, refusal } = architecture;
   const { predictionType, zeroTerminalSnr } = diffusion;
   return {
     title: versionOf(family).title,
     nativeSize: nativeSize(opened),
-    // The UNet halves the latents at every level but the last and must meet them again on the way up.
-    sizeStep: latentScale(opened) * 2 ** (unet.channelMult.length - 1),
+    sizeStep: latentScale(opened),
     tensors: [...modelShapes(architecture)].map(([name]) => name),
     prediction: { predictionType, zeroTerminalSnr, ...prediction },
     refusal,

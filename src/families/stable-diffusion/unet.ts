@@ -36,8 +36,7 @@ export interface UnetOperands {
  * [N, outChannels, h, w].
  * (CompVis/stable-diffusion, ldm/modules/diffusionmodules/openaimodel.py, `UNetModel.forward`)
  *
- * @throws graph.invalid where the latents cannot be halved as often as the UNet halves them, or `y`
- *   is given to a model without it, or missing
+ * @throws graph.invalid where `y` is given to a model without it, or missing
  */
 export function buildUnet(
   g: GraphBuilder,
@@ -75,15 +74,7 @@ const resnetStyle: ResnetStyle = {
   epsilon: 1e-5,
 };
 
-function requireFittingOperands(config: UnetConfig, { sample, y }: UnetOperands): void {
-  const factor = 2 ** (config.channelMult.length - 1);
-  const size = sample.shape.slice(2);
-  if (size.some((dim) => dim % factor !== 0)) {
-    throw new AppError(
-      'graph.invalid',
-      `the UNet needs latents whose height and width are multiples of ${factor}, got ${size.join('×')}`,
-    );
-  }
+function requireFittingOperands(config: UnetConfig, { y }: UnetOperands): void {
   if ((config.admInChannels !== null) !== (y !== undefined)) {
     const needs = config.admInChannels === null ? 'takes no' : 'needs an';
     throw new AppError('graph.invalid', `this UNet ${needs} added condition y`);
@@ -135,7 +126,9 @@ function outputState(blocks: Blocks, middle: Value, states: readonly Value[]): V
   for (const block of outputBlocks(config)) {
     const skip = skips.pop();
     x = residualAndAttention(blocks, block, skip ? module.g.concat([x, skip], 1) : x);
-    if (block.resampling !== null) x = module.within(block.resampling, (part) => upsample(part, x));
+    if (block.resampling === null) continue;
+    const next = skips.at(-1)?.shape;
+    x = module.within(block.resampling, (part) => upsample(part, x, next));
   }
   return x;
 }
