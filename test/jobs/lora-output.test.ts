@@ -46,7 +46,7 @@ it('a LoRA file goes into the folder of its job, under a name without dots insid
   expect(checkpoint).toBe(both.job.output);
   expect(beside).toBe(path.join(both.path, 'tiny-sd-without-red-heart.safetensors'));
 
-  const whole = await prepare({});
+  const whole = await prepare({ adapter: defaultAdapters.full });
   expect(outputsOf(whole.job)).toEqual({ checkpoint: whole.job.output, lora: null });
 });
 
@@ -74,7 +74,12 @@ it('a LoRA file goes where it is asked to go', async () => {
 });
 
 it.each([
-  ['whole weights', { output: 'lora' }, {}, /whole weights are to be trained.*--adapter lora/s],
+  [
+    'whole weights',
+    { adapter: defaultAdapters.full, output: 'lora' },
+    {},
+    /whole weights are to be trained.*--adapter lora/s,
+  ],
   ['a method that solves', { method: 'uce', output: 'lora' }, {}, /"output"|output/],
   ['a dot', { output: 'lora' }, { output: '/tmp/v1.5.safetensors' }, /dot inside.*--out/s],
   ['another ending', { output: 'lora' }, { output: '/tmp/x.pt' }, /\.safetensors/],

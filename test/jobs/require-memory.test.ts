@@ -21,7 +21,9 @@ it('refuses what needs more memory than the machine has, and says what needs les
     ...{ innerLearningRate: null, innerOptimizer: defaultOptimizers.adam },
   };
   const settings = {
-    ...defaultSettings({ train: 'full', size: 64, modelChannels: 32 }),
+    ...defaultSettings({
+      ...{ train: 'full', size: 64, modelChannels: 32, adapter: defaultAdapters.full },
+    }),
     ...{ rule, batch: 8 },
   };
   const tryWith = (megabytes: number, change: WantedSettings = {}) => {
