@@ -11,6 +11,7 @@ import { settingOptions, settingsFrom } from './setting-options.ts';
 // npx tsx test/bench/clip-skip.ts [--samples 200] [--settings JSON]
 // Erases the style Pontilla at clip skip 2 from a tiny model whose text encoder has a layer more than its
 // UNet was trained with, as anime models of SD 1.x are; counts at clip skip 1 and 2 (20 steps of DDIM).
+// Of 32 pictures each: still shown at 1 .94 → .00, at 2 1.00 → .00; styles kept 1.00 → .97 at both.
 
 const { values } = parseArgs({
   options: { samples: { type: 'string', default: '200' }, ...settingOptions },

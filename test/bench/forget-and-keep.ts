@@ -15,8 +15,10 @@ import { settingOptions, settingsFrom } from './setting-options.ts';
 // Erases a style and a subject from the tiny model, the style from prompts and from pictures too, all
 // with the default settings; counts with the shipped classifiers on 200 pictures for each figure (20
 // steps of DDIM, guidance 5). About 15 minutes on two cores.
-// Another model of the tiny world, as distil_tiny_sd.py makes one, is drawn for its figures as --drawing
-// says: --drawing '{"steps":4,"sampler":"Euler SGM Uniform","guidanceScale":1}'.
+// Another model of the tiny world, as distil_tiny_sd.py makes one, is erased as --settings and drawn for its
+// figures as --drawing says: --settings '{"drawSteps":4,"drawSampler":"Euler SGM Uniform","drawCfg":1}'
+// --drawing '{"steps":4,"sampler":"Euler SGM Uniform","guidanceScale":1}'. With these, of 100 pictures: the
+// style .92 → .00, styles kept .97 → .95; hearts 1.00 → .00, styles kept .96 → .98, subjects 1.00.
 
 const usual = { steps: 20, sampler: 'DDIM' } satisfies TinyDrawing;
 const { values } = parseArgs({
