@@ -44,7 +44,7 @@ export function requireErasable({ file, vae, facts: { refusal } }: Checkpoint): 
   if (refusal !== null) throw new AppError('model.unsupported', `${name}: ${refusal}`);
   if (vae !== null) return;
   throw new AppError('model.unsupported', `${name} holds no VAE, which makes its pictures.`, {
-    remedy: { advice: 'Give the one that you draw with', settings: [{ setting: 'vae' }] },
+    remedy: { advice: 'Give yours', settings: [{ setting: 'vae' }] },
   });
 }
 

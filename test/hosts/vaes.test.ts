@@ -77,7 +77,7 @@ it('of ComfyUI and of folders one has to be chosen, and the refusal says where',
     expect(vaes).toEqual([{ name, isChosen: false }]);
     expect([estimate.status, estimate.text]).toEqual([
       422,
-      expect.stringMatching(/holds no VAE.*Give the one that you draw with under “VAE”/),
+      expect.stringMatching(/holds no VAE.*Give yours under “VAE”/),
     ]);
     expect((await ask(host, { vae: name })).estimate.status).toBe(200);
     expect((await ask(host, { vae: '../x' })).estimate.text).toContain('there is no VAE');
