@@ -1,7 +1,9 @@
 import type { DeviceView, ModelView } from './contract/views.ts';
 import { AppError } from './errors.ts';
+import { joinGuesses } from './drawing/guess.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
+import { hostDrawing } from './hosts/host-drawing.ts';
 import { defaultTimeouts, type HostTimeouts } from './hosts/host-timeouts.ts';
 import { eraseRequest } from './jobs/request/draft-upload.ts';
 import { chooseVae } from './jobs/request/choose-vae.ts';
@@ -88,7 +90,12 @@ export function createServices({
       const { forget, retain } = request.captions;
       const captions = { forget: Object.values(forget), retain: Object.values(retain) };
       return estimateJob(
-        { ...asked, ...(await chooseVae(request, host, model)), captions },
+        {
+          ...asked,
+          ...(await chooseVae(request, host, model)),
+          hostDrawing: await hostDrawing(host, model),
+          captions,
+        },
         {
           dataFolder,
           presetFolders: presetFolders(dataFolder),
@@ -149,13 +156,15 @@ async function listModels(host: Host, jobs: JobService): Promise<ModelView[]> {
   const views: ModelView[] = [];
   // One after the other: headers of hundreds of models are large together.
   for (const model of models) {
-    const { concept, ...description } = await describeModel(model);
+    const { concept, drawing, ...description } = await describeModel(model);
+    const ofHost = await hostDrawing(host, model);
     views.push({
       name: model.name,
       bytes: model.bytes,
       isActive: model.name === active,
       scrubbed: concept === null ? null : { concept, jobId: makers.get(model.path) ?? null },
       ...description,
+      drawing: joinGuesses(ofHost, drawing),
     });
   }
   return views;

@@ -26,7 +26,7 @@ export function joinGuesses(first: DrawingGuess, second: DrawingGuess): DrawingG
 }
 
 /** A guess of which all parts are known from one source. */
-function guessFrom(source: string, draws: Partial<Drawing>): DrawingGuess {
+export function guessFrom(source: string, draws: Partial<Drawing>): DrawingGuess {
   const sources = Object.fromEntries(Object.keys(draws).map((name) => [name, source]));
   return { draws, sources };
 }

@@ -1,3 +1,4 @@
+import type { DrawingGuess } from '../drawing/guess.ts';
 import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from './host.ts';
 
 /** A web UI that may start later than the sidecar: what it is is found out once it answers. */
@@ -47,6 +48,10 @@ export class DetectedHost implements Host {
 
   async listVaes(): Promise<readonly HostVae[]> {
     return (await this.host()).listVaes();
+  }
+
+  async guessDrawing(model: HostModel): Promise<DrawingGuess> {
+    return (await this.host()).guessDrawing(model);
   }
 
   async activeModel(): Promise<string | null> {

@@ -1,4 +1,5 @@
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
+import type { DrawingGuess } from '../drawing/guess.ts';
 import type { ImageFormat } from '../images/image-format.ts';
 
 /** A checkpoint that a host knows. */
@@ -41,6 +42,8 @@ export interface PictureRequest {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly sampler: SamplerName;
+  /** Last layer of the text encoder that counts, from its end. */
+  readonly clipSkip?: number;
   /** In pixels. */
   readonly width: number;
   readonly height: number;
@@ -76,6 +79,8 @@ export interface Host {
   listLoras(): Promise<readonly HostLora[]>;
   /** The VAEs that it offers; none where it does not tell. */
   listVaes(): Promise<readonly HostVae[]>;
+  /** How its user draws with a model, as far as it tells. */
+  guessDrawing(model: HostModel): Promise<DrawingGuess>;
   /** Name of the model that pictures are drawn with; null where none was chosen yet. */
   activeModel(): Promise<string | null>;
   /**

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { isModelFolder, isVaeFile } from '../families/model-on-disk.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
+import { type DrawingGuess, noGuess } from '../drawing/guess.ts';
 import { CachedAnswer } from '../cached-answer.ts';
 import { ChosenModel } from './chosen-model.ts';
 import type { Host, HostLora, HostModel, HostVae } from './host.ts';
@@ -77,6 +78,10 @@ export class StandaloneHost implements Host {
       if (await isVaeFile(file)) vaes.push({ name, path: file, isChosen: false });
     }
     return vaes;
+  }
+
+  guessDrawing(): Promise<DrawingGuess> {
+    return Promise.resolve(noGuess);
   }
 
   activeModel(): Promise<string | null> {

@@ -63,6 +63,10 @@ export class FakeA1111 {
   /** Its VAEs by their names, and which of them its user draws with. */
   vaes: Readonly<Record<string, string>> = {};
   vae = 'Automatic';
+  /** What its user has set; null for SD.Next, which has no such option. */
+  clipSkip: number | null = null;
+  /** Bodies of requests for pictures. */
+  readonly asked: Asked['body'][] = [];
   /** Models in the order in which they were loaded. */
   readonly loads: string[] = [];
   private readonly folder: string;
@@ -118,6 +122,7 @@ export class FakeA1111 {
         sd_model_checkpoint: this.wanted ? this.titleOf(this.wanted) : this.unchosen(),
         sd_checkpoint_hash: this.loaded?.sha256 ?? '',
         sd_vae: this.vae,
+        ...(this.clipSkip !== null && { CLIP_stop_at_last_layers: this.clipSkip }),
         ...(this.isForge && { forge_additional_modules: [], forge_preset: 'sd' }),
         ...(this.options.variant === 'forge-neo' && { forge_checkpoint_sd: this.shownInPage }),
         ...(this.options.variant === 'sdnext' && { lora_dir: this.shown(this.loraFolder) }),
@@ -170,6 +175,7 @@ export class FakeA1111 {
     'POST txt2img': (body) =>
       this.queue.runExclusive(async () => {
         this.job = 'scripts_txt2img';
+        this.asked.push(body);
         try {
           return await this.txt2img(body);
         } finally {

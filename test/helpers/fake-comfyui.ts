@@ -13,7 +13,12 @@ interface Ended {
   readonly status: object;
 }
 
-type Graph = Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
+export type Graph = Readonly<
+  Record<
+    string,
+    { readonly class_type?: string; readonly inputs: Readonly<Record<string, unknown>> }
+  >
+>;
 
 /** ComfyUI as far as its checkpoints go. */
 export class FakeComfyUi {
@@ -28,6 +33,8 @@ export class FakeComfyUi {
   private readonly loraFolders: readonly string[];
   /** Folders of its VAEs. */
   vaeFolders: readonly string[] = [];
+  /** Workflows that its user ran, the oldest first. */
+  ran: readonly Graph[] = [];
   /** Graphs that it was given. */
   readonly graphs: Graph[] = [];
   private readonly waiting = new Set<string>();
@@ -72,6 +79,11 @@ export class FakeComfyUi {
       const [running, ...pending] = this.waiting;
       return { body: { queue_running: running ? [running] : [], queue_pending: pending } };
     },
+    'GET /history': () => ({
+      body: Object.fromEntries(
+        this.ran.map((graph, i) => [`ran-${i}`, { prompt: [i, `ran-${i}`, graph, {}, ['9']] }]),
+      ),
+    }),
     'GET /view': (_, { searchParams }) => {
       const file = this.files.get(searchParams.get('filename') ?? '');
       return file && searchParams.get('type') === 'temp' ? { file } : { status: 404 };

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
+import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/guess.ts';
 import { a1111Names } from '../../diffusion/samplers/sampler-names.ts';
 import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
@@ -115,6 +116,12 @@ export class A1111Host implements Host {
     });
   }
 
+  async guessDrawing(): Promise<DrawingGuess> {
+    const { CLIP_stop_at_last_layers: clipSkip } = await this.options.get();
+    if (clipSkip === null || clipSkip === undefined) return noGuess;
+    return guessFrom('the web UI’s “Clip skip”', { clipSkip });
+  }
+
   async activeModel(): Promise<string | null> {
     const [entries, options] = await Promise.all([this.entries.get(), this.options.get()]);
     const entry = chosenEntry(entries, options);
@@ -144,15 +151,8 @@ export class A1111Host implements Host {
 
   async draw(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture> {
     this.variant ??= await detectVariant(this.client);
-    const override = request.model === null ? {} : await this.overrideWith(request.model);
-    const { info, images } = await this.work(
-      'txt2img',
-      { ...bodyOf(request), ...override },
-      {
-        schema: pictureSchema,
-        signal,
-      },
-    );
+    const body = { ...bodyOf(request), ...(await this.overrideWith(request, this.variant)) };
+    const { info, images } = await this.work('txt2img', body, { schema: pictureSchema, signal });
     // Only now does it know the hash of a file that it just loaded.
     this.entries.forget();
     const entry = await this.variant.drawnWith(this.client, info, await this.entries.get());
@@ -228,15 +228,26 @@ export class A1111Host implements Host {
     );
   }
 
-  /** What has a picture drawn with a model that need not be the active one. */
-  private async overrideWith(name: string): Promise<object> {
-    const active = await this.activeModel();
-    if (active !== name) this.setAside ??= active;
-    const { title } = await this.entryOf(name);
+  /** What has a picture drawn with a model and a clip skip that need not be the user's. */
+  private async overrideWith(
+    { model, clipSkip }: PictureRequest,
+    { reloadsAtOnce }: Variant,
+  ): Promise<object> {
+    const settings: Record<string, unknown> = {};
+    if (model !== null) {
+      const active = await this.activeModel();
+      if (active !== model) this.setAside ??= active;
+      settings.sd_model_checkpoint = (await this.entryOf(model)).title;
+    }
+    // SD.Next keeps what it is overridden with, and has a field of the request for it.
+    if (clipSkip !== undefined && !reloadsAtOnce) settings.CLIP_stop_at_last_layers = clipSkip;
     return {
-      override_settings: { sd_model_checkpoint: title },
-      // Of the option, not of what is loaded.
-      override_settings_restore_afterwards: !this.variant?.reloadsAtOnce,
+      ...(clipSkip !== undefined && reloadsAtOnce && { clip_skip: clipSkip }),
+      ...(Object.keys(settings).length > 0 && {
+        override_settings: settings,
+        // Of the option, not of what is loaded.
+        override_settings_restore_afterwards: !reloadsAtOnce,
+      }),
     };
   }
 

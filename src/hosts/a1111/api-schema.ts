@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { drawingFields } from '../../drawing/drawing.ts';
+
 // What is read of the answers of /sdapi/v1; all of them hold more.
 
 const entrySchema = z.object({
@@ -25,6 +27,8 @@ export const optionsSchema = z.looseObject({
   lora_dir: z.string().nullish().catch(null),
   /** `Automatic`, `None`, or the name of a VAE. */
   sd_vae: z.string().nullish().catch(null),
+  /** Clip skip, of all that is drawn; SD.Next has it for each picture. */
+  CLIP_stop_at_last_layers: drawingFields.clipSkip.nullish().catch(null),
   /** Of Forge and Forge Neo: files of VAEs and text encoders, which take the place of the model's own. */
   forge_additional_modules: z.unknown().optional(),
   /** Of Forge and Forge Neo: the family that its page is set up for. */

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { graphSchema } from './drawing-of-graph.ts';
+
 // What is read of ComfyUI's answers; all of them hold more.
 
 /** `GET experiment/models`. */
@@ -52,3 +54,9 @@ export type Ended = z.infer<typeof endedSchema>;
 
 /** `GET history/{prompt_id}`: empty until it has ended. */
 export const historySchema = z.record(z.string(), endedSchema);
+
+/** `GET history?max_items=N`: number, id and nodes of each prompt that has ended, the newest last. */
+export const ranSchema = z.record(
+  z.string(),
+  z.object({ prompt: z.tuple([z.number(), z.string(), graphSchema]).rest(z.unknown()) }),
+);

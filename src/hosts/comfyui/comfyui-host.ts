@@ -5,6 +5,7 @@ import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
+import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/guess.ts';
 import { ChosenModel } from '../chosen-model.ts';
 import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
@@ -19,9 +20,14 @@ import {
   historySchema,
   queuedSchema,
   queueSchema,
+  ranSchema,
   refusalSchema,
 } from './api-schema.ts';
+import { drawingOf, type WorkflowGraph } from './drawing-of-graph.ts';
 import { PICTURE_NODE, pictureGraph } from './picture-graph.ts';
+
+/** Workflows in which a model is looked for that was drawn with. */
+const MAX_LOOKED_AT = 50;
 
 /**
  * ComfyUI. Each workflow names its checkpoint, so there is no active model: it is the one that was
@@ -33,6 +39,7 @@ export class ComfyUiHost implements Host {
   private readonly client: HostClient;
   private readonly chosen: ChosenModel;
   private readonly listing = new CachedAnswer(() => this.askModels());
+  private readonly lastGraphs = new CachedAnswer(() => this.askLastGraphs());
   /** Chosen, but not yet drawn with. */
   private candidate: string | null = null;
 
@@ -78,6 +85,12 @@ export class ComfyUiHost implements Host {
     return vaes.map(([name, file]) => ({ name, path: file, isChosen: false }));
   }
 
+  async guessDrawing({ name }: HostModel): Promise<DrawingGuess> {
+    const drawn = (await this.lastGraphs.get()).flatMap((graph) => drawingOf(graph, name) ?? []);
+    const [last] = drawn;
+    return last ? guessFrom('your last picture with it in ComfyUI', last) : noGuess;
+  }
+
   activeModel(): Promise<string | null> {
     return this.chosen.read();
   }
@@ -117,6 +130,14 @@ export class ComfyUiHost implements Host {
   reclaimMemory(): Promise<void> {
     // The next prompt loads what it needs.
     return Promise.resolve();
+  }
+
+  /** Workflows that its user ran, the newest first. */
+  private async askLastGraphs(): Promise<readonly WorkflowGraph[]> {
+    const ran = await this.client.get(`history?max_items=${MAX_LOOKED_AT}`, ranSchema);
+    return Object.values(ran)
+      .sort((a, b) => b.prompt[0] - a.prompt[0])
+      .map(({ prompt: [, , graph] }) => graph);
   }
 
   private async askModels(): Promise<HostModel[]> {

@@ -17,12 +17,14 @@ export function pictureGraph(
     width,
     height,
     lora,
+    clipSkip = 1,
   }: PictureRequest,
 ): object {
+  const clip = clipSkip === 1 ? ['1', 1] : ['9', 0];
   return {
     '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
-    '2': { class_type: 'CLIPTextEncode', inputs: { text: prompt, clip: ['1', 1] } },
-    '3': { class_type: 'CLIPTextEncode', inputs: { text: negativePrompt, clip: ['1', 1] } },
+    '2': { class_type: 'CLIPTextEncode', inputs: { text: prompt, clip } },
+    '3': { class_type: 'CLIPTextEncode', inputs: { text: negativePrompt, clip } },
     '4': { class_type: 'EmptyLatentImage', inputs: { width, height, batch_size: 1 } },
     '5': {
       class_type: 'KSampler',
@@ -43,6 +45,12 @@ export function pictureGraph(
       '8': {
         class_type: 'LoraLoaderModelOnly',
         inputs: { model: ['1', 0], lora_name: lora.name, strength_model: lora.strength },
+      },
+    }),
+    ...(clipSkip !== 1 && {
+      '9': {
+        class_type: 'CLIPSetLastLayer',
+        inputs: { clip: ['1', 1], stop_at_clip_layer: -clipSkip },
       },
     }),
     [PICTURE_NODE]: { class_type: 'PreviewImage', inputs: { images: ['6', 0] } },

@@ -8,6 +8,5 @@ export function hostRequestOf(
   { prompt, seed }: SetPicture,
 ): Omit<PictureRequest, 'model'> {
   const { width, height } = drawing;
-  const { clipSkip: _, ...generation } = generationOf(drawing, prompt);
-  return { ...generation, seed, width, height };
+  return { ...generationOf(drawing, prompt), seed, width, height };
 }

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { jobRequestSchema } from '../../contract/requests.ts';
 import { AppError } from '../../errors.ts';
 import type { Host, HostModel } from '../../hosts/host.ts';
+import { hostDrawing } from '../../hosts/host-drawing.ts';
 import { trainingOf } from '../../methods/registry.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { askProcess } from '../../processes/ask-process.ts';
@@ -89,6 +90,7 @@ async function draftStaged(
     request: {
       ...eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) }),
       ...(await chooseVae(request, host, model)),
+      hostDrawing: await hostDrawing(host, model),
       forgetImages: sets.forgetImages?.folder,
       retainImages: sets.retainImages?.folder,
     },

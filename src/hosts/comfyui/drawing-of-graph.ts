@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+import { readSamplerName } from '../../diffusion/samplers/sampler-names.ts';
+import { type Drawing, partialDrawingSchema } from '../../drawing/drawing.ts';
+
+/** A workflow as it is run: nodes by their ids. An input is a value, or `[id, output]` of another node. */
+export const graphSchema = z.record(
+  z.string(),
+  z.object({ class_type: z.string(), inputs: z.record(z.string(), z.unknown()) }),
+);
+export type WorkflowGraph = z.infer<typeof graphSchema>;
+type Node = WorkflowGraph[string];
+
+/**
+ * How a workflow draws: by the sampler that begins from nothing, of those that refine it none.
+ *
+ * @param checkpoint the name of the model that it must draw with
+ * @returns null where it draws with another one, or as nothing here understands
+ */
+export function drawingOf(graph: WorkflowGraph, checkpoint: string): Partial<Drawing> | null {
+  const nodes = Object.values(graph);
+  const loads = nodes.some(({ inputs }) => inputs.ckpt_name === checkpoint);
+  const behind = (input: unknown) =>
+    Array.isArray(input) && typeof input[0] === 'string' ? graph[input[0]] : undefined;
+  const sampler = nodes.find(
+    ({ inputs }) => typeof inputs.sampler_name === 'string' && isEmpty(behind(inputs.latent_image)),
+  );
+  if (!loads || !sampler) return null;
+  const { steps, cfg, sampler_name: solver, scheduler } = sampler.inputs;
+  const { width, height } = behind(sampler.inputs.latent_image)?.inputs ?? {};
+  const skip = nodes.find((node) => node.class_type === 'CLIPSetLastLayer');
+  return readable({
+    drawSteps: steps,
+    drawCfg: cfg,
+    drawSampler: readSamplerName(text(solver), text(scheduler)),
+    clipSkip: skip ? -Number(skip.inputs.stop_at_clip_layer) : 1,
+    width,
+    height,
+  });
+}
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '');
+
+function isEmpty(node: Node | undefined): boolean {
+  return node !== undefined && /^Empty.*Latent/.test(node.class_type);
+}
+
+/** What of it is a value and not a link, and can be drawn here. */
+function readable(values: Readonly<Record<string, unknown>>): Partial<Drawing> {
+  const entries = Object.entries(values).map(
+    ([name, value]) => partialDrawingSchema.safeParse({ [name]: value }).data ?? {},
+  );
+  return Object.assign({}, ...entries) as Partial<Drawing>;
+}

@@ -1,0 +1,116 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { expect, it } from 'vitest';
+
+import { noGuess } from '../../src/drawing/guess.ts';
+import { openHost } from '../../src/hosts/open-host.ts';
+import { hostRequestOf } from '../../src/jobs/host-drawn/host-request.ts';
+import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
+import { FakeA1111 } from '../helpers/fake-a1111.ts';
+import { FakeComfyUi, type Graph } from '../helpers/fake-comfyui.ts';
+import { startTestSidecar } from '../helpers/sidecar.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+/** A folder with the tiny model under a name that speaks of clip skip 2. */
+function makeModels(): string {
+  const folder = path.join(makeTemporaryFolder(), 'Stable-diffusion');
+  mkdirSync(folder);
+  copyFileSync('presets/tiny-sd/tiny-sd.safetensors', path.join(folder, 'tiny-anime.safetensors'));
+  return folder;
+}
+
+const open = (kind: 'a1111' | 'comfyui', url: URL | null, folder: string | null = null) =>
+  openHost({
+    ...{ kind, url, folder, credentials: null, modelFolders: [] },
+    dataFolder: makeTemporaryFolder(),
+  });
+
+const settings = { ...defaultSettings(usualModel), clipSkip: 2 };
+const picture = { prompt: 'a heart', seed: 1 };
+
+it('a job takes the clip skip that its web UI is set to, and says where it is from', async () => {
+  const fake = await new FakeA1111(makeModels()).start('tiny-anime.safetensors');
+  fake.clipSkip = 3;
+  const host = await open('a1111', fake.server.url);
+  const { api } = await startTestSidecar({ host });
+  const { body } = (await api('get', '/models')) as unknown as { body: { drawing: unknown }[] };
+  expect(body[0]?.drawing).toMatchObject({
+    draws: { clipSkip: 3 },
+    sources: { clipSkip: 'the web UI’s “Clip skip”' },
+  });
+});
+
+it('a web UI draws with the job’s clip skip and goes back to its own', async () => {
+  const fake = await new FakeA1111(makeModels()).start('tiny-anime.safetensors');
+  const host = await open('a1111', fake.server.url);
+  await host.draw({ model: null, ...hostRequestOf(settings, picture) });
+  expect(fake.asked[0]).toMatchObject({
+    override_settings: { CLIP_stop_at_last_layers: 2 },
+    override_settings_restore_afterwards: true,
+  });
+});
+
+it('SD.Next, which keeps what it is overridden with, has a field of the request for it', async () => {
+  const models = makeModels();
+  const fake = await new FakeA1111(models, { variant: 'sdnext' }).start('tiny-anime.safetensors');
+  const host = await open('a1111', fake.server.url, path.dirname(models));
+  await host.draw({ model: null, ...hostRequestOf(settings, picture) });
+  expect(fake.asked[0]).toMatchObject({ clip_skip: 2 });
+  expect(fake.asked[0]).not.toHaveProperty('override_settings');
+});
+
+/** A workflow with a second sampler that refines what the first one made. */
+const workflow = (checkpoint: string): Graph => ({
+  '3': {
+    class_type: 'KSampler',
+    inputs: {
+      ...{ seed: 5, steps: ['12', 0], cfg: 1.5, sampler_name: 'dpmpp_2m', scheduler: 'karras' },
+      latent_image: ['10', 0],
+    },
+  },
+  '4': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: checkpoint } },
+  '5': { class_type: 'EmptyLatentImage', inputs: { width: 832, height: 1216, batch_size: 4 } },
+  '6': { class_type: 'CLIPSetLastLayer', inputs: { stop_at_clip_layer: -2, clip: ['4', 1] } },
+  '7': {
+    class_type: 'KSampler',
+    inputs: {
+      ...{ seed: 5, steps: 6, cfg: 1.5, sampler_name: 'euler_ancestral', scheduler: 'normal' },
+      latent_image: ['5', 0],
+    },
+  },
+});
+
+it('a job draws as its user last drew with the model in ComfyUI', async () => {
+  const models = makeModels();
+  const fake = await new FakeComfyUi([models]).start();
+  fake.ran = [workflow('tiny-anime.safetensors'), workflow('another.safetensors')];
+  const host = await open('comfyui', fake.server.url);
+  const [model] = await host.listModels();
+  if (!model) throw new Error('it lists no model');
+  expect((await host.guessDrawing(model)).draws).toEqual({
+    ...{ drawSteps: 6, drawCfg: 1.5, drawSampler: 'Euler a', clipSkip: 2 },
+    ...{ width: 832, height: 1216 },
+  });
+  fake.ran = [
+    { ...workflow('tiny-anime.safetensors'), '5': { class_type: 'LoadImage', inputs: {} } },
+  ];
+  const another = await open('comfyui', fake.server.url);
+  expect(await another.guessDrawing(model)).toEqual(noGuess);
+});
+
+it('ComfyUI draws with the job’s clip skip', async () => {
+  const models = makeModels();
+  const fake = await new FakeComfyUi([models]).start();
+  const host = await open('comfyui', fake.server.url);
+  await host.draw({
+    model: 'tiny-anime.safetensors',
+    ...hostRequestOf(settings, picture),
+  });
+  const [graph] = fake.graphs;
+  expect(graph?.['2']?.inputs.clip).toEqual(['9', 0]);
+  expect(graph?.['9']).toMatchObject({
+    class_type: 'CLIPSetLastLayer',
+    inputs: { stop_at_clip_layer: -2, clip: ['1', 1] },
+  });
+});
