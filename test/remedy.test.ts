@@ -37,10 +37,10 @@ describe.each(remedySettings)('the remedy %s', (setting) => {
 
   it('names a field that the page has', () => {
     const words = wordForFields(remedy);
-    const [, field] = /“(.+)”/.exec(words) ?? [];
+    const fields = [...words.matchAll(/“([^”]+)”/g)].map(([, field = '']) => field);
     const titles = manifest.methods.flatMap(({ settings }) => settings.map(({ title }) => title));
     const ui = textOf(filesOf('ui'));
-    if (field !== undefined) expect(titles.includes(field) || ui.includes(field)).toBe(true);
+    for (const field of fields) expect(titles.includes(field) || ui.includes(field)).toBe(true);
     // The page has no options; only who starts the server has.
     if (setting !== 'data') expect(words).not.toContain('--');
   });
@@ -61,7 +61,7 @@ it('is worded by each front end, whatever was said after it, and survives proces
   );
   const { error } = errorReply(thrown, 'id').body;
   expect(error.message).toBe(
-    'the memory ran out, or start one that needs less under “Size in pixels” or under “What is trained”: xattn.',
+    'the memory ran out, or start one that needs less under “Width” and “Height” or under “What is trained”: xattn.',
   );
   expect(error.remedy).toEqual(remedy);
   expect(messageForFields('no remedy', undefined)).toBe('no remedy');

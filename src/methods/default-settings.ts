@@ -85,9 +85,12 @@ const minLowRankSize = 1024;
  */
 const tinyAdapter: AdapterSettings = { ...defaultAdapters.lora, rank: 4 };
 
-/** How a model is changed unless the person says. */
+/**
+ * How a model is changed unless the person says. Who chooses what is trained of a tiny model has all of that
+ * changed: its biases, norms and convolutions too, which a low rank leaves as they are.
+ */
 function usualAdapter(facts: DefaultsFacts): AdapterSettings {
-  if (isTiny(facts)) return tinyAdapter;
+  if (isTiny(facts)) return facts.train === undefined ? tinyAdapter : defaultAdapters.full;
   return facts.size >= minLowRankSize ? defaultAdapters.lora : defaultAdapters.full;
 }
 

@@ -52,7 +52,7 @@ describeInBrowser('the tab', () => {
       await frameOf(page).getByRole('heading', { name: 'What should the model forget?' }).waitFor();
       await expect.poll(() => frameOf(page).locator('html').getAttribute('data-theme')).toBe(theme);
       // The models come through the API, with events behind them.
-      await frameOf(page).getByText('draws at 64').waitFor();
+      await frameOf(page).getByText('64×64').waitFor();
     }
 
     it('of stable-diffusion-webui shows the page in its theme', async () => {

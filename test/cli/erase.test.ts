@@ -130,8 +130,6 @@ it('--sample-every and --evaluate show what a run does, and the report keeps it'
     'request.yaml',
     'samples',
     'status.json',
-    // The LoRA file.
-    'tiny-sd-without-shown.safetensors',
   ]);
   expect(stateOf('shown')).toBe('done');
 }, 300_000);

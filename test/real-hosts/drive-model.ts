@@ -39,7 +39,7 @@ export function addTinyModel(webUi: string, models: string): DriveModel {
   return {
     original,
     scrubbed: 'tiny-sd-without-pontilla.safetensors',
-    isShownBy: 'draws at 64',
+    isShownBy: '64×64',
     settings: { batch: 1 },
     choose: (view, hasPreviews) =>
       choosePontilla(view, hasPreviews ? { 'Steps between previews': '6' } : fewSteps),
@@ -67,7 +67,7 @@ export function addModelFile(file: string, models: string): DriveModel {
   return {
     original,
     scrubbed: 'erase-concept-drive-without-red-heart.safetensors',
-    isShownBy: 'draws at 512',
+    isShownBy: '512×512',
     settings: { batch: 1, size },
     choose: async (view, hasPreviews) => {
       await view.getByLabel('Model', { exact: true }).selectOption(original);

@@ -116,7 +116,7 @@ async function openTab(page: Page): Promise<Frame> {
   await element.and(page.locator('[src*="theme"]')).waitFor();
   const view = await (await element.elementHandle()).contentFrame();
   if (!view) throw new Error('the tab shows no page');
-  await view.getByText('draws at 64').waitFor({ timeout: pageLimitMs });
+  await view.getByText('64×64').waitFor({ timeout: pageLimitMs });
   await view.locator('html[data-theme="dark"]').waitFor();
   if (values.screenshot !== undefined) await page.screenshot({ path: values.screenshot });
   return view;

@@ -114,7 +114,8 @@ describe('POST /api/estimate', () => {
     expect(body).toMatchObject({ device: 'cpu', basis: 'measured', fits: true, advice: [] });
     expect(body.warnings).toEqual([expect.stringContaining('"a dog" (poodle)')]);
     expect(body.memoryBytes).toBeGreaterThan(0.2e9);
-    expect(body.diskBytes).toBeGreaterThan(100e6);
+    // The result and the states of a low-rank change.
+    expect(body.diskBytes).toBeGreaterThan(20e6);
     expect(body.forget).toEqual([{ prompt: 'a poodle', anchor: 'a star' }]);
     const settings = { steps: 20, sampleEvery: 1, evaluationPictures: 4 };
     const more = (await ask(sidecar, { ...asked, settings })).body as Estimate;
