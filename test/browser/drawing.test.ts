@@ -1,0 +1,32 @@
+import { copyFileSync, cpSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { expect, it, onTestFinished } from 'vitest';
+
+import { serve } from '../helpers/serve.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { describeInBrowser, expectAccessible, openPage } from './browser.ts';
+import { launchBrowser } from './launch-browser.ts';
+
+describeInBrowser('a model that was made to draw in few steps', () => {
+  it('is drawn with as its name says unless the person knows better', async () => {
+    const models = path.join(makeTemporaryFolder(), 'models');
+    mkdirSync(models);
+    const shipped = 'presets/tiny-sd/tiny-sd';
+    const name = path.join(models, 'merge-lightning-4step');
+    for (const ending of ['.safetensors', '.yaml']) copyFileSync(shipped + ending, name + ending);
+    cpSync('presets/tiny-sd/tiny-clip', path.join(models, 'tiny-clip'), { recursive: true });
+    const { startLink } = await serve(makeTemporaryFolder(), ['--models', models]);
+    const browser = await launchBrowser();
+    onTestFinished(() => browser.close());
+    const page = await openPage(browser);
+    await page.goto(startLink.href);
+    const notes = page.getByRole('note', { name: 'How it is drawn' });
+    await notes.getByText('Drawn in 4 steps, CFG 1, Euler SGM Uniform').waitFor();
+    expect(await notes.innerText()).toMatch(/Guessed: .*from its name: “lightning”/);
+    await expectAccessible(page);
+    await page.getByText('Advanced settings').click();
+    await page.getByLabel(/^Guidance \(CFG\)/).fill('2');
+    await notes.getByText('Drawn in 4 steps, CFG 2').waitFor();
+  }, 180_000);
+});
