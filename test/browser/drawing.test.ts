@@ -25,7 +25,7 @@ describeInBrowser('a model that was made to draw in few steps', () => {
     await notes.getByText('Drawn in 4 steps, CFG 1, Euler SGM Uniform').waitFor();
     expect(await notes.innerText()).toMatch(/Guessed: .*from its name: “lightning”/);
     await expectAccessible(page);
-    await page.getByText('Advanced settings').click();
+    await page.locator('summary', { hasText: 'Advanced settings' }).click();
     await page.getByLabel(/^Guidance \(CFG\)/).fill('2');
     await notes.getByText('Drawn in 4 steps, CFG 2').waitFor();
   }, 180_000);

@@ -22,11 +22,11 @@ function recordsOf(folder: string) {
   const request = parse(read('request.yaml')) as Record<string, unknown>;
   const job = parse(read('job.yaml')) as Record<string, unknown>;
   const { createdAt: _1, outputFolder: _2, ...asked } = request;
-  const { createdAt: _3, id: _4, output, ...run } = job;
+  const { createdAt: _3, id: _4, output, loraOutput, ...run } = job;
   return {
     asked,
     run,
-    result: path.basename(String(output)),
+    results: [output, loraOutput].map((file) => path.basename(String(file))),
     status: JSON.parse(read('status.json')) as unknown,
   };
 }
