@@ -154,11 +154,14 @@ describe('a swap that fails', () => {
     const { swap, fake, file } = await startHost();
     const { faults } = fake.server;
     faults.set('POST /sdapi/v1/options', { delayMs: quickTimeouts.workMs + 400 });
-    const swapping = swap.toFile(file, old);
-    setTimeout(() => {
-      faults.clear();
-    }, 500);
-    await expectFailure(swapping, { code: 'host.swap-failed', message: isBack, fake });
+    const swapping = expectFailure(swap.toFile(file, old), {
+      code: 'host.swap-failed',
+      message: isBack,
+      fake,
+    });
+    await expect.poll(() => fake.server.count('POST', '/sdapi/v1/options')).toBe(1);
+    faults.clear();
+    await swapping;
   });
 
   it('because nothing is answered any more, ends all the same', async () => {
