@@ -33,11 +33,9 @@ export async function readZipEntries(
   if (!directory) return null;
   const entries: ZipEntry[] = [];
   for (let at = 0; at + 46 <= directory.length && directory.readUInt32LE(at) === ENTRY;) {
-    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) =>
-      directory.readUInt16LE(at + field),
-    );
-    const nameEnd = at + 46 + (nameBytes ?? 0);
-    const extraEnd = nameEnd + (extraBytes ?? 0);
+    const nameEnd = at + 46 + directory.readUInt16LE(at + 28);
+    const extraEnd = nameEnd + directory.readUInt16LE(at + 30);
+    const commentBytes = directory.readUInt16LE(at + 32);
     if (directory.readUInt16LE(at + 10) !== 0) return null;
     const extra = directory.subarray(nameEnd, extraEnd);
     const place = placeOf(directory.subarray(at, at + 46), extra);
@@ -48,7 +46,7 @@ export async function readZipEntries(
       offset,
       bytes: place.bytes,
     });
-    at = extraEnd + (commentBytes ?? 0);
+    at = extraEnd + commentBytes;
   }
   return entries;
 }

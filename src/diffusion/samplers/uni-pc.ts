@@ -1,3 +1,4 @@
+import { elementAt } from '../../element-at.ts';
 import { linearCombination } from '../linear-combination.ts';
 import { sigmaAt, type Solver } from './sigma-space.ts';
 
@@ -79,7 +80,7 @@ function combinationWeights(ratios: readonly number[], h: number): number[] {
   }
   return ratios.map((_, k) =>
     lagrangePolynomial(ratios, k).reduce(
-      (sum, coefficient, i) => sum + coefficient * (sides[i] ?? 0),
+      (sum, coefficient, i) => sum + coefficient * elementAt(sides, i),
       0,
     ),
   );
