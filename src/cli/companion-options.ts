@@ -23,7 +23,7 @@ export function addCompanionOptions(command: Command): void {
     )
     .option(
       '--base-lora <file[:strength]>',
-      'a LoRA that is drawn with on top of the model; may be repeated',
+      'a LoRA that is part of how the model draws: it is put on top first; may be repeated',
       collectLora,
     )
     .option(

@@ -24,7 +24,7 @@ export function describeDrawing(drawing: Drawing): string {
   return inWords(drawing, Object.keys(partInWords) as Part[]);
 }
 
-/** What was guessed and where from, a line for each source: `4 steps, CFG 1: its name: “lightning”`. */
+/** What was guessed and where from, a line for each source: `4 steps, CFG 1 from its name: “lightning”`. */
 export function describeGuesses(drawing: Drawing, sources: DrawingSources): string[] {
   const bySource = new Map<string, Part[]>();
   for (const part of Object.keys(partInWords) as Part[]) {
