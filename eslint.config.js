@@ -89,12 +89,12 @@ export default defineConfig(
                 'evaluation',
                 'hosts',
                 'jobs',
+                'methods',
                 'pipeline',
               ]
-                .concat('report', 'training')
+                .concat('contract', 'report', 'training')
                 .map((folder) => `./src/${folder}`),
               from: './src/families/stable-diffusion',
-              except: ['./prediction/reading.ts'],
               message:
                 'What a family does otherwise is asked of its Model: src/families/family.ts.',
             },
@@ -118,7 +118,7 @@ export default defineConfig(
                 './methods/registry.ts',
                 './methods/setting-form.ts',
                 './methods/settings-fields.ts',
-                './families/stable-diffusion/prediction/reading.ts',
+                './diffusion/prediction-reading.ts',
                 './format-bytes.ts',
                 './format.ts',
                 './report/describe-figure.ts',

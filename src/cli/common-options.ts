@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Option } from 'commander';
 
-import { predictionWishes } from '../families/stable-diffusion/prediction/reading.ts';
+import { predictionWishes } from '../diffusion/prediction-reading.ts';
 import { devices } from '../runtime/device.ts';
 import { wholeNumber, webAddress } from './parse-option.ts';
 

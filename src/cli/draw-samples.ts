@@ -8,13 +8,12 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
-  requireFittingVae,
   requireSizeFits,
 } from '../families/checkpoint.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { wordOf } from '../tokenizer/learned-words.ts';
-import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
+import type { PredictionWish } from '../diffusion/prediction-reading.ts';
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import { LearnedNames } from '../erase/learned-names.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
@@ -98,7 +97,7 @@ export async function drawSamples(
     const base = await withBaseLoras(checkpoint, options);
     const model = lora ? putOnTop(base, lora, lora.strength) : base;
     const threads = options.threads ?? availableParallelism();
-    await requireFittingVae(checkpoint, { device: 'cpu', threads });
+    await checkpoint.codec.requireFitting({ device: 'cpu', threads });
     await preparePictureFolder(
       options.out,
       requests.map(({ file }) => file),

@@ -3,7 +3,7 @@ import { SingleBar } from 'cli-progress';
 
 import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts';
 import { describeSize } from '../drawing/drawing.ts';
-import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
+import { describeReading } from '../diffusion/prediction-reading.ts';
 import { describeCompanions } from '../erase/companions.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';

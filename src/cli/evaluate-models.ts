@@ -10,7 +10,6 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
-  requireFittingVae,
   requireSizeFits,
 } from '../families/checkpoint.ts';
 import { requireComparable } from '../families/compare-checkpoints.ts';
@@ -18,7 +17,7 @@ import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { wordOf } from '../tokenizer/learned-words.ts';
-import type { PredictionWish } from '../families/stable-diffusion/prediction/reading.ts';
+import type { PredictionWish } from '../diffusion/prediction-reading.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import { chooseClassifier } from '../evaluation/classifier/judge-folder.ts';
 import type { PicturePair } from '../evaluation/evaluator.ts';
@@ -115,7 +114,7 @@ export async function evaluateModels(
     const settings = { ...asked, drawing, classifiers, device, threads };
     const pictures = folder === null ? null : new PictureFolder(folder, { options, drawing, tell });
     const begun = performance.now();
-    await requireFittingVae(before, { device: 'cpu', threads });
+    await before.codec.requireFitting({ device: 'cpu', threads });
     const original = await withBaseLoras(before, options);
     const scrubbed = hasItsLoras(after) ? after : await withBaseLoras(after, options);
     const evaluation = await evaluate(original, scrubbed, settings, {

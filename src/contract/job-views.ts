@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { phases, type ProgressEvent } from '../erase/events.ts';
-import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
+import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { settingsSchema } from '../methods/registry.ts';
 import { devices } from '../runtime/device.ts';
 import { type Answer, named } from './answer.ts';

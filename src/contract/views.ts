@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { drawingNames, partialDrawingSchema } from '../drawing/drawing.ts';
-import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
+import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { presetSchema } from '../presets/preset.ts';
 import { devices } from '../runtime/device.ts';
 import { type Remedy, remedySettings } from '../remedy.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { predictionReadingSchema } from '../families/stable-diffusion/prediction/reading.ts';
+import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
 import { companionFields } from './companions.ts';
 import { drawingNames } from '../drawing/drawing.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { openModelFiles } from '../families/model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
-import type { PredictionReading } from '../families/stable-diffusion/prediction/reading.ts';
+import type { PredictionReading } from '../diffusion/prediction-reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { watchingSettings } from '../methods/settings-fields.ts';
 import { companionProvenance } from './companions.ts';

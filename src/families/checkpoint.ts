@@ -1,12 +1,11 @@
 import path from 'node:path';
 
-import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { AppError } from '../errors.ts';
 import type { Companions } from './companions.ts';
-import type { Checkpoint, RunPlace } from './family.ts';
+import type { Checkpoint } from './family.ts';
 import { openModelFiles } from './model-files.ts';
 import { familyOf } from './registry.ts';
-import type { PredictionReading, PredictionWish } from './stable-diffusion/prediction/reading.ts';
+import type { PredictionReading, PredictionWish } from '../diffusion/prediction-reading.ts';
 
 export type { Checkpoint };
 
@@ -39,26 +38,13 @@ export async function openCheckpoint(
  *
  * @throws AppError `model.unsupported` with the reason
  */
-export function requireErasable({ file, vae, facts: { refusal } }: Checkpoint): void {
+export function requireErasable({ file, codec, facts: { refusal } }: Checkpoint): void {
   const name = `"${path.basename(file.path)}"`;
   if (refusal !== null) throw new AppError('model.unsupported', `${name}: ${refusal}`);
-  if (vae !== null) return;
+  if (codec.source !== null) return;
   throw new AppError('model.unsupported', `${name} holds no VAE, which makes its pictures.`, {
     remedy: { advice: 'Give yours', settings: [{ setting: 'vae' }] },
   });
-}
-
-/**
- * Refuses a VAE of its own that is damaged, or made for another kind of model, by what it makes of
- * pictures. A model's own is not looked at.
- *
- * @throws AppError `vae.invalid`, `checkpoint.nan`
- */
-export async function requireFittingVae({ file, vae }: Checkpoint, place: RunPlace): Promise<void> {
-  if (!vae || vae.file === file) return;
-  await requireFiniteWeights(vae.file);
-  const { requireLatentSpace } = await import('./stable-diffusion/latent-space.ts');
-  await requireLatentSpace(vae, place);
 }
 
 /** Width and height, in pixels. */

@@ -2,13 +2,9 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { AppError } from '../errors.ts';
+import type { Remedy } from '../remedy.ts';
 import type { Shape } from '../tensor/shape.ts';
-import { modelShapes } from './stable-diffusion/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { clipTextShapes } from './stable-diffusion/layout/clip-text-layout.ts';
-import type { NamedShape } from './stable-diffusion/layout/named-shapes.ts';
-import { unetShapes } from './stable-diffusion/layout/unet-layout.ts';
-import { vaeShapes } from './stable-diffusion/layout/vae-layout.ts';
 import type { TensorStore } from '../checkpoint/tensor-store.ts';
 
 const advice = 'Give a model and the one that was made from it.';
@@ -21,16 +17,15 @@ const advice = 'Give a model and the one that was made from it.';
  */
 export async function requireComparable(before: Checkpoint, after: Checkpoint): Promise<void> {
   requireSameArchitecture(before, after);
-  const { unet, textEncoders } = before.architecture;
   if (!(await drawAlike(before, after))) {
     throw new AppError(
       'model.mismatch',
       `${namesOf(before, after)} have different VAEs, so their latents mean different pictures. ${advice}`,
     );
   }
-  const textShapes = textEncoders.flatMap((encoder) => [...clipTextShapes(encoder)]);
-  if (!(await isSameModel(before, after, unetShapes(unet)))) return;
-  if (!(await isSameModel(before, after, textShapes))) return;
+  for (const { shapes } of before.parts) {
+    if (!(await isSameModel(before, after, shapes))) return;
+  }
   throw new AppError(
     'model.identical',
     `${namesOf(before, after)} hold the same weights: nothing was erased from one to the other. ${advice}`,
@@ -38,14 +33,12 @@ export async function requireComparable(before: Checkpoint, after: Checkpoint): 
 }
 
 /** Whether what encodes and draws is the same in both. */
-async function drawAlike(
-  { vae: before }: Checkpoint,
-  { vae: after }: Checkpoint,
-): Promise<boolean> {
-  if (!before || !after || before.file.path === after.file.path) return true;
+async function drawAlike(before: Checkpoint, after: Checkpoint): Promise<boolean> {
+  const [first, second] = [before.codec.source, after.codec.source];
+  if (!first || !second || first.file.path === second.file.path) return true;
   return (
-    isDeepStrictEqual(before.config, after.config) &&
-    (await isSameModel(before, after, vaeShapes(before.config)))
+    isDeepStrictEqual(first.part.config, second.part.config) &&
+    (await isSameModel(first, second, first.part.shapes))
   );
 }
 
@@ -56,8 +49,7 @@ function namesOf(before: Checkpoint, after: Checkpoint): string {
 /** One model in two states has the same tensors, to be run in the same way. */
 function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
   const names = namesOf(before, after);
-  const first = new Map(modelShapes(before.architecture));
-  const second = new Map(modelShapes(after.architecture));
+  const [first, second] = [shapesOf(before), shapesOf(after)];
   for (const name of [...first.keys(), ...second.keys()]) {
     const [shape, other] = [first.get(name), second.get(name)];
     if (isDeepStrictEqual(shape, other)) continue;
@@ -66,16 +58,26 @@ function requireSameArchitecture(before: Checkpoint, after: Checkpoint): void {
       `${names} are different architectures: tensor "${name}" is ${describe(shape)} in the first and ${describe(other)} in the second. ${advice}`,
     );
   }
-  for (const part of ['unet', 'textEncoders', 'vae', 'diffusion'] as const) {
-    if (isDeepStrictEqual(before.architecture[part], after.architecture[part])) continue;
-    throw new AppError(
-      'model.mismatch',
-      `${names} hold the same tensors, but their settings differ (${part}): the config of one must be the other's too. ${advice}`,
-      part === 'diffusion'
-        ? { remedy: { advice: 'Or say what they predict', settings: [{ setting: 'prediction' }] } }
-        : {},
-    );
+  for (const [i, { name, config }] of before.parts.entries()) {
+    if (!isDeepStrictEqual(config, after.parts[i]?.config)) throw differentSettings(names, name);
   }
+  if (isDeepStrictEqual(before.process, after.process)) return;
+  throw differentSettings(names, 'diffusion', {
+    advice: 'Or say what they predict',
+    settings: [{ setting: 'prediction' }],
+  });
+}
+
+function differentSettings(names: string, part: string, remedy?: Remedy): AppError {
+  return new AppError(
+    'model.mismatch',
+    `${names} hold the same tensors, but their settings differ (${part}): the config of one must be the other's too. ${advice}`,
+    { remedy },
+  );
+}
+
+function shapesOf({ parts }: Checkpoint): Map<string, Shape> {
+  return new Map(parts.flatMap(({ shapes }) => [...shapes]));
 }
 
 function describe(shape: Shape | undefined): string {
@@ -85,9 +87,9 @@ function describe(shape: Shape | undefined): string {
 async function isSameModel(
   before: { readonly file: TensorStore },
   after: { readonly file: TensorStore },
-  shapes: Iterable<NamedShape>,
+  shapes: ReadonlyMap<string, Shape>,
 ): Promise<boolean> {
-  for (const [name] of shapes) {
+  for (const name of shapes.keys()) {
     if (!(await isSameTensor(before.file, after.file, name))) return false;
   }
   return true;

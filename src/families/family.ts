@@ -1,4 +1,5 @@
 import type { TensorTable } from '../checkpoint/safetensors-header.ts';
+import type { TensorStore } from '../checkpoint/tensor-store.ts';
 import type { Process } from '../diffusion/process.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { WeightSource } from '../models/weights.ts';
@@ -8,11 +9,9 @@ import type { Device, Feeds } from '../runtime/session.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { EncodedPrompt, EncodedPrompts, EncodedPromptSet } from './encoded-prompt.ts';
 import type { Companions } from './companions.ts';
+import type { ModelDescription } from './model-description.ts';
 import type { ModelFiles } from './model-files.ts';
-import type { Architecture } from './stable-diffusion/architecture.ts';
-import type { LearnedWord } from './stable-diffusion/learned-words.ts';
-import type { PredictionReading, PredictionWish } from './stable-diffusion/prediction/reading.ts';
-import type { OpenVae } from './stable-diffusion/vae-file.ts';
+import type { PredictionReading, PredictionWish } from '../diffusion/prediction-reading.ts';
 
 /** A family of models: how its files are recognised and opened. */
 export interface Family {
@@ -30,6 +29,12 @@ export interface Family {
     prediction?: PredictionWish | PredictionReading,
     companions?: Companions,
   ): Promise<Checkpoint>;
+  /**
+   * Tells what a file of the family is, from its header and configs.
+   *
+   * @throws AppError as `open`
+   */
+  describe(file: ModelFiles, prediction?: PredictionWish): Promise<ModelDescription>;
 }
 
 /** A file that belongs to a family. */
@@ -48,19 +53,24 @@ export interface Model {
   readonly groups: ParameterGroups;
   readonly lora: LoraConventions;
   readonly facts: ModelFacts;
+  /** The networks of its own files. */
+  readonly parts: readonly ModelPart[];
+}
+
+/** A network that a model is built of. */
+export interface ModelPart {
+  /** `unet`, `text encoder`. */
+  readonly name: string;
+  /** How it is run: plain data, which is equal for those that are run alike. */
+  readonly config: unknown;
+  readonly shapes: ReadonlyMap<string, Shape>;
 }
 
 /** A model of any family, open for reading. Whoever opened it closes it. */
 export interface Checkpoint extends Model {
   readonly file: ModelFiles;
-  /** Words that its prompts may hold besides those of its text encoders. */
-  readonly words: readonly LearnedWord[];
-  /** What encodes and draws: its own VAE, or the one it was opened with; null where there is neither. */
-  readonly vae: OpenVae | null;
   /** What is put on top of its weights wherever they are computed with, as by a LoRA file. */
   readonly changes?: WeightChanges;
-  /** What `inspect` shows of it; whoever runs the model asks the seams of `Model` instead. */
-  readonly architecture: Architecture;
   /** The same model with other changes on top of its weights; both have one file. */
   withChanges(changes: WeightChanges): Checkpoint;
   close(): Promise<void>;
@@ -140,6 +150,14 @@ export interface EncodingSettings extends RunPlace {
   readonly clipSkip?: number;
 }
 
+/** Where a prompt's own tokens end in its context, which may have chunks behind it. */
+export interface PromptEnd {
+  /** The last token's row; that of the start token where the prompt is empty. */
+  readonly last: number;
+  /** Rows from there to the end of its chunk. */
+  readonly rest: number;
+}
+
 /** What a model makes of prompts. */
 export interface Condition {
   /** Channels of a context. */
@@ -160,6 +178,8 @@ export interface Condition {
    * @throws RangeError for a prompt that was not encoded
    */
   unconditional(prompts: EncodedPrompts, negativePrompt?: string): EncodedPrompt;
+  /** A function that finds where prompts end in the context of the first text encoder; others cut them alike. */
+  promptEnds(): Promise<(prompt: string) => PromptEnd>;
   /** A prompt without meaning, for measurements. */
   blank(tokens: number): EncodedPrompt;
 }
@@ -186,10 +206,25 @@ export interface PictureDecoder {
   release(): Promise<void>;
 }
 
+/** Where the weights of a codec lie. */
+export interface CodecSource {
+  readonly file: TensorStore;
+  readonly part: ModelPart;
+}
+
 /** Between pictures and what is denoised. */
 export interface Codec {
   /** Pixels along one side of a latent cell. */
   readonly scale: number;
+  /** Whose weights it runs: the model's own, or those it was opened with; null where there are neither. */
+  readonly source: CodecSource | null;
+  /**
+   * Refuses weights that are damaged or made for another kind of model, by what they make of pictures.
+   * A model's own are not looked at.
+   *
+   * @throws AppError `vae.invalid`, `checkpoint.nan`
+   */
+  requireFitting(place: RunPlace): Promise<void>;
   openEncoder(settings: CoderSettings): Promise<PictureEncoder>;
   openDecoder(settings: CoderSettings): Promise<PictureDecoder>;
 }

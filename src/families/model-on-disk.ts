@@ -5,7 +5,8 @@ import { isModelFile } from '../checkpoint/model-ending.ts';
 import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
 import { isDiffusersFolder } from './stable-diffusion/diffusers/diffusers-folder.ts';
 import { listFolder } from './stable-diffusion/diffusers/folder-files.ts';
-import { recognize } from './stable-diffusion/recognize.ts';
+import { describeOtherFile } from './other-files.ts';
+import { findFamily } from './registry.ts';
 import { configPathOf, isFolder } from '../checkpoint/output-path.ts';
 
 /** What a list of models tells of one without opening it. */
@@ -25,8 +26,10 @@ export async function isVaeFile(filePath: string): Promise<boolean> {
   if (!isModelFile(filePath) || (await isFolder(filePath))) return false;
   const file = await openSafetensors(filePath).catch(() => null);
   if (!file) return false;
-  const { family } = recognize(file.tensors);
+  const { tensors } = file;
   await file.close();
+  if (findFamily(tensors)) return false;
+  const { family } = describeOtherFile(tensors);
   return family === 'vae' || family === 'diffusers-vae';
 }
 

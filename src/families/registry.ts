@@ -3,11 +3,16 @@ import path from 'node:path';
 import type { TensorStore } from '../checkpoint/tensor-store.ts';
 import { AppError } from '../errors.ts';
 import type { Family } from './family.ts';
+import { describeOtherFile } from './other-files.ts';
 import { stableDiffusion } from './stable-diffusion/family.ts';
-import { recognize } from './stable-diffusion/recognize.ts';
 
 /** Every family; a new one is a line here. */
 export const families: readonly Family[] = [stableDiffusion];
+
+/** The family that opens a file, by its tensors; undefined where none does. */
+export function findFamily(tensors: TensorStore['tensors']): Family | undefined {
+  return families.find((family) => family.recognise(tensors) !== null);
+}
 
 /**
  * The family that a model belongs to.
@@ -18,9 +23,8 @@ export function familyOf({
   path: modelPath,
   tensors,
 }: Pick<TensorStore, 'path' | 'tensors'>): Family {
-  const family = families.find((other) => other.recognise(tensors) !== null);
+  const family = findFamily(tensors);
   if (family) return family;
-  const recognition = recognize(tensors);
-  const explanation = recognition.kind === 'other' ? recognition.explanation : '';
+  const { explanation } = describeOtherFile(tensors);
   throw new AppError('model.unsupported', `"${path.basename(modelPath)}" ${explanation}.`);
 }

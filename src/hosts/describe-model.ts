@@ -5,10 +5,7 @@ import { z } from 'zod';
 import { type DrawingGuess, guessDrawing, noGuess } from '../drawing/guess.ts';
 import { openCheckpoint } from '../families/checkpoint.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
-import {
-  anyPrediction,
-  type PredictionReading,
-} from '../families/stable-diffusion/prediction/reading.ts';
+import { anyPrediction, type PredictionReading } from '../diffusion/prediction-reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
 import { LENGTH_PREFIX_BYTES, MAX_HEADER_BYTES } from '../checkpoint/safetensors-header.ts';
@@ -114,7 +111,7 @@ async function describeOpened(
 ): Promise<ModelDescription> {
   const choice = predictionProblem === null ? undefined : anyPrediction;
   const checkpoint = await openCheckpoint(path, choice);
-  const { file, facts, denoiser, vae } = checkpoint;
+  const { file, facts, denoiser, codec } = checkpoint;
   await checkpoint.close();
   return {
     architecture: facts.title,
@@ -124,7 +121,7 @@ async function describeOpened(
     prediction: choice === undefined ? facts.prediction : null,
     drawing: guessDrawing(checkpoint),
     predictionProblem,
-    hasVae: vae !== null,
+    hasVae: codec.source !== null,
     concept: conceptOf(readProvenance(file.metadata)),
   };
 }

@@ -1,9 +1,6 @@
 import * as z from 'zod';
 
-import {
-  predictionChoices,
-  predictionWishes,
-} from '../families/stable-diffusion/prediction/reading.ts';
+import { predictionChoices, predictionWishes } from '../diffusion/prediction-reading.ts';
 import { adapterSchema, type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
 import { drawingFields } from '../drawing/drawing.ts';
 import { count, countOrNone, field, positive } from '../setting-field.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { describeReading } from '../families/stable-diffusion/prediction/reading.ts';
+import { describeReading } from '../diffusion/prediction-reading.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import { describeCompanions } from '../erase/companions.ts';

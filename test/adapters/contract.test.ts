@@ -12,6 +12,7 @@ import { createGenerator } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 import { relativeError } from '../helpers/relative-error.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const shape = { batch: 1, latentHeight: 8, latentWidth: 8, contextTokens: 77 };
 
@@ -25,7 +26,7 @@ async function openSession(checkpoint: Checkpoint, adaptation: Adaptation): Prom
 
 function anyRows(unet: UnetSession, checkpoint: Checkpoint): UnetRows {
   const generator = createGenerator(5);
-  const context = generator.randn(77 * checkpoint.architecture.unet.contextDim);
+  const context = generator.randn(77 * asStableDiffusion(checkpoint).architecture.unet.contextDim);
   return {
     noisyLatents: generator.randn(elementCount(unet.latentShape)),
     timesteps: [321],

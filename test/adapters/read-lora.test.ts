@@ -24,6 +24,7 @@ import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { relativeError } from '../helpers/relative-error.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 /** What diffusers wrote and computed, as golden/make-lora-files.py says. */
 const golden = readGoldenJson('lora-files.json') as {
@@ -131,7 +132,7 @@ async function predict(checkpoint: Checkpoint): Promise<Float32Array> {
 async function encode(checkpoint: Checkpoint): Promise<Float32Array> {
   const g = new GraphBuilder('text');
   const shape = reference.shape('ids');
-  const [config] = checkpoint.architecture.textEncoders;
+  const [config] = asStableDiffusion(checkpoint).architecture.textEncoders;
   const ids = g.input('ids', 'int64', shape);
   g.output(
     'hidden',

@@ -19,6 +19,7 @@ import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { operatorTimes } from './operator-times.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
 //                  [--rank R [--base-precision int8]] [--repeats 4] [--python python3] [--operators]
@@ -48,7 +49,7 @@ if (values.model === undefined) throw new Error('usage: npm run bench -- --model
 const options = { device: 'cpu', threads: 2 } as const;
 
 const checkpoint = await openCheckpoint(values.model);
-const isTiny = checkpoint.architecture.unet.modelChannels < 320;
+const isTiny = asStableDiffusion(checkpoint).architecture.unet.modelChannels < 320;
 const usual = isTiny
   ? { size: 64, train: 'full', batch: 8, innerSteps: 2 }
   : { size: 256, train: 'xattn', batch: 1, innerSteps: 1 };
@@ -60,7 +61,7 @@ const innerSteps = Number(values['inner-steps'] ?? usual.innerSteps);
 const repeats = Number(values.repeats ?? (isTiny ? 9 : 4));
 // Before ours: the memory of both at once is more than many machines have.
 const theirs: { what: string; 'seconds a step': number; 'peak GB': number }[] = [];
-const isXl = checkpoint.architecture.family === 'sdxl';
+const isXl = asStableDiffusion(checkpoint).architecture.family === 'sdxl';
 const modes = isXl ? ['careful'] : ['published', 'careful'];
 for (const mode of values.python === undefined ? [] : modes) {
   const script = path.resolve(import.meta.dirname, 'torch_step.py');
@@ -92,7 +93,7 @@ for (const mode of values.python === undefined ? [] : modes) {
     'peak GB': Number(found[2]),
   });
 }
-const latentSize = size / latentScale(checkpoint);
+const latentSize = size / latentScale(asStableDiffusion(checkpoint));
 const names = trainedNames(checkpoint.file.tensors.keys(), train);
 const rank = values.rank === undefined ? null : Number(values.rank);
 const adapter = lowRankSettings.parse({
@@ -133,8 +134,8 @@ const run: EraseDiff = {
   },
 };
 const generator = createGenerator(1);
-const { contextDim, inChannels, admInChannels } = checkpoint.architecture.unet;
-const projection = checkpoint.architecture.textEncoders.at(-1)?.projection ?? 0;
+const { contextDim, inChannels, admInChannels } = asStableDiffusion(checkpoint).architecture.unet;
+const projection = asStableDiffusion(checkpoint).architecture.textEncoders.at(-1)?.projection ?? 0;
 const pooled = admInChannels === null ? null : generator.randn(projection);
 const latents = () => generator.randn(batch * inChannels * latentSize * latentSize);
 const prompts = () => encodedPrompts(generator.randn(batch * 77 * contextDim), batch, pooled);
@@ -183,7 +184,7 @@ console.table(
 
 /** What the estimate of such a job says that it takes. */
 async function countedBytes(): Promise<number> {
-  const { modelChannels } = checkpoint.architecture.unet;
+  const { modelChannels } = asStableDiffusion(checkpoint).architecture.unet;
   const defaults = defaultSettings({
     ...{ train, size, modelChannels },
     ...(rank !== null && { adapter }),

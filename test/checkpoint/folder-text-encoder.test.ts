@@ -9,6 +9,7 @@ import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
 import { loadClipVocabulary } from '../../src/tokenizer/clip-vocabulary.ts';
 import { writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 /** Contents by the files' paths in the folder; of JSON, what is set in it. */
 type Changes = Readonly<Record<string, object | string>>;
@@ -70,7 +71,7 @@ async function architectureWith(changes: Changes): Promise<Architecture> {
   }
   const checkpoint = await openCheckpoint(folder);
   await checkpoint.file.close();
-  return checkpoint.architecture;
+  return asStableDiffusion(checkpoint).architecture;
 }
 
 describe('the text encoder and tokenizer of a folder', () => {

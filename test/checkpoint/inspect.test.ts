@@ -20,6 +20,7 @@ import {
   vae,
 } from './small-checkpoints.ts';
 import { layOut, makeFolder, readGoldenHeader, writeZeros } from './safetensors-fixtures.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 /** Writes `model.safetensors` of zeros, and `model.yaml` if `yaml` is given. */
 async function writeModel(tensors: TensorInfo[], yaml?: string): Promise<string> {
@@ -31,7 +32,7 @@ async function writeModel(tensors: TensorInfo[], yaml?: string): Promise<string>
 async function architectureOf(shapes: Iterable<NamedShape>, yaml?: string): Promise<Architecture> {
   const checkpoint = await openCheckpoint(await writeModel(layOut(shapes), yaml));
   await checkpoint.file.close();
-  return checkpoint.architecture;
+  return asStableDiffusion(checkpoint).architecture;
 }
 
 const tinyYaml = `
@@ -46,7 +47,11 @@ model:
 
 /** As far as `requireErasable` asks. */
 const opened = ({ refusal }: Architecture) =>
-  ({ file: { path: '/models/a.safetensors' }, facts: { refusal } }) as Checkpoint;
+  ({
+    file: { path: '/models/a.safetensors' },
+    facts: { refusal },
+    codec: { source: {} },
+  }) as Checkpoint;
 
 describe('inspecting tiny-sd', () => {
   async function writeTinySd(yaml = tinyYaml, clip: object = {}) {

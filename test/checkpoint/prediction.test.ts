@@ -2,10 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { parseLdmConfig } from '../../src/families/stable-diffusion/ldm-config.ts';
 import { readPrediction } from '../../src/families/stable-diffusion/prediction/read-prediction.ts';
-import type {
-  PredictionReading,
-  PredictionWish,
-} from '../../src/families/stable-diffusion/prediction/reading.ts';
+import type { PredictionReading, PredictionWish } from '../../src/diffusion/prediction-reading.ts';
 import {
   schedulerStatements,
   silentScheduler,

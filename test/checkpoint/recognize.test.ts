@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { recognize } from '../../src/families/stable-diffusion/recognize.ts';
+import { describeOtherFile } from '../../src/families/other-files.ts';
+import { recognizeVersion } from '../../src/families/stable-diffusion/recognize.ts';
 import { layOut } from './safetensors-fixtures.ts';
 
 function recognizeNames(...names: string[]) {
   const infos = layOut(names.map((name) => [name, [1]] as const));
-  return recognize(new Map(infos.map((info) => [info.name, info])));
+  const tensors = new Map(infos.map((info) => [info.name, info]));
+  return recognizeVersion(tensors) ?? describeOtherFile(tensors);
 }
 
 const unet = 'model.diffusion_model.input_blocks.0.0.weight';
@@ -25,10 +27,7 @@ describe('a whole checkpoint', () => {
     ],
     ['sdxl-refiner', ['conditioner.embedders.0.model.ln_final.bias']],
   ])('of family %s is known by its text encoder %j', (family, names) => {
-    expect(recognizeNames(unet, vae, ...names, 'model_ema.decay')).toEqual({
-      kind: 'checkpoint',
-      family,
-    });
+    expect(recognizeNames(unet, vae, ...names, 'model_ema.decay')).toBe(family);
   });
 });
 
@@ -55,7 +54,6 @@ describe('another file', () => {
     ['unknown', 'model.layers.0.self_attn.q_proj.weight', /no UNet/],
   ])('is known as %s by %s', (family, name, explanation) => {
     expect(recognizeNames(name)).toMatchObject({
-      kind: 'other',
       family,
       explanation: expect.stringMatching(explanation) as string,
     });
@@ -63,7 +61,7 @@ describe('another file', () => {
 
   it('is a checkpoint without VAE, or a ControlNet within its base model', () => {
     const text = 'cond_stage_model.transformer.text_model.final_layer_norm.bias';
-    expect(recognizeNames(unet, text)).toEqual({ kind: 'checkpoint', family: 'sd1' });
+    expect(recognizeNames(unet, text)).toBe('sd1');
     expect(recognizeNames(unet, text, vae, 'control_model.x')).toMatchObject({
       family: 'controlnet',
     });

@@ -11,6 +11,7 @@ import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layo
 import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
 import { layOut, makeFolder, readGoldenHeader, writeZeros } from './safetensors-fixtures.ts';
 import { sd1Shapes, sdxlShapes, textShapes, unet, vae } from './small-checkpoints.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const tinyYaml = `
 model:
@@ -32,7 +33,7 @@ async function architectureOf(
   const file = await writeZeros(path.join(folder, 'model.safetensors'), layOut(shapes));
   const checkpoint = await openCheckpoint(file);
   await checkpoint.file.close();
-  return checkpoint.architecture;
+  return asStableDiffusion(checkpoint).architecture;
 }
 
 function* sd2Shapes(): Generator<NamedShape> {

@@ -6,6 +6,7 @@ import { mentions } from '../../src/erase/anchors.ts';
 import { suggest } from '../../src/erase/suggest.ts';
 import { readVocabulary } from '../../src/erase/vocabulary.ts';
 import { suggestPrompts } from '../../src/jobs/request/suggest-prompts.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const model = fileURLToPath(new URL('../../presets/tiny-sd/tiny-sd.safetensors', import.meta.url));
 const checkpoint = await openCheckpoint(model);
@@ -73,7 +74,7 @@ describe('a prompt as a whole', () => {
     const prompts = ['a red heart', 'a photo', 'a painting of a green ring in the style of Strivo'];
     const pooled = await checkpoint.condition.pool(prompts, settings);
     const encoded = await checkpoint.condition.encode(prompts, settings);
-    const width = checkpoint.architecture.unet.contextDim;
+    const width = asStableDiffusion(checkpoint).architecture.unet.contextDim;
     for (const [prompt, end] of [
       ['a red heart', 4],
       ['a photo', 3],

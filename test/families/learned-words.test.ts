@@ -11,6 +11,7 @@ import { preparePrompts } from '../../src/jobs/request/prepare-prompts.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 import { chunkPrompt } from '../../src/tokenizer/prompt-chunks.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const tinySd = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 const embeddings = path.resolve('test/golden/embeddings');
@@ -39,7 +40,7 @@ it('a learned word is encoded as the vectors that it stands for', async () => {
     openCheckpoint(tinySd, undefined, { embeddings: [embedding] });
   // The vectors of "red" and "heart" as a word that is spelled by several tokens itself.
   const probe = await openCheckpoint(tinySd);
-  const [opened] = await openTokenizers(probe);
+  const [opened] = await openTokenizers(asStableDiffusion(probe));
   const ids = opened?.tokenizer.encode('red heart') ?? [];
   expect(ids).toHaveLength(2);
   const rows = Float32Array.from(ids.flatMap((id) => [...table.slice(id * 64, (id + 1) * 64)]));
@@ -64,10 +65,10 @@ it('a word of several vectors is not cut between chunks', async () => {
   const checkpoint = await openCheckpoint(tinySd, undefined, {
     embeddings: [path.join(embeddings, 'sks_style.pt')],
   });
-  const [opened] = await openTokenizers(checkpoint);
+  const [opened] = await openTokenizers(asStableDiffusion(checkpoint));
   const { tokenizer, frame } = opened!;
   const chunks = chunkPrompt(`${'a '.repeat(74)}sks_style`, tokenizer, { frame });
-  const [vocabulary = 0] = [checkpoint.architecture.textEncoders[0]?.vocabSize];
+  const [vocabulary = 0] = [asStableDiffusion(checkpoint).architecture.textEncoders[0]?.vocabSize];
   expect(chunks.map(({ ids }) => ids.filter((id) => id >= vocabulary))).toEqual([
     [],
     [vocabulary, vocabulary + 1],

@@ -5,6 +5,7 @@ import { type Grid, inTiles, spread } from '../../src/families/stable-diffusion/
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 describe('tiles', () => {
   it.each([
@@ -85,7 +86,7 @@ describe('a VAE that takes pictures in tiles', () => {
   it('reads and draws them as it does whole ones', async () => {
     const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
     const checkpoint = await openCheckpoint(model);
-    const { vae } = checkpoint;
+    const { vae } = asStableDiffusion(checkpoint);
     if (!vae) throw new Error('tiny-sd has a VAE');
     // A picture as smooth as those that the model knows.
     const { height, width } = size;

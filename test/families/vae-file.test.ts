@@ -5,12 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
-import {
-  type Checkpoint,
-  openCheckpoint,
-  requireErasable,
-  requireFittingVae,
-} from '../../src/families/checkpoint.ts';
+import { type Checkpoint, openCheckpoint, requireErasable } from '../../src/families/checkpoint.ts';
 import { requireComparable } from '../../src/families/compare-checkpoints.ts';
 import { inspectCheckpoint } from '../../src/families/inspect.ts';
 import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
@@ -38,7 +33,7 @@ async function draw(model: string, vae?: string): Promise<Float32Array> {
   const checkpoint = await openCheckpoint(model, undefined, { vae });
   onTestFinished(() => checkpoint.close());
   requireErasable(checkpoint);
-  await requireFittingVae(checkpoint, place);
+  await checkpoint.codec.requireFitting(place);
   const decoder = await checkpoint.codec.openDecoder({ width: 64, height: 64, ...place });
   const { data } = await decoder.decode(createGenerator(1).randn(4 * 64));
   await decoder.release();

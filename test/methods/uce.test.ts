@@ -12,6 +12,7 @@ import { writeReport } from '../../src/report/write-report.ts';
 import { makeTinyJob, runTinyJob } from '../erase/tiny-job.ts';
 import { tinySd } from '../helpers/forgetful-model.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const named = (events: readonly EraseEvent[], name: EraseEvent['event']) =>
   events.filter(({ event }) => event === name);
@@ -60,7 +61,7 @@ describe('an erasure with UCE', () => {
     const { prompts: encoded } = await checkpoint.condition.encode(texts, {
       ...{ device: 'cpu', threads: 1 },
     });
-    const width = checkpoint.architecture.unet.contextDim;
+    const width = asStableDiffusion(checkpoint).architecture.unet.contextDim;
     const settings = defaultSettings({ method: 'uce', ...usualModel }) as UceSettings;
     const prompts = {
       forget: new Map([

@@ -14,6 +14,7 @@ import { floatData } from '../../src/runtime/tensor.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { readDiffusersReference, writeDiffusersReference } from '../helpers/diffusers-reference.ts';
 import { relativeError } from '../helpers/relative-error.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const run = { device: 'cpu', threads: 1 } as const;
 
@@ -37,7 +38,7 @@ describe.each([
   }, 60_000);
 
   it('is recognised, with the settings of each text encoder', () => {
-    const { architecture } = checkpoint;
+    const { architecture } = asStableDiffusion(checkpoint);
     expect(architecture).toMatchObject({ family, refusal: null, diffusion: { predictionType } });
     expect(architecture.unet.useLinearProjection).toBe(true);
     expect(architecture.textEncoders.map(({ heads }) => heads)).toEqual(

@@ -20,6 +20,7 @@ import { readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { relativeError } from '../helpers/relative-error.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { encodedPrompts } from '../helpers/encoded-prompts.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const reference = readDiffusersReference();
 
@@ -53,7 +54,7 @@ async function run(
 
 describe('a model that diffusers wrote', () => {
   it('has the heads, schedule, scale and size of its configs', async () => {
-    const { architecture, facts } = await openReference();
+    const { architecture, facts } = asStableDiffusion(await openReference());
     expect(architecture).toMatchObject({
       family: 'sd1',
       unet: { modelChannels: 32, channelMult: [1, 2], heads: { numHeads: 4 }, contextDim: 16 },
@@ -94,7 +95,8 @@ describe('a model that diffusers wrote', () => {
     writeFileSync(scheduler, JSON.stringify({ ...config, ...changes }));
     const checkpoint = await openCheckpoint(folder);
     onTestFinished(() => checkpoint.file.close());
-    const { predictionType, zeroTerminalSnr } = checkpoint.architecture.diffusion;
+    const { predictionType, zeroTerminalSnr } =
+      asStableDiffusion(checkpoint).architecture.diffusion;
     expect({ predictionType, zeroTerminalSnr }).toEqual({
       predictionType: 'v_prediction',
       zeroTerminalSnr: true,
@@ -122,7 +124,7 @@ describe('a model that diffusers wrote', () => {
 
   it('encodes and decodes pictures as its VAE does in diffusers', async () => {
     const checkpoint = await openReference();
-    const { vae } = checkpoint.architecture;
+    const { vae } = asStableDiffusion(checkpoint).architecture;
     if (!vae) throw new Error('the reference has a VAE');
     const moments = await run(checkpoint, { name: 'image', type: 'float32' }, (g, weights, x) =>
       buildVaeEncoder(g, weights, vae, x),
@@ -136,7 +138,7 @@ describe('a model that diffusers wrote', () => {
 
   it('encodes prompts as its text encoder does in transformers', async () => {
     const checkpoint = await openReference();
-    const [config] = checkpoint.architecture.textEncoders;
+    const [config] = asStableDiffusion(checkpoint).architecture.textEncoders;
     const hidden = await run(checkpoint, { name: 'ids', type: 'int64' }, (g, weights, ids) =>
       buildClipText(g, weights, config!, ids).hidden(1, true),
     );

@@ -30,6 +30,7 @@ import {
 } from '../helpers/pruned-unets.ts';
 import { relativeError } from '../helpers/relative-error.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const fourHeads: UnetHeads = { numHeads: 4 };
 const wideHeads: UnetHeads = { numHeadChannels: 16 };
@@ -129,7 +130,7 @@ describe.each(['bk-sdm-base', 'bk-sdm-small', 'bk-sdm-tiny'])(
         await writePrunedFolder(path.join(makeTemporaryFolder(), name), pruned),
       );
       onTestFinished(() => checkpoint.file.close());
-      expect(checkpoint.architecture.refusal).toBeNull();
+      expect(asStableDiffusion(checkpoint).architecture.refusal).toBeNull();
       const weights = pruned.weights('consecutive');
       const trained = weights.map((weight) => weight.name);
       const shape = { batch: 2, latentHeight: 16, latentWidth: 16, contextTokens: 7 };

@@ -15,6 +15,7 @@ import { unet, vae } from '../checkpoint/small-checkpoints.ts';
 import { readGoldenJson, readGoldenTensors } from '../helpers/golden-tensors.ts';
 import { drawWeights } from '../helpers/model-reference.ts';
 import { relativeError } from '../helpers/relative-error.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const facts = readGoldenJson('sdxl.json') as {
   readonly weight_seed: number;
@@ -74,7 +75,7 @@ beforeAll(async () => {
 }, 60_000);
 
 it('is known for an SDXL model that a concept can be erased from', () => {
-  expect(checkpoint.architecture).toMatchObject({
+  expect(asStableDiffusion(checkpoint).architecture).toMatchObject({
     family: 'sdxl',
     unet: { admInChannels, useLinearProjection: true },
     textEncoders: [

@@ -4,10 +4,7 @@ import { useId } from 'preact/hooks';
 import type { JobRequest } from '../../src/contract/requests.ts';
 import type { DeviceView } from '../../src/contract/views.ts';
 import { defaultMethod, type WantedSettings } from '../../src/methods/registry.ts';
-import {
-  predictionChoices,
-  predictionWishes,
-} from '../../src/families/stable-diffusion/prediction/reading.ts';
+import { predictionChoices, predictionWishes } from '../../src/diffusion/prediction-reading.ts';
 import {
   type ChoiceForm,
   type NumberForm,

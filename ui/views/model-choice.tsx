@@ -1,5 +1,5 @@
 import type { ModelView } from '../../src/contract/views.ts';
-import { predictionTitle } from '../../src/families/stable-diffusion/prediction/reading.ts';
+import { predictionTitle } from '../../src/diffusion/prediction-reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { describeDrawing, describeGuesses } from '../../src/drawing/describe-drawing.ts';
 import { chooseModel, chosenModel, chosenVae, drawing, form, isPredictionChosen } from '../form.ts';

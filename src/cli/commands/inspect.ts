@@ -1,14 +1,8 @@
 import type { Command } from 'commander';
 
-import {
-  type CheckpointDescription,
-  inspectCheckpoint,
-  type PartDescription,
-} from '../../families/inspect.ts';
-import {
-  describeReading,
-  type PredictionWish,
-} from '../../families/stable-diffusion/prediction/reading.ts';
+import { type CheckpointDescription, inspectCheckpoint } from '../../families/inspect.ts';
+import type { PartDescription } from '../../families/model-description.ts';
+import { describeReading, type PredictionWish } from '../../diffusion/prediction-reading.ts';
 import { jsonOption, predictionOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { formatCount, formatTable } from '../../format.ts';
@@ -59,17 +53,23 @@ function describeCopies(copies: readonly string[]): string {
   return copies.length === 0 ? 'none' : `${copies.join(', ')} (a scrubbed model has none of them)`;
 }
 
+/** What a person calls the parts. */
+const partTitles: Readonly<Record<string, string>> = {
+  unet: 'UNet',
+  textEncoders: 'text encoder',
+  vae: 'VAE',
+};
+
 function partRows({ parts }: CheckpointDescription): string[][] {
-  if (!parts) return [];
-  const row = (name: string, part: PartDescription) => [
-    name,
-    `${formatCount(part.parameters)} parameters, ${formatBytes(part.bytes)}, ${part.precisions.join(', ')}`,
-  ];
-  return [
-    row('UNet', parts.unet),
-    ...parts.textEncoders.map((part) => row('text encoder', part)),
-    parts.vae ? row('VAE', parts.vae) : ['VAE', 'none: give one with --vae'],
-  ];
+  return Object.entries(parts ?? {}).flatMap(([name, part]) => {
+    const title = partTitles[name] ?? name;
+    if (part === null) return [[title, `none: give one with --${name}`]];
+    return [part].flat().map((one) => [title, describePart(one)]);
+  });
+}
+
+function describePart({ parameters, bytes, precisions }: PartDescription): string {
+  return `${formatCount(parameters)} parameters, ${formatBytes(bytes)}, ${precisions.join(', ')}`;
 }
 
 function architectureRows({ architecture }: CheckpointDescription): string[][] {

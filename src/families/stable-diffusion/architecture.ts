@@ -9,9 +9,11 @@ import type { NamedShape, TensorSource } from './layout/named-shapes.ts';
 import { deriveUnetConfig } from './layout/derive-unet.ts';
 import { type UnetConfig, type UnetHeads, unetShapes } from './layout/unet-layout.ts';
 import { deriveVaeConfig, VAE_PREFIX, type VaeConfig, vaeShapes } from './layout/vae-layout.ts';
-import type { PredictionReading, PredictionWish } from './prediction/reading.ts';
+import type { PredictionReading, PredictionWish } from '../../diffusion/prediction-reading.ts';
 import { type PredictionSource, readPrediction } from './prediction/read-prediction.ts';
-import { recognize } from './recognize.ts';
+import type { ModelPart } from '../family.ts';
+import { describeOtherFile } from '../other-files.ts';
+import { recognizeVersion } from './recognize.ts';
 import { type Version, type VersionId, versionOf } from './version.ts';
 import { readTextEncoders, type TextEncoderConfig } from './text-encoders.ts';
 
@@ -57,14 +59,13 @@ export async function readArchitecture(
   ldmConfig: LdmConfig | undefined,
   prediction?: PredictionWish | PredictionReading,
 ): Promise<Architecture> {
-  const recognition = recognize(source.tensors);
-  if (recognition.kind === 'other') {
+  const family = recognizeVersion(source.tensors);
+  if (family === null) {
     throw new AppError(
       'model.unsupported',
-      `"${path.basename(source.path)}" ${recognition.explanation}.`,
+      `"${path.basename(source.path)}" ${describeOtherFile(source.tensors).explanation}.`,
     );
   }
-  const { family } = recognition;
   const reading = await readPrediction(source, { family, ldmConfig }, prediction);
   try {
     return await deriveArchitecture(source, { family, ldmConfig, reading });
@@ -107,13 +108,35 @@ async function deriveArchitecture(
 }
 
 /**
- * Names and shapes of every tensor that a checkpoint's models are run with; further tensors of the
- * file (EMA copies, position ids, whatever a merge left) are only carried along.
+ * What a checkpoint's models are built of; further tensors of the file (EMA copies, position ids,
+ * whatever a merge left) are only carried along.
  */
-export function* modelShapes(architecture: Omit<Architecture, 'refusal'>): Generator<NamedShape> {
-  yield* unetShapes(architecture.unet);
-  for (const encoder of architecture.textEncoders) yield* clipTextShapes(encoder);
-  if (architecture.vae) yield* vaeShapes(architecture.vae);
+export function partsOf({
+  unet,
+  textEncoders,
+  vae,
+}: Pick<Architecture, 'unet' | 'textEncoders' | 'vae'>): ModelPart[] {
+  return [
+    { name: 'unet', config: unet, shapes: new Map(unetShapes(unet)) },
+    ...textEncoders.map((encoder) => ({
+      name: 'text encoder',
+      config: encoder,
+      shapes: new Map(clipTextShapes(encoder)),
+    })),
+    ...(vae ? [vaePart(vae)] : []),
+  ];
+}
+
+/** A VAE, whoever's it is. */
+export function vaePart(config: VaeConfig): ModelPart {
+  return { name: 'vae', config, shapes: new Map(vaeShapes(config)) };
+}
+
+/** Names and shapes of every tensor that a checkpoint's models are run with. */
+export function* modelShapes(
+  architecture: Pick<Architecture, 'unet' | 'textEncoders' | 'vae'>,
+): Generator<NamedShape> {
+  for (const { shapes } of partsOf(architecture)) yield* shapes;
 }
 
 function unsupported({ path: filePath }: TensorSource, reason: string): AppError {

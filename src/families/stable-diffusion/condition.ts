@@ -41,6 +41,10 @@ export function createCondition(opened: Opened): Condition {
         pooled: pooled && new Float32Array(pooled.length),
       };
     },
+    async promptEnds() {
+      const { promptEnds } = await import('./prompt-ends.ts');
+      return promptEnds(opened);
+    },
     blank(tokens) {
       const filled = (length: number) => new Float32Array(length).fill(0.5);
       return {

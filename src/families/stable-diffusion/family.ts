@@ -3,18 +3,25 @@ import { VariancePreserving } from '../../diffusion/variance-preserving.ts';
 import { AppError } from '../../errors.ts';
 import type { Checkpoint, Codec, Family, LoraConventions, ModelFacts } from '../family.ts';
 import type { Companions } from '../companions.ts';
-import type { ModelFiles } from '../model-files.ts';
-import { type Architecture, latentFactor, modelShapes, readArchitecture } from './architecture.ts';
+import { requireFiniteWeights } from '../../checkpoint/nan-scan.ts';
+import {
+  type Architecture,
+  latentFactor,
+  partsOf,
+  readArchitecture,
+  vaePart,
+} from './architecture.ts';
 import { createCondition } from './condition.ts';
 import { createDenoiser } from './denoiser.ts';
+import { describeStableDiffusion } from './describe.ts';
 import { latentScale, nativeSize } from './image-size.ts';
-import { type LdmConfig, readLdmConfig } from './ldm-config.ts';
+import { configOf } from './ldm-config.ts';
 import { type LearnedWord, readLearnedWord } from './learned-words.ts';
 import { loraLayerNames } from './lora-names.ts';
 import { loraTargets } from './lora-targets.ts';
 import type { Opened } from './opened.ts';
 import { trainedNames } from './parameter-groups.ts';
-import { recognize } from './recognize.ts';
+import { recognizeVersion } from './recognize.ts';
 import { findVaeBeside, type OpenVae, openVae } from './vae-file.ts';
 import { versionOf } from './version.ts';
 
@@ -23,8 +30,8 @@ export const stableDiffusion: Family = {
   id: 'stable-diffusion',
 
   recognise: (tensors) => {
-    const recognition = recognize(tensors);
-    return recognition.kind === 'checkpoint' ? { version: recognition.family } : null;
+    const version = recognizeVersion(tensors);
+    return version && { version };
   },
 
   open: async (file, prediction, companions) => {
@@ -37,16 +44,9 @@ export const stableDiffusion: Family = {
     const model = { file, ldmConfig, architecture, words };
     return assemble({ ...model, vae: await vaeFor(model, companions ?? {}) });
   },
-};
 
-/**
- * What the configs say that belong to a model, in the words of an LDM config; undefined if none does.
- *
- * @throws AppError `checkpoint.config`
- */
-export async function configOf(file: ModelFiles): Promise<LdmConfig | undefined> {
-  return file.layout === 'diffusers' ? file.ldmConfig : readLdmConfig(file.path);
-}
+  describe: describeStableDiffusion,
+};
 
 /** The VAE that was given, else the model's own, else what there is for a model without. */
 async function vaeFor(
@@ -61,7 +61,10 @@ async function vaeFor(
   return openVae(given, { own, scaleFactor, latentChannels: unet.outChannels });
 }
 
-function assemble(opened: Opened): Checkpoint {
+/** An open Stable Diffusion, with what its own parts are made from. */
+export interface StableDiffusion extends Checkpoint, Opened {}
+
+function assemble(opened: Opened): StableDiffusion {
   const { file, architecture, vae } = opened;
   return {
     ...opened,
@@ -72,6 +75,7 @@ function assemble(opened: Opened): Checkpoint {
     groups: { namesOf: (group) => trainedNames(file.tensors.keys(), group) },
     lora: loraConventionsOf(opened),
     facts: factsOf(opened),
+    parts: partsOf(architecture),
     withChanges: (changes) => assemble({ ...opened, changes }),
     close: async () => {
       await file.close();
@@ -87,8 +91,16 @@ function processOf({ diffusion }: Architecture): VariancePreserving {
 }
 
 function codecOf(opened: Opened): Codec {
+  const { file, vae } = opened;
   return {
     scale: latentScale(opened),
+    source: vae && { file: vae.file, part: vaePart(vae.config) },
+    async requireFitting(place) {
+      if (!vae || vae.file === file) return;
+      await requireFiniteWeights(vae.file);
+      const { requireLatentSpace } = await import('./latent-space.ts');
+      await requireLatentSpace(vae, place);
+    },
     async openEncoder(settings) {
       const { ImageEncoder } = await import('./autoencoder.ts');
       return ImageEncoder.create(requireVae(opened), settings);
@@ -131,7 +143,7 @@ function factsOf(opened: Opened): ModelFacts {
     title: versionOf(family).title,
     nativeSize: nativeSize(opened),
     sizeStep: latentScale(opened),
-    tensors: [...modelShapes(architecture)].map(([name]) => name),
+    tensors: partsOf(architecture).flatMap(({ shapes }) => [...shapes.keys()]),
     prediction: { predictionType, zeroTerminalSnr, ...prediction },
     refusal,
   };

@@ -73,16 +73,16 @@ const digestOf = (text: string) =>
   createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARACTERS);
 
 /**
- * What runs of one speed share: the machine's part, the model's architecture, what is trained and
+ * What runs of one speed share: the machine's part, how the model's parts are built, what is trained and
  * the shape of a batch.
  */
 export function measurementKey(
-  { architecture }: Checkpoint,
+  { parts }: Checkpoint,
   settings: EraseSettings,
   { device, threads }: Pick<EraseJob, 'threads'> & { device: Device },
 ): string {
   const machine = [device, device === 'cpu' ? threads : 0, runtimeVersion()];
-  const model = digestOf(JSON.stringify(architecture));
+  const model = digestOf(JSON.stringify(parts.map(({ name, config }) => [name, config])));
   const training = trainingOf(settings);
   const trained = training
     ? [training.train, ...adapterKey(training.adapter), training.batch]

@@ -25,8 +25,8 @@ export interface CompanionWishes {
 }
 
 /** The path of a VAE that is not the model's own. */
-export function vaePathOf({ file, vae }: Checkpoint): string | null {
-  return vae === null || vae.file === file ? null : vae.file.path;
+export function vaePathOf({ file, codec: { source } }: Checkpoint): string | null {
+  return source === null || source.file === file ? null : source.file.path;
 }
 
 /**

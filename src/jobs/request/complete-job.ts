@@ -1,4 +1,4 @@
-import { type Checkpoint, requireFittingVae } from '../../families/checkpoint.ts';
+import type { Checkpoint } from '../../families/checkpoint.ts';
 import { hashCheckpoint } from '../../families/checkpoint-hash.ts';
 import { requireDiskSpace } from '../../checkpoint/disk-space.ts';
 import { requireFiniteWeights } from '../../checkpoint/nan-scan.ts';
@@ -52,7 +52,7 @@ export async function completeJob(
     for (const judge of draft.judges) await requireClassifier(judge);
     if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
     await requireFiniteWeights(file, facts.tensors);
-    await requireFittingVae(checkpoint, { device: 'cpu', threads: draft.threads });
+    await checkpoint.codec.requireFitting({ device: 'cpu', threads: draft.threads });
     const model = await fileOf(file.path);
     const { prediction } = facts;
     const outputIsGiven = draft.output !== null;

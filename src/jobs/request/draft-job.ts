@@ -11,7 +11,7 @@ import {
 import { readLora } from '../../adapters/low-rank/read-lora.ts';
 import { hasStrength } from '../../adapters/settings.ts';
 import type { Companions } from '../../families/companions.ts';
-import type { PredictionWish } from '../../families/stable-diffusion/prediction/reading.ts';
+import type { PredictionWish } from '../../diffusion/prediction-reading.ts';
 import { conceptName, deriveConcept } from '../../erase/anchors.ts';
 import { type DrawingGuess, guessDrawing, joinGuesses, noGuess } from '../../drawing/guess.ts';
 import { foldDrawing } from '../../drawing/spellings.ts';

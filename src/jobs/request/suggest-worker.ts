@@ -1,5 +1,5 @@
 import { openCheckpoint } from '../../families/checkpoint.ts';
-import { anyPrediction } from '../../families/stable-diffusion/prediction/reading.ts';
+import { anyPrediction } from '../../diffusion/prediction-reading.ts';
 import { suggest } from '../../erase/suggest.ts';
 import { answerQuestion } from '../../processes/ask-process.ts';
 import type { SuggestQuestion } from './suggest-prompts.ts';

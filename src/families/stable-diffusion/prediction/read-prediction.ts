@@ -8,7 +8,11 @@ import type { TensorStore } from '../../../checkpoint/tensor-store.ts';
 import { markerStatements } from './marker-statements.ts';
 import { metadataStatements } from './metadata-statements.ts';
 import { type ModelName, nameEvidence } from './name-evidence.ts';
-import { type PredictionReading, predictionReadingSchema, type PredictionWish } from './reading.ts';
+import {
+  type PredictionReading,
+  predictionReadingSchema,
+  type PredictionWish,
+} from '../../../diffusion/prediction-reading.ts';
 import { reconcilePrediction } from './reconcile.ts';
 import type { Statement } from './statement.ts';
 import { weightEvidence } from './weight-evidence.ts';

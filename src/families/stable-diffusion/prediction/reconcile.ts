@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { AppError } from '../../../errors.ts';
-import type { PredictionReading, PredictionWish } from './reading.ts';
+import type { PredictionReading, PredictionWish } from '../../../diffusion/prediction-reading.ts';
 import { kindTitles, type PredictionKind, type Statement } from './statement.ts';
 
 /** Everything that tells what a model predicts. */

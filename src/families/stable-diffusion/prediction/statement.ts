@@ -1,4 +1,4 @@
-import { trainedTitles } from './reading.ts';
+import { trainedTitles } from '../../../diffusion/prediction-reading.ts';
 
 /** What a denoiser is trained to give, or the kind of process that it was trained in. */
 export type PredictionKind = 'epsilon' | 'v_prediction' | 'sample' | 'edm' | 'flow';
