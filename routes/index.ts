@@ -12,7 +12,7 @@ import { describeRoutes, openapiSchema } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
 import { json, type Route, YAML_TYPE } from './route.ts';
 import { suggestionRoutes } from './suggestions.ts';
-import { vaeRoutes } from './vaes.ts';
+import { companionRoutes } from './companions.ts';
 
 /** Prompts in numbers, but no pictures. */
 const MAX_JSON_BODY = '1mb';
@@ -34,7 +34,7 @@ export const routes: readonly Route[] = [
   ...manifestRoutes,
   ...deviceRoutes,
   ...modelRoutes,
-  ...vaeRoutes,
+  ...companionRoutes,
   ...judgeRoutes,
   ...presetRoutes,
   ...suggestionRoutes,

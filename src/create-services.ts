@@ -6,7 +6,7 @@ import type { Host } from './hosts/host.ts';
 import { hostDrawing } from './hosts/host-drawing.ts';
 import { defaultTimeouts, type HostTimeouts } from './hosts/host-timeouts.ts';
 import { eraseRequest } from './jobs/request/draft-upload.ts';
-import { chooseVae } from './jobs/request/choose-vae.ts';
+import { chooseCompanions } from './jobs/request/choose-companions.ts';
 import { jobBackends } from './jobs/backends.ts';
 import { estimateJob } from './jobs/estimate/estimate.ts';
 import { listJudges } from './jobs/judge-views.ts';
@@ -17,6 +17,7 @@ import { openFolder } from './open-folder.ts';
 import { presetFolders } from './presets/load-presets.ts';
 import { askProcess } from './processes/ask-process.ts';
 import type { Services } from './contract/services.ts';
+import { wordOf } from './tokenizer/learned-words.ts';
 import { appVersion } from './version.ts';
 
 const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);
@@ -74,6 +75,9 @@ export function createServices({
     }),
     models: () => listModels(host, jobs),
     vaes: async () => (await host.listVaes()).map(({ name, isChosen }) => ({ name, isChosen })),
+    loras: async () => (await host.listLoras()).map(({ name }) => ({ name })),
+    embeddings: async () =>
+      (await host.listEmbeddings()).map(({ name, path }) => ({ name, word: wordOf(path) })),
     judges: () => listJudges(dataFolder),
     presets: presetServices(dataFolder, jobs),
     suggest: limited(async ({ model, forget, concept }, signal) => {
@@ -92,7 +96,7 @@ export function createServices({
       return estimateJob(
         {
           ...asked,
-          ...(await chooseVae(request, host, model)),
+          ...(await chooseCompanions(request, host, model)),
           hostDrawing: await hostDrawing(host, model),
           captions,
         },

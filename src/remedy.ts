@@ -1,10 +1,12 @@
 /** What front ends ask for, by the command line's option and by how the page names it. */
 const places = {
   adapter: { option: '--adapter', field: 'under “Form of the change”' },
+  baseLoras: { option: '--base-lora', field: 'under “LoRAs on top”' },
   batch: { option: '--batch', field: 'under “Batch”' },
   concept: { option: '--concept', field: 'under “Name of the concept”' },
   data: { option: '--data', field: 'by starting the server with --data' },
   device: { option: '--device', field: 'under “Device”' },
+  embeddings: { option: '--forget-embedding', field: 'under “Embeddings to forget”' },
   evaluationPictures: { option: '--evaluate', field: 'under “Pictures to compare”' },
   forget: { option: '--forget', field: 'under “Prompts to forget”' },
   forgetImages: { option: '--forget-images', field: 'under “Pictures to forget”' },

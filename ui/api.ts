@@ -7,9 +7,11 @@ import type { JobRequest, SuggestionRequest } from '../src/contract/requests.ts'
 import type { ClientToServerEvents, ServerToClientEvents } from '../src/contract/socket-events.ts';
 import type {
   DeviceView,
+  EmbeddingView,
   ErrorBody,
   Health,
   JudgeView,
+  LoraView,
   ModelView,
   PresetView,
   VaeView,
@@ -58,6 +60,8 @@ export const api = {
   manifest: () => request<Manifest>('GET', 'manifest'),
   models: () => request<ModelView[]>('GET', 'models'),
   vaes: () => request<VaeView[]>('GET', 'vaes'),
+  loras: () => request<LoraView[]>('GET', 'loras'),
+  embeddings: () => request<EmbeddingView[]>('GET', 'embeddings'),
   judges: () => request<JudgeView[]>('GET', 'judges'),
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),

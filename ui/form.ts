@@ -3,7 +3,7 @@ import { batch, computed, signal } from '@preact/signals';
 import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
 import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest } from '../src/contract/requests.ts';
-import type { ModelView, PresetView, VaeView } from '../src/contract/views.ts';
+import type { ModelView, PresetView } from '../src/contract/views.ts';
 import type { Drawing } from '../src/drawing/drawing.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
@@ -19,7 +19,15 @@ import {
   type WantedSettings,
 } from '../src/methods/registry.ts';
 import type { NamedFile } from './api.ts';
-import { canHostDraw, models, presets, vaes } from './state.ts';
+import {
+  clearCompanions,
+  companionRequest,
+  companions,
+  learnedWords,
+  takeCompanions,
+  vaeFor,
+} from './companions.ts';
+import { canHostDraw, models, presets } from './state.ts';
 
 /** A picture that was dropped, with what it shows. */
 export interface Picture extends NamedFile {
@@ -34,8 +42,6 @@ export interface Picture extends NamedFile {
  */
 export const form = {
   model: signal<string | null>(null),
-  /** The VAE for a model that has none; null for the one that the web UI draws with. */
-  vae: signal<string | null>(null),
   preset: signal<string | null>(null),
   variables: signal<Readonly<Record<string, string>>>({}),
   forget: signal<string | null>(null),
@@ -72,11 +78,22 @@ export const chosenPreset = computed<PresetView | undefined>(() =>
   presets.value?.find(({ name }) => name === form.preset.value),
 );
 
+/** Values of the preset's variables; its only open one takes the words of embeddings. */
+export const variableValues = computed<Readonly<Record<string, string>>>(() => {
+  const given = form.variables.value;
+  const open = Object.keys(chosenPreset.value?.variables ?? {}).filter(
+    (name) => (given[name] ?? '').trim() === '',
+  );
+  const [variable, ...others] = open;
+  const isTaken = variable !== undefined && others.length === 0 && learnedWords.value.length > 0;
+  return isTaken ? { ...given, [variable]: learnedWords.value.join(' ') } : given;
+});
+
 /** The preset's words, with its variables filled in as far as they are. */
 export const presetWords = computed(() => {
   const preset = chosenPreset.value;
   if (preset === undefined) return null;
-  const values = new Map(Object.entries(form.variables.value));
+  const values = new Map(Object.entries(variableValues.value));
   const fill = (template: string) =>
     fillTemplate(template, (variable) => {
       const value = values.get(variable)?.trim() ?? '';
@@ -179,22 +196,11 @@ const needsPictures = computed<string | null>(() => {
 /** Whether the person has said what the model predicts. */
 export const isPredictionChosen = computed(() => (form.settings.value.prediction ?? null) !== null);
 
-/** The VAE that a model without one takes; null where there is none yet, or it has its own. */
-export const chosenVae = computed<VaeView | null>(() => {
-  if (chosenModel.value?.hasVae !== false) return null;
-  const known = vaes.value ?? [];
-  return (
-    known.find(({ name }) => name === form.vae.value) ??
-    known.find(({ isChosen }) => isChosen) ??
-    null
-  );
-});
-
 /** What the person must still say of the model; null for nothing. */
 const needsOfModel = computed<string | null>(() => {
   const model = chosenModel.value;
   if (model === undefined) return 'Choose a model.';
-  if (!model.hasVae && chosenVae.value === null) return 'Choose a VAE.';
+  if (!model.hasVae && vaeFor(model) === null) return 'Choose a VAE.';
   return model.predictionProblem !== null && !isPredictionChosen.value
     ? 'Say what the model predicts, in the advanced settings.'
     : null;
@@ -212,18 +218,18 @@ export const missing = computed<string | null>(() => {
   if (needsOfModel.value !== null) return needsOfModel.value;
   const preset = chosenPreset.value;
   for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
-    if ((form.variables.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
+    if ((variableValues.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
   }
   const pictures = form.forgetPictures.value;
   if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
   const hasCaption = pictures.some(({ caption }) => caption.trim() !== '');
-  if (toLines(forgetText.value).length === 0 && !hasCaption) {
+  const isSaid =
+    toLines(forgetText.value).length > 0 || hasCaption || learnedWords.value.length > 0;
+  if (!isSaid) {
     return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
   }
   return needsClasses.value;
 });
-
-const vaeRequest = computed(() => (chosenVae.value ? { vae: chosenVae.value.name } : {}));
 
 /** The job as it stands; null while something is missing. */
 export const jobRequest = computed<JobRequest | null>(() => {
@@ -237,8 +243,8 @@ export const jobRequest = computed<JobRequest | null>(() => {
   // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
   const lines = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
   return {
-    ...{ model: model.name, ...vaeRequest.value },
-    ...(preset && { preset: preset.name, variables: form.variables.value }),
+    ...{ model: model.name, ...companionRequest(model) },
+    ...(preset && { preset: preset.name, variables: variableValues.value }),
     forget: withAnchors(lines(forgetText.value, isEdited), own),
     retain: lines(retainText.value, form.retain.value !== null),
     ...(anchor !== '' && { anchor }),
@@ -309,7 +315,7 @@ export function choosePreset(name: string | null): void {
 export function chooseModel(name: string): void {
   batch(() => {
     form.model.value = name;
-    form.vae.value = null;
+    companions.vae.value = null;
     changeSettings({ prediction: undefined });
   });
 }
@@ -321,6 +327,7 @@ export function fillFromJob(job: JobView): void {
   batch(() => {
     clearForm();
     form.model.value = job.model;
+    takeCompanions(job);
     form.forget.value = job.forget.map(({ prompt }) => prompt).join('\n');
     form.retain.value = job.retain.join('\n');
     form.anchor.value = anchors.size === 1 ? anchor : null;
@@ -355,6 +362,7 @@ export function clearForm(): void {
       for (const { url } of pictures.value) URL.revokeObjectURL(url);
       pictures.value = [];
     }
+    clearCompanions();
     form.device.value = 'auto';
     form.pictures.value = 'auto';
   });

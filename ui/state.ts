@@ -4,7 +4,9 @@ import type { Manifest } from '../src/contract/manifest.ts';
 import type { JobHistory, JobSummary, JobView } from '../src/contract/job-views.ts';
 import type {
   DeviceView,
+  EmbeddingView,
   JudgeView,
+  LoraView,
   ModelView,
   PresetView,
   VaeView,
@@ -20,6 +22,8 @@ export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthor
 export const manifest = signal<Manifest | null>(null);
 export const models = signal<readonly ModelView[] | null>(null);
 export const vaes = signal<readonly VaeView[] | null>(null);
+export const loras = signal<readonly LoraView[] | null>(null);
+export const embeddings = signal<readonly EmbeddingView[] | null>(null);
 export const judges = signal<readonly JudgeView[] | null>(null);
 export const presets = signal<readonly PresetView[] | null>(null);
 export const devices = signal<readonly DeviceView[] | null>(null);
@@ -94,6 +98,15 @@ export async function loadModels(): Promise<void> {
   models.value = await api.models();
   // Only where they are needed: a list may take a look into every file.
   if (models.value.some(({ hasVae }) => !hasVae)) vaes.value = await api.vaes();
+}
+
+/** Reads what models can be run with; a list may take a look into every file. */
+export async function loadCompanions(): Promise<void> {
+  [vaes.value, loras.value, embeddings.value] = await Promise.all([
+    api.vaes(),
+    api.loras(),
+    api.embeddings(),
+  ]);
 }
 
 export async function loadPresets(): Promise<void> {

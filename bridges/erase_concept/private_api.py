@@ -31,6 +31,9 @@ NEEDED = (
 # Of the built-in extension for LoRAs, which answers without --api, too; not in Forge Neo.
 OF_LORAS = ("loras", "refresh-loras")
 
+# Flags that name the folders of LoRAs and of embeddings.
+FOLDERS = ("lora_dir", "embeddings_dir")
+
 # `user:password`: one for as long as the host runs, however often its interface is reloaded.
 CREDENTIALS = f"erase-concept:{secrets.token_urlsafe(32)}"
 
@@ -87,12 +90,12 @@ def has_route(app: Any, path: str) -> bool:
 
 
 def _add_loras(app: Any) -> None:
-    """What the extension for LoRAs answers with --api, and of the flags the folder that they lie in."""
+    """What the extension for LoRAs answers with --api, and of the flags the folders that files lie in."""
     from modules import shared
 
     @app.get("/sdapi/v1/cmd-flags")
     def flags() -> dict[str, str | None]:
-        return {"lora_dir": getattr(shared.cmd_opts, "lora_dir", None)}
+        return {name: getattr(shared.cmd_opts, name, None) for name in FOLDERS}
 
     # Of the extension, under this name in each of these web UIs; not there where it is switched off.
     networks = sys.modules.get("networks")

@@ -71,7 +71,7 @@ class LineReporter implements EraseReporter {
     this.figures = methodOf(settings).figures;
     this.print(`Job ${job.id} in ${folder}`);
     this.print(`  model   ${job.model.path}`);
-    for (const [title, text] of describeCompanions(job)) this.print(`  ${title}: ${text}`);
+    for (const { title, text } of describeCompanions(job)) this.print(`  ${title}: ${text}`);
     if (job.prediction) this.print(`  predicts ${describeReading(job.prediction)}`);
     this.print(`  forget  ${countOf(forget, 'prompt')}; retain ${countOf(retain, 'prompt')}`);
     for (const line of forgetLines(job)) this.print(`            ${line}`);

@@ -80,7 +80,17 @@ export const jobViewSchema = named(
     /** What its model is trained as; null until the job is prepared. */
     prediction: predictionReadingSchema.nullable(),
     /** Files that its model is run with, each with what it is: a VAE, LoRAs, embeddings. */
-    companions: z.array(z.object({ title: z.string(), text: z.string() })),
+    companions: z.array(
+      z.object({
+        title: z.string(),
+        text: z.string(),
+        kind: z.enum(['vae', 'lora', 'embedding']),
+        /** Of its file. */
+        name: z.string(),
+        /** How many times a LoRA counts; null of others. */
+        strength: z.number().nullable(),
+      }),
+    ),
     /** Classifiers that judge it, besides the model itself. */
     judges: z.array(z.object({ name: z.string(), classes: z.array(z.string()) })),
     /** Null until the job is prepared. */

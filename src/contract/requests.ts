@@ -9,6 +9,10 @@ import { picturesWishes } from './pictures-wish.ts';
 
 const prompt = z.string().max(10_000);
 const prompts = z.array(prompt).max(1000);
+/** Of a file that the host lists. */
+const fileName = z.string().min(1).max(1024);
+/** Of each kind; people have two or three. */
+const MAX_COMPANIONS = 16;
 /** By file names, which the page may have put a number to. */
 const captions = z.record(z.string().max(300), prompt);
 
@@ -23,7 +27,17 @@ export const jobRequestSchema = z.strictObject({
    * The VAE that encodes and draws, as `GET /api/vaes` names it. Default: the model's own; of a model without
    * one, what the web UI draws with.
    */
-  vae: z.string().min(1).max(1024).optional(),
+  vae: fileName.optional(),
+  /**
+   * LoRAs that are on top of the model and stay there, as `GET /api/loras` names them, and how many times
+   * each counts.
+   */
+  baseLoras: z
+    .array(z.strictObject({ name: fileName, strength: z.number().min(-100).max(100).default(1) }))
+    .max(MAX_COMPANIONS)
+    .default([]),
+  /** Embeddings whose words are forgotten, as `GET /api/embeddings` names them. */
+  embeddings: z.array(fileName).max(MAX_COMPANIONS).default([]),
   preset: z.string().max(64).optional(),
   /** Values of the preset's variables. */
   variables: z.record(z.string().max(64), prompt).default({}),

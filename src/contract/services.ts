@@ -1,7 +1,16 @@
 import type { Estimate, Suggestions } from './estimate.ts';
 import type { JobHistory, JobSummary, JobView, SampleView } from './job-views.ts';
 import type { jobRequestSchema, SuggestionRequest } from './requests.ts';
-import type { DeviceView, Health, JudgeView, ModelView, PresetView, VaeView } from './views.ts';
+import type {
+  DeviceView,
+  EmbeddingView,
+  Health,
+  JudgeView,
+  LoraView,
+  ModelView,
+  PresetView,
+  VaeView,
+} from './views.ts';
 import type { z } from 'zod';
 import type { PresetDraft } from '../presets/preset.ts';
 
@@ -79,8 +88,10 @@ export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
   models(): Promise<readonly ModelView[]>;
-  /** VAEs for models that have none. */
+  /** VAEs, LoRAs and embeddings that models can be run with. */
   vaes(): Promise<readonly VaeView[]>;
+  loras(): Promise<readonly LoraView[]>;
+  embeddings(): Promise<readonly EmbeddingView[]>;
   /** Classifiers that can judge a job. */
   judges(): Promise<readonly JudgeView[]>;
   readonly presets: PresetServices;

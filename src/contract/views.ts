@@ -72,7 +72,29 @@ export const modelViewSchema = named(
 );
 export type ModelView = Answer<typeof modelViewSchema>;
 
-/** A VAE for models that have none. */
+/** A LoRA that may be on top of a model. */
+export const loraViewSchema = named(
+  'LoraView',
+  z.object({
+    /** What `JobRequest.baseLoras` takes. */
+    name: z.string(),
+  }),
+);
+export type LoraView = Answer<typeof loraViewSchema>;
+
+/** An embedding whose word can be forgotten. */
+export const embeddingViewSchema = named(
+  'EmbeddingView',
+  z.object({
+    /** What `JobRequest.embeddings` takes. */
+    name: z.string(),
+    /** How prompts call it. */
+    word: z.string(),
+  }),
+);
+export type EmbeddingView = Answer<typeof embeddingViewSchema>;
+
+/** A VAE that models can be drawn with. */
 export const vaeViewSchema = named(
   'VaeView',
   z.object({

@@ -25,33 +25,47 @@ export function companionsOf({ vae, embeddings }: JobCompanions): Companions {
   return { vae: vae?.path ?? null, embeddings: embeddings.map(({ path: file }) => file) };
 }
 
+/** What each kind is called, as a label. */
+const titles = { vae: 'VAE', lora: 'LoRA', embedding: 'Embedding' } as const;
+
 /** A file that a job needs besides its model. */
-interface CompanionFile {
-  /** What it is, as a label. */
-  readonly title: string;
-  readonly path: string;
-  readonly sha256: string;
-  /** What is said of it behind its name. */
-  readonly remark: string;
+interface CompanionFile extends z.infer<typeof fileSchema> {
+  readonly kind: keyof typeof titles;
+  /** How many times a LoRA counts; null of others. */
+  readonly strength: number | null;
 }
 
 function filesOf({ vae, baseLoras, embeddings }: JobCompanions): CompanionFile[] {
+  const ofKind =
+    (kind: CompanionFile['kind']) =>
+    (file: z.infer<typeof fileSchema> & { readonly strength?: number }) => ({
+      ...{ strength: null, ...file },
+      kind,
+    });
   return [
-    ...(vae ? [{ title: 'VAE', ...vae, remark: '' }] : []),
-    ...baseLoras.map(({ strength, ...file }) => ({
-      ...{ title: 'LoRA', ...file },
-      remark: ` at ${strength}`,
-    })),
-    ...embeddings.map((file) => ({ title: 'Embedding', ...file, remark: '' })),
+    ...[vae].filter((file) => file !== null).map(ofKind('vae')),
+    ...baseLoras.map(ofKind('lora')),
+    ...embeddings.map(ofKind('embedding')),
   ];
 }
 
-/** What front ends say of them: a label and the file's name for each. */
-export function describeCompanions(job: JobCompanions): (readonly [title: string, text: string])[] {
-  return filesOf(job).map(({ title, path: file, remark }) => [
-    title,
-    `${path.basename(file)}${remark}`,
-  ]);
+/** What front ends say of a file that a job needs besides its model. */
+export interface CompanionView extends Pick<CompanionFile, 'kind' | 'strength'> {
+  /** A label. */
+  readonly title: string;
+  /** The file's name, and what is said behind it. */
+  readonly text: string;
+  /** The file's name. */
+  readonly name: string;
+}
+
+/** What front ends say of them. */
+export function describeCompanions(job: JobCompanions): CompanionView[] {
+  return filesOf(job).map(({ kind, path: file, strength }) => {
+    const name = path.basename(file);
+    const text = strength === null ? name : `${name} at ${strength}`;
+    return { ...{ kind, name, strength, text }, title: titles[kind] };
+  });
 }
 
 /** The same for the metadata of results: names and hashes, none where there are none. */
@@ -79,11 +93,11 @@ export function companionProvenance({
  * @throws AppError `checkpoint.not-found`
  */
 export async function requireCompanions(id: string, job: JobCompanions): Promise<void> {
-  for (const { title, path: file } of filesOf(job)) {
+  for (const { kind, path: file } of filesOf(job)) {
     if (await pathExists(file)) continue;
     throw new AppError(
       'checkpoint.not-found',
-      `"${file}" (${title}) of job ${id} does not exist any more. Put it back, then resume the job.`,
+      `"${file}" (${titles[kind]}) of job ${id} does not exist any more. Put it back, then resume the job.`,
     );
   }
 }
@@ -94,11 +108,11 @@ export async function requireCompanions(id: string, job: JobCompanions): Promise
  * @throws AppError `job.wrong-state`
  */
 export async function requireSameCompanions(id: string, job: JobCompanions): Promise<void> {
-  for (const { title, path: file, sha256 } of filesOf(job)) {
+  for (const { kind, path: file, sha256 } of filesOf(job)) {
     if ((await hashCheckpoint(file)) === sha256) continue;
     throw new AppError(
       'job.wrong-state',
-      `"${file}" (${title}) is not the file that job ${id} began with: its SHA-256 differs. Put that one back, or start a new erasure.`,
+      `"${file}" (${titles[kind]}) is not the file that job ${id} began with: its SHA-256 differs. Put that one back, or start a new erasure.`,
     );
   }
 }

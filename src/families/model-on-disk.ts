@@ -1,11 +1,10 @@
 import { rename, rm, stat } from 'node:fs/promises';
 
 import { temporaryFolderOf } from '../checkpoint/atomic-file.ts';
-import { isModelFile } from '../checkpoint/model-ending.ts';
-import { openSafetensors } from '../checkpoint/safetensors-reader.ts';
+import { openTensors } from '../checkpoint/open-tensors.ts';
 import { isDiffusersFolder } from './stable-diffusion/diffusers/diffusers-folder.ts';
 import { listFolder } from './stable-diffusion/diffusers/folder-files.ts';
-import { describeOtherFile } from './other-files.ts';
+import { describeOtherFile, type OtherFamily } from './other-files.ts';
 import { findFamily } from './registry.ts';
 import { configPathOf, isFolder } from '../checkpoint/output-path.ts';
 
@@ -21,16 +20,14 @@ export async function isModelFolder(modelPath: string): Promise<boolean> {
   return isDiffusersFolder(modelPath);
 }
 
-/** Whether a file is a VAE alone, by the names of its tensors. */
-export async function isVaeFile(filePath: string): Promise<boolean> {
-  if (!isModelFile(filePath) || (await isFolder(filePath))) return false;
-  const file = await openSafetensors(filePath).catch(() => null);
-  if (!file) return false;
+/** What else than a model a file is, by the names of its tensors; null for a model, or what cannot be read. */
+export async function otherFileAt(filePath: string): Promise<OtherFamily | null> {
+  if (await isFolder(filePath)) return null;
+  const file = await openTensors(filePath).catch(() => null);
+  if (!file) return null;
   const { tensors } = file;
   await file.close();
-  if (findFamily(tensors)) return false;
-  const { family } = describeOtherFile(tensors);
-  return family === 'vae' || family === 'diffusers-vae';
+  return findFamily(tensors) ? null : describeOtherFile(tensors).family;
 }
 
 /** Size and age of a model's file or folder; null where there is neither. */

@@ -1,5 +1,5 @@
 import type { DrawingGuess } from '../drawing/guess.ts';
-import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from './host.ts';
+import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from './host.ts';
 
 /** A web UI that may start later than the sidecar: what it is is found out once it answers. */
 export class DetectedHost implements Host {
@@ -42,8 +42,12 @@ export class DetectedHost implements Host {
     return (await this.host()).loraFolder();
   }
 
-  async listLoras(): Promise<readonly HostLora[]> {
+  async listLoras(): Promise<readonly HostFile[]> {
     return (await this.host()).listLoras();
+  }
+
+  async listEmbeddings(): Promise<readonly HostFile[]> {
+    return (await this.host()).listEmbeddings();
   }
 
   async listVaes(): Promise<readonly HostVae[]> {

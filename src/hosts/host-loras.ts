@@ -11,7 +11,7 @@ import { pathExists } from '../checkpoint/output-path.ts';
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { GraphicsMemory } from './graphics-memory.ts';
-import type { Host, HostLora } from './host.ts';
+import type { Host, HostFile } from './host.ts';
 import type { HostJournal } from './host-journal.ts';
 import type { HostTimeouts } from './host-timeouts.ts';
 import { trialPicture } from './trial-picture.ts';
@@ -143,7 +143,7 @@ export class HostLoras {
     );
   }
 
-  private async listed(place: string): Promise<HostLora> {
+  private async listed(place: string): Promise<HostFile> {
     const { listedMs, pollMs } = this.tools.timeouts;
     const deadline = performance.now() + listedMs;
     do {

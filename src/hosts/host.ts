@@ -12,19 +12,16 @@ export interface HostModel {
   readonly modifiedMs: number;
 }
 
-/** A LoRA file that a host offers. */
-export interface HostLora {
+/** A file that a host offers besides its models: a LoRA, or an embedding. */
+export interface HostFile {
   /** As its prompts or nodes name it. */
   readonly name: string;
   /** From the folder that the host runs in where that is not known. */
   readonly path: string;
 }
 
-/** A VAE that a host offers for models that have none. */
-export interface HostVae {
-  /** Unique among them. */
-  readonly name: string;
-  readonly path: string;
+/** A VAE that a host offers. */
+export interface HostVae extends HostFile {
   /** Whether its user has chosen to draw with it. */
   readonly isChosen: boolean;
 }
@@ -76,7 +73,9 @@ export interface Host {
   /** The folder that LoRA files go to; null where it has none, or does not tell. */
   loraFolder(): Promise<string | null>;
   /** The LoRAs that it offers, once it has looked again. */
-  listLoras(): Promise<readonly HostLora[]>;
+  listLoras(): Promise<readonly HostFile[]>;
+  /** The embeddings (textual inversion) that it offers; none where it does not tell of their folder. */
+  listEmbeddings(): Promise<readonly HostFile[]>;
   /** The VAEs that it offers; none where it does not tell. */
   listVaes(): Promise<readonly HostVae[]>;
   /** How its user draws with a model, as far as it tells. */

@@ -2,13 +2,15 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { isModelFolder, isVaeFile } from '../families/model-on-disk.ts';
+import { isModelFolder, otherFileAt } from '../families/model-on-disk.ts';
+import type { OtherFamily } from '../families/other-files.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { type DrawingGuess, noGuess } from '../drawing/guess.ts';
 import { CachedAnswer } from '../cached-answer.ts';
 import { ChosenModel } from './chosen-model.ts';
-import type { Host, HostLora, HostModel, HostVae } from './host.ts';
+import { embeddingsIn } from './embedding-files.ts';
+import type { Host, HostFile, HostModel, HostVae } from './host.ts';
 import { modelGone } from './model-gone.ts';
 import { modelsOnDisk } from './models-on-disk.ts';
 
@@ -68,16 +70,19 @@ export class StandaloneHost implements Host {
     return Promise.resolve(null);
   }
 
-  listLoras(): Promise<readonly HostLora[]> {
-    return Promise.resolve([]);
+  async listLoras(): Promise<readonly HostFile[]> {
+    return filesOf(['lora'], await this.listModels());
+  }
+
+  async listEmbeddings(): Promise<readonly HostFile[]> {
+    const found: HostFile[] = [];
+    for (const folder of this.folders) found.push(...(await embeddingsIn(folder)));
+    return filesOf(['embedding'], found);
   }
 
   async listVaes(): Promise<readonly HostVae[]> {
-    const vaes: HostVae[] = [];
-    for (const { name, path: file } of await this.listModels()) {
-      if (await isVaeFile(file)) vaes.push({ name, path: file, isChosen: false });
-    }
-    return vaes;
+    const vaes = await filesOf(['vae', 'diffusers-vae'], await this.listModels());
+    return vaes.map((vae) => ({ ...vae, isChosen: false }));
   }
 
   guessDrawing(): Promise<DrawingGuess> {
@@ -126,6 +131,20 @@ export class StandaloneHost implements Host {
     if (isOwnOnly) found.unshift(...(await modelsIn(shippedModels)));
     return withUniqueNames(found);
   }
+}
+
+/** Those files that are of such a kind. */
+async function filesOf(
+  kinds: readonly OtherFamily[],
+  files: readonly HostFile[],
+): Promise<HostFile[]> {
+  const found: HostFile[] = [];
+  // One after the other: headers of hundreds of files are large together.
+  for (const { name, path: file } of files) {
+    const kind = await otherFileAt(file);
+    if (kind !== null && kinds.includes(kind)) found.push({ name, path: file });
+  }
+  return found;
 }
 
 /**

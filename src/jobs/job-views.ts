@@ -71,7 +71,7 @@ export async function viewJob(
     forgetImages: await countImages(request.forgetImages),
     retainImages: await countImages(request.retainImages),
     warnings: request.warnings,
-    companions: job ? describeCompanions(job).map(([title, text]) => ({ title, text })) : [],
+    companions: job ? describeCompanions(job) : [],
     judges: request.judges.map(({ name, classes }) => ({ name, classes })),
     prediction: job ? job.prediction : null,
     settings: job ? job.settings : null,

@@ -283,7 +283,7 @@ function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
 
 function renderSettings({ job, steps }: ReportContent): Markup {
   const rows = [
-    ...describeCompanions(job),
+    ...describeCompanions(job).map(({ title, text }) => [title, text] as const),
     ...(job.prediction ? [['The model predicts', describeReading(job.prediction)] as const] : []),
     ...describeSettings(job.settings, job.drawingSources),
     ['Preset', job.preset ?? 'none'],

@@ -44,6 +44,7 @@ export class FakeA1111 {
   readonly runsIn: string;
   /** Its folder of LoRAs: beside the one of models unless a flag says otherwise. */
   loraFolder: string;
+  readonly embeddingFolder: string;
   /** Whether the model is where pictures are drawn. */
   isInGraphicsMemory = true;
   /** A list that does not heed new files. */
@@ -84,6 +85,7 @@ export class FakeA1111 {
     this.folder = folder;
     this.runsIn = path.dirname(folder);
     this.loraFolder = path.join(this.runsIn, 'Lora');
+    this.embeddingFolder = path.join(this.runsIn, 'embeddings');
     this.options = {
       ...{ variant: 'a1111', hasApi: true, loadMs: 0 },
       ...{ drawMs: 0, format: 'png', hasGrid: false },
@@ -125,7 +127,10 @@ export class FakeA1111 {
         ...(this.clipSkip !== null && { CLIP_stop_at_last_layers: this.clipSkip }),
         ...(this.isForge && { forge_additional_modules: [], forge_preset: 'sd' }),
         ...(this.options.variant === 'forge-neo' && { forge_checkpoint_sd: this.shownInPage }),
-        ...(this.options.variant === 'sdnext' && { lora_dir: this.shown(this.loraFolder) }),
+        ...(this.options.variant === 'sdnext' && {
+          lora_dir: this.shown(this.loraFolder),
+          embeddings_dir: this.shown(this.embeddingFolder),
+        }),
       }),
     'POST options': (body) =>
       this.queue.runExclusive(() => {
@@ -140,7 +145,7 @@ export class FakeA1111 {
     'GET progress': () =>
       ok({ progress: 0, state: { job: this.job, interrupted: this.isInterrupted } }),
     'GET cmd-flags': () => {
-      const flags = { lora_dir: this.loraFolder };
+      const flags = { lora_dir: this.loraFolder, embeddings_dir: this.embeddingFolder };
       if (this.options.variant === 'a1111') return ok(flags);
       const error = 'ResponseValidationError';
       return {

@@ -33,6 +33,8 @@ export class FakeComfyUi {
   private readonly loraFolders: readonly string[];
   /** Folders of its VAEs. */
   vaeFolders: readonly string[] = [];
+  /** Folders of its embeddings. */
+  embeddingFolders: readonly string[] = [];
   /** Workflows that its user ran, the oldest first. */
   ran: readonly Graph[] = [];
   /** Graphs that it was given. */
@@ -69,11 +71,13 @@ export class FakeComfyUi {
       body: [
         { name: 'loras', folders: this.loraFolders },
         { name: 'vae', folders: this.vaeFolders },
+        { name: 'embeddings', folders: this.embeddingFolders },
         { name: 'checkpoints', folders: this.folders },
       ],
     }),
     'GET /experiment/models/checkpoints': () => ({ body: this.list(this.folders) }),
     'GET /experiment/models/loras': () => ({ body: this.list(this.loraFolders) }),
+    'GET /experiment/models/embeddings': () => ({ body: this.list(this.embeddingFolders) }),
     'GET /experiment/models/vae': () => ({ body: this.list(this.vaeFolders) }),
     'GET /queue': () => {
       const [running, ...pending] = this.waiting;

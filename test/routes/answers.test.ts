@@ -22,6 +22,8 @@ it('every route answers as it says', async () => {
     '/devices',
     '/models',
     '/vaes',
+    '/loras',
+    '/embeddings',
     '/judges',
     '/presets',
     '/jobs',

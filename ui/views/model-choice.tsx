@@ -2,8 +2,10 @@ import type { ModelView } from '../../src/contract/views.ts';
 import { predictionTitle } from '../../src/diffusion/prediction-reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { describeDrawing, describeGuesses } from '../../src/drawing/describe-drawing.ts';
-import { chooseModel, chosenModel, chosenVae, drawing, form, isPredictionChosen } from '../form.ts';
-import { models, vaes } from '../state.ts';
+import { chooseModel, chosenModel, drawing, isPredictionChosen } from '../form.ts';
+import { models } from '../state.ts';
+import { CompanionFields } from './companion-fields.tsx';
+import { VaeField } from './vae-field.tsx';
 
 /** The model to erase from; those that cannot be used say why. */
 export function ModelChoice() {
@@ -29,15 +31,9 @@ export function ModelChoice() {
           </option>
         ))}
       </select>
-      {model && (
-        <p id="model-help" class="help facts">
-          <span>{model.architecture ?? 'unknown family'}</span>
-          <span>{formatBytes(model.bytes)}</span>
-          {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
-          {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
-        </p>
-      )}
-      <VaeField />
+      {model && <ModelFacts model={model} />}
+      {model?.hasVae === false && <VaeField />}
+      <CompanionFields />
       {model && <DrawingNotes />}
       {model && <PredictionNotes model={model} />}
       {refused.length > 0 && (
@@ -59,36 +55,15 @@ export function ModelChoice() {
   );
 }
 
-/** What draws the pictures of a model that has no VAE. */
-function VaeField() {
-  if (chosenModel.value?.hasVae !== false) return null;
-  const known = vaes.value ?? [];
-  const chosen = chosenVae.value;
+/** What is known of the model, in a line. */
+function ModelFacts({ model }: { model: ModelView }) {
   return (
-    <div class="field">
-      <label for="vae">VAE</label>
-      <select
-        id="vae"
-        value={chosen?.name ?? ''}
-        aria-describedby="vae-help"
-        onChange={({ currentTarget: { value } }) => {
-          form.vae.value = value === '' ? null : value;
-        }}
-      >
-        {chosen === null && <option value="">Choose one</option>}
-        {known.map(({ name, isChosen }) => (
-          <option key={name} value={name}>
-            {name}
-            {isChosen ? ' (in use)' : ''}
-          </option>
-        ))}
-      </select>
-      <p id="vae-help" class="help">
-        {known.length === 0
-          ? 'The model has none, and there is none to choose: put the one that you draw with beside the model, as NAME.vae.safetensors, or where the web UI keeps its VAEs, then reload this page.'
-          : 'The model has none. Its pictures are drawn with this one; the result is without one, too.'}
-      </p>
-    </div>
+    <p id="model-help" class="help facts">
+      <span>{model.architecture ?? 'unknown family'}</span>
+      <span>{formatBytes(model.bytes)}</span>
+      {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
+      {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
+    </p>
   );
 }
 

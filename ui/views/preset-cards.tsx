@@ -2,7 +2,7 @@ import { useRef } from 'preact/hooks';
 
 import type { PresetView } from '../../src/contract/views.ts';
 import { api, presetUrl } from '../api.ts';
-import { choosePreset, chosenPreset, form } from '../form.ts';
+import { choosePreset, chosenPreset, form, variableValues } from '../form.ts';
 import { loadPresets, presets } from '../state.ts';
 import { useAction } from './use-action.ts';
 
@@ -101,7 +101,7 @@ function ChosenPreset({ preset }: { preset: PresetView }) {
           <input
             id={`variable-${name}`}
             value={form.variables.value[name] ?? ''}
-            placeholder={example}
+            placeholder={variableValues.value[name] ?? example}
             required
             onInput={({ currentTarget }) =>
               (form.variables.value = { ...form.variables.value, [name]: currentTarget.value })

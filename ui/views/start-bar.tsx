@@ -2,9 +2,10 @@ import { formatBytes } from '../../src/format-bytes.ts';
 import { formatDuration } from '../../src/format.ts';
 import type { Estimate } from '../../src/contract/estimate.ts';
 import { api } from '../api.ts';
+import { companions, vaeFor } from '../companions.ts';
 import {
   changeSettings,
-  chosenVae,
+  chosenModel,
   clearForm,
   estimate,
   estimateError,
@@ -58,6 +59,7 @@ export function StartBar() {
 
 function EstimateText({ estimate: known }: { estimate: Estimate }) {
   const { seconds, memoryBytes, freeBytes, diskBytes, fits, advice, device, basis } = known;
+  const vae = vaeFor(chosenModel.value);
   const free = freeBytes === null ? '' : ` of ${formatBytes(freeBytes)} free`;
   return (
     <>
@@ -71,7 +73,15 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
         <span>
           <b>{formatBytes(diskBytes)}</b> disk
         </span>
-        {chosenVae.value && <span>VAE: {chosenVae.value.name}</span>}
+        {vae && <span>VAE: {vae.name}</span>}
+        {companions.baseLoras.value.map(({ name, strength: times }) => (
+          <span key={name}>
+            LoRA: {name} at {times}
+          </span>
+        ))}
+        {companions.embeddings.value.map((name) => (
+          <span key={name}>Embedding: {name}</span>
+        ))}
         <span>on {device === 'cpu' ? 'the processor' : device}</span>
         <span>{basis === 'measured' ? 'measured here' : 'estimated from another model'}</span>
       </p>

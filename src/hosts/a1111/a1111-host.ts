@@ -6,9 +6,10 @@ import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
 import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/guess.ts';
 import { a1111Names } from '../../diffusion/samplers/sampler-names.ts';
-import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
+import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
 import { loraTag } from '../../lora-tag.ts';
+import { embeddingsIn } from '../embedding-files.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
 import { webUiModelsOnDisk } from '../models-on-disk.ts';
@@ -17,6 +18,7 @@ import { usualLoraFolder } from '../usual-lora-folder.ts';
 import {
   type CheckpointEntry,
   entriesSchema,
+  type Flags,
   flagsSchema,
   lorasSchema,
   optionsSchema,
@@ -76,9 +78,8 @@ export class A1111Host implements Host {
   }
 
   async loraFolder(): Promise<string | null> {
-    const { lora_dir: ofOptions } = await this.options.get();
-    const told = ofOptions ?? (await this.flaggedLoraFolder());
-    if (told) return this.folder === null ? absoluteOrNull(told) : path.resolve(this.folder, told);
+    const told = await this.toldFolder('lora_dir');
+    if (told !== null) return told;
     // Where it is unless its user says otherwise.
     for (const { path: modelPath } of await this.listModels()) {
       const usual = await usualLoraFolder(modelPath);
@@ -87,7 +88,7 @@ export class A1111Host implements Host {
     return null;
   }
 
-  async listLoras(): Promise<readonly HostLora[]> {
+  async listLoras(): Promise<readonly HostFile[]> {
     try {
       const { workMs: timeoutMs } = this.client.timeouts;
       await this.client.post('sdapi/v1/refresh-loras', {}, z.unknown(), { timeoutMs });
@@ -105,6 +106,12 @@ export class A1111Host implements Host {
         { cause },
       );
     }
+  }
+
+  async listEmbeddings(): Promise<readonly HostFile[]> {
+    // Its list of them tells no files.
+    const folder = await this.toldFolder('embeddings_dir');
+    return folder === null ? [] : embeddingsIn(folder);
   }
 
   async listVaes(): Promise<readonly HostVae[]> {
@@ -202,15 +209,22 @@ export class A1111Host implements Host {
     }
   }
 
-  /** What `--lora-dir` says, or its default; null where it cannot be asked. */
-  private async flaggedLoraFolder(): Promise<string | null> {
+  /** A folder that its options or its flags name; null where neither does. */
+  private async toldFolder(name: keyof Flags): Promise<string | null> {
+    const told = (await this.options.get())[name] ?? (await this.flags())[name];
+    if (!told) return null;
+    return this.folder === null ? absoluteOrNull(told) : path.resolve(this.folder, told);
+  }
+
+  /** What it was started with, defaults too; nothing where it cannot be asked. */
+  private async flags(): Promise<Flags> {
     try {
-      return (await this.client.get('sdapi/v1/cmd-flags', flagsSchema)).lora_dir ?? null;
+      return await this.client.get('sdapi/v1/cmd-flags', flagsSchema);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      if (!(error instanceof HostRefusal)) return null;
+      if (!(error instanceof HostRefusal)) return {};
       // Of some it answers with an error of its own.
-      return refusedFlagsSchema.safeParse(error.body).data?.body.lora_dir ?? null;
+      return refusedFlagsSchema.safeParse(error.body).data?.body ?? {};
     }
   }
 

@@ -25,6 +25,8 @@ export const optionsSchema = z.looseObject({
   sd_checkpoint_hash: z.string().nullish(),
   /** Of SD.Next alone: its folder of LoRAs. */
   lora_dir: z.string().nullish().catch(null),
+  /** Likewise of embeddings. */
+  embeddings_dir: z.string().nullish().catch(null),
   /** `Automatic`, `None`, or the name of a VAE. */
   sd_vae: z.string().nullish().catch(null),
   /** Clip skip, of all that is drawn; SD.Next has it for each picture. */
@@ -43,7 +45,11 @@ export const lorasSchema = z.array(z.object({ name: z.string(), path: z.string()
 export const vaesSchema = z.array(z.object({ model_name: z.string(), filename: z.string() }));
 
 /** `GET cmd-flags`: what it was started with. */
-export const flagsSchema = z.object({ lora_dir: z.string().nullish() });
+export const flagsSchema = z.object({
+  lora_dir: z.string().nullish(),
+  embeddings_dir: z.string().nullish(),
+});
+export type Flags = z.infer<typeof flagsSchema>;
 
 /** The error of Forge and its relatives for some of their flags, which holds them all the same. */
 export const refusedFlagsSchema = z.object({ body: flagsSchema });

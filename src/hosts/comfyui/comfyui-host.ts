@@ -7,7 +7,7 @@ import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
 import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/guess.ts';
 import { ChosenModel } from '../chosen-model.ts';
-import type { Host, HostLora, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
+import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';
 import { hostPicture } from '../host-picture.ts';
 import { modelGone } from '../model-gone.ts';
@@ -75,8 +75,13 @@ export class ComfyUiHost implements Host {
     return (await this.foldersOf('loras'))[0] ?? null;
   }
 
-  async listLoras(): Promise<readonly HostLora[]> {
+  async listLoras(): Promise<readonly HostFile[]> {
     return (await this.askFiles('loras')).map(([name, file]) => ({ name, path: file }));
+  }
+
+  async listEmbeddings(): Promise<readonly HostFile[]> {
+    const embeddings = await this.askFiles('embeddings');
+    return embeddings.map(([name, file]) => ({ name, path: file }));
   }
 
   async listVaes(): Promise<readonly HostVae[]> {
@@ -153,7 +158,7 @@ export class ComfyUiHost implements Host {
 
   /** Names and paths of the files of a kind, as it finds them now. */
   private async askFiles(
-    kind: 'checkpoints' | 'loras' | 'vae',
+    kind: 'checkpoints' | 'loras' | 'embeddings' | 'vae',
   ): Promise<[name: string, file: string][]> {
     const [folders, files] = await Promise.all([
       this.foldersOf(kind),

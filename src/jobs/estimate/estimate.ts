@@ -1,7 +1,6 @@
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 
-import { openCheckpoint, requireErasable } from '../../families/checkpoint.ts';
 import { freeDiskBytes } from '../../checkpoint/disk-space.ts';
 import { type EraseSettings, findMethod, stepsOf } from '../../methods/registry.ts';
 import type { RunExtent } from '../../erase/run-cost.ts';
@@ -14,11 +13,13 @@ import type { Device } from '../../runtime/device.ts';
 import type { RunAnswer, RunQuestion } from './estimate-run.ts';
 import type { Advice, Estimate } from '../../contract/estimate.ts';
 import { chooseJudges } from '../request/choose-judges.ts';
+import { learnedNames, withWord } from '../request/companion-wishes.ts';
 import {
   chosenMethod,
   type EraseRequest,
   type PrepareEnvironment,
   prepareSettings,
+  withErasable,
 } from '../request/draft-job.ts';
 import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts.ts';
 import { fittingAdvice, type SmallerVariant, smallerVariants } from './smaller-settings.ts';
@@ -53,67 +54,73 @@ export async function estimateJob(
     request.preset === undefined
       ? undefined
       : await findPreset(environment.presetFolders, request.preset);
-  const { warnings, forget } = await promptsOf(request, preset);
+  const words = learnedNames(request.embeddings ?? []);
+  const { warnings, forget } = await promptsOf(request, { preset, words });
   const chosen = await chooseJudges(request, preset, environment.dataFolder);
   const { prediction } = request.settings;
-  const checkpoint = await openCheckpoint(
+  return withErasable(
     path.resolve(request.model),
-    prediction ?? undefined,
-    request,
+    { prediction, ...request },
+    async (checkpoint) => {
+      const { settings } = prepareSettings(checkpoint, request, preset);
+      const device = await environment.chooseDevice(request.device);
+      const freeBytes = (environment.freeMemory ?? freeMemory)(device);
+      const smaller = smallerVariants(checkpoint, settings);
+      const question: RunQuestion = {
+        model: checkpoint.file.path,
+        companions: { vae: request.vae, vaeIfNone: request.vaeIfNone },
+        variants: [settings, ...smaller.map((variant) => variant.settings)],
+        extent: extentOf(request, preset, settings),
+        device,
+        threads: request.threads ?? availableParallelism(),
+        dataFolder: environment.dataFolder,
+        freeBytes,
+      };
+      const answer = (await askProcess(estimateWorker, question, {
+        timeoutMs: ESTIMATE_TIMEOUT_MS,
+        purpose: 'estimating the job',
+        ...(environment.signal && { signal: environment.signal }),
+      })) as RunAnswer;
+      const { fileBytes } = checkpoint.file;
+      // With its LoRAs in its weights the model is written once more.
+      const merged = (request.baseLoras ?? []).length > 0 ? fileBytes : 0;
+      const diskBytes = fileBytes + merged + stateBytes(checkpoint, settings);
+      const freeDisk = await freeDiskBytes(path.dirname(checkpoint.file.path));
+      return {
+        device,
+        freeBytes,
+        diskBytes,
+        warnings: [...warnings, ...chosen.warnings],
+        forget,
+        ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
+        ...timeOf(answer, settings, fileBytes + merged),
+      };
+    },
   );
-  try {
-    requireErasable(checkpoint);
-    const { settings } = prepareSettings(checkpoint, request, preset);
-    const device = await environment.chooseDevice(request.device);
-    const freeBytes = (environment.freeMemory ?? freeMemory)(device);
-    const smaller = smallerVariants(checkpoint, settings);
-    const question: RunQuestion = {
-      model: checkpoint.file.path,
-      companions: { vae: request.vae, vaeIfNone: request.vaeIfNone },
-      variants: [settings, ...smaller.map((variant) => variant.settings)],
-      extent: extentOf(request, preset, settings),
-      device,
-      threads: request.threads ?? availableParallelism(),
-      dataFolder: environment.dataFolder,
-      freeBytes,
-    };
-    const answer = (await askProcess(estimateWorker, question, {
-      timeoutMs: ESTIMATE_TIMEOUT_MS,
-      purpose: 'estimating the job',
-      ...(environment.signal && { signal: environment.signal }),
-    })) as RunAnswer;
-    const diskBytes = checkpoint.file.fileBytes + stateBytes(checkpoint, settings);
-    const freeDisk = await freeDiskBytes(path.dirname(checkpoint.file.path));
-    return {
-      device,
-      freeBytes,
-      diskBytes,
-      warnings: [...warnings, ...chosen.warnings],
-      forget,
-      ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
-      ...timeOf(answer, settings, checkpoint.file.fileBytes),
-    };
-  } finally {
-    await checkpoint.close();
-  }
 }
 
 /** None as long as there is nothing to forget, or a variable of the preset is not filled in. */
 async function promptsOf(
   request: EraseRequest,
-  preset: Preset | undefined,
+  { preset, words }: { readonly preset: Preset | undefined; readonly words: readonly string[] },
 ): Promise<Pick<PreparedPrompts, 'warnings' | 'forget'>> {
+  const variables = preset ? withWord(preset, request.variables, words) : {};
   const isFilled = Object.keys(preset?.variables ?? {}).every(
-    (name) => (request.variables[name] ?? '').trim() !== '',
+    (name) => (variables[name] ?? '').trim() !== '',
   );
   const prompts = [
     ...request.forget,
     ...(preset?.forget ?? []),
     ...(request.captions?.forget ?? []),
+    ...words,
   ];
   if (!isFilled || prompts.length === 0) return { warnings: [], forget: [] };
-  const filled = preset && fillPreset(preset, request.variables);
-  return preparePrompts(request, filled, findMethod(chosenMethod(request, preset)).forgets);
+  const filled = preset && fillPreset(preset, variables);
+  return preparePrompts(
+    { ...request, learned: words },
+    filled,
+    findMethod(chosenMethod(request, preset)).forgets,
+  );
 }
 
 /** Free memory, also of a container that may use less than the machine has. */

@@ -11,7 +11,7 @@ import { trainingOf } from '../../methods/registry.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 import type { UploadedImage, Uploads } from '../../contract/services.ts';
-import { chooseVae } from './choose-vae.ts';
+import { chooseCompanions } from './choose-companions.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import type { JobRepository, StoredJob } from '../ports.ts';
 import type { JobDraft } from './job-draft.ts';
@@ -89,7 +89,7 @@ async function draftStaged(
   const question: DraftQuestion = {
     request: {
       ...eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) }),
-      ...(await chooseVae(request, host, model)),
+      ...(await chooseCompanions(request, host, model)),
       hostDrawing: await hostDrawing(host, model),
       forgetImages: sets.forgetImages?.folder,
       retainImages: sets.retainImages?.folder,
@@ -159,11 +159,12 @@ export function eraseRequest(
 /** Said here and not where folders are read: a client knows no folders. */
 function requireSomething(request: Request, { forgetImages }: Uploads): void {
   const hasCaption = Object.values(request.captions.forget).some((text) => text.trim() !== '');
-  if (request.preset !== undefined || request.forget.length > 0 || hasCaption) return;
+  const isSaid = request.preset !== undefined || request.forget.length > 0 || hasCaption;
+  if (isSaid || request.embeddings.length > 0) return;
   throw new AppError(
     'prompt.invalid',
     forgetImages.length === 0
-      ? 'nothing is said of what to forget. Give prompts, pictures with captions, or a preset.'
+      ? 'nothing is said of what to forget. Give prompts, pictures with captions, an embedding, or a preset.'
       : 'no picture to forget has a caption. Write what each shows, or give prompts.',
   );
 }

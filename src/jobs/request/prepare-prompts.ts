@@ -134,14 +134,21 @@ function readWords(request: PromptRequest, preset: Preset | undefined, names: Le
   const named = request.concept ?? fitting?.concept ?? names.concept;
   const [concept] = check('the name of the concept', listOf(named));
   const spelled = (prompts: readonly string[]) => prompts.map((prompt) => names.spelled(prompt));
-  const isSaid = request.forgetImages !== undefined || request.captions !== undefined;
-  const forget = orElse(request.forget, preset?.forget ?? (isSaid ? [] : names.prompts));
+  const forget = orElse(
+    request.forget,
+    preset?.forget ?? (hasPictures(request) ? [] : names.prompts),
+  );
   return {
     forget: check('a prompt to forget', spelled(forget)),
     retain: check('a prompt to keep', spelled(orElse(request.retain, preset?.retain))),
     anchor,
     concept,
   };
+}
+
+/** Whether pictures to forget, of which captions may say what they show, are given. */
+function hasPictures({ forgetImages, captions = { forget: [], retain: [] } }: PromptRequest) {
+  return forgetImages !== undefined || captions.forget.length > 0;
 }
 
 function listOf(word: string | undefined): string[] {

@@ -1,0 +1,49 @@
+import { companions, vaeFor } from '../companions.ts';
+import { chosenModel } from '../form.ts';
+import { vaes } from '../state.ts';
+
+/** What draws the pictures: of a model that has no VAE one of a list, of others their own or one of it. */
+export function VaeField() {
+  const model = chosenModel.value;
+  const isMissing = model?.hasVae === false;
+  const known = vaes.value ?? [];
+  const chosen = vaeFor(model);
+  const names = known.map(({ name }) => name);
+  return (
+    <div class="field">
+      <label for="vae">VAE</label>
+      <select
+        id="vae"
+        value={chosen?.name ?? ''}
+        aria-describedby="vae-help"
+        onChange={({ currentTarget: { value } }) => {
+          companions.vae.value = value === '' ? null : value;
+        }}
+      >
+        {(!isMissing || chosen === null) && (
+          <option value="">{isMissing ? 'Choose one' : 'The model’s own'}</option>
+        )}
+        {/* That of an earlier job is there before the list is read. */}
+        {chosen && !names.includes(chosen.name) && (
+          <option value={chosen.name}>{chosen.name}</option>
+        )}
+        {known.map(({ name, isChosen }) => (
+          <option key={name} value={name}>
+            {name}
+            {isChosen ? ' (in use)' : ''}
+          </option>
+        ))}
+      </select>
+      <p id="vae-help" class="help">
+        {helpFor(isMissing, known.length)}
+      </p>
+    </div>
+  );
+}
+
+function helpFor(isMissing: boolean, count: number): string {
+  if (!isMissing) return 'Another one draws and judges in its place; the result keeps its own.';
+  return count === 0
+    ? 'The model has none, and there is none to choose: put the one that you draw with beside the model, as NAME.vae.safetensors, or where the web UI keeps its VAEs, then reload this page.'
+    : 'The model has none. Its pictures are drawn with this one; the result is without one, too.';
+}
