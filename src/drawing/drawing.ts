@@ -70,6 +70,14 @@ export const partialDrawingSchema = z.object(
   ),
 ) as unknown as z.ZodType<Partial<Drawing>>;
 
+/** As much of what is told of a drawing as is a value that can be drawn with here. */
+export function readableDrawing(told: Readonly<Record<string, unknown>>): Partial<Drawing> {
+  const entries = Object.entries(told).map(
+    ([name, value]) => partialDrawingSchema.safeParse({ [name]: value }).data ?? {},
+  );
+  return Object.assign({}, ...entries) as Partial<Drawing>;
+}
+
 /** Of all settings those that say how pictures are drawn. */
 export const drawingNames = Object.keys(drawingFields) as [keyof Drawing, ...(keyof Drawing)[]];
 

@@ -66,6 +66,8 @@ export class FakeA1111 {
   vae = 'Automatic';
   /** What its user has set; null for SD.Next, which has no such option. */
   clipSkip: number | null = null;
+  /** Told of each prompt. */
+  onDraw: (prompt: string) => void = () => undefined;
   /** Bodies of requests for pictures. */
   readonly asked: Asked['body'][] = [];
   /** Models in the order in which they were loaded. */
@@ -259,6 +261,7 @@ export class FakeA1111 {
 
   private async txt2img(body: Asked['body']): Promise<Answer> {
     this.prompts.push(String(body.prompt));
+    this.onDraw(String(body.prompt));
     const active = this.wanted;
     // A name that is not known is passed over.
     const model = this.overrideOf(body) ?? active;

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { expect, it } from 'vitest';
@@ -39,6 +39,47 @@ it('a job takes the clip skip that its web UI is set to, and says where it is fr
     draws: { clipSkip: 3 },
     sources: { clipSkip: 'the web UI’s “Clip skip”' },
   });
+});
+
+/** As Forge Neo 2.26 has written it into `params.txt`, with a negative prompt and another size. */
+const lastPicture = `a red heart, (bold:1.2)
+on two lines
+Negative prompt: blurry, "text": none
+Steps: 6, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 1.5, Seed: 4, Size: 64x96, Model: tiny-anime, Model hash: 46013bf589, Lora hashes: "a: 1, b: 2", Clip skip: 2, RNG: CPU, Version: neo-2.26`;
+
+it('a job takes what the last picture of Forge Neo was drawn with, which pictures of ours leave as it is', async () => {
+  const models = makeModels();
+  const fake = await new FakeA1111(models, { variant: 'forge-neo' }).start(
+    'tiny-anime.safetensors',
+  );
+  fake.clipSkip = 1;
+  const root = path.dirname(models);
+  const kept = path.join(root, 'params.txt');
+  writeFileSync(kept, lastPicture);
+  const host = await open('a1111', fake.server.url, root);
+  const [model] = await host.listModels();
+  const { draws, sources } = await host.guessDrawing(model!);
+  expect(draws).toEqual({
+    ...{ drawSteps: 6, drawSampler: 'DPM++ 2M Karras', drawCfg: 1.5, width: 64, height: 96 },
+    ...{ negative: 'blurry, "text": none', clipSkip: 1 },
+  });
+  expect(sources.width).toBe('your last picture with it in Forge Neo');
+
+  fake.onDraw = (prompt) => {
+    writeFileSync(kept, `${prompt}\nSteps: 2, Size: 64x64, Model: tiny-anime`);
+  };
+  await host.draw({ model: null, ...hostRequestOf(settings, picture) });
+  expect(readFileSync(kept, 'utf8')).toBe(lastPicture);
+
+  const others = [
+    lastPicture.replace('Model: tiny-anime', 'Model: tiny'),
+    lastPicture.replace('RNG: CPU', 'Denoising strength: 0.5'),
+    'nothing of it',
+  ];
+  for (const text of others) {
+    writeFileSync(kept, text);
+    expect(Object.keys((await host.guessDrawing(model!)).draws), text).toEqual(['clipSkip']);
+  }
 });
 
 it('a web UI draws with the job’s clip skip and goes back to its own', async () => {

@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { z } from 'zod';
 
+import { withoutModelEnding } from '../../checkpoint/model-ending.ts';
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
-import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/guess.ts';
+import { type DrawingGuess, guessFrom, joinGuesses, noGuess } from '../../drawing/guess.ts';
 import { a1111Names } from '../../diffusion/samplers/sampler-names.ts';
 import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';
@@ -28,6 +29,7 @@ import {
   refusedFlagsSchema,
 } from './api-schema.ts';
 import { choiceOf, chosenEntry, nameOf } from './entries.ts';
+import { drawingOfPicture, readLastPicture, restoreLastPicture } from './last-picture.ts';
 import { readVaes } from './vaes.ts';
 import { detectVariant, type Variant, webUiName } from './variants.ts';
 
@@ -123,10 +125,17 @@ export class A1111Host implements Host {
     });
   }
 
-  async guessDrawing(): Promise<DrawingGuess> {
+  async guessDrawing({ path: modelPath }: HostModel): Promise<DrawingGuess> {
     const { CLIP_stop_at_last_layers: clipSkip } = await this.options.get();
-    if (clipSkip === null || clipSkip === undefined) return noGuess;
-    return guessFrom('the web UI’s “Clip skip”', { clipSkip });
+    const set =
+      clipSkip === null || clipSkip === undefined
+        ? noGuess
+        : guessFrom('the web UI’s “Clip skip”', { clipSkip });
+    const text = this.folder === null ? null : await readLastPicture(this.folder);
+    const model = withoutModelEnding(path.basename(modelPath));
+    const drawn = text === null ? null : drawingOfPicture(text, model);
+    if (drawn === null) return set;
+    return joinGuesses(set, guessFrom(`your last picture with it in ${await this.name()}`, drawn));
   }
 
   async activeModel(): Promise<string | null> {
@@ -157,27 +166,15 @@ export class A1111Host implements Host {
   }
 
   async draw(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture> {
-    this.variant ??= await detectVariant(this.client);
-    const body = { ...bodyOf(request), ...(await this.overrideWith(request, this.variant)) };
-    const { info, images } = await this.work('txt2img', body, { schema: pictureSchema, signal });
-    // Only now does it know the hash of a file that it just loaded.
-    this.entries.forget();
-    const entry = await this.variant.drawnWith(this.client, info, await this.entries.get());
-    const drawn = entry && nameOf(entry);
-    if (drawn === undefined) {
-      throw this.failed('does not say which model it draws with.');
+    const { folder } = this;
+    if (folder === null) return this.drawOne(request, signal);
+    const before = await readLastPicture(folder);
+    try {
+      return await this.drawOne(request, signal);
+    } finally {
+      // What its user drew last stays what it is.
+      await restoreLastPicture(folder, { before, prompt: request.prompt });
     }
-    // It passes over the name of a model that it does not know.
-    if (request.model !== null && drawn !== request.model) {
-      throw this.failed(`draws with "${drawn}" and not with "${request.model}".`);
-    }
-    const { state } = await this.read('progress?skip_current_image=true', progressSchema);
-    if (state.interrupted) {
-      // What was drawn until then is sent as if it were the picture.
-      throw this.failed(`was interrupted while it drew a picture with "${drawn}".`);
-    }
-    const place = placeSchema.safeParse(info).data?.index_of_first_image ?? 0;
-    return hostPicture(Buffer.from(images[place] ?? '', 'base64'), drawn, this.client.label);
   }
 
   async restoreActive(): Promise<void> {
@@ -207,6 +204,30 @@ export class A1111Host implements Host {
       // Forge Neo has none: it takes the model back when it draws.
       if (!(error instanceof HostRefusal) || error.status !== 404) throw error;
     }
+  }
+
+  private async drawOne(request: PictureRequest, signal?: AbortSignal): Promise<HostPicture> {
+    this.variant ??= await detectVariant(this.client);
+    const body = { ...bodyOf(request), ...(await this.overrideWith(request, this.variant)) };
+    const { info, images } = await this.work('txt2img', body, { schema: pictureSchema, signal });
+    // Only now does it know the hash of a file that it just loaded.
+    this.entries.forget();
+    const entry = await this.variant.drawnWith(this.client, info, await this.entries.get());
+    const drawn = entry && nameOf(entry);
+    if (drawn === undefined) {
+      throw this.failed('does not say which model it draws with.');
+    }
+    // It passes over the name of a model that it does not know.
+    if (request.model !== null && drawn !== request.model) {
+      throw this.failed(`draws with "${drawn}" and not with "${request.model}".`);
+    }
+    const { state } = await this.read('progress?skip_current_image=true', progressSchema);
+    if (state.interrupted) {
+      // What was drawn until then is sent as if it were the picture.
+      throw this.failed(`was interrupted while it drew a picture with "${drawn}".`);
+    }
+    const place = placeSchema.safeParse(info).data?.index_of_first_image ?? 0;
+    return hostPicture(Buffer.from(images[place] ?? '', 'base64'), drawn, this.client.label);
   }
 
   /** A folder that its options or its flags name; null where neither does. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { readSamplerName } from '../../diffusion/samplers/sampler-names.ts';
-import { type Drawing, partialDrawingSchema } from '../../drawing/drawing.ts';
+import { type Drawing, readableDrawing } from '../../drawing/drawing.ts';
 
 /** A workflow as it is run: nodes by their ids. An input is a value, or `[id, output]` of another node. */
 export const graphSchema = z.record(
@@ -29,7 +29,7 @@ export function drawingOf(graph: WorkflowGraph, checkpoint: string): Partial<Dra
   const { steps, cfg, sampler_name: solver, scheduler } = sampler.inputs;
   const { width, height } = behind(sampler.inputs.latent_image)?.inputs ?? {};
   const skip = nodes.find((node) => node.class_type === 'CLIPSetLastLayer');
-  return readable({
+  return readableDrawing({
     drawSteps: steps,
     drawCfg: cfg,
     drawSampler: readSamplerName(text(solver), text(scheduler)),
@@ -43,12 +43,4 @@ const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
 function isEmpty(node: Node | undefined): boolean {
   return node !== undefined && /^Empty.*Latent/.test(node.class_type);
-}
-
-/** What of it is a value and not a link, and can be drawn here. */
-function readable(values: Readonly<Record<string, unknown>>): Partial<Drawing> {
-  const entries = Object.entries(values).map(
-    ([name, value]) => partialDrawingSchema.safeParse({ [name]: value }).data ?? {},
-  );
-  return Object.assign({}, ...entries) as Partial<Drawing>;
 }
