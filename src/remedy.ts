@@ -3,6 +3,7 @@ const places = {
   adapter: { option: '--adapter', field: 'under “Form of the change”' },
   baseLoras: { option: '--base-lora', field: 'under “LoRAs on top”' },
   batch: { option: '--batch', field: 'under “Batch”' },
+  computePrecision: { option: '--precision', field: 'under “Precision of the training”' },
   concept: { option: '--concept', field: 'under “Name of the concept”' },
   data: { option: '--data', field: 'by starting the server with --data' },
   device: { option: '--device', field: 'under “Device”' },

@@ -4,7 +4,7 @@ import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
 import { guidedRows } from '../diffusion/guidance.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import { branchesOf, graphCost } from '../onnx/graph-cost.ts';
-import { buildUnetGraph, recomputationFor } from '../pipeline/unet-session.ts';
+import { buildUnetGraph, type Precision, recomputationFor } from '../pipeline/unet-session.ts';
 import type { Device } from '../runtime/device.ts';
 import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import { elementCount } from '../tensor/shape.ts';
@@ -14,6 +14,7 @@ import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
 import { healthCheckPredictions } from '../training/health-check.ts';
 import { adaptationFor } from '../methods/adaptation.ts';
+import type { PrecisionWish } from '../methods/settings-fields.ts';
 
 /** What of a run its settings do not say. */
 export interface RunExtent {
@@ -76,16 +77,19 @@ export async function costOfRun(
     ? adaptationFor(checkpoint, training, '')
     : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
   const adaptation = training ? changed : asItIs(checkpoint);
-  const graph = await buildUnetGraph(checkpoint, { adaptation, shape });
+  const precision = training ? assumedPrecision(training.computePrecision, device) : 'float32';
+  const graph = await buildUnetGraph(checkpoint, { adaptation, shape, precision });
   const [first, second = first] = branchesOf(graph);
   const [train, predict] = [graphCost(first), graphCost(second)];
   const weights = unetWeights(checkpoint);
   const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
   const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
 
-  // That some GPUs know no 16-bit floats is not counted.
-  const staysStored = device !== 'cpu' || (await keepsStoredWeights(graph, device));
-  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, staysStored);
+  const staysStored = device !== 'cpu' || (await keepsStoredWeights(graph, { device, precision }));
+  const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, {
+    staysStored,
+    precision,
+  });
   const { width: contextDim } = checkpoint.condition;
   const { step, parameterCopies } = method.cost(settings, {
     gradient,
@@ -124,6 +128,12 @@ export async function costOfRun(
   return { step, rest, picture, gradient, prediction, memoryBytes };
 }
 
+/** As `choosePrecision`, but that some GPUs know no 16-bit floats is not counted: none is tried. */
+function assumedPrecision(wish: PrecisionWish, device: Device): Precision {
+  if (wish === 'auto') return device === 'cpu' ? 'float32' : 'float16';
+  return wish;
+}
+
 /**
  * The sizes that a run's UNet is compiled for, with prompts of usual length; without training, of one
  * picture that is compared, which takes two rows.
@@ -145,7 +155,7 @@ function unetWeights({ file, denoiser }: Checkpoint): number {
 function weightBytes(
   { file, denoiser }: Checkpoint,
   { parameters, base }: Adaptation,
-  staysStored: boolean,
+  { staysStored, precision }: { readonly staysStored: boolean; readonly precision: Precision },
 ): { readonly trainedBytes: number; readonly frozenBytes: number } {
   const trained = new Set(parameters.map(({ name }) => name));
   const trainedBytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
@@ -153,8 +163,8 @@ function weightBytes(
   let frozenBytes = 0;
   for (const [name, { shape, dtype, byteLength }] of file.tensors) {
     if (!name.startsWith(denoiser.prefix) || trained.has(name)) continue;
-    const float32Bytes = 4 * elementCount(shape);
-    frozenBytes += staysStored && dtype === 'F16' ? byteLength : float32Bytes;
+    const computedBytes = (precision === 'float16' ? 2 : 4) * elementCount(shape);
+    frozenBytes += staysStored && dtype === 'F16' ? byteLength : computedBytes;
   }
   return { trainedBytes, frozenBytes };
 }

@@ -14,6 +14,7 @@ import type { EraseJob, TrainingJob } from './job.ts';
 import type { NewWeights } from './new-weights.ts';
 import { drawImages, encodeImages, readJobImages, type JobImages } from './make-dataset.ts';
 import { adaptationFor } from '../methods/adaptation.ts';
+import { choosePrecision } from '../methods/choose-precision.ts';
 import type { TrainingMethod } from '../methods/method.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import { readDataset, readRunState, writeDataset } from '../training/run-state.ts';
@@ -61,6 +62,7 @@ export async function trainWeights(
     adaptation,
     device: job.device,
     threads: job.threads,
+    precision: await choosePrecision(settings.computePrecision, job.device),
   });
   try {
     const parameters = saved?.parameters ?? (await adaptation.initial());

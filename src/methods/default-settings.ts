@@ -126,6 +126,7 @@ export function stepDefaults(
   const adapter = facts.adapter ?? usualAdapter(facts);
   return {
     ...{ train, adapter, steps, batch, sampleEvery: 0, saveEvery: null },
+    computePrecision: 'auto',
     output: adapter.kind === 'lora' ? 'both' : 'checkpoint',
     learningRate:
       adapter.kind === 'full' ? learningRate * learningRateShares[train] : lowRankLearningRate,

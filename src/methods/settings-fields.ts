@@ -44,6 +44,10 @@ export const defaultOptimizers = {
 };
 export const optimizerChoices = { adam: 'Adam', adamw: 'AdamW', sgd: 'SGD' };
 
+/** What a training computes in. */
+const precisionWishes = ['auto', 'float32', 'float16'] as const;
+export type PrecisionWish = (typeof precisionWishes)[number];
+
 /** What a run writes. */
 const outputs = ['checkpoint', 'lora', 'both'] as const;
 export type Output = (typeof outputs)[number];
@@ -81,6 +85,17 @@ export const trainingFields = {
       lora: 'A LoRA file',
       both: 'Both',
     } satisfies Record<Output, string>,
+  }),
+  computePrecision: field(z.enum(precisionWishes).default('auto'), {
+    title: 'Precision of the training',
+    description:
+      'In 16-bit floats a training takes half the memory beside the weights. Sums, the loss and what is trained are 32-bit floats all the same.',
+    choices: {
+      auto: '16 bits on a graphics card that knows them, else 32',
+      float32: '32-bit floats',
+      float16: '16-bit floats',
+    } satisfies Record<PrecisionWish, string>,
+    option: 'precision',
   }),
   steps: field(count, {
     title: 'Steps',
@@ -200,11 +215,12 @@ export type PictureSettings = ValuesOf<typeof retainFields>;
 
 /**
  * Settings that say how a run is watched, saved and written, or what the job keeps apart as it was found,
- * and nothing else of what its result is.
+ * and nothing else of what its result is but, as its device does, how it is rounded on the way.
  */
 export const watchingSettings = [
   'prediction',
   'output',
+  'computePrecision',
   'sampleEvery',
   'evaluationPictures',
   'saveEvery',

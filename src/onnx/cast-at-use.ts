@@ -1,6 +1,7 @@
 import type { ElementType } from './element-type.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { Graph, type Node, Value } from './graph.ts';
+import { madeBy, replaceNodes } from './replace-nodes.ts';
 
 /** The types of stored weights that a graph casts, or dequantizes, before it computes with them. */
 export function castTypes(graph: Graph): ReadonlySet<ElementType> {
@@ -68,14 +69,4 @@ function castInside(graph: Graph, casts: ReadonlyMap<Value, Node>, uses: { count
     return madeBy({ ...node, inputs });
   });
   replaceNodes(graph, [...own, ...nodes]);
-}
-
-function replaceNodes(graph: Graph, nodes: readonly Node[]): void {
-  graph.nodes.splice(0, graph.nodes.length, ...nodes);
-}
-
-/** The node, now the one that makes its outputs. */
-function madeBy(node: Node): Node {
-  for (const output of node.outputs) output.producer = node;
-  return node;
 }

@@ -1,5 +1,4 @@
 import { AppError } from '../errors.ts';
-import { float32ToFloat16 } from '../tensor/dtype.ts';
 import { elementTypes, type ElementType } from './element-type.ts';
 import {
   Graph,
@@ -10,6 +9,7 @@ import {
   type InitializerData,
   type Node,
 } from './graph.ts';
+import { encodeElements } from './encode-elements.ts';
 import { inferOutputs } from './shape-inference.ts';
 import { dimAt } from './shape.ts';
 import { elementCount, isSameShape, type Shape } from '../tensor/shape.ts';
@@ -342,30 +342,4 @@ export class GraphBuilder {
     this.names.counts.set(name, count + 1);
     return count === 0 ? name : this.uniqueName(`${name}_${count}`);
   }
-}
-
-function encodeElements(elements: readonly number[], type: ElementType): Uint8Array {
-  switch (type) {
-    case 'float32':
-      return bytesOf(Float32Array.from(elements));
-    case 'float64':
-      return bytesOf(Float64Array.from(elements));
-    case 'float16':
-      return bytesOf(float32ToFloat16(Float32Array.from(elements)));
-    case 'int32':
-      return bytesOf(Int32Array.from(elements));
-    case 'int64':
-      return bytesOf(BigInt64Array.from(elements.map(BigInt)));
-    case 'int8':
-      return bytesOf(Int8Array.from(elements));
-    case 'bool':
-    case 'uint8':
-      return Uint8Array.from(elements);
-    case 'bfloat16':
-      throw new AppError('graph.invalid', 'bfloat16 constants are not supported');
-  }
-}
-
-function bytesOf(array: ArrayBufferView): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

@@ -17,7 +17,17 @@ import type { Graph, Node, Value } from './graph.ts';
 export function listedForRuntime({ nodes }: Graph): Node[] {
   const read = new Set<Value | null>(nodes.flatMap(({ inputs }) => inputs));
   const isLast = ({ outputs }: Node) => !outputs.some((output) => read.has(output));
-  return [...nodes.filter((node) => !isLast(node)), ...nodes.filter(isLast).reverse()];
+  return [...byDepth(nodes.filter((node) => !isLast(node))), ...nodes.filter(isLast).reverse()];
+}
+
+/** Those first that have the fewest before them, on the longest way back. */
+function byDepth(nodes: readonly Node[]): Node[] {
+  const depths = new Map<Node, number>();
+  for (const node of nodes) {
+    const before = node.inputs.flatMap((input) => input?.producer ?? []);
+    depths.set(node, 1 + Math.max(0, ...before.map((other) => depths.get(other) ?? 0)));
+  }
+  return nodes.toSorted((a, b) => (depths.get(a) ?? 0) - (depths.get(b) ?? 0));
 }
 
 /** The nodes of a graph in the order in which the runtime will run them. */

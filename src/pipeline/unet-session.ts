@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts';
 import type { DenoiserGraph, DenoiserRows, DenoiserShape } from '../families/family.ts';
 import { GraphBuilder, type Recomputation } from '../onnx/graph-builder.ts';
 import { castAtUse } from '../onnx/cast-at-use.ts';
+import { computeInFloat16 } from '../onnx/compute-float16.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
 import { GraphSession, type Device, type Feeds } from '../runtime/session.ts';
@@ -25,8 +26,13 @@ export interface UnetSessionSettings {
   readonly adaptation: Adaptation;
   readonly device: Device;
   readonly threads: number;
+  /** What it computes in. Default: float32. */
+  readonly precision?: Precision;
   readonly profilePrefix?: string;
 }
+
+/** float16 is that of `computeInFloat16`: sums, losses and gradients of parameters are float32 all the same. */
+export type Precision = 'float32' | 'float16';
 
 /** What a UNet is asked, and with how much of the change. */
 export interface UnetRows extends DenoiserRows {
@@ -45,6 +51,9 @@ export class UnetSession {
   private readonly session: GraphSession;
   private readonly trained: readonly string[];
   private readonly strength: string | null;
+  /** Whether the loss is scaled for the backward pass. */
+  private readonly isScaled: boolean;
+  private readonly lossScales: readonly number[];
   private readonly denoiser: DenoiserGraph;
   private readonly unusedTarget: Tensor;
 
@@ -58,6 +67,8 @@ export class UnetSession {
     this.trained = settings.adaptation.parameters.map(({ name }) => name);
     this.strength = settings.adaptation.strength;
     this.latentShape = checkpoint.denoiser.latentShape(settings.shape);
+    this.isScaled = settings.precision === 'float16' && this.trained.length > 0;
+    this.lossScales = this.isScaled ? lossScales(this.latentShape) : [1];
     this.denoiser = denoiser;
     this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
   }
@@ -65,7 +76,7 @@ export class UnetSession {
   static async create(checkpoint: Checkpoint, settings: UnetSessionSettings): Promise<UnetSession> {
     const denoiser = await checkpoint.denoiser.load();
     const graph = await buildUnetGraph(checkpoint, settings);
-    const keepsStored = await keepsStoredWeights(graph, settings.device);
+    const keepsStored = await keepsStoredWeights(graph, settings);
     if (keepsStored) castAtUse(graph);
     const session = await GraphSession.create(graph, {
       device: settings.device,
@@ -110,13 +121,19 @@ export class UnetSession {
       const tensor = into.find(name);
       if (tensor?.location === 'cpu') inPlace[gradientName(name)] = tensor;
     }
-    const feeds = this.feeds(parameters, rows, { isTraining: true, target });
-    const results = await this.session.run(feeds, inPlace);
-    releaseTensor(results.prediction);
-    for (const name of this.trained) {
-      into.put(name, required(results[gradientName(name)], name));
+    let loss = Number.NaN;
+    for (const lossScale of this.lossScales) {
+      const feeds = this.feeds(parameters, rows, { isTraining: true, target, lossScale });
+      const results = await this.session.run(feeds, inPlace);
+      releaseTensor(results.prediction);
+      for (const name of this.trained) {
+        into.put(name, required(results[gradientName(name)], name));
+      }
+      loss = scalarData(required(results.loss, 'loss'));
+      const { square } = results;
+      if (!square || Number.isFinite(scalarData(square)) || !Number.isFinite(loss)) break;
     }
-    return scalarData(required(results.loss, 'loss'));
+    return loss;
   }
 
   target(values: Float32Array): Tensor {
@@ -135,7 +152,11 @@ export class UnetSession {
   private feeds(
     parameters: TensorSet,
     rows: UnetRows,
-    { isTraining, target }: { isTraining: boolean; target: Tensor },
+    {
+      isTraining,
+      target,
+      lossScale = 1,
+    }: { isTraining: boolean; target: Tensor; lossScale?: number | undefined },
   ): Feeds {
     const feeds: Record<string, Tensor> = {
       ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
@@ -143,11 +164,22 @@ export class UnetSession {
       ...(this.strength !== null && {
         [this.strength]: floatTensor(Float32Array.of(rows.strength ?? 1), [1]),
       }),
+      ...(this.isScaled && { lossScale: floatTensor(Float32Array.of(lossScale), [1]) }),
       target,
     };
     for (const name of this.trained) feeds[name] = parameters.get(name);
     return feeds;
   }
+}
+
+/**
+ * What the loss is multiplied by in float16, so that its gradients are neither lost nor too large: what makes
+ * the mean a sum; where they are too large all the same, less. Powers of two, which round nothing, and the
+ * same at every call: what a resumed run computes is what it would have computed.
+ */
+function lossScales(latentShape: Shape): readonly number[] {
+  const first = Math.floor(Math.log2(elementCount(latentShape)));
+  return [0, 4, 8, 12].map((lower) => 2 ** Math.max(0, first - lower));
 }
 
 function gradientName(parameter: string): string {
@@ -177,7 +209,11 @@ export function recomputationFor(
  */
 export async function buildUnetGraph(
   checkpoint: Checkpoint,
-  { adaptation, shape }: Pick<UnetSessionSettings, 'adaptation' | 'shape'>,
+  {
+    adaptation,
+    shape,
+    precision = 'float32',
+  }: Pick<UnetSessionSettings, 'adaptation' | 'shape' | 'precision'>,
 ): Promise<Graph> {
   const { denoiser } = checkpoint;
   const latentShape = denoiser.latentShape(shape);
@@ -189,27 +225,31 @@ export async function buildUnetGraph(
   const build = (branch: GraphBuilder) => {
     const prediction = predict(branch, weights);
     const error = branch.sub(prediction, target);
-    const axes = latentShape.map((_, axis) => axis);
-    const loss = branch.reduceMean(branch.mul(error, error), axes, false);
+    const loss = branch.reduceMean(branch.mul(error, error), axesOf(error), false);
     return { branch, prediction, loss };
+  };
+  const finish = (): Graph => {
+    if (precision === 'float16') computeInFloat16(g.graph);
+    return g.graph;
   };
   if (trained.length === 0) {
     const { prediction, loss } = build(g);
     g.output('prediction', prediction);
     g.output('loss', loss);
-    return g.graph;
+    return finish();
   }
   const training = g.input('training', 'bool', []);
   const parameters = trained.map(parameter);
+  const lossScale = precision === 'float16' ? g.input('lossScale', 'float32', [1]) : null;
   const results = g.choose(training, {
-    then: trainBranch(build(g.subgraph('train')), parameters),
-    else: predictBranch(build(g.subgraph('predict')), parameters),
+    then: trainBranch(build(g.subgraph('train')), parameters, lossScale),
+    else: predictBranch(build(g.subgraph('predict')), parameters, lossScale),
   });
-  const names = ['prediction', 'loss', ...trained.map(gradientName)];
+  const names = ['prediction', 'loss', ...trained.map(gradientName), 'square'];
   results.forEach((value, i) => {
     g.output(names[i] ?? value.name, value);
   });
-  return g.graph;
+  return finish();
 }
 
 interface Branch {
@@ -218,25 +258,65 @@ interface Branch {
   readonly loss: Value;
 }
 
-function trainBranch({ branch, prediction, loss }: Branch, parameters: readonly Value[]): Graph {
+function trainBranch(
+  { branch, prediction, loss }: Branch,
+  parameters: readonly Value[],
+  lossScale: Value | null,
+): Graph {
   branch.output('train/prediction', prediction);
   branch.output('train/loss', loss);
-  gradients(branch, loss, parameters).forEach((gradient, i) => {
-    branch.output(`train/gradient:${parameters[i]?.name ?? i}`, gradient);
+  if (!lossScale) {
+    gradients(branch, loss, parameters).forEach((gradient, i) => {
+      branch.output(gradientOutput(parameters[i], i), gradient);
+    });
+    return branch.graph;
+  }
+  const scaled = branch.mul(loss, branch.reshape(lossScale, []));
+  const found = gradients(branch, scaled, parameters);
+  // As they are made, which is from the last layer to the first: the runtime would go back for each as far
+  // as it needs, and keep what the others are made of.
+  const places = new Map(branch.graph.nodes.map((node, place) => [node, place]));
+  const placeOf = ({ producer }: Value) => (producer && places.get(producer)) ?? 0;
+  const own = new Map(
+    found
+      .toSorted((a, b) => placeOf(a) - placeOf(b))
+      .map((gradient) => [gradient, branch.op('Div', [gradient, lossScale])]),
+  );
+  found.forEach((gradient, i) => {
+    branch.output(gradientOutput(parameters[i], i), own.get(gradient) ?? gradient);
   });
+  branch.output('train/square', sumOfSquares(branch, found));
   return branch.graph;
 }
 
+const gradientOutput = (parameter: Value | undefined, i: number) =>
+  `train/gradient:${parameter?.name ?? i}`;
+
+/** Neither infinite nor NaN where no value is. */
+function sumOfSquares(branch: GraphBuilder, values: readonly Value[]): Value {
+  const squares = values.map((value) =>
+    branch.reduceMean(branch.mul(value, value), axesOf(value), false),
+  );
+  return squares.reduce((sum, square) => branch.add(sum, square));
+}
+
 /** Both branches must have as many outputs of the same types and ranks: gradients are empty here. */
-function predictBranch({ branch, prediction, loss }: Branch, parameters: readonly Value[]): Graph {
+function predictBranch(
+  { branch, prediction, loss }: Branch,
+  parameters: readonly Value[],
+  lossScale: Value | null,
+): Graph {
   branch.output('predict/prediction', prediction);
   branch.output('predict/loss', loss);
   for (const { name, shape, type } of parameters) {
     const empty = shape.map(() => 0);
     branch.output(`predict/gradient:${name}`, branch.constant([], empty, type));
   }
+  if (lossScale) branch.output('predict/square', branch.scalar(0, loss));
   return branch.graph;
 }
+
+const axesOf = ({ shape }: Value) => shape.map((_, axis) => axis);
 
 function required(tensor: Tensor | undefined, name: string): Tensor {
   if (!tensor) throw new AppError('internal.unexpected', `the UNet graph gave no ${name}`);

@@ -10,12 +10,20 @@ import { GraphSession } from './session.ts';
  * read: half the memory. On a GPU whose shaders know 16-bit floats a cast is next to nothing. On the
  * CPU the rest of the work must be large beside it.
  */
-export async function keepsStoredWeights(graph: Graph, device: Device): Promise<boolean> {
+export async function keepsStoredWeights(
+  graph: Graph,
+  { device, precision = 'float32' }: { device: Device; precision?: 'float32' | 'float16' },
+): Promise<boolean> {
   const types = castTypes(graph);
   // They were rounded to 8 bits for their memory alone.
   if (types.has('int8')) return true;
   if (types.size === 0 || [...types].some((type) => type !== 'float16')) return false;
-  if (device === 'cpu') return areCastsCheap(graph);
+  if (precision === 'float16') return true;
+  return device === 'cpu' ? areCastsCheap(graph) : knowsFloat16(device);
+}
+
+/** Whether a device casts 16-bit floats, and so computes with them. */
+export function knowsFloat16(device: Device): Promise<boolean> {
   const found = casting.get(device) ?? castsFloat16(device);
   casting.set(device, found);
   return found;

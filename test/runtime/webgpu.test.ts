@@ -85,7 +85,7 @@ describeOnWebgpu('weights stored as float16', () => {
       return g.graph;
     };
     const [expected, actual] = [build(), build()];
-    const keeps = await keepsStoredWeights(actual, 'webgpu');
+    const keeps = await keepsStoredWeights(actual, { device: 'webgpu' });
     // SwiftShader knows no 16-bit floats, Mesa's driver does; of a real GPU nothing is known here.
     const driver = process.env.VK_ICD_FILENAMES;
     if (driver) expect(keeps).toBe(!driver.includes('swiftshader'));

@@ -5,6 +5,7 @@ import type { Companions } from '../../families/companions.ts';
 import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
 import { costOfRun, unetShape, type RunCost, type RunExtent } from '../../erase/run-cost.ts';
 import { adaptationFor } from '../../methods/adaptation.ts';
+import { choosePrecision } from '../../methods/choose-precision.ts';
 import { UnetSession } from '../../pipeline/unet-session.ts';
 import { runtimeVersion } from '../../runtime/backends.ts';
 import type { Device } from '../../runtime/device.ts';
@@ -107,7 +108,9 @@ async function measureRate(
     ? adaptationFor(checkpoint, { ...training, adapter }, '')
     : asItIs(checkpoint);
   const shape = unetShape(checkpoint, settings);
-  const unet = await UnetSession.create(checkpoint, { shape, adaptation, device, threads });
+  const precision = training ? await choosePrecision(training.computePrecision, device) : 'float32';
+  const session = { shape, adaptation, device, threads, precision };
+  const unet = await UnetSession.create(checkpoint, session);
   const parameters = await adaptation.initial();
   const into = new TensorSet();
   const prompt = checkpoint.condition.blank(shape.contextTokens);

@@ -8,7 +8,7 @@ import { replaceFile } from '../../checkpoint/atomic-file.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { describeSize } from '../../drawing/drawing.ts';
-import { type EraseSettings, trainingOf } from '../../methods/registry.ts';
+import { type EraseSettings, type TrainingSettings, trainingOf } from '../../methods/registry.ts';
 import { runtimeVersion } from '../../runtime/backends.ts';
 import type { Device } from '../../runtime/device.ts';
 
@@ -85,7 +85,12 @@ export function measurementKey(
   const model = digestOf(JSON.stringify(parts.map(({ name, config }) => [name, config])));
   const training = trainingOf(settings);
   const trained = training
-    ? [training.train, ...adapterKey(training.adapter), training.batch]
+    ? [
+        training.train,
+        ...adapterKey(training.adapter),
+        ...precisionKey(training, device),
+        training.batch,
+      ]
     : ['nothing', 1];
   return [...machine, model, ...trained, sizeKey(settings)].join(' ');
 }
@@ -93,6 +98,11 @@ export function measurementKey(
 /** One number for a square, as keys have always had it. */
 function sizeKey({ width, height }: EraseSettings): string {
   return width === height ? String(width) : describeSize({ width, height });
+}
+
+/** What it computes in; nothing on a CPU where that is left to it, as keys have always had it. */
+function precisionKey({ computePrecision }: TrainingSettings, device: Device): readonly string[] {
+  return computePrecision === 'auto' && device === 'cpu' ? [] : [computePrecision];
 }
 
 /** What a step's speed depends on of an adapter; nothing of whole weights, as keys have always had it. */

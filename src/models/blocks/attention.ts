@@ -8,7 +8,7 @@ import { dimAt } from '../../onnx/shape.ts';
  * of which softmax and its gradient need several copies; in parts of this size the products are
  * still far too large to lose speed.
  */
-const maxScoreBytes = 128 * 2 ** 20;
+const maxScoreBytes = 64 * 2 ** 20;
 
 export interface AttentionOperands {
   /** [N, Tq, heads·d], already scaled by 1/√d. */
