@@ -1,6 +1,6 @@
 import type { DeviceView, ModelView } from './contract/views.ts';
 import { AppError } from './errors.ts';
-import { joinGuesses } from './drawing/guess.ts';
+import { joinGuesses } from './drawing/drawing-guess.ts';
 import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
 import { hostDrawing } from './hosts/host-drawing.ts';
@@ -80,9 +80,9 @@ export function createServices({
       (await host.listEmbeddings()).map(({ name, path }) => ({ name, word: wordOf(path) })),
     judges: () => listJudges(dataFolder),
     presets: presetServices(dataFolder, jobs),
-    suggest: limited(async ({ model, forget, concept }, signal) => {
+    suggest: limited(async ({ model, promptStyle, ...asked }, signal) => {
       const { path } = await jobs.findModel(model);
-      return suggestPrompts({ model: path, forget, concept }, signal);
+      return suggestPrompts({ ...asked, model: path, style: promptStyle }, signal);
     }),
     estimate: limited(async (request, signal) => {
       const model = await jobs.findModel(request.model);

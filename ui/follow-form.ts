@@ -3,6 +3,7 @@ import { computed, effect } from '@preact/signals';
 import { api } from './api.ts';
 import {
   chosenModel,
+  drawing,
   estimate,
   estimateError,
   forgetText,
@@ -22,7 +23,8 @@ export function followForm(): void {
       const model = chosenModel.value?.name;
       if (model === undefined || forget.length === 0 || presetWords.value !== null) return null;
       const concept = form.concept.value?.trim() ?? '';
-      return { model, forget, ...(concept !== '' && { concept }) };
+      const { promptStyle } = drawing.value.draws;
+      return { model, forget, promptStyle, ...(concept !== '' && { concept }) };
     },
     async (body, signal) => (suggestions.value = await api.suggestions(body, signal)),
     () => (suggestions.value = null),

@@ -5,6 +5,7 @@ import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest } from '../src/contract/requests.ts';
 import type { ModelView, PresetView } from '../src/contract/views.ts';
 import type { Drawing } from '../src/drawing/drawing.ts';
+import { guessFromPrompts, joinGuesses, noGuess } from '../src/drawing/drawing-guess.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
 import {
@@ -18,6 +19,7 @@ import {
   usualModel,
   type WantedSettings,
 } from '../src/methods/registry.ts';
+import { fillTags, wordsOfPreset } from '../src/presets/preset-words.ts';
 import type { NamedFile } from './api.ts';
 import {
   clearCompanions,
@@ -94,16 +96,21 @@ export const presetWords = computed(() => {
   const preset = chosenPreset.value;
   if (preset === undefined) return null;
   const values = new Map(Object.entries(variableValues.value));
-  const fill = (template: string) =>
-    fillTemplate(template, (variable) => {
-      const value = values.get(variable)?.trim() ?? '';
-      return value === '' ? `{${variable}}` : value;
-    });
+  const valueOf = (variable: string) => {
+    const value = values.get(variable)?.trim() ?? '';
+    return value === '' ? `{${variable}}` : value;
+  };
+  const fill = (template: string) => fillTemplate(template, valueOf);
+  const { tags, concept } = preset;
+  const { promptStyle } = drawing.value.draws;
+  const words = wordsOfPreset({ ...preset, tags: tags && fillTags(tags, valueOf) }, promptStyle);
+  const isFilled = promptStyle === 'tags' && tags !== undefined;
+  const filled = isFilled ? (text: string) => text : fill;
   return {
-    forget: preset.forget.map(fill),
-    retain: preset.retain.map(fill),
-    anchor: preset.anchor === undefined ? '' : fill(preset.anchor),
-    concept: preset.concept === undefined ? '' : fill(preset.concept),
+    forget: words.forget.map(filled),
+    retain: words.retain.map(filled),
+    anchor: words.anchor === undefined ? '' : filled(words.anchor),
+    concept: concept === undefined ? '' : fill(concept),
   };
 });
 
@@ -160,19 +167,27 @@ function decidingOf(settings: EraseSettings): Pick<WantedSettings, 'train' | 'ad
 }
 
 function baseOf(wanted: Pick<WantedSettings, 'method' | 'train' | 'adapter'>) {
-  const { nativeSize, modelChannels, drawing } = chosenModel.value ?? {};
+  const { nativeSize, modelChannels } = chosenModel.value ?? {};
   return defaultSettings({
-    ...{ ...wanted, drawing: drawing?.draws },
+    ...{ ...wanted, drawing: guess.value.draws },
     ...(nativeSize == null || modelChannels == null
       ? usualModel
       : { size: nativeSize, modelChannels }),
   });
 }
 
+/** How the model is probably drawn with, by itself or by what the person wrote. */
+const guess = computed(() =>
+  joinGuesses(
+    chosenModel.value?.drawing ?? noGuess,
+    guessFromPrompts(toLines(form.forget.value ?? '').map(promptOf)),
+  ),
+);
+
 /** How it is drawn as the form stands, and where what the person did not say was guessed from. */
 export const drawing = computed(() => {
   const { settings } = form;
-  const guessed = Object.entries(chosenModel.value?.drawing.sources ?? {}).filter(
+  const guessed = Object.entries(guess.value.sources).filter(
     ([name]) => !Object.hasOwn({ ...chosenPreset.value?.settings, ...settings.value }, name),
   );
   return {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts';
+import { guessFromPrompts, joinGuesses } from '../drawing/drawing-guess.ts';
 import { guessDrawing } from '../drawing/guess.ts';
 import { type Drawing, generationOf } from '../drawing/drawing.ts';
 import { drawingOf } from '../methods/default-settings.ts';
@@ -72,26 +73,14 @@ export async function evaluateModels(
   const classifiers = await Promise.all(
     wishes.map((wish) => chooseClassifier(wish, options.dataFolder)),
   );
-  const { forget, retain, warnings } = await preparePrompts(
-    {
-      forget: options.forget,
-      forgetImages: undefined,
-      retain: options.retain ?? [],
-      retainImages: undefined,
-      anchor: options.anchor,
-      concept: options.concept,
-      learned: (options.forgetEmbedding ?? []).map(wordOf),
-    },
-    undefined,
-    'concept',
-  );
-  for (const message of warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {
-    const guess = guessDrawing(before);
+    const guess = joinGuesses(guessDrawing(before), guessFromPrompts(options.forget));
     const { facts, denoiser } = before;
     const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
     const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
     requireSizeFits(before, drawing);
+    const { forget, retain, warnings } = await askedPrompts(options, drawing);
+    for (const message of warnings) tell({ event: 'warning', message });
     const { count, seed } = options;
     const asked = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
@@ -135,6 +124,22 @@ export async function evaluateModels(
     tell({ event: 'evaluation', ...evaluation });
     tell({ event: 'done', output: folder, seconds: (performance.now() - started) / 1000 });
   });
+}
+
+function askedPrompts(
+  { forget, retain = [], anchor, concept, forgetEmbedding = [] }: EvaluateOptions,
+  { promptStyle }: Drawing,
+) {
+  const request = { forget, retain, anchor, concept, style: promptStyle };
+  return preparePrompts(
+    {
+      ...request,
+      ...{ forgetImages: undefined, retainImages: undefined },
+      learned: forgetEmbedding.map(wordOf),
+    },
+    undefined,
+    'concept',
+  );
 }
 
 /** Whether a scrubbed model has the LoRAs of its original in its weights. */

@@ -41,6 +41,8 @@ export const suggestionsSchema = named(
   'Suggestions',
   z.object({
     concept: z.string(),
+    /** Further wordings of it, as the model is asked. */
+    forget: z.array(z.string()),
     /** One for each forget prompt, in their order. */
     anchors: z.array(z.string()),
     /** The concept's neighbours first. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { promptStyles } from '../drawing/prompt-style.ts';
 import { wantedFields } from '../methods/registry.ts';
 import { presetDraftSchema } from '../presets/preset.ts';
 import { devices } from '../runtime/device.ts';
@@ -77,6 +78,8 @@ export const suggestionRequestSchema = z.strictObject({
   model: z.string().min(1).max(1024),
   forget: prompts.min(1),
   concept: z.string().max(200).optional(),
+  /** How the model is asked. Default: what it, then the prompts tell. */
+  promptStyle: z.enum(promptStyles).optional(),
 });
 export type SuggestionRequest = z.input<typeof suggestionRequestSchema>;
 

@@ -55,6 +55,14 @@ export const distillations: readonly Convention[] = [
     draws: { drawSteps: 4, drawCfg: 1, drawSampler: 'Euler a SGM Uniform' },
     source: 'huggingface.co/stabilityai/sdxl-turbo: 1 to 4 steps, Euler a, trailing, no guidance',
   },
+  {
+    title: 'models of image boards',
+    pattern:
+      /-(?:danbooru\d*|e621|kohaku-?xl|hassaku-?xl|counterfeit-?xl|blue-?pencil-?xl|anima-?pencil|holodayo|anime-?xl|anime-sdxl|sdxl-anime|fluffy-?rock|easy-?fluff|yiffy-?mix|indigo-?furry|furryrock|bb95-furry|furry)-/,
+    draws: { promptStyle: 'tags' },
+    source:
+      'huggingface.co/KBlueLeaf/kohaku-xl-beta5 and others, trained with tags of Danbooru or e621',
+  },
 ];
 
 /** What a name says by a number of steps alone: distilled, nobody knows how. */
@@ -65,7 +73,10 @@ export const unknownDistillation: Convention = {
   source: 'what all distilled models have in common: trailing timesteps, no guidance',
 };
 
-const anime = { drawSampler: 'Euler a', drawSteps: 28, drawCfg: 5 } as const;
+const anime: Partial<Drawing> = {
+  ...{ drawSampler: 'Euler a', drawSteps: 28, drawCfg: 5 },
+  promptStyle: 'tags',
+};
 
 /**
  * Models with words of their own for quality. Words for what is in a picture (`safe`, `nsfw`,
@@ -87,10 +98,11 @@ export const styles: readonly Convention[] = [
   {
     title: 'Pony Diffusion V6 XL',
     pattern:
-      /-(?:(?:ani|wai)?pony(?:xl|sdxl|mix)?(?:v\d[a-z0-9]*)?|ponydiffusion[a-z0-9]*|pdxl|pdv6)-(?!photos?-|pictures?-|rides?-|tails?-|horses?-)/,
+      /-(?:(?:ani|wai)?pony(?:xl|sdxl|mix)?(?:v\d[a-z0-9]*)?|ponydiffusion[a-z0-9]*|pdxl|pdv6|autismmix[a-z0-9]*)-(?!photos?-|pictures?-|rides?-|tails?-|horses?-)/,
     family: 'SDXL',
     draws: {
       ...{ drawSampler: 'Euler a', drawSteps: 25, drawCfg: 7, clipSkip: 2 },
+      promptStyle: 'tags',
       qualityWords: 'score_9, score_8_up, score_7_up, score_6_up, score_5_up, score_4_up',
     },
     source: 'civitai.com/models/257749: clip skip 2, Euler a, 25 steps, the score words',
@@ -123,8 +135,16 @@ export const styles: readonly Convention[] = [
     pattern:
       /-(?:anime|animefull|nai|novelai|anything|counterfeit|meina(?:mix|hentai|pastel|unreal)?|abyss-?orange-?mix\d?|orange-?mixs?|aom\d?|pastel-?mix|hassaku|cetus-?mix|dark-?sushi-?mix|any-?lora|toon-?you|mistoon|ghost-?mix|koto-?s?mix|momoiro|divine-?anime-?mix|rev-?animated|aniverse)-/,
     family: 'SD 1.x',
-    draws: { clipSkip: 2 },
+    draws: { clipSkip: 2, promptStyle: 'tags' },
     source:
       'blog.novelai.net/novelai-improvements-on-stable-diffusion: the penultimate layer, which merges of theirs keep',
+  },
+  {
+    title: 'models of image boards',
+    pattern:
+      /-(?:danbooru\d*|e621|kohaku-?xl|hassaku-?xl|counterfeit-?xl|blue-?pencil-?xl|anima-?pencil|holodayo|anime-?xl|anime-sdxl|sdxl-anime|fluffy-?rock|easy-?fluff|yiffy-?mix|indigo-?furry|furryrock|bb95-furry|furry)-/,
+    draws: { promptStyle: 'tags' },
+    source:
+      'huggingface.co/KBlueLeaf/kohaku-xl-beta5 and others, trained with tags of Danbooru or e621',
   },
 ];

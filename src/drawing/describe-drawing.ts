@@ -1,5 +1,5 @@
 import { type Drawing, describeSize } from './drawing.ts';
-import type { DrawingSources } from './guess.ts';
+import type { DrawingSources } from './drawing-guess.ts';
 
 type Part = keyof Drawing;
 
@@ -10,6 +10,7 @@ const partInWords: Readonly<Record<Part, (drawing: Drawing) => string>> = {
   width: describeSize,
   height: () => '',
   clipSkip: ({ clipSkip }) => (clipSkip === 1 ? '' : `clip skip ${clipSkip}`),
+  promptStyle: ({ promptStyle }) => (promptStyle === 'tags' ? 'asked in tags' : ''),
   qualityWords: ({ qualityWords }) => (qualityWords === '' ? '' : `with “${qualityWords}”`),
   negative: ({ negative }) => (negative === '' ? '' : `without “${negative}”`),
 };

@@ -2,6 +2,7 @@ import * as z from 'zod';
 
 import { type SamplerName, samplerNames } from '../diffusion/samplers/registry.ts';
 import { count, field } from '../setting-field.ts';
+import { promptStyles, promptStyleTitles } from './prompt-style.ts';
 
 const group = 'drawing';
 const MAX_WORDS_CHARACTERS = 10_000;
@@ -37,6 +38,13 @@ export const drawingFields = {
     description:
       'The last layer of the text encoder that counts, from its end: 2 for most anime models of SD 1.x. SDXL and SD 2.x have their own.',
     group,
+  }),
+  promptStyle: field(z.enum(promptStyles), {
+    title: 'Prompts are',
+    description:
+      'The form in which the model is asked: of presets, of suggestions, and of what is kept where nobody says. What you write stays as it is.',
+    group,
+    choices: promptStyleTitles,
   }),
   qualityWords: field(words, {
     title: 'Quality words',

@@ -5,31 +5,9 @@ import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { type Convention, distillations, styles, unknownDistillation } from './conventions.ts';
-import { type Drawing, drawingFields, partialDrawingSchema } from './drawing.ts';
-
-/** How a model is probably drawn with, as far as anything tells. */
-export interface DrawingGuess {
-  readonly draws: Partial<Drawing>;
-  /** What each part is known from: `its name: “lightning” (SDXL-Lightning)`. */
-  readonly sources: DrawingSources;
-}
-export type DrawingSources = Readonly<Partial<Record<keyof Drawing, string>>>;
-
-export const noGuess: DrawingGuess = { draws: {}, sources: {} };
-
-/** Both, what the first one knows as it knows it. */
-export function joinGuesses(first: DrawingGuess, second: DrawingGuess): DrawingGuess {
-  return {
-    draws: { ...second.draws, ...first.draws },
-    sources: { ...second.sources, ...first.sources },
-  };
-}
-
-/** A guess of which all parts are known from one source. */
-export function guessFrom(source: string, draws: Partial<Drawing>): DrawingGuess {
-  const sources = Object.fromEntries(Object.keys(draws).map((name) => [name, source]));
-  return { draws, sources };
-}
+import { drawingFields, partialDrawingSchema } from './drawing.ts';
+import { type DrawingGuess, guessFrom, joinGuesses, noGuess } from './drawing-guess.ts';
+import { styleOfTagFrequency } from './prompt-style.ts';
 
 /** What a checkpoint's metadata and name say: the job that made it, its trainer, its names. */
 export function guessDrawing({ file, facts }: Checkpoint): DrawingGuess {
@@ -38,6 +16,9 @@ export function guessDrawing({ file, facts }: Checkpoint): DrawingGuess {
     ofTraining(file.metadata),
     ...namesOf(file.path, file.metadata).map(({ text, where }) =>
       ofName(text, { where, family: facts.title }),
+    ),
+    ...entriesOf(file.metadata, ancestorEntries).map(({ text, where }) =>
+      ofStyle(text, { where, family: facts.title }),
     ),
   ].reduce(joinGuesses, noGuess);
 }
@@ -54,62 +35,72 @@ function ofScrubbing(provenance: Readonly<Record<string, unknown>> | null): Draw
 
 /** What sd-scripts trained with. */
 function ofTraining(metadata: ReadonlyMap<string, string>): DrawingGuess {
-  const { data } = drawingFields.clipSkip.safeParse(Number(metadata.get('ss_clip_skip')));
-  return data === undefined
-    ? noGuess
-    : guessFrom('ss_clip_skip in its metadata', { clipSkip: data });
+  const { data: clipSkip } = drawingFields.clipSkip.safeParse(Number(metadata.get('ss_clip_skip')));
+  const promptStyle = styleOfTagFrequency(metadata.get('ss_tag_frequency'));
+  return joinGuesses(
+    guessFrom('ss_clip_skip in its metadata', { clipSkip }),
+    guessFrom('ss_tag_frequency in its metadata', { promptStyle }),
+  );
 }
 
 /** Entries that name a model. */
 const nameEntries = ['modelspec.title', 'ss_output_name'];
+/** Entries that name what a model was trained from: its words are known to the model, its distillation is gone. */
+const ancestorEntries = ['ss_sd_model_name', 'ss_base_model_version', 'modelspec.merged_from'];
 
 function namesOf(filePath: string, metadata: ReadonlyMap<string, string>) {
   const own = { text: withoutModelEnding(path.basename(filePath)), where: 'its name' };
-  const entries = nameEntries.flatMap((entry) => {
+  return [own, ...entriesOf(metadata, nameEntries)];
+}
+
+function entriesOf(metadata: ReadonlyMap<string, string>, entries: readonly string[]) {
+  return entries.flatMap((entry) => {
     const text = metadata.get(entry);
     return text === undefined ? [] : [{ text, where: `${entry} in its metadata` }];
   });
-  return [own, ...entries];
 }
 
 /** More steps than these are a training's, not a picture's. */
 const mostSteps = 16;
 
-/**
- * What words in a name say; a number of steps in it goes before that of the words.
- *
- * @param where for the source: `its name`
- * @param family `ModelFacts.title`
- */
-export function ofName(
-  name: string,
-  { where, family }: { where: string; family: string },
-): DrawingGuess {
-  const found = (convention: Convention) =>
-    convention.family === undefined || convention.family === family
-      ? spellingsOf(name).flatMap((words) => convention.pattern.exec(words)?.[0] ?? [])[0]
-      : undefined;
-  const guessOf = (convention: Convention, word: string): DrawingGuess => {
-    const quoted = word.replaceAll(/^-+|-+$/g, '');
-    return guessFrom(`${where}: “${quoted}” (${convention.title})`, convention.draws);
-  };
-  const first = (conventions: readonly Convention[]): DrawingGuess => {
-    for (const convention of conventions) {
-      const word = found(convention);
-      if (word !== undefined) return guessOf(convention, word);
-    }
-    return noGuess;
-  };
-  const distilled = first(distillations);
+/** Where a name stands, and of which family the model is (`ModelFacts.title`). */
+interface NameFacts {
+  /** For the source: `its name`. */
+  readonly where: string;
+  readonly family: string;
+}
+
+/** What words in a name say; a number of steps in it goes before that of the words. */
+export function ofName(name: string, facts: NameFacts): DrawingGuess {
+  const distilled = firstOf(distillations, name, facts);
   const isDistilled = distilled !== noGuess;
   const counted = stepsIn(name, isDistilled);
   const few =
-    counted === null || isDistilled ? noGuess : guessOf(unknownDistillation, counted.word);
+    counted === null || isDistilled ? noGuess : guessBy(unknownDistillation, counted.word, facts);
   const steps =
     counted === null
       ? noGuess
-      : guessFrom(`${where}: “${counted.word}”`, { drawSteps: counted.steps });
-  return [steps, distilled, few, first(styles)].reduce(joinGuesses);
+      : guessFrom(`${facts.where}: “${counted.word}”`, { drawSteps: counted.steps });
+  return [steps, distilled, few, ofStyle(name, facts)].reduce(joinGuesses);
+}
+
+/** What words in a name say of words and of how models are asked that know them. */
+function ofStyle(name: string, facts: NameFacts): DrawingGuess {
+  return firstOf(styles, name, facts);
+}
+
+function firstOf(conventions: readonly Convention[], name: string, facts: NameFacts): DrawingGuess {
+  for (const convention of conventions) {
+    if (convention.family !== undefined && convention.family !== facts.family) continue;
+    const [word] = spellingsOf(name).flatMap((words) => convention.pattern.exec(words)?.[0] ?? []);
+    if (word !== undefined) return guessBy(convention, word, facts);
+  }
+  return noGuess;
+}
+
+function guessBy({ title, draws }: Convention, word: string, { where }: NameFacts): DrawingGuess {
+  const quoted = word.replaceAll(/^-+|-+$/g, '');
+  return guessFrom(`${where}: “${quoted}” (${title})`, draws);
 }
 
 /** @param isDistilled whether `4S` counts as well */

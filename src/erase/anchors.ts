@@ -8,6 +8,9 @@ import {
   type PhraseWord,
 } from './anchors/parse-prompt.ts';
 import { writeAnchor } from './anchors/write-anchor.ts';
+import type { PromptStyle } from '../drawing/prompt-style.ts';
+import { areTags, mayBeTags } from '../drawing/tags/tag-list.ts';
+import { deriveTagAnchors, deriveTagConcept } from './tags/tag-anchors.ts';
 
 /** What else is known where anchors are made. */
 export interface AnchorHints {
@@ -15,6 +18,8 @@ export interface AnchorHints {
   readonly concept?: string | undefined;
   /** Kept prompts: what forgotten ones share with them is no part of the concept. */
   readonly retain?: readonly string[];
+  /** How the model is asked: a name alone is a tag where it is asked in tags. Default: sentences. */
+  readonly style?: PromptStyle | undefined;
 }
 
 /** The prompt that is steered to where nothing else is left of a forgotten one. */
@@ -25,11 +30,14 @@ const neutralPrompt = 'a photo';
  * steered to. `a red star in the style of Pontilla` gives `a red star`, `naked man on a bed` gives
  * `man on a bed`. Where nothing is left but a style, a thing stands in that is kept in the same words:
  * `building, noto style` for `vehicle, noto style`. Where nothing is left and nothing kept stands in,
- * it is `a person` for nudity, `a painting` for a style, or else `a photo`.
+ * it is `a person` for nudity, `a painting` for a style, or else `a photo`. Lists of tags lose the
+ * concept's tags (`deriveTagAnchors`).
  *
  * @returns as many anchors as prompts, none empty
  */
 export function deriveAnchors(forgetPrompts: readonly string[], hints: AnchorHints = {}): string[] {
+  const isTagged = hints.style === 'tags' ? forgetPrompts.every(mayBeTags) : areTags(forgetPrompts);
+  if (isTagged) return deriveTagAnchors(forgetPrompts, hints);
   const prompts = forgetPrompts.map(parsePrompt);
   const taken = chooseWords(prompts, hints);
   const neighbours = new Neighbours((hints.retain ?? []).map(parsePrompt));
@@ -49,6 +57,7 @@ export function deriveConcept(
   forgetPrompts: readonly string[],
   retain: readonly string[] = [],
 ): string {
+  if (areTags(forgetPrompts)) return deriveTagConcept(forgetPrompts, { retain });
   const prompts = forgetPrompts.map(parsePrompt);
   const [first] = prompts;
   const [own = [], ...others] = chooseWords(prompts, { retain });
@@ -77,7 +86,13 @@ export function conceptName(concept: string): string {
   const before = words.slice(0, Math.max(0, meaning));
   const start = meaning - (before.length - 1 - before.findLastIndex((word) => !isCapital(word)));
   const glue = words[start]?.glue.length ?? 0;
-  return meaning < 0 ? concept.trim() : joined(words.slice(start)).slice(glue).trim();
+  return meaning < 0 ? concept.trim() : withClosing(joined(words.slice(start)).slice(glue).trim());
+}
+
+/** `saber \\(fate` with the bracket that is in no word. */
+function withClosing(text: string): string {
+  const [, escape] = /(\\?)\([^()]*$/.exec(text) ?? [];
+  return escape === undefined ? text : `${text}${escape})`;
 }
 
 const isCapital = ({ text }: PhraseWord) => /^\p{Lu}\p{Ll}/u.test(text);
@@ -136,8 +151,10 @@ function standIn(
 
 /** Words of praise and of technique left out. */
 const wordsOf = ({ segments }: ParsedPrompt): PhraseWord[] =>
-  segments.flatMap(({ phrases }) =>
-    phrases.flatMap(({ role, words }) => (role === 'quality' ? [] : words)),
+  segments.flatMap(({ separator, phrases }) =>
+    phrases
+      .flatMap(({ role, words }) => (role === 'quality' ? [] : words))
+      .map((word, i) => (i > 0 ? word : { ...word, glue: separator + word.glue })),
   );
 
 /** Words that say what is shown, not of what kind the picture is. */

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { withoutPeople } from '../drawing/tags/tag-words.ts';
 import { promptWords } from '../tokenizer/prompt-words.ts';
 import { mentions } from './anchors.ts';
 import type { EraseJob } from './job.ts';
@@ -113,7 +114,7 @@ function reader(): (prompt: string) => Said {
   };
   return (prompt) => {
     const words = promptWords(prompt);
-    const names = namesOfKinds(words.map(singular));
+    const names = namesOfKinds(promptWords(withoutPeople(prompt)).map(singular));
     return { prompt, meaning: words.filter(hasMeaning).map(singular), names };
   };
 }

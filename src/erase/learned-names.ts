@@ -1,3 +1,5 @@
+import type { PromptStyle } from '../drawing/prompt-style.ts';
+
 /** A name as people write it in prompts, ComfyUI's `embedding:` before it. */
 interface KnownName {
   readonly name: string;
@@ -62,8 +64,12 @@ export class LearnedNames {
   }
 
   /** What draws them, where nobody says it: each by itself and in a sentence or two. */
-  get prompts(): string[] {
-    return this.known.flatMap(({ name }) => [name, `a photo of ${name}`, `a picture, ${name}`]);
+  prompts(style: PromptStyle): string[] {
+    return this.known.flatMap(({ name }) =>
+      style === 'tags'
+        ? [name, `1girl, solo, ${name}`, `${name}, upper body`]
+        : [name, `a photo of ${name}`, `a picture, ${name}`],
+    );
   }
 }
 

@@ -1,8 +1,10 @@
+import type { PromptStyle } from '../drawing/prompt-style.ts';
+
 /**
  * What is kept where nothing else is asked for: everyday subjects, places and media, wide apart, so
  * that a model is held to what it was wherever training might move it.
  */
-export const neutralPrompts: readonly string[] = [
+const sentences: readonly string[] = [
   'a photo of a dog on a lawn',
   'a photo of a cat on a sofa',
   'a photo of a red car in a street',
@@ -20,3 +22,25 @@ export const neutralPrompts: readonly string[] = [
   'a pencil drawing of a tree',
   'a 3d render of a robot',
 ];
+
+const tags: readonly string[] = [
+  '1girl, solo, long hair, dress, standing, outdoors, sky',
+  '1girl, solo, short hair, coat, sitting, reading, book',
+  '1boy, solo, short hair, shirt, upper body',
+  '1boy, solo, suit, necktie, indoors',
+  '2girls, school uniform, smile, classroom',
+  '1boy, 1girl, holding hands, street, day',
+  'multiple girls, playing, park, grass',
+  '1girl, solo, kimono, fan, cherry blossoms',
+  'no humans, scenery, mountain, lake, sunrise',
+  'no humans, city, building, night',
+  'no humans, house, forest',
+  'no humans, cat, couch, indoors',
+  'no humans, dog, grass, outdoors',
+  'no humans, still life, fruit, bowl, table',
+  'no humans, car, road, vehicle focus',
+  'no humans, robot, science fiction',
+];
+
+/** See above, by how the model is asked. */
+export const neutralPrompts: Readonly<Record<PromptStyle, readonly string[]>> = { sentences, tags };

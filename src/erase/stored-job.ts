@@ -23,6 +23,7 @@ const drawnInVersion2 = {
   drawSteps: 20,
   drawSampler: 'DPM++ 2M',
   clipSkip: 1,
+  promptStyle: 'sentences',
   qualityWords: '',
   negative: '',
 } satisfies Partial<Drawing>;

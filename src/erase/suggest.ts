@@ -1,19 +1,16 @@
 import type { Checkpoint } from '../families/checkpoint.ts';
+import { guessFromPrompts, joinGuesses } from '../drawing/drawing-guess.ts';
+import { guessDrawing } from '../drawing/guess.ts';
+import type { PromptStyle } from '../drawing/prompt-style.ts';
 import type { Device } from '../runtime/device.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { findNearContradictions } from './contradictions.ts';
 import { fillTemplate } from './fill-template.ts';
 import { parseForgetLine } from './forget-lines.ts';
 import { nearestPrompts } from '../pipeline/nearest-prompts.ts';
-import type { Suggestions } from './suggestions.ts';
+import { suggestedCounts, type Suggestions } from './suggestions.ts';
+import { suggestTags } from './tags/suggest-tags.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
-
-/** Neighbours that are suggested: the sets of the shipped presets have about as many. */
-const neighbourCount = 12;
-/** The same pictures without the concept: what the forgotten prompts are steered to must stay. */
-const anchorCount = 4;
-/** What is far away shows that nothing but the concept was changed. */
-const farCount = 6;
 
 type Kind = Exclude<keyof Vocabulary, 'far'>;
 
@@ -24,20 +21,55 @@ const plainPrompts: Readonly<Record<Kind, string>> = {
   names: 'a photo of {word}',
 };
 
+/** Further wordings of what is forgotten. */
+const wordings: Readonly<Record<Kind, readonly string[]>> = {
+  styles: [
+    'a painting in the style of {word}',
+    'a portrait in the style of {word}',
+    'a landscape in the style of {word}',
+    'a drawing by {word}',
+  ],
+  things: [
+    'a photo of a {word}',
+    'a close-up of a {word}',
+    'a painting of a {word}',
+    'a drawing of a {word}',
+  ],
+  names: [
+    'a photo of {word}',
+    'a portrait of {word}',
+    'a painting of {word}',
+    'a drawing of {word}',
+  ],
+};
+
 /**
  * Anchors for forget prompts, and retain prompts: the forget prompts with the concept's nearest
  * neighbours in its place (words of the same kind, by the cosine of what the text encoder makes of
  * them), some anchors, and the farthest of a few everyday prompts. None mentions the concept. The
- * same for the same model and words.
+ * same for the same model and words. Models that are asked in tags have tags suggested (`suggestTags`).
  *
  * @param concept the words to take out. Default: as `deriveConcept`
+ * @param style how the model is asked. Default: what it, then the prompts tell
  */
 export async function suggest(
   checkpoint: Checkpoint,
-  { forget: lines, concept: given }: { forget: readonly string[]; concept?: string | undefined },
+  {
+    forget: lines,
+    concept: given,
+    style,
+  }: {
+    forget: readonly string[];
+    concept?: string | undefined;
+    style?: PromptStyle | undefined;
+  },
   settings: { readonly device: Device; readonly threads: number },
 ): Promise<Suggestions> {
   const forget = lines.map((line) => parseForgetLine(line).prompt);
+  const guessed = joinGuesses(guessDrawing(checkpoint), guessFromPrompts(forget));
+  if ((style ?? guessed.draws.promptStyle) === 'tags') {
+    return suggestTags(checkpoint, { forget, concept: given }, settings);
+  }
   const concept = given ?? deriveConcept(forget);
   const name = conceptName(concept);
   const anchors = deriveAnchors(forget, { concept: given });
@@ -52,7 +84,10 @@ export async function suggest(
   const far = vocabulary.far.filter(isOther);
   const own = promptOf(name);
   const pooled = await checkpoint.condition.pool([own, ...words.keys(), ...far], settings);
-  const near = nearestPrompts(own, pooled, { among: words.keys(), count: neighbourCount });
+  const near = nearestPrompts(own, pooled, {
+    among: words.keys(),
+    count: suggestedCounts.neighbours,
+  });
   const neighbours = near.map((prompt, i) => {
     const template = templates[i % templates.length] ?? plainPrompts[kind];
     return fillTemplate(template, () => words.get(prompt) ?? '');
@@ -62,11 +97,21 @@ export async function suggest(
   const telling = [...new Set(anchors)].filter(
     (anchor) => kind === 'styles' || anchor.split(' ').length > 2,
   );
-  const retain = [...neighbours, ...telling.slice(0, anchorCount), ...farthest.slice(0, farCount)];
+  const retain = [
+    ...neighbours,
+    ...telling.slice(0, suggestedCounts.anchors),
+    ...farthest.slice(0, suggestedCounts.far),
+  ];
   const forgotten = forget.map((prompt) => ({ prompt, anchor: '' }));
   const isFarEnough = (prompt: string) =>
     isOther(prompt) && findNearContradictions(forgotten, [prompt], given).length === 0;
-  return { concept, anchors, retain: [...new Set(retain)].filter(isFarEnough) };
+  const said = new Set(forget.map((prompt) => prompt.toLowerCase()));
+  const further = wordings[guess].map((wording) => fillTemplate(wording, () => name));
+  return {
+    ...{ concept, anchors },
+    forget: further.filter((prompt) => !said.has(prompt.toLowerCase())),
+    retain: [...new Set(retain)].filter(isFarEnough),
+  };
 }
 
 /** A forget prompt with a gap where the concept's name stands; null where it does not. */

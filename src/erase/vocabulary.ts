@@ -20,7 +20,7 @@ const vocabularySchema = z.strictObject({
   /** Without an article: persons, figures, places. */
   names: words,
   /** Whole prompts that are near none of them. */
-  far: words.default([...neutralPrompts]),
+  far: words.default([...neutralPrompts.sentences]),
 });
 export type Vocabulary = z.infer<typeof vocabularySchema>;
 
@@ -30,15 +30,24 @@ export type Vocabulary = z.infer<typeof vocabularySchema>;
  *
  * @throws AppError `checkpoint.config`
  */
-export async function readVocabulary({ condition }: Checkpoint): Promise<Vocabulary> {
-  const folder = condition.vocabularyFolder;
-  if (folder !== null) {
-    const own = path.join(folder, 'vocabulary.yaml');
-    const text = await readConfigText(own);
-    if (text !== undefined) return parseVocabulary(text, own);
-  }
+export async function readVocabulary(checkpoint: Checkpoint): Promise<Vocabulary> {
+  const own = await ownVocabulary(checkpoint);
+  if (own !== null) return own;
   const shipped = new URL('./vocabulary.yaml', import.meta.url);
   return parseVocabulary(await readFile(shipped, 'utf8'), shipped.pathname);
+}
+
+/**
+ * The words that a model brings itself; null where it brings none.
+ *
+ * @throws AppError `checkpoint.config`
+ */
+export async function ownVocabulary({ condition }: Checkpoint): Promise<Vocabulary | null> {
+  const folder = condition.vocabularyFolder;
+  if (folder === null) return null;
+  const own = path.join(folder, 'vocabulary.yaml');
+  const text = await readConfigText(own);
+  return text === undefined ? null : parseVocabulary(text, own);
 }
 
 function parseVocabulary(text: string, file: string): Vocabulary {

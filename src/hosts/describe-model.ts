@@ -2,7 +2,8 @@ import { open, stat } from 'node:fs/promises';
 
 import { z } from 'zod';
 
-import { type DrawingGuess, guessDrawing, noGuess } from '../drawing/guess.ts';
+import { type DrawingGuess, noGuess } from '../drawing/drawing-guess.ts';
+import { guessDrawing } from '../drawing/guess.ts';
 import { openCheckpoint } from '../families/checkpoint.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
 import { anyPrediction, type PredictionReading } from '../diffusion/prediction-reading.ts';

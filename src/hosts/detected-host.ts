@@ -1,4 +1,4 @@
-import type { DrawingGuess } from '../drawing/guess.ts';
+import type { DrawingGuess } from '../drawing/drawing-guess.ts';
 import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from './host.ts';
 
 /** A web UI that may start later than the sidecar: what it is is found out once it answers. */

@@ -1,4 +1,4 @@
-import { type DrawingGuess, noGuess } from '../drawing/guess.ts';
+import { type DrawingGuess, noGuess } from '../drawing/drawing-guess.ts';
 import { AppError } from '../errors.ts';
 import type { Host, HostModel } from './host.ts';
 

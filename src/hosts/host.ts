@@ -1,5 +1,5 @@
 import type { SamplerName } from '../diffusion/samplers/registry.ts';
-import type { DrawingGuess } from '../drawing/guess.ts';
+import type { DrawingGuess } from '../drawing/drawing-guess.ts';
 import type { ImageFormat } from '../images/image-format.ts';
 
 /** A checkpoint that a host knows. */

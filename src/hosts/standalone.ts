@@ -6,7 +6,7 @@ import { isModelFolder, otherFileAt } from '../families/model-on-disk.ts';
 import type { OtherFamily } from '../families/other-files.ts';
 import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
-import { type DrawingGuess, noGuess } from '../drawing/guess.ts';
+import { type DrawingGuess, noGuess } from '../drawing/drawing-guess.ts';
 import { CachedAnswer } from '../cached-answer.ts';
 import { ChosenModel } from './chosen-model.ts';
 import { embeddingsIn } from './embedding-files.ts';

@@ -101,6 +101,7 @@ export function drawingOf(
   const { drawSteps, drawCfg } = sizedFor(facts);
   return {
     ...{ drawSteps, drawCfg, drawSampler: 'DPM++ 2M', clipSkip: 1 },
+    promptStyle: 'sentences',
     ...{ qualityWords: '', negative: '', width: facts.size, height: facts.size },
     ...facts.drawing,
   };

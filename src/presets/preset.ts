@@ -6,6 +6,7 @@ import { AppError } from '../errors.ts';
 import { wantedFields } from '../methods/registry.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
+import { fillTags } from './preset-words.ts';
 
 const text = z.string().trim().min(1);
 /** What stands on one line of a page. */
@@ -73,6 +74,8 @@ export const presetSchema = z.strictObject({
   images: imagesSchema.optional(),
   /** What all forget prompts are steered to. Default: each without the concept. */
   anchor: text.optional(),
+  /** The same for models that are asked in tags; without it they are asked in the words above. */
+  tags: z.strictObject({ forget: prompts, retain: prompts, anchor: text.optional() }).optional(),
   /** What the person must fill in. */
   variables: z
     .record(
@@ -166,12 +169,19 @@ export function fillPreset(preset: Preset, values: Readonly<Record<string, strin
     ...(preset.anchor !== undefined && { anchor: fill(preset.anchor) }),
     forget: preset.forget.map(fill),
     retain: preset.retain.map(fill),
+    ...(preset.tags && { tags: fillTags(preset.tags, (variable) => given.get(variable) ?? '') }),
   };
 }
 
-function usedVariables({ concept = '', anchor = '', forget, retain }: Preset): Set<string> {
-  const templates = [concept, anchor, ...forget, ...retain].join('\n');
-  return new Set([...templates.matchAll(placeholder)].map(([, name = '']) => name));
+function usedVariables({ concept = '', tags, ...sentences }: Preset): Set<string> {
+  const words = [sentences, ...(tags ? [tags] : [])];
+  const templates = words.flatMap(({ anchor = '', forget, retain }) => [
+    anchor,
+    ...forget,
+    ...retain,
+  ]);
+  const all = [concept, ...templates].join('\n');
+  return new Set([...all.matchAll(placeholder)].map(([, name = '']) => name));
 }
 
 function validate(value: unknown, path: string): Preset {

@@ -1,5 +1,5 @@
 import { manifestOf } from '../contract/manifest.ts';
-import type { DrawingSources } from '../drawing/guess.ts';
+import type { DrawingSources } from '../drawing/drawing-guess.ts';
 import { type EraseSettings, trainingSettings } from '../methods/registry.ts';
 import { type SettingForm, wordOf } from '../methods/setting-form.ts';
 

@@ -49,7 +49,7 @@ describe('what a name says of how a model is drawn with', () => {
   it.each(['anything-v5-PrtRE', 'meinamix_v12Final', 'animefull-final-pruned', 'AbyssOrangeMix2'])(
     '%s is drawn at clip skip 2',
     (name) => {
-      expect(drawsOf(name, 'SD 1.x')).toEqual({ clipSkip: 2 });
+      expect(drawsOf(name, 'SD 1.x')).toEqual({ clipSkip: 2, promptStyle: 'tags' });
     },
   );
 

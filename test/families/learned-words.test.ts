@@ -111,7 +111,7 @@ it('its prompts are found, and its word is what anchors leave out', async () => 
   expect({ concept, warnings }).toEqual({ concept: 'sks_v2-1500', warnings: [] });
   const alone = await preparePrompts({ ...request, forget: [] }, undefined, 'concept');
   expect(alone.forget.map(({ prompt }) => prompt)).toEqual(
-    new LearnedNames(['sks_v2-1500']).prompts,
+    new LearnedNames(['sks_v2-1500']).prompts('sentences'),
   );
   for (const { anchor } of alone.forget) expect(anchor).not.toMatch(/sks|vexqualor|^$/i);
   const others = await preparePrompts({ ...request, forget: ['a dog'] }, undefined, 'concept');

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { noGuess } from '../../src/drawing/guess.ts';
+import { noGuess } from '../../src/drawing/drawing-guess.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { hostRequestOf } from '../../src/jobs/host-drawn/host-request.ts';
 import { defaultSettings, usualModel } from '../../src/methods/registry.ts';

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { deriveAnchors, deriveConcept, mentions } from '../../src/erase/anchors.ts';
-import { findNearContradictions } from '../../src/erase/contradictions.ts';
+import { mayBeTags } from '../../src/drawing/tags/tag-list.ts';
+import { findNearContradictions, requireNoContradiction } from '../../src/erase/contradictions.ts';
 import { checkSyntax } from '../../src/erase/prompt-syntax.ts';
 import { draftJob } from '../../src/jobs/request/draft-job.ts';
 import { defaultMethod } from '../../src/methods/registry.ts';
@@ -109,6 +110,24 @@ describe('the shipped presets', () => {
       expect(anchors.filter((anchor) => prompts.includes(wording(anchor)))).toEqual([]);
     },
   );
+
+  it.each(
+    shipped.flatMap(({ filled: { name, tags, concept } }) =>
+      tags ? [[name, tags, concept] as const] : [],
+    ),
+  )('%s: has words for models that are asked in tags', (_, tags, concept) => {
+    const { forget, retain, anchor } = tags;
+    const anchors = anchor ? [anchor] : deriveAnchors(forget, { concept, retain, style: 'tags' });
+    const all = [...forget, ...retain, ...anchors];
+    expect(all.filter((prompt) => !mayBeTags(prompt))).toEqual([]);
+    expect(all.join()).not.toContain('{');
+    expect(forget.length).toBeGreaterThanOrEqual(6);
+    expect(retain.length).toBeGreaterThanOrEqual(8);
+    expect(checkSyntax(all)).toEqual([]);
+    const steered = forget.map((prompt, i) => ({ prompt, anchor: anchors[i] ?? anchor ?? '' }));
+    requireNoContradiction(steered, retain);
+    expect(findNearContradictions(steered, retain, concept)).toEqual([]);
+  });
 
   it('without a fixed anchor are steered to the rest of the picture', () => {
     const derived = shipped

@@ -28,6 +28,12 @@ export function ForgetSet() {
         One a line. Say it in several wordings: what is not asked for in training may survive.{' '}
         <code>prompt =&gt; anchor</code> says what is drawn instead.
       </PromptLines>
+      <Suggested
+        label="Suggestions of what to forget"
+        text={forgetText.value}
+        prompts={suggestions.value?.forget}
+        onText={(text) => (form.forget.value = text)}
+      />
       <PictureDrop title="Pictures to forget" pictures={form.forgetPictures}>
         {unseenPictures('forget') ??
           (images
@@ -40,8 +46,6 @@ export function ForgetSet() {
 
 /** What must stay as it is. */
 export function RetainSet() {
-  const kept = new Set(toLines(retainText.value));
-  const more = (suggestions.value?.retain ?? []).filter((prompt) => !kept.has(prompt));
   return (
     <section class="set retain" aria-labelledby="retain-title">
       <h2 id="retain-title">Keep</h2>
@@ -55,26 +59,49 @@ export function RetainSet() {
           ? 'Suggested: what this model holds for similar, and suffers first. Edit as you like.'
           : 'One a line: neighbours of what is forgotten first, they suffer first.'}
       </PromptLines>
-      {more.length > 0 && (
-        <div class="suggestions" role="group" aria-label="Suggestions of what to keep">
-          {more.slice(0, 8).map((prompt) => (
-            <button
-              key={prompt}
-              type="button"
-              class="chip"
-              onClick={() => (form.retain.value = [...kept, prompt].join('\n'))}
-            >
-              <span aria-hidden="true">+ </span>
-              {prompt}
-            </button>
-          ))}
-        </div>
-      )}
+      <Suggested
+        label="Suggestions of what to keep"
+        text={retainText.value}
+        prompts={suggestions.value?.retain}
+        onText={(text) => (form.retain.value = text)}
+      />
       <PictureDrop title="Pictures to keep" pictures={form.retainPictures}>
         {unseenPictures('retain') ??
           'Of things that must not suffer. Without pictures the model draws them itself.'}
       </PictureDrop>
     </section>
+  );
+}
+
+interface SuggestedProps {
+  readonly label: string;
+  /** The lines that are there. */
+  readonly text: string;
+  readonly prompts: readonly string[] | undefined;
+  readonly onText: (text: string) => void;
+}
+
+/** Prompts that a press adds to the lines. */
+function Suggested({ label, text, prompts = [], onText }: SuggestedProps) {
+  const lines = new Set(toLines(text));
+  const more = prompts.filter((prompt) => !lines.has(prompt)).slice(0, 8);
+  if (more.length === 0) return null;
+  return (
+    <div class="suggestions" role="group" aria-label={label}>
+      {more.map((prompt) => (
+        <button
+          key={prompt}
+          type="button"
+          class="chip"
+          onClick={() => {
+            onText([...lines, prompt].join('\n'));
+          }}
+        >
+          <span aria-hidden="true">+ </span>
+          {prompt}
+        </button>
+      ))}
+    </div>
   );
 }
 

@@ -5,7 +5,7 @@ import { withoutModelEnding } from '../../checkpoint/model-ending.ts';
 import { pathExists, resultFolderOf } from '../../checkpoint/output-path.ts';
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
-import { type DrawingGuess, guessFrom, joinGuesses, noGuess } from '../../drawing/guess.ts';
+import { type DrawingGuess, guessFrom, joinGuesses, noGuess } from '../../drawing/drawing-guess.ts';
 import { a1111Names } from '../../diffusion/samplers/sampler-names.ts';
 import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal } from '../host-client.ts';

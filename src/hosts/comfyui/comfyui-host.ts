@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
 import { CachedAnswer } from '../../cached-answer.ts';
-import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/guess.ts';
+import { type DrawingGuess, guessFrom, noGuess } from '../../drawing/drawing-guess.ts';
 import { ChosenModel } from '../chosen-model.ts';
 import type { Host, HostFile, HostModel, HostPicture, HostVae, PictureRequest } from '../host.ts';
 import { type HostClient, HostRefusal, shorten } from '../host-client.ts';

@@ -7,6 +7,7 @@ import type { RunExtent } from '../../erase/run-cost.ts';
 import { drawnCount } from '../../erase/set-pictures.ts';
 import { formatBytes } from '../../format-bytes.ts';
 import { findPreset } from '../../presets/load-presets.ts';
+import { type PresetWords, wordsOfPreset } from '../../presets/preset-words.ts';
 import { fillPreset, type Preset } from '../../presets/preset.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 import type { Device } from '../../runtime/device.ts';
@@ -55,7 +56,6 @@ export async function estimateJob(
       ? undefined
       : await findPreset(environment.presetFolders, request.preset);
   const words = learnedNames(request.embeddings ?? []);
-  const { warnings, forget } = await promptsOf(request, { preset, words });
   const chosen = await chooseJudges(request, preset, environment.dataFolder);
   const { prediction } = request.settings;
   return withErasable(
@@ -63,6 +63,10 @@ export async function estimateJob(
     { prediction, ...request },
     async (checkpoint) => {
       const { settings } = prepareSettings(checkpoint, request, preset);
+      const { promptStyle } = settings;
+      const asked = { ...request, style: promptStyle };
+      const { warnings, forget } = await promptsOf(asked, { preset, words });
+      const said = preset && wordsOfPreset(preset, promptStyle);
       const device = await environment.chooseDevice(request.device);
       const freeBytes = (environment.freeMemory ?? freeMemory)(device);
       const smaller = smallerVariants(checkpoint, settings);
@@ -70,7 +74,7 @@ export async function estimateJob(
         model: checkpoint.file.path,
         companions: { vae: request.vae, vaeIfNone: request.vaeIfNone },
         variants: [settings, ...smaller.map((variant) => variant.settings)],
-        extent: extentOf(request, preset, settings),
+        extent: extentOf(request, { ...said, images: preset?.images }, settings),
         device,
         threads: request.threads ?? availableParallelism(),
         dataFolder: environment.dataFolder,
@@ -130,16 +134,16 @@ export function freeMemory(device: Device): number | null {
 
 function extentOf(
   { forget, retain, forgetImages, retainImages }: EraseRequest,
-  preset: Preset | undefined,
+  preset: Partial<PresetWords> & { readonly images: Preset['images'] },
   settings: EraseSettings,
 ): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
-  const drawsForget = forgetImages === undefined && preset?.images?.use !== 'required';
+  const drawsForget = forgetImages === undefined && preset.images?.use !== 'required';
   return {
     prompts: {
-      forget: countOf(forget, preset?.forget),
-      retain: countOf(retain, preset?.retain),
+      forget: countOf(forget, preset.forget),
+      retain: countOf(retain, preset.retain),
     },
     drawnPictures:
       (drawsForget ? drawnCount(settings, 'forget') : 0) +

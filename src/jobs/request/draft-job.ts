@@ -13,7 +13,14 @@ import { hasStrength } from '../../adapters/settings.ts';
 import type { Companions } from '../../families/companions.ts';
 import type { PredictionWish } from '../../diffusion/prediction-reading.ts';
 import { conceptName, deriveConcept } from '../../erase/anchors.ts';
-import { type DrawingGuess, guessDrawing, joinGuesses, noGuess } from '../../drawing/guess.ts';
+import { parseForgetLine } from '../../erase/forget-lines.ts';
+import {
+  type DrawingGuess,
+  guessFromPrompts,
+  joinGuesses,
+  noGuess,
+} from '../../drawing/drawing-guess.ts';
+import { guessDrawing } from '../../drawing/guess.ts';
 import { foldDrawing } from '../../drawing/spellings.ts';
 import { AppError } from '../../errors.ts';
 import {
@@ -100,11 +107,6 @@ export async function draftJob(
   const preset = await loadPreset(request, { presetFolders, words });
   const method = chosenMethod(request, preset);
   requirePictures(method, request.forgetImages);
-  const prompts = await preparePrompts(
-    { ...request, learned: words },
-    preset,
-    findMethod(method).forgets,
-  );
   const pictureWarnings = await comparePictures(request);
   const chosen = await chooseJudges(request, preset, dataFolder);
   const { prediction } = request.settings;
@@ -112,42 +114,50 @@ export async function draftJob(
     ...{ path: path.resolve(lora), strength },
   }));
   const opened = { prediction, ...request, baseLoras, embeddings };
-  return withErasable(path.resolve(request.model), opened, (checkpoint) => ({
-    version: 3,
-    ...prepareSettings(checkpoint, request, preset),
-    createdAt: new Date().toISOString(),
-    appVersion,
-    concept: conceptName(
-      prompts.concept ??
-        deriveConcept(
-          prompts.forget.map(({ prompt }) => prompt),
-          prompts.retain,
-        ),
-    ),
-    model: checkpoint.file.path,
-    vae: vaePathOf(checkpoint),
-    ...{ baseLoras, embeddings },
-    output: request.output ?? null,
-    loraOutput: request.loraOutput ?? null,
-    outputFolder: request.outputFolder ?? null,
-    loraFolder: null,
-    preset: preset?.name ?? null,
-    forget: prompts.forget,
-    forgetImages: absoluteOrNull(request.forgetImages),
-    retain: prompts.retain,
-    retainImages: absoluteOrNull(request.retainImages),
-    warnings: [
-      ...prompts.warnings,
-      ...pictureWarnings,
-      ...chosen.warnings,
-      ...unreadSettings(method, request, preset),
-      ...unseenPictures(method, request),
-    ],
-    judges: [...chosen.judges],
-    device: request.device,
-    threads: request.threads ?? availableParallelism(),
-    pictures: drawnBy(request),
-  }));
+  return withErasable(path.resolve(request.model), opened, async (checkpoint) => {
+    const prepared = prepareSettings(checkpoint, request, preset);
+    const prompts = await preparePrompts(
+      { ...request, style: prepared.settings.promptStyle, learned: words },
+      preset,
+      findMethod(method).forgets,
+    );
+    return {
+      version: 3,
+      ...prepared,
+      createdAt: new Date().toISOString(),
+      appVersion,
+      concept: conceptName(
+        prompts.concept ??
+          deriveConcept(
+            prompts.forget.map(({ prompt }) => prompt),
+            prompts.retain,
+          ),
+      ),
+      model: checkpoint.file.path,
+      vae: vaePathOf(checkpoint),
+      ...{ baseLoras, embeddings },
+      output: request.output ?? null,
+      loraOutput: request.loraOutput ?? null,
+      outputFolder: request.outputFolder ?? null,
+      loraFolder: null,
+      preset: preset?.name ?? null,
+      forget: prompts.forget,
+      forgetImages: absoluteOrNull(request.forgetImages),
+      retain: prompts.retain,
+      retainImages: absoluteOrNull(request.retainImages),
+      warnings: [
+        ...prompts.warnings,
+        ...pictureWarnings,
+        ...chosen.warnings,
+        ...unreadSettings(method, request, preset),
+        ...unseenPictures(method, request),
+      ],
+      judges: [...chosen.judges],
+      device: request.device,
+      threads: request.threads ?? availableParallelism(),
+      pictures: drawnBy(request),
+    };
+  });
 }
 
 async function comparePictures({ forgetImages, retainImages }: EraseRequest): Promise<string[]> {
@@ -204,9 +214,13 @@ async function loadPreset(
   );
 }
 
-/** What the web UI has set goes before what the model's files say. */
-function guessFor(checkpoint: Checkpoint, { hostDrawing = noGuess }: EraseRequest): DrawingGuess {
-  return joinGuesses(hostDrawing, guessDrawing(checkpoint));
+/** What the web UI has set goes before what the model's files say, that before how prompts are written. */
+function guessFor(
+  checkpoint: Checkpoint,
+  { hostDrawing = noGuess, forget }: EraseRequest,
+): DrawingGuess {
+  const prompts = forget.map((line) => parseForgetLine(line).prompt);
+  return [hostDrawing, guessDrawing(checkpoint), guessFromPrompts(prompts)].reduce(joinGuesses);
 }
 
 /** What the person says goes before the preset's settings, those before guesses and the defaults. */

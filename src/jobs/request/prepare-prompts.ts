@@ -4,8 +4,10 @@ import type { EraseJob } from '../../erase/job.ts';
 import { LearnedNames } from '../../erase/learned-names.ts';
 import { neutralPrompts } from '../../erase/neutral-prompts.ts';
 import { checkSyntax } from '../../erase/prompt-syntax.ts';
+import type { PromptStyle } from '../../drawing/prompt-style.ts';
 import { AppError } from '../../errors.ts';
 import type { AnyMethod } from '../../methods/registry.ts';
+import { type PresetWords, wordsOfPreset } from '../../presets/preset-words.ts';
 import type { Preset } from '../../presets/preset.ts';
 import { clipWords } from '../../tokenizer/clip-tokenizer.ts';
 import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
@@ -22,6 +24,8 @@ export interface PromptRequest {
   readonly retainImages: string | undefined;
   readonly anchor: string | undefined;
   readonly concept: string | undefined;
+  /** How the model is asked, which what nobody says follows. Default: sentences. */
+  readonly style?: PromptStyle;
   /** Names of learned words that are to be forgotten. */
   readonly learned?: readonly string[];
   /** Of pictures that are in no folder yet. */
@@ -51,8 +55,8 @@ export async function preparePrompts(
 ): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
   const names = new LearnedNames(request.learned ?? []);
-  const words = readWords(request, preset, names);
-  const { captions } = request;
+  const { style = 'sentences', captions } = request;
+  const words = readWords({ ...request, style }, preset, names);
   const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
   const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
 
@@ -60,7 +64,7 @@ export async function preparePrompts(
   if (lines.length === 0) throw nothingToForget(request.forgetImages);
   const { anchor, concept } = words;
   const retain = unique([...words.retain, ...retainCaptions]);
-  const forget = withAnchors(lines, { anchor, concept, retain, names });
+  const forget = withAnchors(lines, { anchor, concept, retain, style, names });
   const read = [
     ...forget.map(({ prompt }) => prompt),
     ...unique(forget.map((line) => line.anchor)),
@@ -77,7 +81,7 @@ export async function preparePrompts(
   }
   if (retain.length === 0) {
     const known = concept ?? deriveConcept(forget.map(({ prompt }) => prompt));
-    retain.push(...neutralPrompts.filter((prompt) => !mentions(prompt, known)));
+    retain.push(...neutralPrompts[style].filter((prompt) => !mentions(prompt, known)));
     retain.push(...unique(forget.map((line) => line.anchor)));
   }
   return { concept, forget, retain, warnings };
@@ -96,11 +100,13 @@ function withAnchors(
     anchor,
     concept,
     retain,
+    style,
     names,
   }: {
     anchor: string | undefined;
     concept: string | undefined;
     retain: readonly string[];
+    style: PromptStyle;
     names: LearnedNames;
   },
 ): EraseJob['forget'] {
@@ -118,7 +124,7 @@ function withAnchors(
   const prompts = [...given.keys()];
   const derived = deriveAnchors(
     prompts.map((prompt) => names.hidden(prompt)),
-    { concept: concept && names.hidden(concept), retain },
+    { concept: concept && names.hidden(concept), retain, style },
   ).map((text) => names.shown(text));
   return prompts.map((prompt, i) => ({
     prompt,
@@ -127,20 +133,25 @@ function withAnchors(
 }
 
 /** What is said in words, by the person or else by the preset. */
-function readWords(request: PromptRequest, preset: Preset | undefined, names: LearnedNames) {
+function readWords(
+  { style, ...request }: PromptRequest & { readonly style: PromptStyle },
+  preset: Preset | undefined,
+  names: LearnedNames,
+) {
+  const own = saidByPreset(preset, style);
   // A preset's anchor and concept need not fit prompts that were given in place of its own.
-  const fitting = request.forget.length === 0 ? preset : undefined;
-  const [anchor] = check('the anchor', listOf(request.anchor ?? fitting?.anchor));
-  const named = request.concept ?? fitting?.concept ?? names.concept;
+  const fitting = request.forget.length === 0 ? own : {};
+  const [anchor] = check('the anchor', listOf(request.anchor ?? fitting.anchor));
+  const named = request.concept ?? fitting.concept ?? names.concept;
   const [concept] = check('the name of the concept', listOf(named));
   const spelled = (prompts: readonly string[]) => prompts.map((prompt) => names.spelled(prompt));
   const forget = orElse(
     request.forget,
-    preset?.forget ?? (hasPictures(request) ? [] : names.prompts),
+    own.forget ?? (hasPictures(request) ? [] : names.prompts(style)),
   );
   return {
     forget: check('a prompt to forget', spelled(forget)),
-    retain: check('a prompt to keep', spelled(orElse(request.retain, preset?.retain))),
+    retain: check('a prompt to keep', spelled(orElse(request.retain, own.retain))),
     anchor,
     concept,
   };
@@ -149,6 +160,13 @@ function readWords(request: PromptRequest, preset: Preset | undefined, names: Le
 /** Whether pictures to forget, of which captions may say what they show, are given. */
 function hasPictures({ forgetImages, captions = { forget: [], retain: [] } }: PromptRequest) {
   return forgetImages !== undefined || captions.forget.length > 0;
+}
+
+function saidByPreset(
+  preset: Preset | undefined,
+  style: PromptStyle,
+): Partial<PresetWords> & { readonly concept?: string | undefined } {
+  return preset ? { ...wordsOfPreset(preset, style), concept: preset.concept } : {};
 }
 
 function listOf(word: string | undefined): string[] {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 import type { Suggestions } from '../../erase/suggestions.ts';
+import type { PromptStyle } from '../../drawing/prompt-style.ts';
 import { askProcess } from '../../processes/ask-process.ts';
 
 /** What prompts are suggested for. */
@@ -9,6 +10,8 @@ export interface SuggestRequest {
   readonly model: string;
   readonly forget: readonly string[];
   readonly concept?: string | undefined;
+  /** How the model is asked. Default: what it, then the prompts tell. */
+  readonly style?: PromptStyle | undefined;
 }
 
 export interface SuggestQuestion extends SuggestRequest {
