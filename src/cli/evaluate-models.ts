@@ -73,14 +73,19 @@ export async function evaluateModels(
   const classifiers = await Promise.all(
     wishes.map((wish) => chooseClassifier(wish, options.dataFolder)),
   );
+  // What is wrong with the prompts is told before any model is opened, which may be asked in another style.
+  const ofPrompts = guessFromPrompts(options.forget);
+  const { promptStyle = 'sentences' } = { ...ofPrompts.draws, ...options.drawing };
+  const told = await askedPrompts(options, { promptStyle });
+  for (const message of told.warnings) tell({ event: 'warning', message });
   await withCheckpoints(options, async (before, after) => {
-    const guess = joinGuesses(guessDrawing(before), guessFromPrompts(options.forget));
+    const guess = joinGuesses(guessDrawing(before), ofPrompts);
     const { facts, denoiser } = before;
     const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
     const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
     requireSizeFits(before, drawing);
-    const { forget, retain, warnings } = await askedPrompts(options, drawing);
-    for (const message of warnings) tell({ event: 'warning', message });
+    const { forget, retain } =
+      drawing.promptStyle === promptStyle ? told : await askedPrompts(options, drawing);
     const { count, seed } = options;
     const asked = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
@@ -128,7 +133,7 @@ export async function evaluateModels(
 
 function askedPrompts(
   { forget, retain = [], anchor, concept, forgetEmbedding = [] }: EvaluateOptions,
-  { promptStyle }: Drawing,
+  { promptStyle }: Pick<Drawing, 'promptStyle'>,
 ) {
   const request = { forget, retain, anchor, concept, style: promptStyle };
   return preparePrompts(
