@@ -6,6 +6,7 @@ import type { JobRequest } from '../src/contract/requests.ts';
 import type { ModelView, PresetView } from '../src/contract/views.ts';
 import type { Drawing } from '../src/drawing/drawing.ts';
 import { guessFromPrompts, joinGuesses, noGuess } from '../src/drawing/drawing-guess.ts';
+import type { PictureSize } from '../src/images/picture-size.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type EraseSettings,
   findMethod,
   hasSetting,
+  isShapeWanted,
   trainingOf,
   type MethodId,
   usualModel,
@@ -36,6 +38,8 @@ export interface Picture extends NamedFile {
   readonly caption: string;
   /** For its thumbnail; revoked when the picture is taken away. */
   readonly url: string;
+  /** In pixels, upright; null where the browser cannot tell. */
+  readonly size: PictureSize | null;
 }
 
 /**
@@ -152,8 +156,8 @@ export function unseenPictures(role: 'forget' | 'retain'): string | null {
 /** What the settings are where the person says nothing. */
 export const baseSettings = computed<WantedSettings>(() => {
   const preset = { ...chosenPreset.value?.settings, reason: undefined };
-  const { train, adapter } = withoutUndefined({ ...preset, ...form.settings.value });
-  return { ...baseOf({ method: method.value, train, adapter }), ...withoutUndefined(preset) };
+  const wanted = withoutUndefined({ ...preset, ...form.settings.value });
+  return { ...baseOf({ ...wanted, method: method.value }), ...withoutUndefined(preset) };
 });
 
 /** The defaults of those settings that decide what others are by default. */
@@ -166,10 +170,11 @@ function decidingOf(settings: EraseSettings): Pick<WantedSettings, 'train' | 'ad
   return withoutUndefined({ train, adapter });
 }
 
-function baseOf(wanted: Pick<WantedSettings, 'method' | 'train' | 'adapter'>) {
+function baseOf({ method: id, train, adapter, ...others }: WantedSettings) {
   const { nativeSize, modelChannels } = chosenModel.value ?? {};
   return defaultSettings({
-    ...{ ...wanted, drawing: guess.value.draws },
+    ...{ method: id, train, adapter, drawing: guess.value.draws },
+    isShapeWanted: isShapeWanted(others),
     ...(nativeSize == null || modelChannels == null
       ? usualModel
       : { size: nativeSize, modelChannels }),
@@ -272,6 +277,10 @@ export const jobRequest = computed<JobRequest | null>(() => {
     captions: {
       forget: captionsOf(form.forgetPictures.value),
       retain: captionsOf(form.retainPictures.value),
+    },
+    pictureSizes: {
+      forget: form.forgetPictures.value.flatMap(({ size }) => size ?? []),
+      retain: form.retainPictures.value.flatMap(({ size }) => size ?? []),
     },
   };
 });

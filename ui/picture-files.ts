@@ -2,6 +2,7 @@ import type { Signal } from '@preact/signals';
 
 import { isCaptionFile, readCaptions } from '../src/images/captions.ts';
 import { isImageFile } from '../src/images/image-format.ts';
+import type { PictureSize } from '../src/images/picture-size.ts';
 import type { Picture } from './form.ts';
 
 /** Files of one folder, or that were chosen together: captions go with the pictures beside them. */
@@ -83,7 +84,8 @@ export async function addFiles(
     for (const file of images) {
       const name = freeName(file.name, new Set(added.map((picture) => picture.name)));
       const caption = told.get(file.name) ?? '';
-      added.push({ file, name, caption, url: URL.createObjectURL(file) });
+      const url = URL.createObjectURL(file);
+      added.push({ file, name, caption, url, size: await measure(url) });
     }
     pictures.value = added;
   }
@@ -96,6 +98,18 @@ export async function addFiles(
     }));
   }
   return refused;
+}
+
+/** Null for what the browser cannot decode: the server will say why. */
+async function measure(url: string): Promise<PictureSize | null> {
+  const image = new Image();
+  image.src = url;
+  try {
+    await image.decode();
+  } catch {
+    return null;
+  }
+  return { width: image.naturalWidth, height: image.naturalHeight };
 }
 
 function sortFiles(group: FileGroup, refused: string[]) {

@@ -8,6 +8,7 @@ import { describeCompanions } from '../erase/companions.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
+import { describeShapes } from '../erase/picture-shapes.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
@@ -67,7 +68,7 @@ class LineReporter implements EraseReporter {
   }
 
   start(job: EraseJob, folder: string): void {
-    const { forget, retain, settings, device, threads } = job;
+    const { forget, retain, settings, shapes, device, threads } = job;
     this.figures = methodOf(settings).figures;
     this.print(`Job ${job.id} in ${folder}`);
     this.print(`  model   ${job.model.path}`);
@@ -79,10 +80,11 @@ class LineReporter implements EraseReporter {
     for (const guess of describeGuesses(settings, job.drawingSources)) {
       this.print(`            guessed: ${guess}`);
     }
+    if (shapes.length > 0) this.print(`  shapes  ${describeShapes(shapes)}`);
     const training = trainingOf(settings);
     this.print(
       training
-        ? `  train   ${training.train}, ${training.steps} steps at ${describeSize(settings)} on ${device === 'cpu' ? `${threads} CPU threads` : device}`
+        ? `  train   ${training.train}, ${training.steps} steps at ${shapes.length > 0 ? 'these shapes' : describeSize(settings)} on ${device === 'cpu' ? `${threads} CPU threads` : device}`
         : `  change  ${trainSetTitles[trainSetOf(settings)]}, without training`,
     );
   }

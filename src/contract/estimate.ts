@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { pictureShapeSchema } from '../erase/picture-shapes.ts';
 import type { Suggestions as FoundSuggestions } from '../erase/suggestions.ts';
 import { wantedFields } from '../methods/registry.ts';
 import { devices } from '../runtime/device.ts';
@@ -30,6 +31,8 @@ export const estimateSchema = named(
     basis: z.enum(['measured', 'scaled']),
     /** What of the request may not be meant so, or is not heeded. */
     warnings: z.array(z.string()),
+    /** Shapes that given pictures are trained in; none where all have that of what is drawn. */
+    shapes: z.array(pictureShapeSchema),
     /** Each prompt to forget with what it would be steered to; empty while something is not filled in. */
     forget: z.array(z.object({ prompt: z.string(), anchor: z.string() })),
   }),

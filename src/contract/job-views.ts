@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { pictureShapeSchema } from '../erase/picture-shapes.ts';
 import { phases, type ProgressEvent } from '../erase/events.ts';
 import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { settingsSchema } from '../methods/registry.ts';
@@ -75,6 +76,8 @@ export const jobViewSchema = named(
     /** Numbers of pictures. */
     forgetImages: count,
     retainImages: count,
+    /** Shapes that its pictures are trained in; none where all have that of what is drawn. */
+    shapes: z.array(pictureShapeSchema),
     /** What of the request may not be meant so, or is not heeded. */
     warnings: z.array(z.string()),
     /** What its model is trained as; null until the job is prepared. */

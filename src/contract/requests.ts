@@ -17,6 +17,9 @@ const MAX_COMPANIONS = 16;
 /** By file names, which the page may have put a number to. */
 const captions = z.record(z.string().max(300), prompt);
 
+const side = z.int().min(1).max(100_000);
+const sizes = z.array(z.strictObject({ width: side, height: side })).max(10_000);
+
 /**
  * The field `job` of `POST /api/jobs`, whose files are `forgetImages` and `retainImages`; body of
  * `POST /api/estimate`.
@@ -50,6 +53,10 @@ export const jobRequestSchema = z.strictObject({
   captions: z
     .strictObject({ forget: captions.default({}), retain: captions.default({}) })
     .default({ forget: {}, retain: {} }),
+  /** Sizes of the pictures in pixels, upright, for an estimate, which is sent none. */
+  pictureSizes: z
+    .strictObject({ forget: sizes.default([]), retain: sizes.default([]) })
+    .default({ forget: [], retain: [] }),
   settings: z.object(wantedFields).default({}),
   /**
    * Classifiers that judge the result, as `GET /api/judges` names them, each with its classes that count

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
 import { companionFields } from './companions.ts';
+import { pictureShapeSchema } from './picture-shapes.ts';
 import { drawingNames } from '../drawing/drawing.ts';
 import { devices } from '../runtime/device.ts';
 import { settingsSchema, type TrainingSettings } from '../methods/registry.ts';
@@ -33,6 +34,8 @@ export const jobSchema = z.object({
   forgetImages: z.string().nullable(),
   retain: z.array(z.string()).min(1),
   retainImages: z.string().nullable(),
+  /** Shapes that its pictures are trained in; none where all have that of what is drawn. */
+  shapes: z.array(pictureShapeSchema).default([]),
   /** What of the request may not be meant so; jobs of earlier versions have none. */
   warnings: z.array(z.string()).default([]),
   /** Classifiers that judge the result; jobs of earlier versions have none. */

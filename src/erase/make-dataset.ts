@@ -1,9 +1,11 @@
 import path from 'node:path';
 
 import { pathExists } from '../checkpoint/output-path.ts';
+import { elementAt } from '../element-at.ts';
+import { frameIn } from '../images/buckets.ts';
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
+import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import { asDrawn, samplingOf } from '../drawing/drawing.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
@@ -15,6 +17,8 @@ import { deriveAnchors } from './anchors.ts';
 import type { DatasetItem } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
+import { arrange } from './picture-shapes.ts';
+import type { PictureSize } from '../images/picture-size.ts';
 import { drawnFolderOf, picturesOfSet } from './set-pictures.ts';
 import { methodOf } from '../methods/registry.ts';
 
@@ -22,6 +26,8 @@ import { methodOf } from '../methods/registry.ts';
 export interface CaptionedFile {
   readonly file: string;
   readonly prompt: string;
+  /** Of the picture, upright. */
+  readonly size: PictureSize;
 }
 
 /**
@@ -62,7 +68,7 @@ export async function readJobImages(job: EraseJob, folder: string): Promise<JobI
   captions.forEach((caption, i) => anchors.set(caption, fixed ?? derived[i] ?? ''));
   const inFull = (text: string) => asDrawn(text, job.settings);
   const files = (all: readonly CaptionedFile[] | null) =>
-    all?.map(({ file, prompt }) => ({ file, prompt: inFull(prompt) })) ?? null;
+    all?.map(({ file, prompt, size }) => ({ file, prompt: inFull(prompt), size })) ?? null;
   return {
     ...{ forget: files(forget), retain: files(retain) },
     anchors: new Map([...anchors].map((pair) => pair.map(inFull) as [string, string])),
@@ -77,8 +83,8 @@ async function drawnSet(jobFolder: string, role: Role): Promise<string | null> {
 async function captionedFiles(folder: string | null, prompts: readonly string[]) {
   if (folder === null) return null;
   const images = await readImageFolder(folder);
-  return images.map(({ file, caption }, i) => ({
-    file,
+  return images.map(({ file, caption, size }, i) => ({
+    ...{ file, size },
     prompt: caption ?? prompts[i % prompts.length] ?? '',
     isCaptioned: caption !== undefined,
   }));
@@ -95,12 +101,12 @@ function withEveryPrompt(
   const others = prompts.filter((prompt) => !had.has(prompt));
   const again = others.flatMap((prompt, i) => {
     const image = free[i % free.length];
-    return image ? [{ file: image.file, prompt }] : [];
+    return image ? [{ ...image, prompt }] : [];
   });
   return [...images, ...again];
 }
 
-/** Encodes image files once, at the job's size. */
+/** Encodes image files, each in its shape of the job's. */
 export async function encodeImages(
   checkpoint: Checkpoint,
   job: EraseJob,
@@ -108,29 +114,42 @@ export async function encodeImages(
   signal: AbortSignal,
 ): Promise<DatasetItem[][]> {
   const { width, height, seed } = job.settings;
-  const dimensions = { width, height };
   const { device, threads } = job;
-  const encoder = await checkpoint.codec.openEncoder({ ...dimensions, device, threads });
-  try {
-    const encoded: DatasetItem[][] = [];
-    for (const [set, files] of sets.entries()) {
-      const items: DatasetItem[] = [];
-      for (const [i, { file, prompt }] of files.entries()) {
-        signal.throwIfAborted();
-        const generator = createGenerator(seedFor(seed, 'posterior', set, i));
-        const image = await decodeImage(file, dimensions);
-        items.push({
-          prompt,
-          latents: await encoder.encode(image, (count) => generator.randn(count)),
-        });
+  const shapes: readonly PictureSize[] = job.shapes.length > 0 ? job.shapes : [{ width, height }];
+  const arranged = sets.map((files) =>
+    job.shapes.length > 0
+      ? arrange(files, job.shapes)
+      : files.map((file) => ({ ...file, shape: { width, height } })),
+  );
+  const encoded = arranged.map((files): DatasetItem[] => Array.from({ length: files.length }));
+  // One encoder at a time: each is made for one shape.
+  for (const shape of shapes) {
+    const encoder = await checkpoint.codec.openEncoder({ ...sizeOf(shape), device, threads });
+    try {
+      for (const [set, files] of arranged.entries()) {
+        for (const [i, file] of files.entries()) {
+          if (!isSameShape(file.shape, shape)) continue;
+          signal.throwIfAborted();
+          const generator = createGenerator(seedFor(seed, 'posterior', set, i));
+          const image = await decodeImage(file.file, sizeOf(shape));
+          const latents = await encoder.encode(image, (count) => generator.randn(count));
+          elementAt(encoded, set)[i] = {
+            ...{ prompt: file.prompt, latents, size: latentSize(checkpoint, shape) },
+            framing: frameIn(sizeOf(shape), file.size),
+          };
+        }
       }
-      encoded.push(items);
+    } finally {
+      await encoder.release();
     }
-    return encoded;
-  } finally {
-    await encoder.release();
   }
+  return encoded;
 }
+
+const sizeOf = ({ width, height }: PictureSize): PictureSize => ({ width, height });
+
+const isSameShape = (a: PictureSize, b: PictureSize) =>
+  a.width === b.width && a.height === b.height;
 
 /** What drawing a set of pictures needs. */
 export interface DrawingTools {
@@ -149,19 +168,28 @@ export async function drawImages(
 ): Promise<DatasetItem[]> {
   const { settings } = job;
   const { process, condition } = checkpoint;
-  const images = picturesOfSet(job, role).map(({ prompt, seed }) => ({
-    ...{ prompt: asDrawn(prompt, settings), seed },
-  }));
+  const pictures = picturesOfSet(job, role);
   const unconditional = condition.unconditional(encoded.prompts, settings.negative);
-  const drawn = await drawLatents(
-    { unet, parameters },
-    images.map((image) => ({
-      prompt: requireEncoded(encoded.prompts, image.prompt),
-      unconditional,
-      seed: image.seed,
-    })),
-    { ...samplingOf(settings), process },
-    { signal },
-  );
-  return drawn.map((latents, i) => ({ prompt: images[i]?.prompt ?? '', latents }));
+  const items: DatasetItem[] = [];
+  while (items.length < pictures.length) {
+    const { size: shape } = elementAt(pictures, items.length);
+    const others = pictures.slice(items.length);
+    const end = others.findIndex(({ size }) => !isSameShape(size, shape));
+    const images = others
+      .slice(0, end < 0 ? others.length : end)
+      .map(({ prompt, seed }) => ({ prompt: asDrawn(prompt, settings), seed }));
+    const size = latentSize(checkpoint, shape);
+    const drawn = await drawLatents(
+      { unet, parameters },
+      images.map(({ prompt, seed }) => ({
+        ...{ prompt: requireEncoded(encoded.prompts, prompt), unconditional, seed },
+      })),
+      { ...samplingOf(settings), process, size },
+      { signal },
+    );
+    for (const [i, latents] of drawn.entries()) {
+      items.push({ prompt: elementAt(images, i).prompt, latents, size, framing: null });
+    }
+  }
+  return items;
 }

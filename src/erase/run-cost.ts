@@ -8,6 +8,8 @@ import { buildUnetGraph, type Precision, recomputationFor } from '../pipeline/un
 import type { Device } from '../runtime/device.ts';
 import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import { elementCount } from '../tensor/shape.ts';
+import { elementAt } from '../element-at.ts';
+import { type PictureShape, sharesOf } from './picture-shapes.ts';
 import { evaluatedPictures } from './compared-pictures.ts';
 import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { previewPictures } from '../training/previews.ts';
@@ -22,6 +24,8 @@ export interface RunExtent {
   readonly prompts: PromptCounts;
   /** Pictures that the model draws for its own sets. */
   readonly drawnPictures: number;
+  /** Shapes that it trains in; none for that of what is drawn. */
+  readonly shapes: readonly PictureShape[];
 }
 
 /**
@@ -78,12 +82,29 @@ export async function costOfRun(
     : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
   const adaptation = training ? changed : asItIs(checkpoint);
   const precision = training ? assumedPrecision(training.computePrecision, device) : 'float32';
-  const graph = await buildUnetGraph(checkpoint, { adaptation, shape, precision });
-  const [first, second = first] = branchesOf(graph);
-  const [train, predict] = [graphCost(first), graphCost(second)];
   const weights = unetWeights(checkpoint);
-  const gradient = training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0;
-  const prediction = predict.multiplyAdds + WEIGHT_WORK.prediction * weights;
+  const callsOf = async (of: DenoiserShape) => {
+    const graph = await buildUnetGraph(checkpoint, { adaptation, shape: of, precision });
+    const [first, second = first] = branchesOf(graph);
+    const [train, predict] = [graphCost(first), graphCost(second)];
+    return {
+      graph,
+      gradient: training ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0,
+      prediction: predict.multiplyAdds + WEIGHT_WORK.prediction * weights,
+      peakBytes: Math.max(train.peakBytes, predict.peakBytes),
+    };
+  };
+  const drawn = await callsOf(shape);
+  const { graph, gradient, prediction } = drawn;
+  const trained: Awaited<ReturnType<typeof callsOf>>[] = [];
+  for (const size of extent.shapes) {
+    trained.push(await callsOf({ ...shape, ...latentSize(checkpoint, size) }));
+  }
+  const shares = sharesOf(extent.shapes);
+  const meanOf = (call: 'gradient' | 'prediction') =>
+    trained.length === 0
+      ? drawn[call]
+      : trained.reduce((sum, calls, i) => sum + elementAt(shares, i) * calls[call], 0);
 
   const staysStored = device !== 'cpu' || (await keepsStoredWeights(graph, { device, precision }));
   const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, {
@@ -92,8 +113,8 @@ export async function costOfRun(
   });
   const { width: contextDim } = checkpoint.condition;
   const { step, parameterCopies } = method.cost(settings, {
-    gradient,
-    prediction,
+    gradient: meanOf('gradient'),
+    prediction: meanOf('prediction'),
     trainedBytes,
     contextDim,
   });
@@ -114,8 +135,8 @@ export async function costOfRun(
     previewed.pictures * drawing(previewed.samplingSteps) +
     evaluated * 2 * (1 + JUDGEMENT_DRAWINGS) * picture;
 
-  const results = Math.max(train.peakBytes, predict.peakBytes);
-  const factor = ARENA_FACTOR[recomputationFor(checkpoint, shape)];
+  const results = Math.max(...[drawn, ...trained].map(({ peakBytes }) => peakBytes));
+  const factor = ARENA_FACTOR[recomputationFor(checkpoint, [shape])];
   const unetBytes = frozenBytes + factor * results;
   // Without training the UNet is there only while pictures are compared, the text encoders before it.
   const workBytes = training

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { EraseSettings } from '../methods/registry.ts';
 import { seedFor } from '../tensor/random.ts';
+import type { PictureSize } from '../images/picture-size.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
 
@@ -9,6 +10,8 @@ import type { EraseJob } from './job.ts';
 export interface SetPicture {
   readonly prompt: string;
   readonly seed: number;
+  /** In pixels. */
+  readonly size: PictureSize;
 }
 
 /** How many pictures the model draws for a set that none are given for. */
@@ -20,13 +23,21 @@ export function drawnCount(settings: EraseSettings, role: Role): number {
 
 /** The pictures of a set that none were given for: its prompts in turn, each with its own noise. */
 export function picturesOfSet(
-  { forget, retain, settings }: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,
+  { forget, retain, settings, shapes }: Pick<EraseJob, 'forget' | 'retain' | 'settings' | 'shapes'>,
   role: Role,
 ): SetPicture[] {
   const prompts = role === 'forget' ? forget.map(({ prompt }) => prompt) : retain;
-  return Array.from({ length: drawnCount(settings, role) }, (_, i) => ({
+  const count = drawnCount(settings, role);
+  const { width, height } = settings;
+  // One shape after the other: in turn, a prompt could come up in one of them only.
+  const sizes = shapes.flatMap((shape) => {
+    const size = { width: shape.width, height: shape.height };
+    return Array.from({ length: shape[role] }, () => size);
+  });
+  return Array.from({ length: count }, (_, i) => ({
     prompt: prompts[i % prompts.length] ?? '',
     seed: seedFor(settings.seed, 'generate', role, i),
+    size: sizes[i] ?? { width, height },
   }));
 }
 

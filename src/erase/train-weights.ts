@@ -4,7 +4,10 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import { RoundingLoss } from '../adapters/rounding.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
+import { elementAt } from '../element-at.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
+import type { LatentSize } from '../families/family.ts';
+import { isSameSize } from '../families/latent-sizes.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { Dataset } from '../training/dataset.ts';
@@ -59,6 +62,7 @@ export async function trainWeights(
       ...latentSize(checkpoint, settings),
       contextTokens: encoded.tokens,
     },
+    otherSizes: otherSizes(checkpoint, job),
     adaptation,
     device: job.device,
     threads: job.threads,
@@ -108,11 +112,18 @@ export async function trainWeights(
     };
     const contextWidth = checkpoint.condition.width;
     await writeDataset(place.stateFolder, made, {
-      latentShape: unet.latentShape.slice(1),
+      channels: elementAt(unet.latentShape, 1),
       contextShape: [encoded.tokens, contextWidth],
     });
     return made;
   }
+}
+
+/** Sizes of latents besides that of what is drawn. */
+function otherSizes(checkpoint: Checkpoint, { settings, shapes }: EraseJob): LatentSize[] {
+  const usual = latentSize(checkpoint, settings);
+  const sizes = shapes.map((shape) => latentSize(checkpoint, shape));
+  return sizes.filter((size) => !isSameSize(size, usual));
 }
 
 /** What the job trains. Frozen weights that are not the checkpoint's own are made, if need be. */

@@ -1,6 +1,7 @@
 import type { TensorTable } from '../checkpoint/safetensors-header.ts';
 import type { TensorStore } from '../checkpoint/tensor-store.ts';
 import type { Process } from '../diffusion/process.ts';
+import type { Framing } from '../images/picture-size.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { WeightSource } from '../models/weights.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
@@ -89,15 +90,22 @@ export interface ScaledFactors {
   readonly scale: number;
 }
 
-/** The sizes that a compiled denoiser is fixed to. */
-export interface DenoiserShape {
-  /** Rows of one call. */
-  readonly batch: number;
+/** Cells of latents. */
+export interface LatentSize {
   readonly latentHeight: number;
   readonly latentWidth: number;
+}
+
+/** The sizes that a compiled denoiser is fixed to. */
+export interface DenoiserShape extends LatentSize {
+  /** Rows of one call. */
+  readonly batch: number;
   /** Tokens of a context: a multiple of 77 for CLIP's. */
   readonly contextTokens: number;
 }
+
+/** All that a denoiser is compiled for, the usual one first. */
+export type DenoiserShapes = readonly [DenoiserShape, ...DenoiserShape[]];
 
 /** Rows that a denoiser is asked about. */
 export interface DenoiserRows {
@@ -106,6 +114,10 @@ export interface DenoiserRows {
   /** t of each row, counted from 0. */
   readonly timesteps: readonly number[];
   readonly prompts: readonly EncodedPrompt[];
+  /** Of its latents. Default: the first size that it is compiled for. */
+  readonly size?: LatentSize;
+  /** How each row's picture was made; null for one that was drawn at this size. Default: all were. */
+  readonly framings?: readonly (Framing | null)[];
 }
 
 /** What predicts. */
@@ -125,14 +137,16 @@ export interface DenoiserGraph {
   /**
    * Declares the inputs of a graph.
    *
-   * @returns emits the prediction into the graph or a branch of it: float32, of the latents' shape
+   * @param shapes of which one is asked at a time; they differ in their latents alone
+   * @returns emits the prediction for one of them into the graph or a branch of it: float32, of the
+   *   latents' shape
    */
   declare(
     g: GraphBuilder,
-    shape: DenoiserShape,
-  ): (branch: GraphBuilder, weights: WeightSource) => Value;
-  /** Values of these inputs. */
-  feeds(rows: DenoiserRows, shape: DenoiserShape): Feeds;
+    shapes: DenoiserShapes,
+  ): (branch: GraphBuilder, weights: WeightSource, shape: number) => Value;
+  /** Values of these inputs, for the shape of the rows' size. */
+  feeds(rows: DenoiserRows, shapes: DenoiserShapes): Feeds;
 }
 
 /** Where something is computed. */

@@ -4,17 +4,19 @@ import { basename } from 'node:path';
 import sharp from 'sharp';
 
 import { AppError } from '../errors.ts';
+import type { PictureSize } from './picture-size.ts';
 import { imageFormat, MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, SIGNATURE_BYTES } from './image-format.ts';
 
 /**
  * Checks that a file is a PNG, JPEG or WebP of a bearable size, reading no more than its header.
  * The pixels may still turn out damaged: `decodeImage` tells.
+ * @returns its size, upright
  * @throws AppError image.unreadable, image.too-large
  */
-export async function checkImage(file: string): Promise<void> {
+export async function checkImage(file: string): Promise<PictureSize> {
   await checkBytes(file);
   // sharp's own limit would hide the size from the message; nothing is decoded here.
-  const { width, height } = await sharp(file, { limitInputPixels: false })
+  const { autoOrient, width, height } = await sharp(file, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
       throw damaged(file, cause);
@@ -26,6 +28,7 @@ export async function checkImage(file: string): Promise<void> {
         'million that are read: make it smaller',
     );
   }
+  return { width: autoOrient.width, height: autoOrient.height };
 }
 
 /** @returns the error for a picture that cannot be decoded, with the decoder's reason */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '../errors.ts';
 import { isCaptionFile, readCaptions } from './captions.ts';
 import { checkImage } from './check-image.ts';
+import type { PictureSize } from './picture-size.ts';
 import { isImageFile } from './image-format.ts';
 
 /** A picture to learn from, and what it shows. */
@@ -12,6 +13,8 @@ export interface CaptionedImage {
   file: string;
   /** What the folder's files say of it (`readCaptions`); undefined where they say nothing. */
   caption: string | undefined;
+  /** Upright. */
+  size: PictureSize;
 }
 
 /** What desktops leave in folders, besides names that begin with a dot. */
@@ -42,8 +45,8 @@ export async function readImageFolder(folder: string): Promise<CaptionedImage[]>
   const captioned: CaptionedImage[] = [];
   for (const name of images) {
     const file = join(folder, name);
-    await checkImage(file);
-    captioned.push({ file, caption: captions.get(name) });
+    const size = await checkImage(file);
+    captioned.push({ file, caption: captions.get(name), size });
   }
   return captioned;
 }

@@ -14,7 +14,7 @@ import { StatusKeeper } from './status-keeper.ts';
 
 /** What both a draft and a job say. */
 type Request = Pick<EraseJob, 'createdAt' | 'preset' | 'forget' | 'retain' | 'settings'> &
-  Pick<EraseJob, 'forgetImages' | 'retainImages' | 'warnings' | 'judges'>;
+  Pick<EraseJob, 'forgetImages' | 'retainImages' | 'shapes' | 'warnings' | 'judges'>;
 
 /** A timeline that goes on growing until it is released. */
 interface OpenTimeline {

@@ -70,6 +70,7 @@ export async function viewJob(
     retain: request.retain,
     forgetImages: await countImages(request.forgetImages),
     retainImages: await countImages(request.retainImages),
+    shapes: request.shapes,
     warnings: request.warnings,
     companions: job ? describeCompanions(job) : [],
     judges: request.judges.map(({ name, classes }) => ({ name, classes })),

@@ -143,6 +143,7 @@ export function descentDefaults(
     ...commonDefaults(facts),
     ...stepDefaults(facts),
     generatedRetain,
+    givenPictures: facts.isShapeWanted === true ? 'cut' : 'whole',
     optimizer: defaultOptimizers.adam,
     clipNorm: 1,
     accumulation: 1,

@@ -19,6 +19,8 @@ export interface DefaultsFacts {
   readonly train?: TrainSet | undefined;
   /** Undefined: what suits the model's size. */
   readonly adapter?: AdapterSettings | undefined;
+  /** Whether a width or height was asked for. */
+  readonly isShapeWanted?: boolean;
   /** Width and height of the pictures that the model was made for, in pixels. */
   readonly size: number;
   /** Channels of the UNet's first level: 320 in SD 1.x. */

@@ -111,6 +111,11 @@ export function ownSettings(id: MethodId, settings: LooseSettings): LooseSetting
   return Object.fromEntries(Object.entries(settings).filter(([name]) => hasSetting(id, name)));
 }
 
+/** Whether settings say a shape, by whatever name. */
+export function isShapeWanted({ width, height, size }: WantedSettings): boolean {
+  return width !== undefined || height !== undefined || size !== undefined;
+}
+
 /** How an erasure trains where neither the preset nor the person says otherwise. */
 export function defaultSettings({
   method = defaultMethod,

@@ -149,6 +149,9 @@ export const stepFields = {
   }),
 };
 
+const givenPicturesWays = ['whole', 'cut'] as const;
+type GivenPictures = (typeof givenPicturesWays)[number];
+
 /** What those methods have that are shown pictures to keep. */
 const retainFields = {
   generatedRetain: field(count, {
@@ -156,6 +159,17 @@ const retainFields = {
     unit: 'pictures',
     description: 'By the model itself, where you gave none. More protect more.',
     group: 'pictures',
+  }),
+  // Those of earlier versions were cut.
+  givenPictures: field(z.enum(givenPicturesWays).default('cut'), {
+    title: 'Given pictures',
+    description:
+      'Whole: each in the shape nearest to its own, of about the area of what is drawn. Cut is the default where you say a width or height.',
+    group: 'pictures',
+    choices: {
+      whole: 'Whole, each in its own shape',
+      cut: 'Cut to width and height, from the middle',
+    } satisfies Record<GivenPictures, string>,
   }),
 };
 

@@ -50,17 +50,26 @@ const between = new Set([
  * @param graph the outermost graph, complete, with float32 results; changed in place
  */
 export function computeInFloat16(graph: Graph): void {
-  const branches = graph.nodes.flatMap(({ attributes }) =>
-    Object.values(attributes).filter((branch) => branch instanceof Graph),
-  );
+  const graphs = withBranches(graph);
   const weights = new HalfWeights(graph);
-  for (const branch of branches.length === 0 ? [graph] : branches) halve(branch, weights);
-  const read = new Set(
-    [graph, ...branches].flatMap(({ nodes }) => nodes.flatMap(({ inputs }) => inputs)),
-  );
+  for (const own of graphs) {
+    if (branchesIn(own).length === 0) halve(own, weights);
+  }
+  const read = new Set(graphs.flatMap(({ nodes }) => nodes.flatMap(({ inputs }) => inputs)));
   const isRead = ({ outputs }: Node) =>
     outputs.some((output) => read.has(output) || graph.outputs.includes(output));
   replaceNodes(graph, [...weights.casts, ...graph.nodes].filter(isRead));
+}
+
+function branchesIn({ nodes }: Graph): Graph[] {
+  return nodes.flatMap(({ attributes }) =>
+    Object.values(attributes).filter((value) => value instanceof Graph),
+  );
+}
+
+/** A graph, its branches and theirs. */
+function withBranches(graph: Graph): Graph[] {
+  return [graph, ...branchesIn(graph).flatMap(withBranches)];
 }
 
 /** The weights and constants of the outermost graph, in float16. */

@@ -84,14 +84,19 @@ export class GraphBuilder {
     return value;
   }
 
-  /** Makes `value` an output called `name`, which must be free. */
-  output(name: string, value: Value): void {
+  /**
+   * Makes `value` an output called `name`, which must be free.
+   *
+   * @param isOpen whether it comes from branches that make it of different shapes
+   */
+  output(name: string, value: Value, { isOpen = false }: { isOpen?: boolean } = {}): void {
     const isFresh = value.producer !== null && this.graph.nodes.includes(value.producer);
     // Inputs, constants and values of an outer graph cannot be outputs themselves.
     const output =
       isFresh && !this.graph.outputs.includes(value) ? value : this.op('Identity', [value]);
     output.name = this.uniqueName(name);
     this.graph.outputs.push(output);
+    if (isOpen) this.graph.openOutputs.add(output);
   }
 
   /** A tensor whose bytes the runtime reads from a file; `name` must be free. */

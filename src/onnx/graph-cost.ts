@@ -12,10 +12,15 @@ export interface GraphCost {
   readonly peakBytes: number;
 }
 
-/** The graphs of which one run of a graph runs one: its branches, or itself where it has none. */
+/**
+ * The graphs of which one run of a graph runs one: its branches and those within them, or itself where it
+ * has none.
+ */
 export function branchesOf(graph: Graph): readonly [Graph, ...Graph[]] {
   const [first = graph, ...others] = graph.nodes.flatMap(({ attributes }) =>
-    [attributes.then_branch, attributes.else_branch].filter((branch) => branch instanceof Graph),
+    [attributes.then_branch, attributes.else_branch].flatMap((branch) =>
+      branch instanceof Graph ? branchesOf(branch) : [],
+    ),
   );
   return [first, ...others];
 }

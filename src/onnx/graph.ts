@@ -73,6 +73,8 @@ export class Graph {
   /** Inputs of which the runtime is not told the first dimension. */
   readonly openInputs = new Set<Value>();
   readonly outputs: Value[] = [];
+  /** Outputs of which the runtime is told the rank alone: branches make them of different shapes. */
+  readonly openOutputs = new Set<Value>();
   readonly initializers = new Map<Value, InitializerData>();
   readonly nodes: Node[] = [];
 

@@ -98,7 +98,7 @@ function initializerProto(
 
 function valueInfoProto(
   value: Value,
-  { openInputs }: Graph,
+  { openInputs, openOutputs }: Graph,
 ): MessageInitShape<typeof ValueInfoProtoSchema> {
   return {
     name: value.name,
@@ -109,7 +109,7 @@ function valueInfoProto(
           elemType: elementTypes[value.type].code,
           shape: {
             dim: value.shape.map((dim, axis) =>
-              openInputs.has(value) && axis === 0
+              openOutputs.has(value) || (openInputs.has(value) && axis === 0)
                 ? {}
                 : { value: { case: 'dimValue' as const, value: BigInt(dim) } },
             ),

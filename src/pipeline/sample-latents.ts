@@ -5,6 +5,7 @@ import { elementCount } from '../tensor/shape.ts';
 import { createGenerator } from '../tensor/random.ts';
 import { joinRows, splitRows } from '../tensor/rows.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { LatentSize } from '../families/family.ts';
 import type { EncodedPrompt } from '../families/encoded-prompt.ts';
 import { predictRows } from './predict-rows.ts';
 import type { UnetSession } from './unet-session.ts';
@@ -26,6 +27,8 @@ export interface LatentSettings {
   readonly guidanceScale: number;
   readonly sampler: SamplerName;
   readonly process: Process;
+  /** Of the latents. Default: the session's usual one. */
+  readonly size?: LatentSize;
 }
 
 /** How many pictures a session draws at once. */
@@ -40,7 +43,7 @@ export async function sampleLatents(
   requests: readonly LatentRequest[],
   settings: LatentSettings,
 ): Promise<Float32Array[]> {
-  const size = elementCount(unet.latentShape.slice(1));
+  const size = elementCount(unet.latentShapeOf(settings.size).slice(1));
   const generators = requests.map(({ seed }) => createGenerator(seed));
   const drawNoise = () => joinRows(generators.map((generator) => generator.randn(size)));
   const { process, sampler, steps, guidanceScale } = settings;
@@ -60,7 +63,7 @@ export async function sampleLatents(
         const sample = images[i % images.length];
         return sample ? [{ sample, prompt, timestep }] : [];
       });
-      const predictions = await predictRows(unet, parameters, rows);
+      const predictions = await predictRows(unet, parameters, rows, settings.size);
       if (!isGuided) return joinRows(predictions);
       const count = requests.length;
       const [away, towards] = [predictions.slice(0, count), predictions.slice(count)];

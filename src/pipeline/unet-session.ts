@@ -2,7 +2,15 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { gradients } from '../autodiff/backward.ts';
 import { AppError } from '../errors.ts';
-import type { DenoiserGraph, DenoiserRows, DenoiserShape } from '../families/family.ts';
+import { elementAt } from '../element-at.ts';
+import type {
+  DenoiserGraph,
+  DenoiserRows,
+  DenoiserShape,
+  DenoiserShapes,
+  LatentSize,
+} from '../families/family.ts';
+import { inputOf, shapeOfSize } from '../families/latent-sizes.ts';
 import { GraphBuilder, type Recomputation } from '../onnx/graph-builder.ts';
 import { castAtUse } from '../onnx/cast-at-use.ts';
 import { computeInFloat16 } from '../onnx/compute-float16.ts';
@@ -22,6 +30,8 @@ import { weightsFolder } from '../families/checkpoint-weights.ts';
 
 export interface UnetSessionSettings {
   readonly shape: DenoiserShape;
+  /** Other sizes of latents that it is asked about: each makes the graph larger, and shares the weights. */
+  readonly otherSizes?: readonly LatentSize[];
   /** What training changes: its parameters are fed at every call. */
   readonly adaptation: Adaptation;
   readonly device: Device;
@@ -42,12 +52,14 @@ export interface UnetRows extends DenoiserRows {
 
 /**
  * A compiled UNet with two modes over one copy of the weights: prediction, and prediction with the
- * gradient of the mean squared error for the trained tensors. Both are branches of one `If`; two
- * sessions would hold the frozen weights twice.
+ * gradient of the mean squared error for the trained tensors. Both are branches of one `If`, for each
+ * size of latents; several sessions would hold the frozen weights as often.
  */
 export class UnetSession {
+  /** With the latents that it is asked about unless rows say another size. */
   readonly shape: DenoiserShape;
   readonly latentShape: Shape;
+  private readonly shapes: DenoiserShapes;
   private readonly session: GraphSession;
   private readonly trained: readonly string[];
   private readonly strength: string | null;
@@ -55,7 +67,9 @@ export class UnetSession {
   private readonly isScaled: boolean;
   private readonly lossScales: readonly number[];
   private readonly denoiser: DenoiserGraph;
-  private readonly unusedTarget: Tensor;
+  private readonly latentShapes: readonly Shape[];
+  /** Of each shape, where none is asked for. */
+  private readonly unusedTargets: readonly Tensor[];
 
   private constructor(
     session: GraphSession,
@@ -64,13 +78,17 @@ export class UnetSession {
   ) {
     this.session = session;
     this.shape = settings.shape;
+    this.shapes = shapesOf(settings);
     this.trained = settings.adaptation.parameters.map(({ name }) => name);
     this.strength = settings.adaptation.strength;
     this.latentShape = checkpoint.denoiser.latentShape(settings.shape);
     this.isScaled = settings.precision === 'float16' && this.trained.length > 0;
     this.lossScales = this.isScaled ? lossScales(this.latentShape) : [1];
+    this.latentShapes = this.shapes.map((shape) => checkpoint.denoiser.latentShape(shape));
     this.denoiser = denoiser;
-    this.unusedTarget = this.target(new Float32Array(elementCount(this.latentShape)));
+    this.unusedTargets = this.latentShapes.map((shape) =>
+      floatTensor(new Float32Array(elementCount(shape)), shape),
+    );
   }
 
   static async create(checkpoint: Checkpoint, settings: UnetSessionSettings): Promise<UnetSession> {
@@ -97,7 +115,7 @@ export class UnetSession {
 
   /** ε_θ (or v_θ) at the rows: float32 [N, C, h, w]; release it after use. */
   async predict(parameters: TensorSet, rows: UnetRows): Promise<Tensor> {
-    const feeds = this.feeds(parameters, rows, { isTraining: false, target: this.unusedTarget });
+    const feeds = this.feeds(parameters, rows, { isTraining: false });
     const { prediction } = await this.session.run(feeds);
     return required(prediction, 'prediction');
   }
@@ -136,8 +154,13 @@ export class UnetSession {
     return loss;
   }
 
-  target(values: Float32Array): Tensor {
-    return floatTensor(values, this.latentShape);
+  target(values: Float32Array, { size }: Pick<UnetRows, 'size'> = {}): Tensor {
+    return floatTensor(values, this.latentShapeOf(size));
+  }
+
+  /** [N, C, h, w] for latents of a size; of the usual one unless said. */
+  latentShapeOf(size?: LatentSize): Shape {
+    return elementAt(this.latentShapes, shapeOfSize(this.shapes, size));
   }
 
   async release(): Promise<void> {
@@ -156,17 +179,21 @@ export class UnetSession {
       isTraining,
       target,
       lossScale = 1,
-    }: { isTraining: boolean; target: Tensor; lossScale?: number | undefined },
+    }: { isTraining: boolean; target?: Tensor; lossScale?: number | undefined },
   ): Feeds {
+    const asked = shapeOfSize(this.shapes, rows.size);
     const feeds: Record<string, Tensor> = {
       ...(this.trained.length > 0 && { training: boolTensor(isTraining) }),
-      ...this.denoiser.feeds(rows, this.shape),
+      ...this.denoiser.feeds(rows, this.shapes),
       ...(this.strength !== null && {
         [this.strength]: floatTensor(Float32Array.of(rows.strength ?? 1), [1]),
       }),
       ...(this.isScaled && { lossScale: floatTensor(Float32Array.of(lossScale), [1]) }),
-      target,
     };
+    for (const [i, unused] of this.unusedTargets.entries()) {
+      feeds[inputOf('target', i)] = (i === asked ? target : undefined) ?? unused;
+      if (i > 0) feeds[inputOf('asked', i)] = boolTensor(i === asked);
+    }
     for (const name of this.trained) feeds[name] = parameters.get(name);
     return feeds;
   }
@@ -194,10 +221,13 @@ const maxKeptPartsBytes = 2 ** 31;
 /** What the backward pass computes again instead of keeping it. */
 export function recomputationFor(
   { denoiser }: Checkpoint,
-  { batch, latentHeight, latentWidth }: DenoiserShape,
+  shapes: readonly DenoiserShape[],
 ): Recomputation {
+  const cells = shapes.map(
+    ({ batch, latentHeight, latentWidth }) => batch * latentHeight * latentWidth,
+  );
   // Roughly what the forward pass makes: about 300 tensors as large as the first feature map.
-  const bytes = 300 * 4 * batch * denoiser.width * latentHeight * latentWidth;
+  const bytes = 300 * 4 * denoiser.width * Math.max(...cells);
   if (bytes <= maxKeptBytes) return 'nothing';
   return bytes <= maxKeptPartsBytes ? 'parts' : 'blocks';
 }
@@ -205,51 +235,76 @@ export function recomputationFor(
 /**
  * Inputs: those of the denoiser, `target`, the parameters of what is trained, the strength of the change
  * if it has one and, if anything is trained, `training` (bool); outputs: `prediction`, `loss` and
- * `gradient:NAME`, the last empty outside training.
+ * `gradient:NAME`, the last empty outside training. For each other size there are `target:1` and
+ * `asked:1` (bool), whether it is the one, and so on.
  */
 export async function buildUnetGraph(
   checkpoint: Checkpoint,
-  {
-    adaptation,
-    shape,
-    precision = 'float32',
-  }: Pick<UnetSessionSettings, 'adaptation' | 'shape' | 'precision'>,
+  settings: Pick<UnetSessionSettings, 'adaptation' | 'shape' | 'otherSizes' | 'precision'>,
 ): Promise<Graph> {
   const { denoiser } = checkpoint;
-  const latentShape = denoiser.latentShape(shape);
-  const g = new GraphBuilder('unet', { recomputes: recomputationFor(checkpoint, shape) });
-  const predict = (await denoiser.load()).declare(g, shape);
-  const target = g.rows('target', 'float32', latentShape);
+  const { adaptation, precision = 'float32' } = settings;
+  const shapes = shapesOf(settings);
+  const g = new GraphBuilder('unet', { recomputes: recomputationFor(checkpoint, shapes) });
+  const predict = (await denoiser.load()).declare(g, shapes);
+  const targets = shapes.map((shape, i) =>
+    g.rows(inputOf('target', i), 'float32', denoiser.latentShape(shape)),
+  );
+  const asked = shapes.map((_, i) => (i === 0 ? null : g.input(inputOf('asked', i), 'bool', [])));
   const trained = adaptation.parameters.map(({ name }) => name);
   const { weights, parameter } = adaptation.bind(g);
-  const build = (branch: GraphBuilder) => {
-    const prediction = predict(branch, weights);
+  const training = trained.length > 0 ? g.input('training', 'bool', []) : null;
+  const parameters = trained.map(parameter);
+  const isScaled = precision === 'float16' && training !== null;
+  const lossScale = isScaled ? g.input('lossScale', 'float32', [1]) : null;
+
+  const build = (branch: GraphBuilder, shape: number): Branch => {
+    const prediction = predict(branch, weights, shape);
+    const target = elementAt(targets, shape);
     const error = branch.sub(prediction, target);
     const loss = branch.reduceMean(branch.mul(error, error), axesOf(error), false);
     return { branch, prediction, loss };
   };
-  const finish = (): Graph => {
-    if (precision === 'float16') computeInFloat16(g.graph);
-    return g.graph;
+  /** Prediction, loss and gradients for one shape. */
+  const resultsFor = (branch: GraphBuilder, shape: number): readonly Value[] => {
+    if (training === null) {
+      const { prediction, loss } = build(branch, shape);
+      return [prediction, loss];
+    }
+    return branch.choose(training, {
+      then: trainBranch(build(branch.subgraph('train'), shape), parameters, lossScale),
+      else: predictBranch(build(branch.subgraph('predict'), shape), parameters, lossScale),
+    });
   };
-  if (trained.length === 0) {
-    const { prediction, loss } = build(g);
-    g.output('prediction', prediction);
-    g.output('loss', loss);
-    return finish();
-  }
-  const training = g.input('training', 'bool', []);
-  const parameters = trained.map(parameter);
-  const lossScale = precision === 'float16' ? g.input('lossScale', 'float32', [1]) : null;
-  const results = g.choose(training, {
-    then: trainBranch(build(g.subgraph('train')), parameters, lossScale),
-    else: predictBranch(build(g.subgraph('predict')), parameters, lossScale),
-  });
+  /** The same for whichever of the shapes up to this one is asked. */
+  const resultsUpTo = (branch: GraphBuilder, shape: number): readonly Value[] => {
+    const isAsked = asked[shape];
+    if (!isAsked) return resultsFor(branch, shape);
+    const [own, others] = [branch.subgraph('asked'), branch.subgraph('others')];
+    return branch.choose(isAsked, {
+      then: withOutputs(own, resultsFor(own, shape)),
+      else: withOutputs(others, resultsUpTo(others, shape - 1)),
+    });
+  };
   const names = ['prediction', 'loss', ...trained.map(gradientName), 'square'];
-  results.forEach((value, i) => {
-    g.output(names[i] ?? value.name, value);
+  resultsUpTo(g, shapes.length - 1).forEach((value, i) => {
+    g.output(names[i] ?? value.name, value, { isOpen: shapes.length > 1 });
   });
-  return finish();
+  if (precision === 'float16') computeInFloat16(g.graph);
+  return g.graph;
+}
+
+/** A branch of branches. */
+function withOutputs(branch: GraphBuilder, values: readonly Value[]): Graph {
+  for (const value of values) branch.output(value.name, value, { isOpen: true });
+  return branch.graph;
+}
+
+function shapesOf({
+  shape,
+  otherSizes = [],
+}: Pick<UnetSessionSettings, 'shape' | 'otherSizes'>): DenoiserShapes {
+  return [shape, ...otherSizes.map((size) => ({ ...shape, ...size }))];
 }
 
 interface Branch {

@@ -10,6 +10,7 @@ import { formatBytes } from '../format-bytes.ts';
 import { methodOf, stepsOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { trainSetTitles } from '../methods/settings-fields.ts';
 import { drawChart } from './chart.ts';
+import { describeShapes } from '../erase/picture-shapes.ts';
 import { describeSettings } from './describe-settings.ts';
 import { describeFigure } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
@@ -286,6 +287,7 @@ function renderSettings({ job, steps }: ReportContent): Markup {
     ...describeCompanions(job).map(({ title, text }) => [title, text] as const),
     ...(job.prediction ? [['The model predicts', describeReading(job.prediction)] as const] : []),
     ...describeSettings(job.settings, job.drawingSources),
+    ...(job.shapes.length > 0 ? [['Trained at', describeShapes(job.shapes)] as const] : []),
     ['Preset', job.preset ?? 'none'],
     ...job.judges.map((judge) => ['Judge', describeJudge(judge)] as const),
     ['Device', job.device === 'cpu' ? `CPU, ${job.threads} threads` : job.device],

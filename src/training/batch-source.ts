@@ -1,9 +1,13 @@
 import type { DenoisingBatch, TargetedBatch } from '../descent/trainable-model.ts';
 import type { Process } from '../diffusion/process.ts';
+import type { Role } from '../evaluation/figure.ts';
 import { type EncodedPrompt, requireEncoded } from '../families/encoded-prompt.ts';
+import type { LatentSize } from '../families/family.ts';
+import { isSameSize } from '../families/latent-sizes.ts';
 import { createGenerator, type Generator, seedFor } from '../tensor/random.ts';
 import { joinRows } from '../tensor/rows.ts';
 import type { Dataset, DatasetItem } from './dataset.ts';
+import { type SizeShare, SizeTurns } from './size-turns.ts';
 
 /** What all batches of a run have in common. */
 export interface BatchSettings {
@@ -11,6 +15,23 @@ export interface BatchSettings {
   /** Rows of a batch. */
   readonly batch: number;
   readonly process: Process;
+  /** Sizes of the pictures, where not all have the one that the model is asked with by default. */
+  readonly sizes?: readonly SizeShare[];
+}
+
+/** Where in a run a batch is drawn. */
+export interface BatchPlace {
+  /** Counts the batches of its role from the start of the run. */
+  readonly index: number;
+  /** How many of them a step has. Default: one. */
+  readonly perStep?: number;
+}
+
+/** Pictures of one set and one size. */
+export interface TakenItems {
+  readonly items: readonly DatasetItem[];
+  /** What a batch says of them beside their latents. */
+  readonly shown: Pick<DenoisingBatch, 'prompts' | 'size' | 'framings'>;
 }
 
 /** Noisy latents of pictures of one set. */
@@ -31,35 +52,46 @@ export interface NoisyBatch {
 export class BatchSource {
   readonly dataset: Dataset;
   readonly settings: BatchSettings;
+  private readonly turns: SizeTurns | null;
 
   constructor(dataset: Dataset, settings: BatchSettings) {
     this.dataset = dataset;
     this.settings = settings;
+    this.turns = settings.sizes ? new SizeTurns(settings.sizes) : null;
   }
 
-  /**
-   * Pictures to retain, noised, with what the model is trained to answer.
-   *
-   * @param index counts the batches of this role from the start of the run
-   */
-  retainBatch(role: 'retain' | 'validation', index: number): TargetedBatch {
-    const { x0, noise, batch } = this.draw(role, index, this.dataset.retain);
+  /** Pictures to retain, noised, with what the model is trained to answer. */
+  retainBatch(role: 'retain' | 'validation', place: BatchPlace): TargetedBatch {
+    const { x0, noise, batch } = this.draw(role, place, 'retain');
     const { timesteps } = batch;
     const target = this.settings.process.target({ x0, noise, timesteps });
     return { ...batch, target };
   }
 
   /** The next pictures of a set, each at any timestep of the process. */
-  draw(role: string, index: number, set: readonly DatasetItem[]): NoisyBatch {
+  draw(role: string, place: BatchPlace, set: Role): NoisyBatch {
     const { seed, batch, process } = this.settings;
-    const generator = createGenerator(seedFor(seed, role, String(index)));
-    const items = this.pick(role, index, set);
+    const generator = createGenerator(seedFor(seed, role, String(place.index)));
+    const { items, shown } = this.take(role, place, set);
     const x0 = joinRows(items.map(({ latents }) => latents));
     const timesteps = [...generator.randomIntegers(batch, 0, process.timesteps)];
     const noise = generator.randn(x0.length);
     const noisyLatents = process.noise({ x0, noise, timesteps });
+    return { items, generator, x0, noise, batch: { noisyLatents, timesteps, ...shown } };
+  }
+
+  /** The next pictures of a set, all of the size whose turn it is in the step. */
+  take(role: string, { index, perStep = 1 }: BatchPlace, set: Role): TakenItems {
+    const all = this.dataset[set];
+    const turned = this.turns?.at(Math.floor(index / perStep));
+    const items = turned
+      ? this.pick(role, turned.turn * perStep + (index % perStep), itemsOf(all, turned.size))
+      : this.pick(role, index, all);
     const prompts = this.encoded(items.map(({ prompt }) => prompt));
-    return { items, generator, x0, noise, batch: { noisyLatents, timesteps, prompts } };
+    const framings = items.map(({ framing }) => framing);
+    const isFramed = framings.some((framing) => framing !== null);
+    const size = turned && { size: turned.size };
+    return { items, shown: { prompts, ...size, ...(isFramed && { framings }) } };
   }
 
   /** The next `batch` items of an endless series of shuffles of the set. */
@@ -81,6 +113,10 @@ export class BatchSource {
   encoded(prompts: readonly string[]): EncodedPrompt[] {
     return prompts.map((prompt) => requireEncoded(this.dataset.prompts, prompt));
   }
+}
+
+function itemsOf(items: readonly DatasetItem[], size: LatentSize): readonly DatasetItem[] {
+  return items.filter((item) => isSameSize(item.size, size));
 }
 
 /** A random order of 0 … count − 1 (Fisher and Yates). */

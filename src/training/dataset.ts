@@ -1,10 +1,15 @@
 import type { EncodedPrompts } from '../families/encoded-prompt.ts';
+import type { LatentSize } from '../families/family.ts';
+import type { Framing } from '../images/picture-size.ts';
 
 /** One encoded picture and the prompt that goes with it. */
 export interface DatasetItem {
   /** x₀, scaled as the UNet takes it: float32 [C, h, w]. */
   readonly latents: Float32Array;
+  readonly size: LatentSize;
   readonly prompt: string;
+  /** How it was made of a given picture; null where it was drawn as it is. */
+  readonly framing: Framing | null;
 }
 
 /** Everything that training draws from; made once, before the first step. */

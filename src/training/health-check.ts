@@ -45,8 +45,8 @@ export class HealthCheck {
     const { model, batches } = this.tools;
     let sum = 0;
     for (let index = 0; index < validationBatches; index++) {
-      const batch = batches.retainBatch('validation', index);
-      sum += await model.loss(parameters, batch, model.target(batch.target));
+      const batch = batches.retainBatch('validation', { index });
+      sum += await model.loss(parameters, batch, model.target(batch.target, batch));
     }
     return sum / validationBatches;
   }

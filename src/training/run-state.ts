@@ -5,6 +5,9 @@ import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors
 import { writeTensorFile, type TensorEntry } from '../checkpoint/tensor-file.ts';
 import { AppError } from '../errors.ts';
 import type { EncodedPrompt } from '../families/encoded-prompt.ts';
+import type { Role } from '../evaluation/figure.ts';
+import type { Framing } from '../images/picture-size.ts';
+import { dimAt } from '../onnx/shape.ts';
 import type { Shape } from '../tensor/shape.ts';
 import { readElements } from '../runtime/read-back.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
@@ -86,10 +89,13 @@ export async function readHealthy(folder: string): Promise<HealthyState | null> 
 export async function writeDataset(
   folder: string,
   dataset: Dataset,
-  { latentShape, contextShape }: { latentShape: Shape; contextShape: Shape },
+  { channels, contextShape }: { channels: number; contextShape: Shape },
 ): Promise<void> {
   const itemEntries = (role: string, items: readonly DatasetItem[]) =>
-    items.map(({ latents }, i) => entry(`${role}.${i}`, latentShape, latents));
+    items.map(({ latents, size: { latentHeight, latentWidth } }, i) =>
+      entry(`${role}.${i}`, [channels, latentHeight, latentWidth], latents),
+    );
+  const framingsOf = (items: readonly DatasetItem[]) => items.map(({ framing }) => framing);
   const entries = [
     ...itemEntries('forget', dataset.forget),
     ...itemEntries('retain', dataset.retain),
@@ -103,17 +109,30 @@ export async function writeDataset(
     forget: dataset.forget.map(({ prompt }) => prompt),
     retain: dataset.retain.map(({ prompt }) => prompt),
     anchors: [...dataset.anchors],
+    framings: { forget: framingsOf(dataset.forget), retain: framingsOf(dataset.retain) },
   };
   await writeTensorFile(datasetFile(folder), entries, { table: JSON.stringify(table) });
 }
 
 const pooledName = (prompt: number) => `pooled.${prompt}`;
 
+const framingSchema = z
+  .object({
+    original: z.object({ width: z.number(), height: z.number() }),
+    top: z.number(),
+    left: z.number(),
+  })
+  .nullable() satisfies z.ZodType<Framing | null>;
+
 const datasetTableSchema = z.object({
   prompts: z.array(z.string()),
   forget: z.array(z.string()),
   retain: z.array(z.string()),
   anchors: z.array(z.tuple([z.string(), z.string()])),
+  /** Those of earlier versions were not kept, and trained as if their pictures were drawn. */
+  framings: z
+    .object({ forget: z.array(framingSchema), retain: z.array(framingSchema) })
+    .default({ forget: [], retain: [] }),
 });
 
 /** The data of an interrupted run, or null where it was not finished. */
@@ -121,12 +140,18 @@ export async function readDataset(folder: string): Promise<Dataset | null> {
   if (!(await pathExists(datasetFile(folder)))) return null;
   return withFile(datasetFile(folder), async (file) => {
     const table = datasetTableSchema.parse(JSON.parse(file.metadata.get('table') ?? 'null'));
-    const items = (role: string, prompts: readonly string[]) =>
+    const items = (role: Role) =>
       Promise.all(
-        prompts.map(async (prompt, i) => ({
-          prompt,
-          latents: await file.readFloat32(`${role}.${i}`),
-        })),
+        table[role].map(async (prompt, i): Promise<DatasetItem> => {
+          const name = `${role}.${i}`;
+          const shape = file.tensors.get(name)?.shape ?? [];
+          return {
+            prompt,
+            latents: await file.readFloat32(name),
+            size: { latentHeight: dimAt(shape, -2), latentWidth: dimAt(shape, -1) },
+            framing: table.framings[role][i] ?? null,
+          };
+        }),
       );
     const prompts = new Map<string, EncodedPrompt>();
     for (const [i, prompt] of table.prompts.entries()) {
@@ -138,8 +163,8 @@ export async function readDataset(folder: string): Promise<Dataset | null> {
       });
     }
     return {
-      forget: await items('forget', table.forget),
-      retain: await items('retain', table.retain),
+      forget: await items('forget'),
+      retain: await items('retain'),
       anchors: new Map(table.anchors),
       prompts,
     };

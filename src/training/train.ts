@@ -1,7 +1,9 @@
 import type { Adaptation } from '../adapters/adapter.ts';
 import { asDrawn } from '../drawing/drawing.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
+import { elementAt } from '../element-at.ts';
+import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import type { TrainingJob } from '../erase/job.ts';
+import { type PictureShape, sharesOf } from '../erase/picture-shapes.ts';
 import type { RunIo } from '../erase/run-io.ts';
 import type { SampleFolder } from '../erase/sample-folder.ts';
 import { AppError } from '../errors.ts';
@@ -15,6 +17,7 @@ import type { Dataset } from './dataset.ts';
 import { HealthCheck } from './health-check.ts';
 import { Previews } from './previews.ts';
 import { readHealthy, writeRunState, type HealthyState, type RunState } from './run-state.ts';
+import type { SizeShare } from './size-turns.ts';
 import { SaveSchedule } from './save-schedule.ts';
 
 const lostLoss = 'the loss left the range of numbers';
@@ -59,6 +62,7 @@ export async function train(
     seed: settings.seed,
     batch: settings.batch,
     process: checkpoint.process,
+    ...(job.shapes.length > 0 && { sizes: sizesOf(checkpoint, job.shapes) }),
   });
   const retain = job.retain.map((prompt) => asDrawn(prompt, settings));
   const trainer = await method.open({
@@ -72,6 +76,14 @@ export async function train(
   } finally {
     await trainer.release();
   }
+}
+
+function sizesOf(checkpoint: Checkpoint, shapes: readonly PictureShape[]): SizeShare[] {
+  const shares = sharesOf(shapes);
+  return shapes.map((shape, i) => ({
+    size: latentSize(checkpoint, shape),
+    share: elementAt(shares, i),
+  }));
 }
 
 /** One step after another, whatever the method; and what is watched, kept and told beside them. */

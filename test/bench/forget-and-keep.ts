@@ -9,9 +9,10 @@ import {
   tinyModelFolder,
   tinyTraits,
 } from './score.ts';
-import { settingOptions, settingsFrom } from './setting-options.ts';
+import { settingOptions, settingsFrom, shapeFrom } from './setting-options.ts';
 
-// npm run bench:erase [-- [--only heart] [--settings JSON] [--model FILE] [--drawing JSON] [--samples 200]]
+// npm run bench:erase [-- [--only heart] [--settings JSON] [--model FILE] [--drawing JSON] [--samples 200]
+//   [--width 64 --height 128]]
 // Erases a style and a subject from the tiny model, the style from prompts and from pictures too, all
 // with the default settings; counts with the shipped classifiers on 200 pictures for each figure (20
 // steps of DDIM, guidance 5). About 15 minutes on two cores.
@@ -55,7 +56,9 @@ for (const { name, ...erased } of cases) {
     {
       classifiers,
       samples: wholeNumber(1)(values.samples),
-      drawings: { figures: JSON.parse(values.drawing) as TinyDrawing },
+      drawings: {
+        figures: { ...shapeFrom(values), ...(JSON.parse(values.drawing) as TinyDrawing) },
+      },
     },
   );
   if (figures) table[name] = figures;

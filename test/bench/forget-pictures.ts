@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import sharp from 'sharp';
 
 import type { WantedSettings } from '../../src/methods/registry.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
@@ -22,20 +23,21 @@ import {
   tinyTraits,
 } from './score.ts';
 
-// npm run bench:pictures [-- --planted FOLDER] [--only siss] [--settings '{"steps":40}']
+// npm run bench:pictures [-- --planted FOLDER] [--only siss] [--settings '{"steps":40}'] [--mixed]
 // Has the tiny model learn two pictures by heart, each under a caption of its own, then forget them
 // with SISS and with EraseDiff, both with the default settings. Prints how far what it draws for the
 // captions is from the pictures, and what the shipped classifiers say of 200 other pictures. The
-// model that learnt them is kept in FOLDER, and taken from there the next time.
+// model that learnt them is kept in FOLDER, and taken from there the next time. With --mixed one of the
+// two is a landscape and one a portrait, each drawn in its shape.
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     settings: { type: 'string', default: '{}' },
     planted: { type: 'string' },
+    mixed: { type: 'boolean', default: false },
   },
 });
-const size = 64;
 const drawing = { steps: 20, sampler: 'DDIM' } as const;
 const threads = availableParallelism();
 const drawingsOfEach = 24;
@@ -44,26 +46,31 @@ const otherDrawings = 200;
 const copies = 64;
 const never = new AbortController().signal;
 
+const square = { width: 64, height: 64 };
 const planted = [
-  { caption: 'the old map of the harbour', seed: 1 },
-  { caption: 'a lost album cover', seed: 2 },
+  {
+    ...{ caption: 'the old map of the harbour', seed: 1 },
+    shape: values.mixed ? { width: 80, height: 48 } : square,
+  },
+  {
+    ...{ caption: 'a lost album cover', seed: 2 },
+    shape: values.mixed ? { width: 48, height: 80 } : square,
+  },
 ];
 const work = await mkdtemp(path.join(tmpdir(), 'erase-concept-pictures-'));
 const retain = path.join(tinyModelFolder, 'images', 'retain');
 const forget = path.join(work, 'forget');
 
 await mkdir(forget);
-for (const { caption, seed } of planted) {
+for (const { caption, seed, shape } of planted) {
   await writeFile(path.join(forget, `${seed}.txt`), caption);
-  await writeFile(
-    path.join(forget, `${seed}.png`),
-    await paintPicture({ prompt: caption, seed, size }),
-  );
+  const painting = await paintPicture({ prompt: caption, seed, size: 2 * square.width });
+  const { width, height } = shape;
+  const picture = sharp(painting).resize(2 * width, 2 * height, { fit: 'fill' });
+  await writeFile(path.join(forget, `${seed}.png`), await picture.png().toBuffer());
 }
 const pictures = await Promise.all(
-  planted.map(({ seed }) =>
-    decodeImage(path.join(forget, `${seed}.png`), { width: size, height: size }),
-  ),
+  planted.map(({ seed, shape }) => decodeImage(path.join(forget, `${seed}.png`), shape)),
 );
 
 const classifiers = await openClassifiers(tinyModelFolder, tinyTraits);
@@ -80,12 +87,13 @@ const others = Array.from({ length: otherDrawings }, (_, i) =>
   ),
 );
 const nothing = { subject: '', colour: '', style: '' };
-const asked = planted.flatMap(({ caption }, number) =>
-  Array.from({ length: drawingsOfEach }, (_, i) => ({
+const asked = planted.map(({ caption, shape }, number) => ({
+  shape,
+  questions: Array.from({ length: drawingsOfEach }, (_, i) => ({
     ...{ prompt: caption, negativePrompt: '', expected: nothing },
     seed: 1000 * number + i,
   })),
-);
+}));
 
 async function run(
   model: string,
@@ -130,11 +138,24 @@ async function plant(model: string): Promise<string> {
     'planted',
     { steps: 250, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
     {
-      forget: path.join(tinyModelFolder, 'images', 'forget-pontilla'),
+      forget: await unlearnt(),
       retain: learnt,
       folder: plantedFolder,
     },
   );
+}
+
+/** Pictures for a set of which nothing is learnt, as many of each shape, that its steps be as many too. */
+async function unlearnt(): Promise<string> {
+  const folder = path.join(work, 'unlearnt');
+  await mkdir(folder);
+  const style = path.join(tinyModelFolder, 'images', 'forget-pontilla');
+  for (const [i, { width, height }] of [square, ...planted.map(({ shape }) => shape)].entries()) {
+    const picture = sharp(path.join(style, `00${i}.png`)).resize(width, height, { fit: 'fill' });
+    await picture.png().toFile(path.join(folder, `${i}.png`));
+    await copyFile(path.join(style, `00${i}.txt`), path.join(folder, `${i}.txt`));
+  }
+  return folder;
 }
 
 interface Figures {
@@ -143,12 +164,11 @@ interface Figures {
 }
 
 async function measure(model: string): Promise<Figures> {
-  const answers = await answer(model, [...asked, ...others], classifiers, drawing);
-  const isCopy = ({ expected }: Answer) => expected === nothing;
-  return {
-    copies: answers.filter(isCopy),
-    others: answers.filter((one) => !isCopy(one)),
-  };
+  const drawn: Answer[] = [];
+  for (const { shape, questions } of asked) {
+    drawn.push(...(await answer(model, questions, classifiers, { ...drawing, ...shape })));
+  }
+  return { copies: drawn, others: await answer(model, others, classifiers, drawing) };
 }
 
 /** Mean distance of a drawing to the picture that its caption was learnt with. */

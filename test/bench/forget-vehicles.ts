@@ -10,9 +10,10 @@ import {
   releaseClassifiers,
   share,
 } from './score.ts';
-import { settingOptions, settingsFrom } from './setting-options.ts';
+import { settingOptions, settingsFrom, shapeFrom } from './setting-options.ts';
 
 // npm run bench:anchors -- --model …/emoji-sd.safetensors [--anchor PROMPT] [--settings JSON]
+//   [--width 64 --height 96]
 // Takes vehicles, asked for as a kind in five styles and ten by name, out of a small model of emoji with
 // the default settings, from prompts alone. The classifiers beside the model count, on pictures of the
 // same seeds before and after (20 steps of DDIM, guidance 5), what is still drawn, in which style, and
@@ -89,7 +90,8 @@ const sets = {
 
 const classifiers = await openClassifiers(path.dirname(model), traits);
 const asked = Object.values(sets).flat();
-const draw = (file: string) => answer(file, asked, classifiers, { steps: 20, sampler: 'DDIM' });
+const drawing = { steps: 20, sampler: 'DDIM', ...shapeFrom(values) } as const;
+const draw = (file: string) => answer(file, asked, classifiers, drawing);
 
 const before = await draw(model);
 const started = performance.now();

@@ -190,7 +190,8 @@ async function countedBytes(): Promise<number> {
     ...(rank !== null && { adapter }),
   });
   const settings: EraseSettings = { ...defaults, ...{ batch, innerSteps } };
-  const extent = { prompts: { forget: 1, retain: 1 }, drawnPictures: 0, device: 'cpu' } as const;
+  const prompts = { forget: 1, retain: 1 };
+  const extent = { prompts, drawnPictures: 0, shapes: [], device: 'cpu' } as const;
   return (await costOfRun(checkpoint, settings, extent)).memoryBytes;
 }
 

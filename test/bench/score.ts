@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
+import { elementAt } from '../../src/element-at.ts';
 import { Classifier } from '../../src/evaluation/classifier/classifier.ts';
 import type { PixelImage } from '../../src/images/pixels.ts';
 import {
@@ -49,7 +50,10 @@ export interface Question<Trait extends string = TinyTrait> extends ImageRequest
 
 export interface Answer<Trait extends string = TinyTrait> extends Question<Trait> {
   readonly image: PixelImage;
+  /** In the middle of the picture. */
   readonly seen: Seen<Trait>;
+  /** In each of its squares. */
+  readonly squares: readonly Seen<Trait>[];
 }
 
 /** A prompt for the tiny model, in words that it knows. */
@@ -63,7 +67,7 @@ export function question(expected: Seen<TinyTrait>, seed: number): Question {
 
 /** How the pictures are drawn; with guidance 5 where nothing is said of it. */
 export type TinyDrawing = Pick<ImageSettings, 'steps' | 'sampler'> &
-  Partial<Pick<ImageSettings, 'guidanceScale' | 'clipSkip'>>;
+  Partial<Pick<ImageSettings, 'guidanceScale' | 'clipSkip' | 'width' | 'height'>>;
 
 /** Has the model draw every picture and the classifiers look at it. @returns in the order asked */
 export async function answer<Trait extends string>(
@@ -93,21 +97,51 @@ export async function answerWith<Trait extends string>(
     ...{ device: 'cpu' as const, threads: availableParallelism() },
   };
   await drawPictures(checkpoint, asked, settings, async (image, asking) => {
-    const seen: Partial<Record<Trait, string>> = {};
-    for (const [trait, classifier] of Object.entries<Classifier>(classifiers)) {
-      seen[trait as Trait] = await classifier.classify(image);
-    }
-    answers.push({ ...asking, image, seen: seen as Seen<Trait> });
+    const squares: Seen<Trait>[] = [];
+    for (const square of squaresOf(image)) squares.push(await see(square, classifiers));
+    answers.push({ ...asking, image, seen: elementAt(squares, 0), squares });
   });
   return answers;
 }
 
-/** The share of pictures whose trait is as it was asked for. */
+/**
+ * Squares from the middle, the start and the end of a picture; of a square itself alone. The tiny models know
+ * squares alone, and draw in a longer picture what they draw in one, often twice.
+ */
+function squaresOf(image: PixelImage): PixelImage[] {
+  const side = Math.min(image.width, image.height);
+  const spare = Math.max(image.width, image.height) - side;
+  if (spare === 0) return [image];
+  return [Math.floor(spare / 2), 0, spare].map((start) => {
+    const [left, top] = image.width > side ? [start, 0] : [0, start];
+    const data = new Float32Array(3 * side * side);
+    for (let row = 0; row < 3 * side; row++) {
+      const [channel, y] = [Math.floor(row / side), row % side];
+      const from = (channel * image.height + top + y) * image.width + left;
+      data.set(image.data.subarray(from, from + side), row * side);
+    }
+    return { data, width: side, height: side };
+  });
+}
+
+async function see<Trait extends string>(
+  image: PixelImage,
+  classifiers: Classifiers<Trait>,
+): Promise<Seen<Trait>> {
+  const seen: Partial<Record<Trait, string>> = {};
+  for (const [trait, classifier] of Object.entries<Classifier>(classifiers)) {
+    seen[trait as Trait] = await classifier.classify(image);
+  }
+  return seen as Seen<Trait>;
+}
+
+/** The share of pictures, or of the squares of longer ones, whose trait is as it was asked for. */
 export function share<Trait extends string>(
-  answers: readonly Pick<Answer<Trait>, 'seen' | 'expected'>[],
+  answers: readonly (Pick<Answer<Trait>, 'seen' | 'expected'> & Partial<Answer<Trait>>)[],
   trait: Trait,
 ): number {
-  return (
-    answers.filter(({ seen, expected }) => seen[trait] === expected[trait]).length / answers.length
+  const hits = answers.flatMap(({ seen, squares = [seen], expected }) =>
+    squares.map((square) => square[trait] === expected[trait]),
   );
+  return hits.filter(Boolean).length / hits.length;
 }

@@ -36,6 +36,7 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
     retain: ['a red heart in the style of Strivo', 'a blue moon'],
     retainImages: null,
     warnings: [],
+    shapes: [],
     judges: [],
     settings: {
       ...defaultSettings({

@@ -24,6 +24,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   retain: ['a photo'],
   retainImages: null,
   warnings: [],
+  shapes: [],
   judges: [],
   settings: defaultSettings(usualModel),
   drawingSources: {},

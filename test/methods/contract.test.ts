@@ -25,7 +25,7 @@ import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatData, floatTensor } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { BatchSource } from '../../src/training/batch-source.ts';
-import type { Dataset } from '../../src/training/dataset.ts';
+import type { Dataset, DatasetItem } from '../../src/training/dataset.ts';
 import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { tinySd } from '../helpers/forgetful-model.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
@@ -36,8 +36,8 @@ const models = [usualModel, { size: 64, modelChannels: 32 }];
 const latentEntries = 4 * 16 * 16;
 const generator = createGenerator(3);
 const dataset: Dataset = {
-  forget: [0, 1].map((i) => ({ prompt: `forget ${i}`, latents: generator.randn(latentEntries) })),
-  retain: [0, 1].map((i) => ({ prompt: `retain ${i}`, latents: generator.randn(latentEntries) })),
+  forget: [0, 1].map((i) => itemOf(`forget ${i}`)),
+  retain: [0, 1].map((i) => itemOf(`retain ${i}`)),
   anchors: new Map([0, 1].map((i) => [`forget ${i}`, 'anchor'])),
   prompts: new Map(
     ['', 'forget 0', 'forget 1', 'retain 0', 'retain 1', 'anchor'].map((prompt) => [
@@ -46,6 +46,11 @@ const dataset: Dataset = {
     ]),
   ),
 };
+
+function itemOf(prompt: string): DatasetItem {
+  const size = { latentHeight: 16, latentWidth: 16 };
+  return { prompt, latents: generator.randn(latentEntries), size, framing: null };
+}
 
 describe.each(methodIds)('the method %s', (id) => {
   const method = findMethod(id);

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { beforeAll, expect, it } from 'vitest';
 
+import { timestepEmbedding } from '../../src/diffusion/timestep-embedding.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/families/checkpoint.ts';
 import { unetShapes } from '../../src/families/stable-diffusion/layout/unet-layout.ts';
 import { vaeShapes } from '../../src/families/stable-diffusion/layout/vae-layout.ts';
@@ -116,6 +117,18 @@ it('tells the UNet of the whole prompt and of the sizes as diffusers does', () =
     const row = y.subarray(i * admInChannels, (i + 1) * admInChannels);
     expect(relativeError(row, expected(`y.${i}`))).toBeLessThan(1e-5);
   });
+});
+
+it('tells it of a given picture how large it was, and what was cut off above and to the left', () => {
+  const [height, width] = facts.image;
+  const prompts = [0, 1].map(() => encoded.prompts.get(facts.prompts[0]!)!);
+  const framing = { original: { height: 200, width: 300 }, top: 0, left: 25 };
+  const settings = { channels: admInChannels, size: { height, width } };
+  const y = addedConditions(prompts, { ...settings, framings: [framing, null] });
+  const sizes = timestepEmbedding([200, 300, 0, 25, height, width], 16);
+  expect(y.subarray(48, admInChannels)).toEqual(sizes);
+  const drawn = addedConditions(prompts.slice(1), settings);
+  expect(y.subarray(admInChannels)).toEqual(drawn);
 });
 
 it('counts only the first 75 tokens of a long prompt into the whole', async () => {

@@ -23,7 +23,10 @@ const latentsOf = (prompt: string) =>
   Float32Array.from({ length: latentSize }, (_, i) => numberOf(prompt) + i / 16);
 
 const items = (prompts: readonly string[]) =>
-  prompts.map((prompt) => ({ prompt, latents: latentsOf(prompt) }));
+  prompts.map((prompt) => ({
+    ...{ prompt, latents: latentsOf(prompt), size: { latentHeight: 2, latentWidth: 4 } },
+    framing: null,
+  }));
 const dataset: Dataset = {
   forget: items(forgetPrompts),
   retain: items(retainPrompts),
@@ -59,11 +62,13 @@ describe('BatchSource', () => {
     const used = source();
     indices(9).forEach((i) => {
       anchored(used, 'forget', i);
-      used.retainBatch('validation', i);
+      used.retainBatch('validation', { index: i });
     });
     expect(anchored(used, 'forget', 4)).toEqual(anchored(source(), 'forget', 4));
     expect(anchored(used, 'inner', 4)).toEqual(anchored(source(), 'inner', 4));
-    expect(used.retainBatch('retain', 4)).toEqual(source().retainBatch('retain', 4));
+    expect(used.retainBatch('retain', { index: 4 })).toEqual(
+      source().retainBatch('retain', { index: 4 }),
+    );
   });
 
   it.each([
@@ -81,7 +86,9 @@ describe('BatchSource', () => {
   });
 
   it('visits every picture to retain, one more often than a batch is large', () => {
-    const drawn = indices(3).flatMap((i) => textsOf(source().retainBatch('retain', i).prompts));
+    const drawn = indices(3).flatMap((i) =>
+      textsOf(source().retainBatch('retain', { index: i }).prompts),
+    );
     expect(drawn.sort()).toEqual([...retainPrompts, ...retainPrompts].sort());
   });
 
@@ -90,26 +97,33 @@ describe('BatchSource', () => {
       anchored(source(), 'forget', 0),
       anchored(source(), 'forget', 1),
       anchored(source(), 'inner', 0),
-      source().retainBatch('retain', 0),
-      source().retainBatch('validation', 0),
+      source().retainBatch('retain', { index: 0 }),
+      source().retainBatch('validation', { index: 0 }),
       anchored(source({ seed: 8 }), 'forget', 0),
     ];
     expect(new Set(noisy.map(({ timesteps }) => timesteps.join())).size).toBe(noisy.length);
     const noise = [0, 1, 2].flatMap((i) =>
-      (['retain', 'validation'] as const).map((role) => source().retainBatch(role, i).target),
+      (['retain', 'validation'] as const).map(
+        (role) => source().retainBatch(role, { index: i }).target,
+      ),
     );
     expect(new Set(noise.map((target) => target.join())).size).toBe(noise.length);
   });
 
   it('gives x_t of the picture, the noise that is in it as target', () => {
-    const { target: noise, timesteps, noisyLatents, prompts } = source().retainBatch('retain', 3);
+    const {
+      target: noise,
+      timesteps,
+      noisyLatents,
+      prompts,
+    } = source().retainBatch('retain', { index: 3 });
     expect(noisyLatents).toEqual(qSample(schedule, { x0: cleanOf(prompts), noise, timesteps }));
   });
 
   it('gives v as the target of a model that predicts v', () => {
-    const epsilon = source().retainBatch('retain', 3);
+    const epsilon = source().retainBatch('retain', { index: 3 });
     const process = new VariancePreserving(schedule, 'v_prediction');
-    const v = source({ process }).retainBatch('retain', 3);
+    const v = source({ process }).retainBatch('retain', { index: 3 });
     expect({ ...v, target: epsilon.target }).toEqual(epsilon);
     const { target: noise, timesteps, prompts } = epsilon;
     expect(v.target).toEqual(process.target({ x0: cleanOf(prompts), noise, timesteps }));
@@ -185,9 +199,9 @@ describe('BatchSource', () => {
     expect(() => anchored(source({}, { ...dataset, forget: [] }), 'forget', 0)).toThrow(
       'the forget set is empty',
     );
-    expect(() => source({}, { ...dataset, prompts: new Map() }).retainBatch('retain', 0)).toThrow(
-      /prompt "r\d" was not encoded/,
-    );
+    expect(() =>
+      source({}, { ...dataset, prompts: new Map() }).retainBatch('retain', { index: 0 }),
+    ).toThrow(/prompt "r\d" was not encoded/);
   });
 });
 

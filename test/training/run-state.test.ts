@@ -43,10 +43,22 @@ const state: RunState = {
 const moments = ['mean', 'square'];
 
 const dataset: Dataset = {
-  forget: [{ prompt: 'a heart', latents: Float32Array.of(1, 2, 3, 4) }],
+  forget: [
+    {
+      ...{ prompt: 'a heart', latents: Float32Array.of(1, 2, 3, 4) },
+      size: { latentHeight: 2, latentWidth: 2 },
+      framing: { original: { width: 300, height: 200 }, top: 0, left: 25 },
+    },
+  ],
   retain: [
-    { prompt: 'a star', latents: Float32Array.of(5, 6, 7, 8) },
-    { prompt: 'ein Stern: ★', latents: Float32Array.of(-1, -2, -3, -4) },
+    {
+      ...{ prompt: 'a star', latents: Float32Array.of(5, 6, 7, 8) },
+      ...{ size: { latentHeight: 1, latentWidth: 4 }, framing: null },
+    },
+    {
+      ...{ prompt: 'ein Stern: ★', latents: Float32Array.of(-1, -2, -3, -4, -5, -6) },
+      ...{ size: { latentHeight: 3, latentWidth: 2 }, framing: null },
+    },
   ],
   anchors: new Map([['a heart', 'a photo']]),
   prompts: new Map([
@@ -57,7 +69,7 @@ const dataset: Dataset = {
     ['ein Stern: ★', { context: Float32Array.of(8, 9), pooled: Float32Array.of(1, 2, 3) }],
   ]),
 };
-const shapes = { latentShape: [1, 2, 2], contextShape: [1, 2] };
+const shapes = { channels: 1, contextShape: [1, 2] };
 
 describe('The state of a run', () => {
   it('comes back bit for bit', async () => {
@@ -100,6 +112,23 @@ describe('The state of a run', () => {
     expect(await readDataset(folder)).toBeNull();
     await writeDataset(folder, dataset, shapes);
     expect(await readDataset(folder)).toEqual(dataset);
+  });
+
+  it('opens pictures as earlier versions kept them: of one shape, none framed', async () => {
+    const folder = makeTemporaryFolder();
+    const elements = (values: Float32Array) => () => Promise.resolve(values);
+    await writeTensorFile(
+      path.join(folder, 'dataset.safetensors'),
+      [
+        { name: 'forget.0', shape: [1, 2, 2], elements: elements(Float32Array.of(1, 2, 3, 4)) },
+        { name: 'context.0', shape: [1, 2], elements: elements(Float32Array.of(0, 1)) },
+      ],
+      { table: JSON.stringify({ prompts: ['x'], forget: ['x'], retain: [], anchors: [] }) },
+    );
+    const size = { latentHeight: 2, latentWidth: 2 };
+    expect((await readDataset(folder))!.forget).toEqual([
+      { prompt: 'x', latents: Float32Array.of(1, 2, 3, 4), size, framing: null },
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { describeShapes } from '../../src/erase/picture-shapes.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
 import { methodOf, trainingOf } from '../../src/methods/registry.ts';
 import { presets } from '../state.ts';
@@ -25,6 +26,7 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
             {what}: {text}
           </span>
         ))}
+        {job.shapes.length > 0 && <span>at {describeShapes(job.shapes)}</span>}
         {job.settings && <span>{workOf(job.settings)}</span>}
         {job.device !== null && (
           <span>on {job.device === 'cpu' ? 'the processor' : job.device}</span>

@@ -1,3 +1,4 @@
+import { describeShapes } from '../../src/erase/picture-shapes.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { formatDuration } from '../../src/format.ts';
 import type { Estimate } from '../../src/contract/estimate.ts';
@@ -58,7 +59,7 @@ export function StartBar() {
 }
 
 function EstimateText({ estimate: known }: { estimate: Estimate }) {
-  const { seconds, memoryBytes, freeBytes, diskBytes, fits, advice, device, basis } = known;
+  const { seconds, memoryBytes, freeBytes, diskBytes, shapes, fits, advice, device, basis } = known;
   const vae = vaeFor(chosenModel.value);
   const free = freeBytes === null ? '' : ` of ${formatBytes(freeBytes)} free`;
   return (
@@ -73,6 +74,7 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
         <span>
           <b>{formatBytes(diskBytes)}</b> disk
         </span>
+        {shapes.length > 0 && <span>pictures at {describeShapes(shapes)}</span>}
         {vae && <span>VAE: {vae.name}</span>}
         {companions.baseLoras.value.map(({ name, strength: times }) => (
           <span key={name}>

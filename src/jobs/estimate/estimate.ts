@@ -23,6 +23,7 @@ import {
   withErasable,
 } from '../request/draft-job.ts';
 import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts.ts';
+import { shapesFor } from '../request/prepare-shapes.ts';
 import { fittingAdvice, type SmallerVariant, smallerVariants } from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
 
@@ -68,13 +69,14 @@ export async function estimateJob(
       const { warnings, forget } = await promptsOf(asked, { preset, words });
       const said = preset && wordsOfPreset(preset, promptStyle);
       const device = await environment.chooseDevice(request.device);
+      const extent = extentOf(request, { ...said, images: preset?.images }, settings);
       const freeBytes = (environment.freeMemory ?? freeMemory)(device);
       const smaller = smallerVariants(checkpoint, settings);
       const question: RunQuestion = {
         model: checkpoint.file.path,
         companions: { vae: request.vae, vaeIfNone: request.vaeIfNone },
         variants: [settings, ...smaller.map((variant) => variant.settings)],
-        extent: extentOf(request, { ...said, images: preset?.images }, settings),
+        extent,
         device,
         threads: request.threads ?? availableParallelism(),
         dataFolder: environment.dataFolder,
@@ -94,6 +96,7 @@ export async function estimateJob(
         device,
         freeBytes,
         diskBytes,
+        shapes: [...extent.shapes],
         warnings: [...warnings, ...chosen.warnings],
         forget,
         ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
@@ -133,13 +136,19 @@ export function freeMemory(device: Device): number | null {
 }
 
 function extentOf(
-  { forget, retain, forgetImages, retainImages }: EraseRequest,
+  { forget, retain, forgetImages, retainImages, pictureSizes }: EraseRequest,
   preset: Partial<PresetWords> & { readonly images: Preset['images'] },
   settings: EraseSettings,
 ): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
-  const drawsForget = forgetImages === undefined && preset.images?.use !== 'required';
+  const given = {
+    forget: pictureSizes?.forget.length ? pictureSizes.forget : null,
+    retain: pictureSizes?.retain.length ? pictureSizes.retain : null,
+  };
+  const drawsForget =
+    forgetImages === undefined && given.forget === null && preset.images?.use !== 'required';
+  const drawsRetain = retainImages === undefined && given.retain === null;
   return {
     prompts: {
       forget: countOf(forget, preset.forget),
@@ -147,7 +156,8 @@ function extentOf(
     },
     drawnPictures:
       (drawsForget ? drawnCount(settings, 'forget') : 0) +
-      (retainImages === undefined ? drawnCount(settings, 'retain') : 0),
+      (drawsRetain ? drawnCount(settings, 'retain') : 0),
+    shapes: shapesFor(settings, given),
   };
 }
 

@@ -19,7 +19,10 @@ export async function pictureSeconds(
     model: model.path,
     companions: companionsOf(job),
     variants: [settings],
-    extent: { prompts: { forget: forget.length, retain: retain.length }, drawnPictures: 1 },
+    extent: {
+      prompts: { forget: forget.length, retain: retain.length },
+      ...{ drawnPictures: 1, shapes: [] },
+    },
     device,
     threads,
     dataFolder,

@@ -7,8 +7,13 @@ import { AppError } from '../../errors.ts';
 import { formatBytes } from '../../format-bytes.ts';
 import { fittingAdvice, smallerVariants } from './smaller-settings.ts';
 
-/** Pictures and prompts do not change how much memory training takes. */
-const extent = { device: 'cpu', prompts: { forget: 0, retain: 0 }, drawnPictures: 0 } as const;
+/** Pictures and prompts do not change how much memory training takes; no shape takes more than what is drawn. */
+const extent = {
+  device: 'cpu',
+  prompts: { forget: 0, retain: 0 },
+  drawnPictures: 0,
+  shapes: [],
+} as const;
 
 /**
  * Refuses a run on the CPU that needs more memory than there is at all: it would not end, but bring

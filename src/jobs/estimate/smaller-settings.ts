@@ -44,7 +44,11 @@ function smallerChanges(checkpoint: Checkpoint, settings: EraseSettings): Change
     ...(training?.adapter.kind === 'full' ? [lowRank(training)] : []),
     ...(training ? smallerTrainSets(training.train) : []),
     ...smallerSizes(checkpoint, settings).map((size) => ({
-      change: size,
+      // Where a size is said, given pictures are cut to it by default.
+      change: {
+        ...size,
+        ...('givenPictures' in settings && { givenPictures: settings.givenPictures }),
+      },
       words: `${training ? 'train' : 'compare pictures'} at ${describeSize(size)} instead of ${describeSize(settings)} pixels`,
     })),
   ];

@@ -29,6 +29,7 @@ import {
   type EraseSettings,
   findMethod,
   hasSetting,
+  isShapeWanted,
   methodIds,
   type MethodId,
   ownSettings,
@@ -37,6 +38,8 @@ import {
   type WantedSettings,
 } from '../../methods/registry.ts';
 import type { PicturesWish } from '../../contract/pictures-wish.ts';
+import type { Role } from '../../evaluation/figure.ts';
+import type { PictureSize } from '../../images/picture-size.ts';
 import type { ClassifierWish } from '../../evaluation/classifier/classifier-choice.ts';
 import { findPreset } from '../../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../../presets/preset.ts';
@@ -52,6 +55,7 @@ import {
   withWord,
 } from './companion-wishes.ts';
 import type { JobDraft } from './job-draft.ts';
+import { prepareShapes } from './prepare-shapes.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 
 /** Fixed-seed samples that are drawn over the steps where the request says nothing. */
@@ -77,6 +81,8 @@ export interface EraseRequest extends PromptRequest, CompanionWishes {
   readonly outputFolder?: string | undefined;
   /** How the web UI that the model belongs to is set to draw with it. */
   readonly hostDrawing?: DrawingGuess;
+  /** Sizes of the given pictures, upright, where an estimate is asked for and they are not there. */
+  readonly pictureSizes?: Readonly<Record<Role, readonly PictureSize[]>>;
   /** Who draws the pictures of its sets. Default: the training process. */
   readonly pictures?: PicturesWish;
   /** Whether somebody watches it on a page, which shows samples and the comparison. */
@@ -121,6 +127,9 @@ export async function draftJob(
       preset,
       findMethod(method).forgets,
     );
+    const { shapes, warnings } = await prepareShapes(prepared.settings, {
+      ...{ forget: request.forgetImages, retain: request.retainImages },
+    });
     return {
       version: 3,
       ...prepared,
@@ -145,9 +154,11 @@ export async function draftJob(
       forgetImages: absoluteOrNull(request.forgetImages),
       retain: prompts.retain,
       retainImages: absoluteOrNull(request.retainImages),
+      shapes,
       warnings: [
         ...prompts.warnings,
         ...pictureWarnings,
+        ...warnings,
         ...chosen.warnings,
         ...unreadSettings(method, request, preset),
         ...unseenPictures(method, request),
@@ -242,6 +253,7 @@ export function prepareSettings(
     method: id,
     train: wanted.train,
     adapter: wanted.adapter,
+    isShapeWanted: isShapeWanted(wanted),
     size: checkpoint.facts.nativeSize,
     modelChannels: checkpoint.denoiser.width,
     drawing: guess.draws,

@@ -144,6 +144,7 @@ export function eraseRequest(
     retain: request.retain,
     retainImages: undefined,
     anchor: request.anchor,
+    pictureSizes: request.pictureSizes,
     concept: request.concept,
     settings: definedOnly(request.settings),
     judges: request.judges,

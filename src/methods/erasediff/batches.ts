@@ -1,19 +1,15 @@
-import type { BatchSource } from '../../training/batch-source.ts';
+import type { BatchPlace, BatchSource } from '../../training/batch-source.ts';
 import type { EraseDiffSettings } from './settings.ts';
 import type { ForgetBatch } from './step.ts';
 
-/**
- * Pictures to forget, noised, and what their predictions are steered to.
- *
- * @param index counts the batches of its role from the start of the run
- */
+/** Pictures to forget, noised, and what their predictions are steered to. */
 export function forgetBatch(
   source: BatchSource,
   target: EraseDiffSettings['target'],
-  { role, index }: { readonly role: 'forget' | 'inner'; readonly index: number },
+  { role, ...place }: BatchPlace & { readonly role: 'forget' | 'inner' },
 ): ForgetBatch {
   const { dataset } = source;
-  const { items, generator, noise, batch } = source.draw(role, index, dataset.forget);
+  const { items, generator, noise, batch } = source.draw(role, place, 'forget');
   if (target.kind === 'uniform') {
     return { ...batch, steerTo: { kind: 'values', values: generator.uniform(noise.length) } };
   }

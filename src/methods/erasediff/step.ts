@@ -94,7 +94,7 @@ export async function eraseDiffStep(
   const forget = await meanGradient(run, batches.forget, { targets, into: workspace.first });
   targets.forEach(releaseTensor);
   const retain = await meanGradient(run, batches.retain, {
-    targets: batches.retain.map(({ target }) => model.target(target)),
+    targets: batches.retain.map((batch) => model.target(batch.target, batch)),
     into: workspace.second,
   });
   const gap = lossAtPhi === null ? null : forget.loss - lossAtPhi;
@@ -169,9 +169,9 @@ async function forgetTarget(
   const isPart = original !== undefined && strength !== 1;
   if (steerTo.kind === 'values') {
     const { values } = steerTo;
-    return model.target(isPart ? partOfTheWay(original, values, strength) : values);
+    return model.target(isPart ? partOfTheWay(original, values, strength) : values, batch);
   }
   const own = await model.predict(parameters, { ...batch, ...steerTo });
   if (!isPart) return own;
-  return model.target(partOfTheWay(original, await takeElements(own), strength));
+  return model.target(partOfTheWay(original, await takeElements(own), strength), batch);
 }

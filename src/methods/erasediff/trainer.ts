@@ -5,6 +5,7 @@ import type { DenoisingBatch } from '../../descent/trainable-model.ts';
 import { linearCombination } from '../../diffusion/linear-combination.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { forgetBatch } from './batches.ts';
+import type { BatchPlace as Place } from '../../training/batch-source.ts';
 import { type EraseDiffSettings, innerLoopOf } from './settings.ts';
 import { type EraseDiff, eraseDiffStep, type ForgetBatch, type StepBatches } from './step.ts';
 
@@ -59,21 +60,22 @@ class EraseDiffTrainer implements Trainer {
     const { batches, settings } = this.context;
     const { accumulation, target } = settings;
     const innerSteps = innerLoopOf(settings)?.steps ?? 0;
-    const places = range(accumulation).map((i) => index * accumulation + i);
-    const forgetting = (role: 'inner' | 'forget', place: number) =>
-      this.withStrength(forgetBatch(batches, target, { role, index: place }), role, place);
+    const placesOf = (perStep: number): Place[] =>
+      range(perStep).map((i) => ({ index: index * perStep + i, perStep }));
+    const forgetting = (role: 'inner' | 'forget', place: Place) =>
+      this.withStrength(forgetBatch(batches, target, { role, ...place }), role, place);
     return this.withOriginal({
-      inner: range(innerSteps).map((k) => forgetting('inner', index * innerSteps + k)),
-      forget: places.map((place) => forgetting('forget', place)),
-      retain: places.map((place) =>
+      inner: placesOf(innerSteps).map((place) => forgetting('inner', place)),
+      forget: placesOf(accumulation).map((place) => forgetting('forget', place)),
+      retain: placesOf(accumulation).map((place) =>
         this.withStrength(batches.retainBatch('retain', place), 'retain', place),
       ),
     });
   }
 
-  private withStrength<B extends DenoisingBatch>(batch: B, role: string, place: number): B {
+  private withStrength<B extends DenoisingBatch>(batch: B, role: string, { index }: Place): B {
     const { adaptation, settings } = this.context;
-    const strength = drawnStrength(adaptation, { seed: settings.seed, role, place });
+    const strength = drawnStrength(adaptation, { seed: settings.seed, role, place: index });
     return strength === undefined ? batch : { ...batch, strength };
   }
 

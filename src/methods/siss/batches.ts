@@ -1,5 +1,6 @@
+import { elementAt } from '../../element-at.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
-import type { BatchSource } from '../../training/batch-source.ts';
+import type { BatchSource, TakenItems } from '../../training/batch-source.ts';
 import { type MixedRow, mixRows } from './mixture.ts';
 import type { SissSettings } from './settings.ts';
 import type { MixtureBatch } from './step.ts';
@@ -22,8 +23,12 @@ export function mixtureBatch(
   const { dataset } = source;
   const { seed, batch, process } = source.settings;
   const generator = createGenerator(seedFor(seed, 'mixture', index));
-  const retain = source.pick('mixture-retain', index, dataset.retain);
-  const forget = source.pick('mixture-forget', index, dataset.forget);
+  const place = { index, perStep: settings.accumulation };
+  const taken = {
+    retain: source.take('mixture-retain', place, 'retain'),
+    forget: source.take('mixture-forget', place, 'forget'),
+  };
+  const [retain, forget] = [taken.retain.items, taken.forget.items];
   const isForget = drawSources(source, settings, index);
   const first = Math.min(settings.firstTimestep, process.timesteps - 1);
   const timesteps = generator.randomIntegers(batch, first, process.timesteps);
@@ -39,16 +44,29 @@ export function mixtureBatch(
       timestep,
     };
   });
-  const prompts = rows.flatMap((row, i) => (row.isForget ? forget : retain)[i]?.prompt ?? []);
   const noise = generator.randn(rows.reduce((sum, row) => sum + row.retain.length, 0));
   const forgottenPrompts = new Set(dataset.forget.map(({ prompt }) => prompt));
   const { mixture } = settings;
   return {
     batch: {
       ...mixRows(rows, noise, { process, mixture }),
-      prompts: source.encoded(prompts),
+      ...shownOf(rows, taken),
     },
     isForgotten: retain.map(({ prompt }) => forgottenPrompts.has(prompt)),
+  };
+}
+
+/** What is shown with each row: what belongs to the picture that its noisy latent is made of. */
+function shownOf(
+  rows: readonly MixedRow[],
+  { retain, forget }: { readonly retain: TakenItems; readonly forget: TakenItems },
+): TakenItems['shown'] {
+  const sideOf = ({ isForget }: MixedRow) => (isForget ? forget : retain).shown;
+  const isFramed = retain.shown.framings !== undefined || forget.shown.framings !== undefined;
+  return {
+    ...retain.shown,
+    prompts: rows.map((row, i) => elementAt(sideOf(row).prompts, i)),
+    ...(isFramed && { framings: rows.map((row, i) => sideOf(row).framings?.[i] ?? null) }),
   };
 }
 

@@ -128,11 +128,11 @@ async function sideGradient(
       const prediction = predictions.get(batch);
       if (weight !== null || !prediction) {
         const common = weight ?? 0;
-        const part = { batch, target: run.model.target(target), scale: common * scale };
+        const part = { batch, target: run.model.target(target, batch), scale: common * scale };
         return { ...part, weight: common, weighedLoss: 0 };
       }
       const { weighed, loss } = weighTarget(prediction, { target, weights });
-      const part = { batch, target: run.model.target(weighed), scale };
+      const part = { batch, target: run.model.target(weighed, batch), scale };
       return { ...part, weight: null, weighedLoss: loss };
     });
   const { losses, ...gradient } = await addGradients(run, parts, into);
