@@ -60,6 +60,8 @@ const ARENA_FACTOR = { nothing: 1.1, parts: 1.5, blocks: 1.5 } as const;
  * trained: a convolution alone 53, gradients 11 and 41, predictions 18 and 56 billion a second.
  */
 const WEIGHT_WORK = { gradient: 60, prediction: 10 } as const;
+/** What the graph takes for each size of latents that it is compiled for besides that of what is drawn: tiny-sd. */
+const SIZE_BYTES = 70e6;
 /** What judging a picture costs, in drawings of it: six candidates, each a quarter. */
 const JUDGEMENT_DRAWINGS = 1.5;
 const TOKENS = 77;
@@ -145,7 +147,7 @@ export async function costOfRun(
         Float32Array.BYTES_PER_ELEMENT * checkpoint.condition.weightCount,
         evaluated > 0 ? unetBytes + trainedBytes : 0,
       );
-  const memoryBytes = PROGRAM_BYTES + workBytes;
+  const memoryBytes = PROGRAM_BYTES + workBytes + SIZE_BYTES * extent.shapes.length;
   return { step, rest, picture, gradient, prediction, memoryBytes };
 }
 

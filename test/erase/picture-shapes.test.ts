@@ -120,39 +120,44 @@ async function mixedJob(folder: string, method: 'erasediff' | 'siss'): Promise<E
   return { ...job, forgetImages, shapes };
 }
 
-it.each(['erasediff', 'siss'] as const)(
-  '%s trains pictures of several shapes, and to the same bytes where it was stopped',
-  async (method) => {
-    const whole = makeTemporaryFolder();
-    const job = await mixedJob(whole, method);
-    const shapes = [size(64), size(80, 48), size(40, 88)].map((one) => ({
-      ...one,
-      forget: 1,
-      retain: 1,
-    }));
-    expect(job.shapes).toEqual(expect.arrayContaining(shapes));
-    expect(picturesOfSet(job, 'retain').map((one) => one.size.width)).toEqual(
-      job.shapes.map(({ width }) => width),
-    );
-    await runTinyJob(job, whole);
+/** The job's shapes, each with a picture of each set. */
+const shapes = [size(64), size(80, 48), size(40, 88)].map((one) => ({
+  ...one,
+  ...{ forget: 1, retain: 1 },
+}));
 
-    const broken = makeTemporaryFolder();
-    const stopped = await mixedJob(broken, method);
-    const cut = await runTinyJob(
-      ...[stopped, broken, []],
-      (event) => event.event === 'progress' && event.step === 1,
-    );
-    const { forget, retain } = (await readDataset(path.join(broken, 'state')))!;
-    expect(retain.map(({ framing }) => framing)).toEqual(Array(3).fill(null));
-    expect(
-      forget.map(({ size: of, framing }) => [of.latentWidth, of.latentHeight, framing]),
-    ).toEqual([
+it('trains pictures of several shapes, and to the same bytes where it was stopped', async () => {
+  const whole = makeTemporaryFolder();
+  const job = await mixedJob(whole, 'erasediff');
+  expect(job.shapes).toEqual(expect.arrayContaining(shapes));
+  expect(picturesOfSet(job, 'retain').map((one) => one.size.width)).toEqual(
+    job.shapes.map(({ width }) => width),
+  );
+  await runTinyJob(job, whole);
+
+  const broken = makeTemporaryFolder();
+  const stopped = await mixedJob(broken, 'erasediff');
+  const cut = await runTinyJob(
+    ...[stopped, broken, []],
+    (event) => event.event === 'progress' && event.step === 1,
+  );
+  const { forget, retain } = (await readDataset(path.join(broken, 'state')))!;
+  expect(retain.map(({ framing }) => framing)).toEqual([null, null, null]);
+  expect(forget.map(({ size: of, framing }) => [of.latentWidth, of.latentHeight, framing])).toEqual(
+    [
       [8, 8, { original: size(64), top: 0, left: 0 }],
       [10, 6, { original: size(90, 60), top: 2, left: 0 }],
       [5, 11, { original: size(50, 100), top: 0, left: 2 }],
-    ]);
-    await runTinyJob(stopped, broken, cut);
-    expect(readFileSync(stopped.output).equals(readFileSync(job.output))).toBe(true);
-  },
-  300_000,
-);
+    ],
+  );
+  await runTinyJob(stopped, broken, cut);
+  expect(readFileSync(stopped.output).equals(readFileSync(job.output))).toBe(true);
+}, 300_000);
+
+it('forgets the very pictures in their shapes too', async () => {
+  const folder = makeTemporaryFolder();
+  const events = await runTinyJob(await mixedJob(folder, 'siss'), folder);
+  const losses = events.flatMap((event) => (event.event === 'progress' ? [event.forgetLoss] : []));
+  expect(losses).toHaveLength(3);
+  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+}, 300_000);

@@ -28,10 +28,10 @@ async function open(checkpoint: Checkpoint, adaptation: Adaptation, of: readonly
   return unet;
 }
 
-function rowsOf(unet: UnetSession, { architecture }: Checkpoint, size: LatentSize): UnetRows {
+function rowsOf(unet: UnetSession, { condition }: Checkpoint, size: LatentSize): UnetRows {
   const generator = createGenerator(5);
   const prompts = [0, 1].map(() => ({
-    ...{ context: generator.randn(77 * architecture.unet.contextDim), pooled: null },
+    ...{ context: generator.randn(77 * condition.width), pooled: null },
   }));
   const noisyLatents = generator.randn(elementCount(unet.latentShapeOf(size)));
   return { noisyLatents, timesteps: [321, 20], prompts, size };
