@@ -16,6 +16,7 @@ const earliestSettings = {
   evaluationPictures: 0,
   prediction: null,
   adapter: defaultAdapters.full,
+  givenPictures: 'cut',
 };
 
 /** How version 2 drew whatever was asked for; methods without sets said no steps. */

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { freeDiskBytes } from '../../checkpoint/disk-space.ts';
 import { type EraseSettings, findMethod, stepsOf } from '../../methods/registry.ts';
 import type { RunExtent } from '../../erase/run-cost.ts';
+import type { GivenSizes } from '../../erase/picture-shapes.ts';
+import type { Role } from '../../evaluation/figure.ts';
 import { drawnCount } from '../../erase/set-pictures.ts';
 import { formatBytes } from '../../format-bytes.ts';
 import { findPreset } from '../../presets/load-presets.ts';
@@ -135,17 +137,24 @@ export function freeMemory(device: Device): number | null {
   return device === 'cpu' ? Math.min(freemem(), process.availableMemory()) : null;
 }
 
+/** Sizes of pictures that are given later; null for a set that has none. */
+function givenSizes({ pictureSizes }: EraseRequest): GivenSizes {
+  const sizesOf = (role: Role) => {
+    const sizes = pictureSizes?.[role] ?? [];
+    return sizes.length > 0 ? sizes : null;
+  };
+  return { forget: sizesOf('forget'), retain: sizesOf('retain') };
+}
+
 function extentOf(
-  { forget, retain, forgetImages, retainImages, pictureSizes }: EraseRequest,
+  request: EraseRequest,
   preset: Partial<PresetWords> & { readonly images: Preset['images'] },
   settings: EraseSettings,
 ): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
-  const given = {
-    forget: pictureSizes?.forget.length ? pictureSizes.forget : null,
-    retain: pictureSizes?.retain.length ? pictureSizes.retain : null,
-  };
+  const { forget, retain, forgetImages, retainImages } = request;
+  const given = givenSizes(request);
   const drawsForget =
     forgetImages === undefined && given.forget === null && preset.images?.use !== 'required';
   const drawsRetain = retainImages === undefined && given.retain === null;

@@ -8,7 +8,6 @@ import {
   planShapes,
 } from '../../erase/picture-shapes.ts';
 import { drawnCount } from '../../erase/set-pictures.ts';
-import type { PictureSize } from '../../images/picture-size.ts';
 import { type EraseSettings, methodOf } from '../../methods/registry.ts';
 
 /** Whether pictures that are given for a set are trained in shapes of their own. */
@@ -48,9 +47,10 @@ export async function prepareShapes(
     return images.map(({ file, size }) => ({ name: path.basename(file), size }));
   };
   const [forget, retain] = [await picturesOf('forget'), await picturesOf('retain')];
-  const sizes = (set: readonly { readonly size: PictureSize }[] | null) =>
-    set && set.map(({ size }) => size);
-  const shapes = shapesFor(settings, { forget: sizes(forget), retain: sizes(retain) });
+  const shapes = shapesFor(settings, {
+    forget: forget?.map(({ size }) => size) ?? null,
+    retain: retain?.map(({ size }) => size) ?? null,
+  });
   if (shapes.length === 0) return { shapes, warnings: [] };
   return { shapes, warnings: cutPictures([...(forget ?? []), ...(retain ?? [])], shapes) };
 }
