@@ -157,7 +157,11 @@ it('trains pictures of several shapes, and to the same bytes where it was stoppe
 it('forgets the very pictures in their shapes too', async () => {
   const folder = makeTemporaryFolder();
   const events = await runTinyJob(await mixedJob(folder, 'siss'), folder);
-  const losses = events.flatMap((event) => (event.event === 'progress' ? [event.forgetLoss] : []));
+  const losses = events.flatMap((event) =>
+    event.event === 'progress' ? [event.forgetLoss ?? Number.NaN] : [],
+  );
   expect(losses).toHaveLength(3);
-  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+  // A step of one row may hold none that is forgotten.
+  for (const loss of losses) expect(loss).toBeGreaterThanOrEqual(0);
+  expect(Math.max(...losses)).toBeGreaterThan(0);
 }, 300_000);

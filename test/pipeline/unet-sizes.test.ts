@@ -11,6 +11,7 @@ import { floatData } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
+import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 const sizes = [
   { latentHeight: 8, latentWidth: 8 },
@@ -28,10 +29,11 @@ async function open(checkpoint: Checkpoint, adaptation: Adaptation, of: readonly
   return unet;
 }
 
-function rowsOf(unet: UnetSession, { condition }: Checkpoint, size: LatentSize): UnetRows {
+function rowsOf(unet: UnetSession, checkpoint: Checkpoint, size: LatentSize): UnetRows {
+  const { contextDim } = asStableDiffusion(checkpoint).architecture.unet;
   const generator = createGenerator(5);
   const prompts = [0, 1].map(() => ({
-    ...{ context: generator.randn(77 * condition.width), pooled: null },
+    ...{ context: generator.randn(77 * contextDim), pooled: null },
   }));
   const noisyLatents = generator.randn(elementCount(unet.latentShapeOf(size)));
   return { noisyLatents, timesteps: [321, 20], prompts, size };
