@@ -67,7 +67,10 @@ describeWithPython('the bridge in stable-diffusion-webui', () => {
       const told = async (route: string) =>
         (await ask(new URL(`${inner}/${route}`, host.url), { headers: basic(own) })).body;
       expect(JSON.parse(await told('loras'))).toEqual([{ name: 'less', path: '/LoRAs/less.sft' }]);
-      expect(Object.keys(JSON.parse(await told('cmd-flags')) as object)).toEqual(['lora_dir']);
+      expect(Object.keys(JSON.parse(await told('cmd-flags')) as object)).toEqual([
+        'lora_dir',
+        'embeddings_dir',
+      ]);
       expect(host.output).not.toContain(own);
     });
   });
