@@ -55,14 +55,6 @@ export const distillations: readonly Convention[] = [
     draws: { drawSteps: 4, drawCfg: 1, drawSampler: 'Euler a SGM Uniform' },
     source: 'huggingface.co/stabilityai/sdxl-turbo: 1 to 4 steps, Euler a, trailing, no guidance',
   },
-  {
-    title: 'models of image boards',
-    pattern:
-      /-(?:danbooru\d*|e621|kohaku-?xl|hassaku-?xl|counterfeit-?xl|blue-?pencil-?xl|anima-?pencil|holodayo|anime-?xl|anime-sdxl|sdxl-anime|fluffy-?rock|easy-?fluff|yiffy-?mix|indigo-?furry|furryrock|bb95-furry|furry)-/,
-    draws: { promptStyle: 'tags' },
-    source:
-      'huggingface.co/KBlueLeaf/kohaku-xl-beta5 and others, trained with tags of Danbooru or e621',
-  },
 ];
 
 /** What a name says by a number of steps alone: distilled, nobody knows how. */

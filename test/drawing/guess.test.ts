@@ -27,6 +27,8 @@ describe('what a name says of how a model is drawn with', () => {
     ['LCM_Dreamshaper_v7', 4, 1.5, 'LCM'],
     ['lustifySDXLNSFW_v20DMD2', 4, 1, 'LCM'],
     ['some-model 2 STEPS', 2, 1, 'Euler SGM Uniform'],
+    // What it was trained on says nothing of how few steps it takes.
+    ['hassakuXL_8steps', 8, 1, 'Euler SGM Uniform'],
   ])('%s: %i steps, CFG %d, %s', (name, drawSteps, drawCfg, drawSampler) => {
     expect(drawsOf(name)).toMatchObject({ drawSteps, drawCfg, drawSampler });
   });
