@@ -71,6 +71,14 @@ it('a job takes what the last picture of Forge Neo was drawn with, which picture
   await host.draw({ model: null, ...hostRequestOf(settings, picture) });
   expect(readFileSync(kept, 'utf8')).toBe(lastPicture);
 
+  // What its user draws meanwhile, with more words, is theirs.
+  const theirs = `${picture.prompt}, mine\nSteps: 3, Size: 64x64, Model: tiny-anime`;
+  fake.onDraw = () => {
+    writeFileSync(kept, theirs);
+  };
+  await host.draw({ model: null, ...hostRequestOf(settings, picture) });
+  expect(readFileSync(kept, 'utf8')).toBe(theirs);
+
   const others = [
     lastPicture.replace('Model: tiny-anime', 'Model: tiny'),
     lastPicture.replace('RNG: CPU', 'Denoising strength: 0.5'),

@@ -173,7 +173,7 @@ export class A1111Host implements Host {
       return await this.drawOne(request, signal);
     } finally {
       // What its user drew last stays what it is.
-      await restoreLastPicture(folder, { before, prompt: request.prompt });
+      await restoreLastPicture(folder, { before, prompt: bodyOf(request).prompt });
     }
   }
 
@@ -334,7 +334,7 @@ function absoluteOrNull(folder: string): string | null {
   return path.isAbsolute(folder) ? folder : null;
 }
 
-function bodyOf(request: PictureRequest): object {
+function bodyOf(request: PictureRequest) {
   const { prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height, lora } =
     request;
   return {

@@ -1,6 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+import { replaceFile } from '../../checkpoint/atomic-file.ts';
 import { readSamplerName } from '../../diffusion/samplers/sampler-names.ts';
 import { type Drawing, readableDrawing } from '../../drawing/drawing.ts';
 
@@ -21,9 +22,9 @@ export async function restoreLastPicture(
   { before, prompt }: { readonly before: string | null; readonly prompt: string },
 ): Promise<void> {
   const now = await readLastPicture(folder);
-  // Its user may have drawn since.
-  if (now === null || now === before || !now.startsWith(prompt)) return;
-  const put = before === null ? rm(placeIn(folder)) : writeFile(placeIn(folder), before);
+  // Its user may have drawn since: what cannot be told to be ours stays.
+  if (prompt === '' || now === null || now === before || !now.startsWith(`${prompt}\n`)) return;
+  const put = before === null ? rm(placeIn(folder)) : replaceFile(placeIn(folder), before);
   await put.catch(() => undefined);
 }
 
