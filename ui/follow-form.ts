@@ -8,11 +8,11 @@ import {
   estimateError,
   forgetText,
   form,
-  jobRequest,
   presetWords,
   suggestions,
   toLines,
 } from './form.ts';
+import { jobRequest } from './job-request.ts';
 import { messageOf } from './state.ts';
 
 /** Asks for suggestions and an estimate whenever the form has come to rest. */

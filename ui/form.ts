@@ -8,7 +8,7 @@ import type { Drawing } from '../src/drawing/drawing.ts';
 import { guessFromPrompts, joinGuesses, noGuess } from '../src/drawing/drawing-guess.ts';
 import type { PictureSize } from '../src/images/picture-size.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
-import { forgetArrow, formatForgetLine } from '../src/erase/forget-lines.ts';
+import { forgetArrow } from '../src/erase/forget-lines.ts';
 import {
   defaultMethod,
   defaultSettings,
@@ -23,15 +23,8 @@ import {
 } from '../src/methods/registry.ts';
 import { fillTags, wordsOfPreset } from '../src/presets/preset-words.ts';
 import type { NamedFile } from './api.ts';
-import {
-  clearCompanions,
-  companionRequest,
-  companions,
-  learnedWords,
-  takeCompanions,
-  vaeFor,
-} from './companions.ts';
-import { canHostDraw, models, presets } from './state.ts';
+import { clearCompanions, companions, learnedWords, takeCompanions } from './companions.ts';
+import { models, presets } from './state.ts';
 
 /** A picture that was dropped, with what it shows. */
 export interface Picture extends NamedFile {
@@ -201,121 +194,13 @@ export const drawing = computed(() => {
   };
 });
 
-/** Why it cannot do without pictures to forget; null where it can. */
-const needsPictures = computed<string | null>(() => {
-  const preset = chosenPreset.value;
-  if (preset?.needsImages === true) {
-    return `“${preset.title}” needs pictures to forget: add them below.`;
-  }
-  const { forgets, words } = findMethod(method.value);
-  return forgets === 'pictures'
-    ? `${words.name} forgets the very pictures that it is given: add them below.`
-    : null;
-});
-
-/** Whether the person has said what the model predicts. */
-export const isPredictionChosen = computed(() => (form.settings.value.prediction ?? null) !== null);
-
-/** What the person must still say of the model; null for nothing. */
-const needsOfModel = computed<string | null>(() => {
-  const model = chosenModel.value;
-  if (model === undefined) return 'Choose a model.';
-  if (!model.hasVae && vaeFor(model) === null) return 'Choose a VAE.';
-  return model.predictionProblem !== null && !isPredictionChosen.value
-    ? 'Say what the model predicts, in the advanced settings.'
-    : null;
-});
-
-/** Why the judge that was chosen cannot judge yet; null where it can. */
-const needsClasses = computed<string | null>(() =>
-  form.judges.value.some(({ classes }) => classes.length === 0)
-    ? 'Choose what the judge looks for, in the advanced settings.'
-    : null,
-);
-
-/** What must be filled in before anything can start. */
-export const missing = computed<string | null>(() => {
-  if (needsOfModel.value !== null) return needsOfModel.value;
-  const preset = chosenPreset.value;
-  for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
-    if ((variableValues.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
-  }
-  const pictures = form.forgetPictures.value;
-  if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
-  const hasCaption = pictures.some(({ caption }) => caption.trim() !== '');
-  const isSaid =
-    toLines(forgetText.value).length > 0 || hasCaption || learnedWords.value.length > 0;
-  if (!isSaid) {
-    return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
-  }
-  return needsClasses.value;
-});
-
-/** The job as it stands; null while something is missing. */
-export const jobRequest = computed<JobRequest | null>(() => {
-  const model = chosenModel.value;
-  if (model === undefined || missing.value !== null) return null;
-  const preset = chosenPreset.value;
-  const own = changedAnchors();
-  const isEdited = form.forget.value !== null || own.size > 0;
-  const anchor = (isEdited ? anchorText.value : (form.anchor.value ?? '')).trim();
-  const concept = (isEdited ? conceptText.value : (form.concept.value ?? '')).trim();
-  // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
-  const lines = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
-  return {
-    ...{ model: model.name, ...companionRequest(model) },
-    ...(preset && { preset: preset.name, variables: variableValues.value }),
-    forget: withAnchors(lines(forgetText.value, isEdited), own),
-    retain: lines(retainText.value, form.retain.value !== null),
-    ...(anchor !== '' && { anchor }),
-    ...(concept !== '' && { concept }),
-    settings: form.settings.value,
-    judges: form.judges.value,
-    device: form.device.value,
-    // What was chosen where there was a web UI means nothing without one.
-    ...(canHostDraw.value && { pictures: form.pictures.value }),
-    captions: {
-      forget: captionsOf(form.forgetPictures.value),
-      retain: captionsOf(form.retainPictures.value),
-    },
-    pictureSizes: {
-      forget: form.forgetPictures.value.flatMap(({ size }) => size ?? []),
-      retain: form.retainPictures.value.flatMap(({ size }) => size ?? []),
-    },
-  };
-});
-
 /** The prompt of a line that may say its anchor. */
-const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
-
-/** Lines with the anchors that were changed; a caption whose anchor was becomes a line too. */
-function withAnchors(lines: readonly string[], changed: ReadonlyMap<string, string>): string[] {
-  const byPrompt = new Map(lines.map((line) => [promptOf(line), line]));
-  for (const [prompt, anchor] of changed) {
-    byPrompt.set(prompt, formatForgetLine({ prompt, anchor }));
-  }
-  return [...byPrompt.values()];
-}
-
-/** Anchors that were changed one by one, of prompts and captions that are still there. */
-function changedAnchors(): ReadonlyMap<string, string> {
-  const captions = Object.values(captionsOf(form.forgetPictures.value));
-  const prompts = new Set([...toLines(forgetText.value).map(promptOf), ...captions]);
-  const changed = Object.entries(form.anchors.value).map(
-    ([prompt, anchor]) => [prompt, anchor.trim()] as const,
-  );
-  return new Map(changed.filter(([prompt, anchor]) => anchor !== '' && prompts.has(prompt)));
-}
+export const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
 
 /** One prompt a line. */
 export function toLines(text: string): string[] {
   const lines = text.split('\n').map((line) => line.trim());
   return [...new Set(lines.filter((line) => line !== ''))];
-}
-
-function captionsOf(pictures: readonly Picture[]): Record<string, string> {
-  const captioned = pictures.filter(({ caption }) => caption.trim() !== '');
-  return Object.fromEntries(captioned.map(({ name, caption }) => [name, caption.trim()]));
 }
 
 /** Takes a preset, or none; what was written by hand gives way to its words. */

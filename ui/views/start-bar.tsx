@@ -4,16 +4,9 @@ import { formatDuration } from '../../src/format.ts';
 import type { Estimate } from '../../src/contract/estimate.ts';
 import { api } from '../api.ts';
 import { companions, vaeFor } from '../companions.ts';
-import {
-  changeSettings,
-  chosenModel,
-  clearForm,
-  estimate,
-  estimateError,
-  form,
-  jobRequest,
-  missing,
-} from '../form.ts';
+import { changeSettings, chosenModel, clearForm, estimate, estimateError, form } from '../form.ts';
+import { jobRequest } from '../job-request.ts';
+import { missing } from '../missing.ts';
 import { go, jobAddress } from '../state.ts';
 import { useAction } from './use-action.ts';
 import { Warnings } from './warnings.tsx';
