@@ -30,11 +30,8 @@ export function planShapes(
   drawing: Pick<Drawing, 'width' | 'height'>,
 ): PictureShape[] {
   const { width, height } = drawing;
-  const sets = [given.forget, given.retain].filter((set) => set !== null && set.length > 0);
-  const buckets = chooseBuckets(
-    sets.filter((set) => set !== null),
-    bucketsFor({ width, height }),
-  );
+  const sets = [given.forget, given.retain].filter((set) => set !== null);
+  const buckets = chooseBuckets(sets, bucketsFor({ width, height }));
   const [only] = buckets;
   const isUsual = buckets.length === 1 && only?.width === width && only.height === height;
   if (isUsual) return [];

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import type { Precision } from '../pipeline/unet-session.ts';
+import type { Precision } from '../pipeline/unet-graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { knowsFloat16 } from '../runtime/stored-weights.ts';
 import type { PrecisionWish } from './settings-fields.ts';
@@ -11,8 +11,8 @@ import type { PrecisionWish } from './settings-fields.ts';
  * @throws AppError `device.unavailable` where 16 bits are wanted and the device does not know them
  */
 export async function choosePrecision(wish: PrecisionWish, device: Device): Promise<Precision> {
-  if (wish === 'float32' || (wish === 'auto' && device === 'cpu')) return 'float32';
-  if (device === 'cpu' || (await knowsFloat16(device))) return 'float16';
+  const likely = likelyPrecision(wish, device);
+  if (likely === 'float32' || device === 'cpu' || (await knowsFloat16(device))) return likely;
   if (wish === 'auto') return 'float32';
   throw new AppError(
     'device.unavailable',
@@ -24,4 +24,10 @@ export async function choosePrecision(wish: PrecisionWish, device: Device): Prom
       },
     },
   );
+}
+
+/** The same without trying the device: as if every GPU knew 16-bit floats. */
+export function likelyPrecision(wish: PrecisionWish, device: Device): Precision {
+  if (wish !== 'auto') return wish;
+  return device === 'cpu' ? 'float32' : 'float16';
 }

@@ -89,7 +89,7 @@ export const trainingFields = {
   computePrecision: field(z.enum(precisionWishes).default('auto'), {
     title: 'Precision of the training',
     description:
-      'In 16-bit floats a training takes half the memory beside the weights. Sums, the loss and what is trained are 32-bit floats all the same.',
+      'In 16-bit floats a training takes less memory beside the weights. Sums, the loss and what is trained are 32-bit floats all the same.',
     choices: {
       auto: '16 bits on a graphics card that knows them, else 32',
       float32: '32-bit floats',

@@ -7,10 +7,12 @@ import { type PictureShape, sharesOf } from '../erase/picture-shapes.ts';
 import type { RunIo } from '../erase/run-io.ts';
 import type { SampleFolder } from '../erase/sample-folder.ts';
 import { AppError } from '../errors.ts';
+import { likelyPrecision } from '../methods/choose-precision.ts';
 import type { StepFigures, Trainer, TrainingMethod } from '../methods/method.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
+import type { Remedy } from '../remedy.ts';
 import { BatchSource } from './batch-source.ts';
 import { initialGuardState } from './collapse-guard.ts';
 import type { Dataset } from './dataset.ts';
@@ -164,7 +166,7 @@ class TrainingLoop {
         {
           remedy: {
             advice: `Start again with a smaller learning rate than ${job.settings.learningRate},`,
-            settings: [{ setting: 'learningRate' }],
+            settings: [{ setting: 'learningRate' }, ...mayRound(job)],
           },
         },
       );
@@ -217,4 +219,11 @@ function isLost({ retainLoss, forgetLoss }: StepFigures): boolean {
 /** JSON knows no other numbers. */
 function finite(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;
+}
+
+/** What 16-bit floats may have done: some models' values do not fit into them. */
+function mayRound({ device, settings: { computePrecision } }: TrainingJob): Remedy['settings'] {
+  return likelyPrecision(computePrecision, device) === 'float32'
+    ? []
+    : [{ setting: 'computePrecision', value: 'float32' }];
 }

@@ -7,7 +7,8 @@ import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { floatTensor } from '../../src/runtime/tensor.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
-import { type Precision, UnetSession } from '../../src/pipeline/unet-session.ts';
+import type { Precision } from '../../src/pipeline/unet-graph.ts';
+import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { openReferenceUnet } from '../helpers/reference-checkpoint.ts';
 
