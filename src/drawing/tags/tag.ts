@@ -58,3 +58,14 @@ export function writeTag(name: string, { underscores }: { underscores: boolean }
     .replace(/\\?([()])/g, '\\$1');
   return underscores ? written.replace(/\s+/g, '_') : written;
 }
+
+/** Whether a name has all the words of another: `dark blue hair` those of `blue hair`. */
+export function hasWordsOf(name: string, other: string): boolean {
+  const words = new Set(tagWords(name));
+  return tagWords(other).every((word) => words.has(word));
+}
+
+/** The words of a name. */
+export function tagWords(name: string): string[] {
+  return name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
+}

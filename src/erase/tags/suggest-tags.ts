@@ -1,5 +1,5 @@
 import { mayBeTags } from '../../drawing/tags/tag-list.ts';
-import { parseTags, type Tag, tagName, writeTag } from '../../drawing/tags/tag.ts';
+import { hasWordsOf, parseTags, type Tag, tagName, writeTag } from '../../drawing/tags/tag.ts';
 import { characterTags } from '../../drawing/tags/tag-words.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import { nearestPrompts } from '../../pipeline/nearest-prompts.ts';
@@ -144,18 +144,10 @@ function candidates(vocabulary: TagVocabulary, { kind, people, name }: TagConcep
 }
 
 /** Whether a tag is the concept's, or holds all of its words. */
-function isShown({ name }: Tag, concept: TagConcept): boolean {
-  if (
-    concept.kind === 'explicit' &&
-    kindOfTag({ text: name, name, written: name, lead: '' }) === 'explicit'
-  ) {
-    return true;
-  }
-  const words = wordsOf(name);
-  return wordsOf(concept.name).every((word) => words.includes(word));
+function isShown(tag: Tag, concept: TagConcept): boolean {
+  const isExplicit = concept.kind === 'explicit' && kindOfTag(tag) === 'explicit';
+  return isExplicit || hasWordsOf(tag.name, concept.name);
 }
-
-const wordsOf = (name: string) => name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
 
 /** A list of tags with a gap where the concept stands; null for what is none or does not hold it. */
 function templateOf(prompt: string, concept: TagConcept): ((tag: string) => string) | null {

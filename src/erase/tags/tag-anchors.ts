@@ -1,4 +1,4 @@
-import { parseTags, type Tag, tagName } from '../../drawing/tags/tag.ts';
+import { hasWordsOf, parseTags, type Tag, tagName, tagWords } from '../../drawing/tags/tag.ts';
 import { isTagList } from '../../drawing/tags/tag-list.ts';
 import { kindOfTag, type TagKind } from './tag-kinds.ts';
 
@@ -83,18 +83,15 @@ function chooseTags(
 /** Tags that hold all words of a concept that was named; for nudity, whatever is explicit. */
 function namedTags(tags: readonly KindedTag[], concept: string | undefined): KindedTag[] {
   if (concept === undefined) return [];
-  const wanted = parseTags(concept).map((tag) => ({ ...tag, kind: kindOfTag(tag) }));
+  const wanted = readTags(concept);
   return tags.filter((tag) =>
     wanted.some(({ name, kind }) => {
       if (kind === 'explicit' && tag.kind === 'explicit') return true;
       if (kind === 'mark' && tag.kind === 'mark') return true;
-      const words = wordsOf(tag.name);
-      return wordsOf(name).every((word) => words.includes(word));
+      return hasWordsOf(tag.name, name);
     }),
   );
 }
-
-const wordsOf = (name: string) => name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
 
 /** Tags of kept prompts are context, but for those that a forgotten prompt consists of. */
 function keptNames(
@@ -137,7 +134,7 @@ function strongest(tags: readonly KindedTag[]): KindedTag[] {
   const [first] = found;
   if (!first || joint.has(first.kind)) return found;
   // "holding sword, sword"
-  const thing = wordsOf(first.name).at(-1) ?? '';
-  const isSame = ({ name, kind }: KindedTag) => kind === 'thing' && wordsOf(name).includes(thing);
+  const thing = tagWords(first.name).at(-1) ?? '';
+  const isSame = ({ name, kind }: KindedTag) => kind === 'thing' && tagWords(name).includes(thing);
   return found.filter((tag) => tag === first || isSame(tag));
 }
