@@ -52,7 +52,7 @@ export interface RunCost {
 }
 
 /** The program with its runtime, before any model. */
-const PROGRAM_BYTES = 0.2e9;
+const PROGRAM_BYTES = 0.17e9;
 /**
  * What the runtime's arena takes for each byte of results that is needed at one time. Where the
  * backward pass computes results again, large tensors come and go, and the arena has gaps. Fitted to
