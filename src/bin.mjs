@@ -2,8 +2,8 @@
 import { bearClosedTerminal } from './cli/closed-terminal.mjs';
 import { endUnlessTakenOver } from './cli/end-signals.mjs';
 
-// First of all, in plain JavaScript: what follows takes a second to load.
+// First of all, in plain JavaScript: what follows takes half a second to load.
 bearClosedTerminal();
 endUnlessTakenOver();
-await import('./load-typescript.mjs');
-await import('./main.ts');
+const { importable } = await import('./load-typescript.mjs');
+await import(await importable(new URL('./main.ts', import.meta.url)));

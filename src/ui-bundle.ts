@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build, stop } from 'esbuild';
 
-const folder = fileURLToPath(new URL('../ui/', import.meta.url));
+import { packageFolder } from './package-folder.ts';
+
+const folder = path.join(packageFolder, 'ui');
 
 const mediaTypes: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',

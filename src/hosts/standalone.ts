@@ -1,6 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { isModelFolder, otherFileAt } from '../families/model-on-disk.ts';
 import type { OtherFamily } from '../families/other-files.ts';
@@ -8,6 +7,7 @@ import { isModelFile } from '../checkpoint/model-ending.ts';
 import { resultFolderOf } from '../checkpoint/output-path.ts';
 import { type DrawingGuess, noGuess } from '../drawing/drawing-guess.ts';
 import { CachedAnswer } from '../cached-answer.ts';
+import { packageFolder } from '../package-folder.ts';
 import { ChosenModel } from './chosen-model.ts';
 import { embeddingsIn } from './embedding-files.ts';
 import type { Host, HostFile, HostModel, HostVae } from './host.ts';
@@ -15,7 +15,7 @@ import { modelGone } from './model-gone.ts';
 import { modelsOnDisk } from './models-on-disk.ts';
 
 /** Where the model that comes with the program is; it is only read. */
-const shippedModels = fileURLToPath(new URL('../../presets/tiny-sd/', import.meta.url));
+const shippedModels = path.join(packageFolder, 'presets', 'tiny-sd');
 
 /** Against folders of everything, a home say. */
 const MAX_ENTRIES = 20_000;
@@ -63,7 +63,7 @@ export class StandaloneHost implements Host {
 
   resultFolder({ path: modelPath }: HostModel): string {
     const folder = resultFolderOf(modelPath);
-    return `${folder}${path.sep}` === shippedModels ? this.ownFolder : folder;
+    return folder === shippedModels ? this.ownFolder : folder;
   }
 
   loraFolder(): Promise<null> {

@@ -1,10 +1,10 @@
 import { cp, lstat, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { AppError } from '../errors.ts';
+import { packageFolder } from '../package-folder.ts';
 import { isMissingFile, systemErrorCode } from '../system-error.ts';
 import type { WebUi } from './web-ui.ts';
 
@@ -14,7 +14,6 @@ export type InstallationKind = 'link' | 'copy';
 /** Makes a link to a folder. */
 export type LinkFolder = (target: string, link: string) => Promise<void>;
 
-const checkout = path.resolve(fileURLToPath(import.meta.url), '../../..');
 const FOLDER_NAME = 'erase-concept';
 /** Tells a copy that `install` made from a clone of the web UI's own extension manager. */
 const COPY_MARKER = '.installed-as-copy';
@@ -47,7 +46,7 @@ export async function install(
     );
   }
   try {
-    await linkFolder(checkout, place);
+    await linkFolder(packageFolder, place);
     return 'link';
   } catch (error) {
     // Of FAT and exFAT, network shares, Windows without the right to make links.
@@ -119,11 +118,11 @@ async function linkOrJunction(target: string, link: string): Promise<void> {
 
 async function copyCheckout(place: string): Promise<void> {
   try {
-    await cp(checkout, place, {
+    await cp(packageFolder, place, {
       recursive: true,
       errorOnExist: true,
       force: false,
-      filter: (source) => !notCopied.has(path.relative(checkout, source)),
+      filter: (source) => !notCopied.has(path.relative(packageFolder, source)),
     });
     await writeFile(path.join(place, COPY_MARKER), '');
   } catch (error) {

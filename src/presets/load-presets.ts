@@ -1,13 +1,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { decodeText } from '../decode-text.ts';
 import { AppError } from '../errors.ts';
+import { packageFolder } from '../package-folder.ts';
 import { MAX_PRESET_BYTES, parsePreset, type Preset } from './preset.ts';
 
 /** Where the presets that come with the program are. */
-const shippedPresetsFolder = fileURLToPath(new URL('../../presets/', import.meta.url));
+const shippedPresetsFolder = path.join(packageFolder, 'presets');
 
 /** Where the person's own presets are. */
 export function ownPresetsFolder(dataFolder: string): string {

@@ -20,13 +20,9 @@ export interface ProcessEnd {
  * of the terminal to this one.
  */
 export function forkTypescript(module: URL): WorkerProcess {
-  const child = fork(module, {
-    execArgv: [
-      // One helper for the garbage collector: four of them take turns with the training on its core.
-      '--v8-pool-size=1',
-      ...['--import', import.meta.resolve('./leave-signals.mjs')],
-      ...['--import', import.meta.resolve('../load-typescript.mjs')],
-    ],
+  const child = fork(new URL('./run-module.mjs', import.meta.url), [module.href], {
+    // One helper for the garbage collector: four of them take turns with the training on its core.
+    execArgv: ['--v8-pool-size=1'],
     // Its output is ours to show: standard output may be promised to hold JSON only.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { AppError } from '../../errors.ts';
+import { packageFolder } from '../../package-folder.ts';
 import { systemErrorCode } from '../../system-error.ts';
 import type { ClassifierChoice, ClassifierWish } from './classifier-choice.ts';
 
@@ -12,7 +12,7 @@ export interface NamedClassifier extends Pick<ClassifierChoice, 'name' | 'file'>
   readonly labels: string | null;
 }
 
-const tinyModelFolder = fileURLToPath(new URL('../../../presets/tiny-sd/', import.meta.url));
+const tinyModelFolder = path.join(packageFolder, 'presets', 'tiny-sd');
 
 /** Those that come with the tiny model, one for each of what it tells apart. */
 export const tinyClassifiers = (['style', 'subject', 'colour'] as const).map((trait) => ({
