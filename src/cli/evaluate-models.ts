@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts';
 import { guessFromPrompts, joinGuesses } from '../drawing/drawing-guess.ts';
 import { guessDrawing } from '../drawing/guess.ts';
+import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import { type Drawing, generationOf } from '../drawing/drawing.ts';
 import { drawingOf } from '../methods/default-settings.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
@@ -105,7 +106,10 @@ export async function evaluateModels(
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
     for (const classifier of classifiers) await requireClassifier(classifier);
-    const settings = { ...asked, drawing, classifiers, device, threads };
+    const settings = {
+      ...{ ...asked, drawing, classifiers, device, threads },
+      otherClipSkip: otherClipSkip(before, drawing),
+    };
     const pictures = folder === null ? null : new PictureFolder(folder, { options, drawing, tell });
     const begun = performance.now();
     await before.codec.requireFitting({ device: 'cpu', threads });

@@ -50,5 +50,9 @@ export const evaluationSchema = named(
         verdicts: z.record(z.string(), verdict),
       }),
     ),
+    /** The same pictures drawn at another clip skip; left out where the model is drawn at one alone. */
+    atOtherClipSkip: z
+      .object({ clipSkip: z.number().int(), figures: z.array(figure) })
+      .exactOptional(),
   }),
 ) satisfies z.ZodType<Evaluation>;

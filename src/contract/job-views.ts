@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { drawingNames } from '../drawing/drawing.ts';
 import { pictureShapeSchema } from '../erase/picture-shapes.ts';
 import { phases, type ProgressEvent } from '../erase/events.ts';
 import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
@@ -98,6 +99,8 @@ export const jobViewSchema = named(
     judges: z.array(z.object({ name: z.string(), classes: z.array(z.string()) })),
     /** Null until the job is prepared. */
     settings: settingsSchema.nullable(),
+    /** Where those settings were guessed from that say how it is drawn. */
+    drawingSources: z.partialRecord(z.enum(drawingNames), z.string()),
     device: z.enum(devices).nullable(),
     /** Who is to draw the pictures of its sets. */
     pictures: z.enum(picturesWishes),

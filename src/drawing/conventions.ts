@@ -13,6 +13,14 @@ export interface Convention {
   readonly source: string;
 }
 
+/** Latent consistency models. */
+export const lcm: Convention = {
+  title: 'LCM',
+  pattern: /-lcm-/,
+  draws: { drawSteps: 4, drawCfg: 1.5, drawSampler: 'LCM' },
+  source: 'huggingface.co/latent-consistency: 4 to 8 steps, CFG 1 to 2',
+};
+
 /**
  * Models that were distilled to draw in few steps, with guidance in their weights; the most telling words
  * first. Of whole words only, and not where they are the subject: `hyper-realism`, `lightning-bolt`.
@@ -43,11 +51,17 @@ export const distillations: readonly Convention[] = [
     draws: { drawSteps: 4, drawCfg: 1, drawSampler: 'LCM' },
     source: 'huggingface.co/tianweiy/DMD2: LCM, 4 steps, no guidance',
   },
+  lcm,
   {
-    title: 'LCM',
-    pattern: /-lcm-/,
-    draws: { drawSteps: 4, drawCfg: 1.5, drawSampler: 'LCM' },
-    source: 'huggingface.co/latent-consistency: 4 to 8 steps, CFG 1 to 2',
+    // Merges of it, whose names begin otherwise, are drawn at SDXL's own size.
+    title: 'SDXL-Turbo',
+    pattern: /^-(?:stabilityai-)?(?:sd-?xl|stable-diffusion-xl)(?:-1-0)?-turbo-/,
+    family: 'SDXL',
+    draws: {
+      ...{ drawSteps: 4, drawCfg: 1, drawSampler: 'Euler a SGM Uniform' },
+      ...{ width: 512, height: 512 },
+    },
+    source: 'huggingface.co/stabilityai/sdxl-turbo: 512 × 512, 1 to 4 steps, no guidance',
   },
   {
     title: 'Turbo',

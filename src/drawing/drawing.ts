@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
-import { type SamplerName, samplerNames } from '../diffusion/samplers/registry.ts';
+import { samplerChoice, type SamplerName, samplerNames } from '../diffusion/samplers/registry.ts';
+import { readSamplerName } from '../diffusion/samplers/sampler-names.ts';
 import { count, field } from '../setting-field.ts';
 import { promptStyles, promptStyleTitles } from './prompt-style.ts';
 
@@ -11,6 +12,13 @@ const MAX_CLIP_SKIP = 12;
 
 const side = z.int().min(8).multipleOf(8);
 const words = z.string().max(MAX_WORDS_CHARACTERS);
+/** A sampler by any name that it has, in any case. */
+const sampler = z.preprocess(
+  (name) => (typeof name === 'string' ? (readSamplerName(name) ?? name) : name),
+  z.enum(samplerNames as [SamplerName, ...SamplerName[]], {
+    error: ({ input }) => `there is no sampler ${JSON.stringify(input)}: ${samplerChoice}`,
+  }),
+);
 
 /**
  * How the owner of a model draws with it. A job draws its sets, its previews and what is judged this
@@ -23,7 +31,7 @@ export const drawingFields = {
     description: 'Of each picture. Models made to draw in few steps need few.',
     group,
   }),
-  drawSampler: field(z.enum(samplerNames as [SamplerName, ...SamplerName[]]), {
+  drawSampler: field(sampler, {
     title: 'Sampler',
     description: 'As web UIs name it.',
     group,
@@ -88,6 +96,11 @@ export function readableDrawing(told: Readonly<Record<string, unknown>>): Partia
 
 /** Of all settings those that say how pictures are drawn. */
 export const drawingNames = Object.keys(drawingFields) as [keyof Drawing, ...(keyof Drawing)[]];
+
+/** The drawing among other settings. */
+export function drawingIn(settings: Drawing): Drawing {
+  return Object.fromEntries(drawingNames.map((name) => [name, settings[name]])) as Drawing;
+}
 
 /** What a prompt is as the model is asked with it: with the words that go with every prompt. */
 export function asDrawn(prompt: string, { qualityWords }: Pick<Drawing, 'qualityWords'>): string {

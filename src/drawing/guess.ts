@@ -3,20 +3,27 @@ import * as z from 'zod';
 
 import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
+import { samplerParts } from '../diffusion/samplers/registry.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { type Convention, distillations, styles, unknownDistillation } from './conventions.ts';
+import type { ModelFacts } from '../families/family.ts';
+import { type Convention, distillations, lcm, styles, unknownDistillation } from './conventions.ts';
 import { drawingFields, partialDrawingSchema } from './drawing.ts';
 import { type DrawingGuess, guessFrom, joinGuesses, noGuess } from './drawing-guess.ts';
 import { styleOfTagFrequency } from './prompt-style.ts';
 
-/** What a checkpoint's metadata and name say: the job that made it, its trainer, its names. */
-export function guessDrawing({ file, facts }: Checkpoint): DrawingGuess {
+/**
+ * What a checkpoint's files and name say: the job that made it, its trainer, its names, its scheduler. Names
+ * go before the scheduler, which is often the one that came with the base model.
+ */
+export function guessDrawing({ file, facts }: Pick<Checkpoint, 'file' | 'facts'>): DrawingGuess {
   return [
     ofScrubbing(readProvenance(file.metadata)),
     ofTraining(file.metadata),
     ...namesOf(file.path, file.metadata).map(({ text, where }) =>
       ofName(text, { where, family: facts.title }),
     ),
+    ofScheduler(facts),
+    ofResolution(file.metadata, facts),
     ...entriesOf(file.metadata, ancestorEntries).map(({ text, where }) =>
       ofStyle(text, { where, family: facts.title }),
     ),
@@ -41,6 +48,32 @@ function ofTraining(metadata: ReadonlyMap<string, string>): DrawingGuess {
     guessFrom('ss_clip_skip in its metadata', { clipSkip }),
     guessFrom('ss_tag_frequency in its metadata', { promptStyle }),
   );
+}
+
+/** Of LCM's, which only models have that were distilled for it, how they are drawn otherwise too. */
+function ofScheduler({ sampler }: Pick<ModelFacts, 'sampler'>): DrawingGuess {
+  if (sampler === null) return noGuess;
+  const { name: drawSampler, source } = sampler;
+  const isDistilled = samplerParts(drawSampler).solver === 'LCM';
+  return guessFrom(source, { ...(isDistilled && lcm.draws), drawSampler });
+}
+
+/**
+ * What a model was made for, where that is smaller than its family is used to, as with SDXL-Turbo. A larger
+ * one may be what its trainer's machine had room for.
+ */
+function ofResolution(
+  metadata: ReadonlyMap<string, string>,
+  { nativeSize }: Pick<ModelFacts, 'nativeSize'>,
+): DrawingGuess {
+  const sides = /^\s*(\d+)\s*x\s*(\d+)\s*$/i.exec(metadata.get('modelspec.resolution') ?? '');
+  const [width, height] = (sides ?? [])
+    .slice(1)
+    .map((side) => drawingFields.width.safeParse(Number(side)).data);
+  if (width === undefined || height === undefined) return noGuess;
+  const isSmaller = width * height < nativeSize ** 2 && Math.max(width, height) <= nativeSize;
+  if (!isSmaller) return noGuess;
+  return guessFrom('modelspec.resolution in its metadata', { width, height });
 }
 
 /** Entries that name a model. */

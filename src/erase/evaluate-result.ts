@@ -2,6 +2,7 @@ import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
 import { readLora } from '../adapters/low-rank/read-lora.ts';
 import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
 import { generationOf } from '../drawing/drawing.ts';
+import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { elementAt } from '../element-at.ts';
 import { AppError } from '../errors.ts';
@@ -84,6 +85,7 @@ async function evaluateChosen(
       count: settings.evaluationPictures,
       seed: comparisonSeed(settings),
       drawing: settings,
+      otherClipSkip: otherClipSkip(before, settings),
       device,
       threads,
     },

@@ -1,3 +1,5 @@
+import type { Drawing } from '../drawing/drawing.ts';
+import type { DrawingSources } from '../drawing/drawing-guess.ts';
 import type { Remedy } from '../remedy.ts';
 import type { StoredEvaluation } from '../evaluation/stored-evaluation.ts';
 import type { Role } from '../evaluation/figure.ts';
@@ -18,6 +20,10 @@ export type EraseEvent =
       readonly output: string;
       /** Each prompt to forget with what it is steered to. */
       readonly forget: readonly { readonly prompt: string; readonly anchor: string }[];
+      /** How sets, previews and what is judged are drawn. */
+      readonly drawing: Drawing;
+      /** Where parts of that were guessed from. */
+      readonly drawingSources: DrawingSources;
     }
   /** Said once, before the work: what of the request may not be meant so, or is not heeded. */
   | { readonly event: 'warning'; readonly message: string }
@@ -66,8 +72,8 @@ export type EraseEvent =
     };
 
 /**
- * An event as a job's folder keeps it; `time` (ISO 8601), and `forget` of `job`, are missing in those of
- * older versions.
+ * An event as a job's folder keeps it; `time` (ISO 8601), and `forget` and `drawing` of `job`, are missing in
+ * those of older versions.
  */
 export type RecordedEvent = EraseEvent & { readonly time?: string };
 

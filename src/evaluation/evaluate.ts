@@ -48,6 +48,29 @@ export async function evaluate(
   settings: EvaluationSettings,
   io: EvaluationIo,
 ): Promise<Evaluation> {
+  const { otherClipSkip: clipSkip = null, drawing } = settings;
+  if (clipSkip === null) return evaluateOnce(before, after, settings, io);
+  // Both count as one: who watches sees them go up to one total.
+  const { signal, onProgress } = io;
+  const evaluation = await evaluateOnce(before, after, settings, {
+    ...io,
+    onProgress: (done, total) => onProgress?.(done, 2 * total),
+  });
+  const other = { ...settings, drawing: { ...drawing, clipSkip } };
+  const { figures } = await evaluateOnce(before, after, other, {
+    signal,
+    onProgress: (done, total) => onProgress?.(total + done, 2 * total),
+  });
+  return { ...evaluation, atOtherClipSkip: { clipSkip, figures } };
+}
+
+/** The same at the clip skip that is drawn with alone. */
+async function evaluateOnce(
+  before: Checkpoint,
+  after: Checkpoint,
+  settings: EvaluationSettings,
+  io: EvaluationIo,
+): Promise<Evaluation> {
   const pictures = listPictures(settings);
   const asked = evaluators.filter(({ isAsked }) => isAsked(settings));
   const latentEvaluators = asked.filter((evaluator) => evaluator.sees === 'latents');

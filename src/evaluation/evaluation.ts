@@ -14,6 +14,8 @@ export interface Evaluation extends Headline {
   readonly figures: readonly Figure[];
   /** Every prompt that was drawn, with what each figure is for its pictures alone. */
   readonly prompts: readonly PromptVerdicts[];
+  /** The same pictures drawn at another clip skip, where people draw with the model at both. */
+  readonly atOtherClipSkip?: { readonly clipSkip: number; readonly figures: readonly Figure[] };
 }
 
 /** What most programs want to know: some of the figures by the names that they always had. */

@@ -29,6 +29,8 @@ export interface EvaluationSettings extends PictureSettings {
   readonly classifiers?: readonly ClassifierChoice[];
   /** How both models draw. */
   readonly drawing: Drawing;
+  /** A clip skip at which all is drawn and judged once more; null for none. */
+  readonly otherClipSkip?: number | null;
   readonly device: Device;
   readonly threads: number;
 }

@@ -1,6 +1,7 @@
 import type { TensorTable } from '../checkpoint/safetensors-header.ts';
 import type { TensorStore } from '../checkpoint/tensor-store.ts';
 import type { Process } from '../diffusion/process.ts';
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { Framing } from '../images/picture-size.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import type { WeightSource } from '../models/weights.ts';
@@ -180,6 +181,8 @@ export interface Condition {
   readonly weightCount: number;
   /** Products of weights that encoding one token takes. */
   readonly tokenMultiplyAdds: number;
+  /** Clip skips that it has layers for; those below the least are as that one. */
+  readonly clipSkips: { readonly least: number; readonly most: number };
   /** Where a `vocabulary.yaml` of the model's own would be; null where there is no such place. */
   readonly vocabularyFolder: string | null;
   encode(prompts: Iterable<string>, settings: EncodingSettings): Promise<EncodedPromptSet>;
@@ -269,6 +272,13 @@ export interface LoraTarget {
   readonly part: 'denoiser' | 'text encoder';
 }
 
+/** A sampler that a model's files name. */
+export interface NamedSampler {
+  readonly name: SamplerName;
+  /** By what: `its scheduler: EulerDiscreteScheduler`. */
+  readonly source: string;
+}
+
 /** What is told of a model, and decides its settings. */
 export interface ModelFacts {
   /** Family and version: `SD 1.x`. */
@@ -280,6 +290,8 @@ export interface ModelFacts {
   /** Names of the tensors that it is run with; a file may hold more. */
   readonly tensors: readonly string[];
   readonly prediction: PredictionReading;
+  /** How its files say that it is drawn with; null where they name no sampler that is known here. */
+  readonly sampler: NamedSampler | null;
   /** Why a concept cannot be erased from it and what to do; null if it can. */
   readonly refusal: string | null;
 }

@@ -13,7 +13,10 @@ import type { JobDraft } from './request/job-draft.ts';
 import { StatusKeeper } from './status-keeper.ts';
 
 /** What both a draft and a job say. */
-type Request = Pick<EraseJob, 'createdAt' | 'preset' | 'forget' | 'retain' | 'settings'> &
+type Request = Pick<
+  EraseJob,
+  'createdAt' | 'preset' | 'forget' | 'retain' | 'settings' | 'drawingSources'
+> &
   Pick<EraseJob, 'forgetImages' | 'retainImages' | 'shapes' | 'warnings' | 'judges'>;
 
 /** A timeline that goes on growing until it is released. */

@@ -76,6 +76,7 @@ export async function viewJob(
     judges: request.judges.map(({ name, classes }) => ({ name, classes })),
     prediction: job ? job.prediction : null,
     settings: job ? job.settings : null,
+    drawingSources: request.drawingSources,
     device: job ? job.device : null,
     // Of a job of the command line, which has no host.
     pictures: record.draft?.pictures ?? 'sidecar',

@@ -90,19 +90,32 @@ function renderHead({ job, concept, original, steps }: ReportContent): Markup {
     </p>`;
 }
 
-function renderFigures({ story: { evaluation } }: ReportContent): Markup {
+function renderFigures({ job, story: { evaluation } }: ReportContent): Markup {
   if (!evaluation) {
     return html`<p class="callout">
       Nothing was measured: this job asked for no evaluation. The pictures below show what changed;
       the command <code>erase-concept evaluate</code> measures it.
     </p>`;
   }
-  const { figures, forget, retain } = evaluation;
+  const { figures, forget, retain, atOtherClipSkip: other } = evaluation;
   const limits = [...new Set(figures.flatMap((figure) => figure.limits ?? []))];
   return html`<ul class="figures">
       ${figures.map(renderFigure)}
     </ul>
     ${figures.flatMap(({ caution }) => (caution === null ? [] : html`<p class="callout">${caution}</p>`))}
+    ${
+      other
+        ? html`<h3>At clip skip ${String(other.clipSkip)}</h3>
+            <p class="note">
+              The figures above are of clip skip ${String(job.settings.clipSkip)}, with which the
+              model is drawn here. Drawn at ${String(other.clipSkip)}, the same prompts and noise
+              give:
+            </p>
+            <ul class="figures">
+              ${other.figures.map(renderFigure)}
+            </ul>`
+        : null
+    }
     <h3>What these figures mean, and what they do not</h3>
     <p class="note">Both models drew the same prompts from the same noise.</p>
     <ul class="note">

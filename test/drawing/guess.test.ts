@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -6,9 +6,11 @@ import { describeDrawing, describeGuesses } from '../../src/drawing/describe-dra
 import { asDrawn } from '../../src/drawing/drawing.ts';
 import { guessDrawing, ofName } from '../../src/drawing/guess.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
+import { samplerOfScheduler } from '../../src/families/stable-diffusion/diffusers/scheduler-sampler.ts';
 import { drawingOf } from '../../src/methods/default-settings.ts';
 import { usualModel } from '../../src/methods/registry.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+import { configs, writeTinySdFolder } from '../helpers/tiny-sd-folder.ts';
 
 const drawsOf = (name: string, family = 'SDXL') =>
   ofName(name, { where: 'its name', family }).draws;
@@ -102,4 +104,95 @@ it('quality words stand before a prompt or around it', () => {
   expect(asked('photo of {prompt}, 8k')).toBe('photo of a cat, 8k');
   expect(asked('best quality', '')).toBe('best quality');
   expect(drawingOf(usualModel)).toMatchObject({ drawSteps: 20, drawCfg: 7.5, clipSkip: 1 });
+});
+
+describe('what a diffusers folder’s scheduler says', () => {
+  const trailing = { timestep_spacing: 'trailing' };
+  it.each([
+    ['EulerDiscreteScheduler', { timestep_spacing: 'leading' }, 'Euler'],
+    ['EulerDiscreteScheduler', trailing, 'Euler SGM Uniform'],
+    ['EulerDiscreteScheduler', { ...trailing, use_karras_sigmas: true }, 'Euler Karras'],
+    ['EulerAncestralDiscreteScheduler', trailing, 'Euler a SGM Uniform'],
+    ['DPMSolverMultistepScheduler', { algorithm_type: 'dpmsolver++' }, 'DPM++ 2M'],
+    ['DPMSolverMultistepScheduler', { use_karras_sigmas: true }, 'DPM++ 2M Karras'],
+    ['DPMSolverSDEScheduler', { use_karras_sigmas: true }, 'DPM++ SDE Karras'],
+    ['UniPCMultistepScheduler', { solver_type: 'bh2', solver_order: 2 }, 'UniPC'],
+    ['DDIMScheduler', { clip_sample: false }, 'DDIM'],
+    ['LCMScheduler', { original_inference_steps: 50 }, 'LCM'],
+  ])('%s, %j: %s', (scheduler, config, name) => {
+    expect(samplerOfScheduler({ _class_name: scheduler, ...config }, null)?.name).toBe(name);
+    // diffusers goes by the index.
+    expect(samplerOfScheduler({ _class_name: 'PNDMScheduler', ...config }, scheduler)?.name).toBe(
+      name,
+    );
+  });
+
+  it.each([
+    ['PNDMScheduler', {}],
+    ['HeunDiscreteScheduler', {}],
+    ['DPMSolverSinglestepScheduler', {}],
+    ['DPMSolverMultistepScheduler', { algorithm_type: 'sde-dpmsolver++' }],
+    ['EulerDiscreteScheduler', { use_beta_sigmas: true }],
+    ['TCDScheduler', {}],
+    [7, {}],
+  ])('%s, %j: nothing', (scheduler, config) => {
+    expect(samplerOfScheduler({ _class_name: scheduler, ...config }, null)).toBeNull();
+  });
+});
+
+it('a folder is drawn with its scheduler, one of LCM’s in few steps; a name goes before it', async () => {
+  const guessOf = async (name: string, config: object) => {
+    const folder = writeTinySdFolder(path.join(makeTemporaryFolder(), name));
+    const file = path.join(folder, 'scheduler/scheduler_config.json');
+    const scheduler = { ...configs['scheduler/scheduler_config.json'], ...config };
+    writeFileSync(file, JSON.stringify(scheduler));
+    const index = { ...configs['model_index.json'], scheduler: undefined };
+    writeFileSync(path.join(folder, 'model_index.json'), JSON.stringify(index));
+    const checkpoint = await openCheckpoint(folder);
+    await checkpoint.file.close();
+    return guessDrawing(checkpoint);
+  };
+  const karras = { _class_name: 'DPMSolverMultistepScheduler', use_karras_sigmas: true };
+  const guess = await guessOf('tiny', karras);
+  expect(guess.draws).toEqual({ drawSampler: 'DPM++ 2M Karras' });
+  expect(guess.sources.drawSampler).toBe(
+    'its scheduler: DPMSolverMultistepScheduler with use_karras_sigmas',
+  );
+  expect((await guessOf('tiny', { _class_name: 'LCMScheduler' })).draws).toEqual({
+    ...{ drawSteps: 4, drawCfg: 1.5, drawSampler: 'LCM' },
+  });
+  expect((await guessOf('tiny_lightning', karras)).draws.drawSampler).toBe('Euler SGM Uniform');
+});
+
+describe('SDXL-Turbo is drawn at 512 pixels', () => {
+  it.each(['sd_xl_turbo_1.0_fp16', 'sdxl-turbo', 'SDXL Turbo 1.0', 'stabilityai_sdxl-turbo'])(
+    'by its name: %s',
+    (name) => {
+      expect(drawsOf(name)).toMatchObject({ width: 512, height: 512, drawCfg: 1 });
+    },
+  );
+
+  it.each(['dreamshaperXL_v21TurboDPMSDE', 'my-sdxl-turbo-merge', 'sd_turbo'])('not %s', (name) => {
+    expect(drawsOf(name)).toMatchObject({ drawCfg: 1 });
+    expect(drawsOf(name)).not.toHaveProperty('width');
+  });
+
+  it.each([
+    ['512x512', { width: 512, height: 512 }],
+    ['832X512', { width: 832, height: 512 }],
+    ['1024x1024', {}],
+    ['512x2048', {}],
+    ['513x512', {}],
+    ['512', {}],
+  ])('by its metadata: %s', async (resolution, draws) => {
+    const { file, facts } = await openCheckpoint('presets/tiny-sd/tiny-sd.safetensors');
+    await file.close();
+    const metadata = new Map([['modelspec.resolution', resolution]]);
+    const xl = { ...facts, title: 'SDXL', nativeSize: 1024 };
+    const guess = guessDrawing({
+      file: { ...file, path: '/m/x.safetensors', metadata },
+      facts: xl,
+    });
+    expect(guess.draws).toEqual(draws);
+  });
 });

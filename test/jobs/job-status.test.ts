@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { jobStates, type JobState } from '../../src/contract/job-views.ts';
 import type { RecordedEvent } from '../../src/erase/events.ts';
+import { jobBegun } from '../../src/erase/job-begun.ts';
 import { JobRecord } from '../../src/jobs/job-record.ts';
 import {
   abandonedStatus,
@@ -138,7 +139,7 @@ function stateBefore(
 
 describe('the status of a job of 0.1.0', () => {
   const begun: RecordedEvent[] = [
-    { event: 'job', job: 'x', folder: '', output: '', forget: [] },
+    jobBegun({ ...exampleJob, id: 'x' }, ''),
     { event: 'phase', phase: 'evaluate' },
   ];
   const ends: (RecordedEvent | null)[] = [

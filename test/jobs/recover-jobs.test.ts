@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import { jobBegun } from '../../src/erase/job-begun.ts';
 import { JobRecord } from '../../src/jobs/job-record.ts';
 import { newStatus } from '../../src/jobs/job-status.ts';
 import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
@@ -15,7 +16,7 @@ const nobody = { findRunner: () => Promise.resolve(null) };
 async function openKilled(data: string, queuedAt: string) {
   const { path, job } = await createJobFolder(data, 'heart', exampleJob);
   const stored = new StoredFolder(path);
-  stored.appendEvent({ event: 'job', job: job.id, folder: path, output: job.output, forget: [] });
+  stored.appendEvent(jobBegun(job, path));
   await stored.writeStatus({ ...newStatus(queuedAt), state: 'training' });
   /** The next server finds it; @returns the ids of those that it goes on with */
   const restart = async (): Promise<[string[], JobRecord]> => {

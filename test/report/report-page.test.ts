@@ -1,13 +1,15 @@
 import { expect, it } from 'vitest';
 
-import type { StoredEvaluation } from '../../src/evaluation/stored-evaluation.ts';
+import { readEvaluation, type StoredEvaluation } from '../../src/evaluation/stored-evaluation.ts';
 import type { EraseEvent, SampleEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
+import { jobBegun } from '../../src/erase/job-begun.ts';
 import { JobTimeline } from '../../src/jobs/job-progress.ts';
 import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import { tellStory } from '../../src/report/job-story.ts';
 import { choosePictures } from '../../src/report/report-content.ts';
 import { renderReport } from '../../src/report/report-page.ts';
+import { describeEvaluation } from '../../src/cli/describe-evaluation.ts';
 import { exampleJob } from '../jobs/example-job.ts';
 
 const hostile = [
@@ -84,7 +86,7 @@ function render(events: readonly EraseEvent[], job = eraseDiffJob): string {
 }
 
 const whole = (): EraseEvent[] => [
-  { event: 'job', job: 'example', folder: '/', output: '/', forget: [] },
+  jobBegun(eraseDiffJob, '/'),
   progress(1, 0.5),
   progress(2, 0.4),
   ...hostile.flatMap((prompt) => [
@@ -179,7 +181,7 @@ it('a report of SISS tells how near the given pictures came, and of no anchors',
 });
 
 it('a job that was neither watched nor judged has a report too', () => {
-  const page = render([{ event: 'job', job: 'example', folder: '/', output: '/', forget: [] }]);
+  const page = render([jobBegun(eraseDiffJob, '/')]);
   expect(elementsOf(page)).not.toContain('svg');
   expect(page).toContain('Nothing was measured');
 });
@@ -215,4 +217,22 @@ it('of many pictures a report shows so many that its size stays bounded', () => 
   const steps = strips[0]!.map(({ step }) => step);
   expect(steps).toHaveLength(8);
   expect([steps[0], steps.at(-1)]).toEqual([0, 200]);
+});
+
+it('says how it stands at another clip skip, too, and where a setting was guessed from', () => {
+  const settings = { ...eraseDiffJob.settings, clipSkip: 2 };
+  const job = { ...eraseDiffJob, settings, drawingSources: { clipSkip: 'its name: “anything”' } };
+  const own = readEvaluation(evaluation);
+  const figures = own.figures.map((figure) => ({ ...figure, title: 'Elsewhere', after: 0.4375 }));
+  const judged = { ...own, atOtherClipSkip: { clipSkip: 1, figures } };
+  const page = render([jobBegun(job, '/'), { event: 'evaluation', evaluation: judged }], job);
+  expect(elementsOf(page)).not.toContain('script');
+  const text = page.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+  expect(text).toMatch(/At clip skip 1 The figures above are of clip skip 2/);
+  expect(text).toMatch(/Elsewhere 94 % → 44 %/);
+  expect(text).toContain('2, from its name: “anything”');
+  expect(describeEvaluation(judged)).toMatch(
+    /The same at clip skip 1:\n.*\n *Elsewhere +94 % +44 %/,
+  );
+  expect(render([{ event: 'evaluation', evaluation }], job)).not.toContain('At clip skip 1');
 });

@@ -2,6 +2,7 @@ import { describeShapes } from '../../src/erase/picture-shapes.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
 import { methodOf, trainingOf } from '../../src/methods/registry.ts';
 import { presets } from '../state.ts';
+import { DrawingNotes } from './drawing-notes.tsx';
 import { stateName } from './job-list.tsx';
 
 /** What is erased from what, and how it stands. */
@@ -32,6 +33,7 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
           <span>on {job.device === 'cpu' ? 'the processor' : job.device}</span>
         )}
       </p>
+      {job.settings && <DrawingNotes draws={job.settings} sources={job.drawingSources} />}
     </header>
   );
 }

@@ -1,11 +1,11 @@
 import type { ModelView } from '../../src/contract/views.ts';
 import { predictionTitle } from '../../src/diffusion/prediction-reading.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
-import { describeDrawing, describeGuesses } from '../../src/drawing/describe-drawing.ts';
 import { chooseModel, chosenModel, drawing } from '../form.ts';
 import { isPredictionChosen } from '../missing.ts';
 import { models } from '../state.ts';
 import { CompanionFields } from './companion-fields.tsx';
+import { DrawingNotes } from './drawing-notes.tsx';
 import { VaeField } from './vae-field.tsx';
 
 /** The model to erase from; those that cannot be used say why. */
@@ -35,7 +35,7 @@ export function ModelChoice() {
       {model && <ModelFacts model={model} />}
       {model?.hasVae === false && <VaeField />}
       <CompanionFields />
-      {model && <DrawingNotes />}
+      {model && <DrawingNotes {...drawing.value} />}
       {model && <PredictionNotes model={model} />}
       {refused.length > 0 && (
         <details>
@@ -64,20 +64,6 @@ function ModelFacts({ model }: { model: ModelView }) {
       <span>{formatBytes(model.bytes)}</span>
       {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
       {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
-    </p>
-  );
-}
-
-/** How it is drawn, and where that was guessed from. */
-function DrawingNotes() {
-  const { draws, sources } = drawing.value;
-  const guesses = describeGuesses(draws, sources);
-  return (
-    <p class="help" role="note" aria-label="How it is drawn">
-      Drawn in {describeDrawing(draws)}.
-      {guesses.map((guess) => (
-        <span key={guess}> Guessed: {guess}.</span>
-      ))}
     </p>
   );
 }

@@ -6,9 +6,24 @@ type Figure = Evaluation['figures'][number];
 
 /** How much was erased and how much was kept, each number with what it means. */
 export function Numbers({ evaluation }: { evaluation: Evaluation }) {
+  const { figures, atOtherClipSkip: other } = evaluation;
   return (
-    <section class="numbers" aria-label="Measured">
-      {evaluation.figures.map((figure) => (
+    <>
+      <Figures label="Measured" figures={figures} />
+      {other && (
+        <details>
+          <summary>The same at clip skip {other.clipSkip}</summary>
+          <Figures label={`Measured at clip skip ${other.clipSkip}`} figures={other.figures} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Figures({ label, figures }: { label: string; figures: readonly Figure[] }) {
+  return (
+    <section class="numbers" aria-label={label}>
+      {figures.map((figure) => (
         <Measure key={figure.id} figure={figure} />
       ))}
     </section>

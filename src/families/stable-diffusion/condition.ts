@@ -20,6 +20,11 @@ export function createCondition(opened: Opened): Condition {
     get tokenMultiplyAdds() {
       return tokenMultiplyAdds(opened);
     },
+    // What the encoders have in common: each skips by itself.
+    clipSkips: {
+      least: Math.min(...textEncoders.map(({ clipSkip }) => clipSkip)),
+      most: Math.min(...textEncoders.map(({ layers }) => layers)),
+    },
     // Beside the text encoder's config.
     get vocabularyFolder() {
       return version === undefined ? null : path.dirname(clipConfigPath(file.path, version));

@@ -136,7 +136,7 @@ function loraConventionsOf(opened: Opened): LoraConventions {
 }
 
 function factsOf(opened: Opened): ModelFacts {
-  const { architecture } = opened;
+  const { architecture, ldmConfig } = opened;
   const { family, diffusion, prediction, refusal } = architecture;
   const { predictionType, zeroTerminalSnr } = diffusion;
   return {
@@ -145,6 +145,7 @@ function factsOf(opened: Opened): ModelFacts {
     sizeStep: latentScale(opened),
     tensors: partsOf(architecture).flatMap(({ shapes }) => [...shapes.keys()]),
     prediction: { predictionType, zeroTerminalSnr, ...prediction },
+    sampler: ldmConfig?.sampler ?? null,
     refusal,
   };
 }

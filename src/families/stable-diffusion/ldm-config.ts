@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { AppError } from '../../errors.ts';
 import { schemaMessage } from '../../schema-message.ts';
+import type { NamedSampler } from '../family.ts';
 import type { ModelFiles } from '../model-files.ts';
 import type { ClipTextSettings } from './clip-config.ts';
 import type { ModelTokenizer } from './model-tokenizer.ts';
@@ -85,6 +86,8 @@ export interface LdmConfig {
   readonly linearStart: number | undefined;
   readonly linearEnd: number | undefined;
   readonly timesteps: number | undefined;
+  /** How a folder's scheduler draws; null where there is none, or one that is not known here. */
+  readonly sampler: NamedSampler | null;
   /** Width and height of the latents that the model was made for. */
   readonly latentSize: number | undefined;
   readonly scaleFactor: number | undefined;
@@ -140,6 +143,7 @@ export function parseLdmConfig(text: string, path: string): LdmConfig {
     statements: ldmStatements(result.data.model, path),
     // Published ones leave it out where it is epsilon; so do those that are put beside any model.
     silent: [],
+    sampler: null,
     ...scheduleOf(params, path),
     latentSize: params.image_size,
     scaleFactor: params.scale_factor,

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 
 import type { EraseEvent } from '../../erase/events.ts';
+import { jobBegun } from '../../erase/job-begun.ts';
 import { runJob, stateFolderOf } from '../../erase/run.ts';
 import type { RunIo } from '../../erase/run-io.ts';
 import { writeReport } from '../../report/write-report.ts';
@@ -24,7 +25,7 @@ export async function carryOutJob(
     told.push(event);
     onEvent(event);
   };
-  tell({ event: 'job', job: job.id, folder: path, output: job.output, forget: job.forget });
+  tell(jobBegun(job, path));
   // Once: a resumed run has told them.
   if (past.every(({ event }) => event !== 'job')) {
     for (const message of job.warnings) tell({ event: 'warning', message });

@@ -23,7 +23,7 @@ export const esdSettings = z.strictObject({
   samplingSteps: field(count, {
     title: 'Steps of unfinished pictures',
     description:
-      'In so many steps a picture would be finished; each training step draws one up to a random one of them. Fewer are faster.',
+      'In so many steps of DDIM, whatever the sampler (of the sampler for models that take few steps), a picture would be finished; each training step draws one up to a random one of them. Fewer are faster.',
     isRare: true,
   }),
   ...stepFields,

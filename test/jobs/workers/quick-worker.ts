@@ -9,6 +9,7 @@ import { writeTensorFile } from '../../../src/checkpoint/tensor-file.ts';
 import { writeScrubbedModel } from '../../../src/families/scrubbed-model.ts';
 import type { EraseEvent } from '../../../src/erase/events.ts';
 import type { EraseJob } from '../../../src/erase/job.ts';
+import { jobBegun } from '../../../src/erase/job-begun.ts';
 import { outputsOf } from '../../../src/erase/outputs.ts';
 import { provenanceOf } from '../../../src/erase/result.ts';
 import { AppError } from '../../../src/errors.ts';
@@ -24,7 +25,7 @@ const SLOW_STEP_MS = 200;
 
 serveWorker(async (jobFolder, { onEvent, signal }) => {
   const { job, path: folder } = await openJobFolder(jobFolder);
-  onEvent({ event: 'job', job: job.id, folder, output: job.output, forget: job.forget });
+  onEvent(jobBegun(job, folder));
   const statePath = path.join(folder, 'state', 'step');
   await mkdir(path.dirname(statePath), { recursive: true });
   const isTold = (word: string) => job.forget.some(({ prompt }) => prompt.includes(word));

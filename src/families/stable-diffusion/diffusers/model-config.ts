@@ -8,6 +8,7 @@ import type { ModelTokenizer } from '../model-tokenizer.ts';
 import { schedulerStatements, silentScheduler } from '../prediction/scheduler-statements.ts';
 import type { Statement } from '../prediction/statement.ts';
 import type { Version } from '../version.ts';
+import { samplerOfScheduler } from './scheduler-sampler.ts';
 import { type Expected, required, requireExpected } from './expected.ts';
 import { MODEL_INDEX, type ModelIndex, readModelIndex, versionIn } from './model-index.ts';
 import { readPooling, requireTextEncoder } from './text-encoder-config.ts';
@@ -148,13 +149,16 @@ async function requirePooling(
 async function readScheduler(
   filePath: string,
   className: string | null,
-): Promise<Pick<LdmConfig, 'statements' | 'silent' | 'linearStart' | 'linearEnd' | 'timesteps'>> {
+): Promise<
+  Pick<LdmConfig, 'statements' | 'silent' | 'sampler' | 'linearStart' | 'linearEnd' | 'timesteps'>
+> {
   const config = await required(filePath, z.looseObject({}));
+  const sampler = samplerOfScheduler(config, className);
   const statements = schedulerStatements(config, className);
   const silent = (config.prediction_type ?? null) === null ? [silentScheduler] : [];
   if (statements.some(isOfAnotherKind)) {
     return {
-      ...{ statements, silent },
+      ...{ statements, silent, sampler },
       ...{ linearStart: undefined, linearEnd: undefined, timesteps: undefined },
     };
   }
@@ -163,6 +167,7 @@ async function readScheduler(
   return {
     statements,
     silent,
+    sampler,
     linearStart: schedule.beta_start,
     linearEnd: schedule.beta_end,
     timesteps: schedule.num_train_timesteps,
