@@ -1,3 +1,5 @@
+import { otherClipSkip } from '../drawing/other-clip-skip.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EraseSettings } from '../methods/registry.ts';
 import type { EraseJob } from './job.ts';
 import type { SampleSubject } from './sample-folder.ts';
@@ -9,12 +11,14 @@ import { type PromptCounts, spread, spreadCount } from './spread.ts';
  */
 const comparedPrompts = 8;
 
-/** How many pictures an evaluation draws with each of the two models. */
+/** How many pictures an evaluation draws with each of the two models, at both clip skips where there are two. */
 export function evaluatedPictures(
-  { evaluationPictures }: EraseSettings,
+  checkpoint: Checkpoint,
+  settings: EraseSettings,
   prompts: PromptCounts,
 ): number {
-  return evaluationPictures * spreadCount(prompts, comparedPrompts);
+  const clipSkips = otherClipSkip(checkpoint, settings) === null ? 1 : 2;
+  return clipSkips * settings.evaluationPictures * spreadCount(prompts, comparedPrompts);
 }
 
 /** The prompts that the original and the result are compared by, with their places among the job's. */

@@ -1,7 +1,6 @@
 import type { DenoiserShape } from '../families/family.ts';
 import type { Adaptation } from '../adapters/adapter.ts';
 import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
-import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import { guidedRows } from '../diffusion/guidance.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -125,8 +124,7 @@ export async function costOfRun(
   const row = prediction / shape.batch;
   const drawing = (samplingSteps: number) => guidedRows(settings.drawCfg) * samplingSteps * row;
   const picture = drawing(settings.drawSteps);
-  const clipSkips = otherClipSkip(checkpoint, settings) === null ? 1 : 2;
-  const evaluated = clipSkips * evaluatedPictures(settings, extent.prompts);
+  const evaluated = evaluatedPictures(checkpoint, settings, extent.prompts);
   const previewed = previewPictures(settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
