@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { drawingNames } from '../drawing/drawing.ts';
 import { pictureShapeSchema } from '../erase/picture-shapes.ts';
-import { phases, type ProgressEvent } from '../erase/events.ts';
+import { type JudgedEvent, phases, type ProgressEvent } from '../erase/events.ts';
 import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { settingsSchema } from '../methods/registry.ts';
 import { devices } from '../runtime/device.ts';
@@ -67,6 +67,13 @@ export const jobSummarySchema = named(
 /** See `jobSummarySchema`. */
 export type JobSummary = Answer<typeof jobSummarySchema>;
 
+const judgedPointSchema = named(
+  'JudgedPoint',
+  z.object({ step: count, shown: count, pictures: count, rise: z.number() }),
+) satisfies z.ZodType<Omit<JudgedEvent, 'event'>>;
+/** What a check of forgotten prompts found on the way; see `JudgedEvent`. */
+export type JudgedPoint = Answer<typeof judgedPointSchema>;
+
 /** All that a page shows of a job. */
 export const jobViewSchema = named(
   'JobView',
@@ -116,6 +123,8 @@ export const jobViewSchema = named(
     /** Resident memory of the training process, the last reading. */
     memoryBytes: z.number().nullable(),
     samples: z.array(sampleViewSchema),
+    /** What checks of forgotten prompts found on the way, in the order of their steps. */
+    judged: z.array(judgedPointSchema),
     evaluation: evaluationSchema.nullable(),
     result: z
       .object({

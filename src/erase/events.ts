@@ -29,6 +29,7 @@ export type EraseEvent =
   | { readonly event: 'warning'; readonly message: string }
   | { readonly event: 'phase'; readonly phase: Phase }
   | ProgressEvent
+  | JudgedEvent
   | SampleEvent
   /** How far a web UI is that draws the pictures of the sets. */
   | {
@@ -123,4 +124,17 @@ export interface ProgressEvent {
   readonly etaSeconds: number;
   /** Resident memory of the training process. */
   readonly memoryBytes?: number;
+}
+
+/** A few pictures of forgotten prompts were judged while the model trains. */
+export interface JudgedEvent {
+  readonly event: 'judged';
+  /** Outer steps done. */
+  readonly step: number;
+  /** Pictures that still show the concept, */
+  readonly shown: number;
+  /** of those that were judged: a check that sees several ends early. */
+  readonly pictures: number;
+  /** How far the loss on kept pictures has risen, from 0 (the original's) to 1 (that of a model that predicts zeros). */
+  readonly rise: number;
 }

@@ -20,6 +20,7 @@ import { evaluatedPictures } from './compared-pictures.ts';
 import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
+import { judgedPictures } from '../training/forgetting-check.ts';
 import { healthCheckPredictions } from '../training/health-check.ts';
 import { adaptationFor } from '../methods/adaptation.ts';
 import { likelyPrecision } from '../methods/choose-precision.ts';
@@ -126,6 +127,7 @@ export async function costOfRun(
   const picture = drawing(settings.drawSteps);
   const evaluated = evaluatedPictures(checkpoint, settings, extent.prompts);
   const previewed = previewPictures(settings, extent.prompts);
+  const judged = judgedPictures(settings);
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
@@ -135,6 +137,7 @@ export async function costOfRun(
     (training && method.pictures.includes('retain') ? healthCheckPredictions(training.steps) : 0) *
       prediction +
     previewed.pictures * drawing(previewed.samplingSteps) +
+    judged.pictures * (drawing(judged.samplingSteps) + judged.judgedRows * row) +
     evaluated * 2 * (1 + JUDGEMENT_DRAWINGS) * picture;
 
   const results = Math.max(...[drawn, ...trained].map(({ peakBytes }) => peakBytes));

@@ -17,6 +17,7 @@ const earliestSettings = {
   prediction: null,
   adapter: defaultAdapters.full,
   givenPictures: 'cut',
+  until: 'steps',
 };
 
 /** How version 2 drew whatever was asked for; methods without sets said no steps. */

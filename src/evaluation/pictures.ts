@@ -85,8 +85,12 @@ const maxRows = 16;
 /** Feature cells of a picture of SD 1.5 at its own size: 64 × 64, 320 channels wide. */
 const usualCells = 320 * 64 * 64;
 
-/** As many rows as take the memory of one usual picture, which has two. */
-function unetShape(checkpoint: Checkpoint, drawing: Drawing, contextTokens: number): DenoiserShape {
+/** The sizes of a UNet that draws and judges: as many rows as take the memory of one usual picture, which has two. */
+export function unetShape(
+  checkpoint: Checkpoint,
+  drawing: Drawing,
+  contextTokens: number,
+): DenoiserShape {
   const size = latentSize(checkpoint, drawing);
   const cells = checkpoint.denoiser.width * size.latentHeight * size.latentWidth;
   // The judge of latents has two rows for each picture.

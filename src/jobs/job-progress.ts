@@ -4,14 +4,16 @@ import type { Evaluation } from '../evaluation/evaluation.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import {
   phaseTitles,
+  type JudgedEvent,
   type Phase,
   type ProgressEvent,
   type RecordedEvent,
 } from '../erase/events.ts';
+import { describeJudged } from '../erase/describe-judged.ts';
 import { newSteps } from '../erase/new-steps.ts';
 import type { ErrorEvent } from './describe-error.ts';
 import { messageForFields } from '../remedy.ts';
-import type { LogLine, ProgressPoint, SampleView } from '../contract/job-views.ts';
+import type { JudgedPoint, LogLine, ProgressPoint, SampleView } from '../contract/job-views.ts';
 
 /** How a job's last run ended. */
 export type Outcome =
@@ -34,6 +36,8 @@ export class JobProgress {
   /** Null while a run has neither ended well nor told why it did not. */
   outcome: Outcome | null = null;
   readonly samples: SampleView[] = [];
+  /** What checks on the way have found, in the order of their steps. */
+  readonly judged: JudgedPoint[] = [];
   private secondsOfRuns = 0;
   private runBegan: number | null = null;
   private lastEvent: number | null = null;
@@ -61,7 +65,7 @@ export class JobProgress {
         this.etaSeconds = event.etaSeconds;
         break;
       case 'progress':
-        this.last = progressPoint(event);
+        this.last = pointOf(event);
         this.etaSeconds = event.etaSeconds;
         break;
       case 'editing':
@@ -79,6 +83,9 @@ export class JobProgress {
         break;
       case 'error':
         this.outcome = { kind: 'error', event };
+        break;
+      case 'judged':
+        this.judged.push(...newSteps(this.judged, [pointOf(event)]));
         break;
       case 'job':
       case 'note':
@@ -125,7 +132,7 @@ export class JobTimeline {
   /** Takes in the next event. */
   apply(event: RecordedEvent): void {
     if (event.event === 'progress') {
-      this.progress.push(...newSteps(this.progress, [progressPoint(event)]));
+      this.progress.push(...newSteps(this.progress, [pointOf(event)]));
     }
     const line = logLine(event);
     if (line) this.log.push({ time: event.time ?? '', ...line });
@@ -133,7 +140,9 @@ export class JobTimeline {
 }
 
 /** The event as those who watch are told of it. */
-function progressPoint(event: ProgressEvent & RecordedEvent): ProgressPoint {
+function pointOf<E extends ProgressEvent | JudgedEvent>(
+  event: E & { readonly time?: string },
+): Omit<E, 'event' | 'time'> {
   const { event: _event, time: _time, ...point } = event;
   return point;
 }
@@ -157,6 +166,8 @@ function logLine(event: RecordedEvent): Omit<LogLine, 'time'> | null {
         level: levelOf(event.code),
         message: messageForFields(event.message, event.remedy),
       };
+    case 'judged':
+      return { level: 'info', message: describeJudged(event) };
     case 'progress':
     case 'sample':
     case 'drawing':

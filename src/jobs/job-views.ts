@@ -99,6 +99,7 @@ function viewProgress({ progress, state }: JobRecord) {
     etaSeconds: isRunning || isDrawing ? progress.etaSeconds : null,
     drawing: isDrawing ? progress.drawing : null,
     editing: isRunning ? progress.editing : null,
+    judged: progress.judged,
     seconds: progress.seconds(isRunning ? Date.now() : null),
     memoryBytes: last?.memoryBytes ?? null,
   };

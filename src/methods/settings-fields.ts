@@ -104,6 +104,20 @@ export const trainingFields = {
   }),
 };
 
+const ends = ['gone', 'steps'] as const;
+type End = (typeof ends)[number];
+
+/** Of methods that forget a concept and hold what is kept. Jobs of earlier versions took all their steps. */
+export const untilField = field(z.enum(ends).default('steps'), {
+  title: 'Training ends',
+  description:
+    'When it is gone: a few pictures of forgotten prompts are judged on the way, and the best state is kept. The steps are then the most it takes.',
+  choices: {
+    gone: 'When forgotten prompts no longer show it',
+    steps: 'After all its steps',
+  } satisfies Record<End, string>,
+});
+
 /** What every method has: how it is drawn, and what a run shows of itself. */
 export const commonFields = {
   ...drawingFields,

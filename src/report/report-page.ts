@@ -14,6 +14,7 @@ import { describeShapes } from '../erase/picture-shapes.ts';
 import { describeSettings } from './describe-settings.ts';
 import { describeFigure } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
+import { renderJudged } from './render-judged.ts';
 import { html, Markup } from './markup.ts';
 import type { Pair, ReportPictures, Strip } from './report-content.ts';
 import { reportStyle } from './report-style.ts';
@@ -210,7 +211,7 @@ const losses = [
   { figure: 'retainLoss', name: 'retain' },
 ] as const;
 
-function renderTraining({ job, story: { progress, runs } }: ReportContent): Markup {
+function renderTraining({ job, steps, story: { progress, judged, runs } }: ReportContent): Markup {
   const { figures, words } = methodOf(job.settings);
   const last = progress.at(-1);
   if (!last) {
@@ -246,7 +247,8 @@ function renderTraining({ job, story: { progress, runs } }: ReportContent): Mark
             series: [{ name: 'λ', className: 'lambda', points: line(({ lambda }) => lambda) }],
           })
         : null
-    }`;
+    }
+    ${renderJudged(judged, steps)}`;
 }
 
 const setTitles: Readonly<Record<Role, string>> = {

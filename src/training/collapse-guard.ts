@@ -45,3 +45,12 @@ export function judge(state: GuardState, loss: number): { verdict: Verdict; stat
     state: { ...state, baseline, badChecks },
   };
 }
+
+/**
+ * How far a loss is on its way from the original's to 1, the loss of zeros.
+ *
+ * @returns 0 where the original itself is no better than zeros
+ */
+export function riseOf({ baseline }: GuardState, loss: number): number {
+  return baseline === null || baseline >= 1 ? 0 : (loss - baseline) / (1 - baseline);
+}

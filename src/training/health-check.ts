@@ -1,19 +1,28 @@
 import type { TrainableModel } from '../descent/trainable-model.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import type { BatchSource } from './batch-source.ts';
-import { type GuardState, judge, type Verdict } from './collapse-guard.ts';
-import { writeHealthy } from './run-state.ts';
+import { checksIn, isCheckDue } from './check-schedule.ts';
+import { judge, riseOf, type Verdict } from './collapse-guard.ts';
+import type { ForgettingCheck } from './forgetting-check.ts';
+import { type RunProgress, writeHealthy } from './run-state.ts';
+import { type EndState, type Finding, weigh } from './when-gone.ts';
 
-/** Health is checked about this often in a run, on this many batches. */
-const checksOfRun = 10;
+/** Batches that health is checked on. */
 const validationBatches = 4;
 
 /** Predictions of a run's health checks, with the one before the first step. */
 export function healthCheckPredictions(steps: number): number {
-  return (Math.min(steps, checksOfRun) + 1) * validationBatches;
+  return (checksIn(steps) + 1) * validationBatches;
 }
 
-/** Measures the loss on kept pictures from time to time, and keeps θ while it is good. */
+/** What the next check is judged by. */
+export type HealthState = Pick<RunProgress, 'guard' | 'end'>;
+
+/**
+ * Measures the loss on kept pictures from time to time, and looks whether forgotten prompts still show
+ * what they name, where that ends the run. Keeps θ while it is good: the last, or where pictures are looked
+ * at the best.
+ */
 export class HealthCheck {
   private readonly tools: {
     readonly model: TrainableModel;
@@ -21,24 +30,54 @@ export class HealthCheck {
     readonly stateFolder: string;
     /** Of the whole run. */
     readonly steps: number;
+    /** Null where all steps are taken, whatever is still shown. */
+    readonly forgetting: Pick<ForgettingCheck, 'threshold' | 'look'> | null;
+    readonly onFinding: (finding: Finding) => void;
   };
-  /** What the next check is judged by. */
-  guard: GuardState;
+  state: HealthState;
 
-  constructor(tools: HealthCheck['tools'], guard: GuardState) {
+  constructor(tools: HealthCheck['tools'], state: HealthState) {
     this.tools = tools;
-    this.guard = guard;
+    this.state = state;
   }
 
-  /** @param step steps done; where none is due then, all is well */
-  async check(parameters: TensorSet, step: number): Promise<Verdict> {
+  /**
+   * @param step steps done; where no check is due then, all is well
+   * @returns also whether the concept is gone, and training is over
+   * @throws the signal's reason, and then this check is to be done again
+   */
+  async check(parameters: TensorSet, step: number): Promise<Verdict | 'gone'> {
     const { steps, stateFolder } = this.tools;
-    const interval = Math.max(1, Math.round(steps / checksOfRun));
-    if (step % interval !== 0 && step !== steps) return 'healthy';
-    const { verdict, state } = judge(this.guard, await this.validationLoss(parameters));
-    this.guard = state;
-    if (verdict === 'healthy' && step > 0) await writeHealthy(stateFolder, { parameters, step });
-    return verdict;
+    if (!isCheckDue(step, steps)) return 'healthy';
+    const loss = await this.validationLoss(parameters);
+    const { verdict, state: guard } = judge(this.state.guard, loss);
+    const { end, isBest, isOver } = await this.look(parameters, {
+      ...{ step, verdict },
+      rise: riseOf(guard, loss),
+    });
+    if (verdict === 'healthy' && isBest && step > 0) {
+      await writeHealthy(stateFolder, { parameters, step });
+    }
+    this.state = { guard, end };
+    return isOver ? 'gone' : verdict;
+  }
+
+  /** Looks at forgotten prompts in a model in good health; before the first step, at the original's. */
+  private async look(
+    parameters: TensorSet,
+    { step, verdict, rise }: { step: number; verdict: Verdict; rise: number },
+  ): Promise<{ readonly end: EndState; readonly isBest: boolean; readonly isOver: boolean }> {
+    const { forgetting, onFinding } = this.tools;
+    const { end } = this.state;
+    const unseen = { end, isBest: true, isOver: false };
+    if (!forgetting) return unseen;
+    if (step === 0)
+      return { ...unseen, end: { ...end, threshold: await forgetting.threshold(parameters) } };
+    if (end.threshold === null || verdict !== 'healthy') return unseen;
+    const finding = { step, rise, sighting: await forgetting.look(parameters, end.threshold) };
+    onFinding(finding);
+    const { state, ...weighed } = weigh(end, finding);
+    return { end: state, ...weighed };
   }
 
   private async validationLoss(parameters: TensorSet): Promise<number> {

@@ -14,6 +14,7 @@ import { TensorSet } from '../runtime/tensor-set.ts';
 import { floatTensor } from '../runtime/tensor.ts';
 import { guardStateSchema } from './collapse-guard.ts';
 import type { Dataset, DatasetItem } from './dataset.ts';
+import { endStateSchema, initialEndState } from './when-gone.ts';
 
 /** Where a run stands after a number of outer steps. */
 export interface RunState {
@@ -27,6 +28,8 @@ const progressSchema = z.object({
   /** Outer steps done. */
   step: z.number().int().min(0),
   guard: guardStateSchema,
+  /** Runs of earlier versions took all their steps. */
+  end: endStateSchema.default(initialEndState),
 });
 export type RunProgress = z.infer<typeof progressSchema>;
 
@@ -70,7 +73,7 @@ export interface HealthyState {
   readonly step: number;
 }
 
-/** Keeps the parameters of the last step at which the model was found in good health. */
+/** Keeps the parameters of a step at which the model was found in good health, in the place of an earlier one's. */
 export async function writeHealthy(folder: string, state: HealthyState): Promise<void> {
   const entries = setEntries('parameter', state.parameters);
   await writeTensorFile(healthyFile(folder), entries, { step: String(state.step) });

@@ -2,6 +2,7 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { elementAt } from '../element-at.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
+import type { EraseEvent } from '../erase/events.ts';
 import type { TrainingJob } from '../erase/job.ts';
 import { type PictureShape, sharesOf } from '../erase/picture-shapes.ts';
 import type { RunIo } from '../erase/run-io.ts';
@@ -16,15 +17,19 @@ import type { Remedy } from '../remedy.ts';
 import { BatchSource } from './batch-source.ts';
 import { initialGuardState } from './collapse-guard.ts';
 import type { Dataset } from './dataset.ts';
+import { endsWhenGone, ForgettingCheck } from './forgetting-check.ts';
 import { HealthCheck } from './health-check.ts';
 import { Previews } from './previews.ts';
 import { readHealthy, writeRunState, type HealthyState, type RunState } from './run-state.ts';
 import type { SizeShare } from './size-turns.ts';
 import { SaveSchedule } from './save-schedule.ts';
+import { initialEndState } from './when-gone.ts';
 
 const lostLoss = 'the loss left the range of numbers';
 const risenLoss = "the loss on kept prompts rose far above the original's";
 const ruinedPictures = 'the pictures of kept prompts became flat, glaring or all alike';
+
+const unwatched = { guard: initialGuardState, end: initialEndState };
 
 /** What a run trains with. */
 export interface Training {
@@ -74,7 +79,14 @@ export async function train(
   });
   try {
     const keeps = method.pictures.includes('retain');
-    return await new TrainingLoop(training, trainer, keeps ? batches : null).run();
+    const forgetting = endsWhenGone(settings)
+      ? new ForgettingCheck({
+          ...{ checkpoint, job, unet, adaptation, retain, encoded: dataset.prompts },
+          ...{ forget: dataset.anchors, signal: training.io.signal },
+        })
+      : null;
+    const watched = keeps ? { batches, forgetting } : null;
+    return await new TrainingLoop(training, trainer, watched).run();
   } finally {
     await trainer.release();
   }
@@ -99,8 +111,12 @@ class TrainingLoop {
   private step: number;
   private readonly stepSeconds: number[] = [];
 
-  /** @param batches of what is kept; null where nothing is */
-  constructor(training: Training, trainer: Trainer, batches: BatchSource | null) {
+  /** @param watched the batches of what is kept; null where nothing is */
+  constructor(
+    training: Training,
+    trainer: Trainer,
+    watched: { readonly batches: BatchSource; readonly forgetting: ForgettingCheck | null } | null,
+  ) {
     const { job, saved, unet, stateFolder, io } = training;
     const { steps, saveEvery } = job.settings;
     this.training = training;
@@ -108,10 +124,15 @@ class TrainingLoop {
     this.step = saved?.progress.step ?? 0;
     this.previews = new Previews({ ...training, signal: io.signal });
     this.health =
-      batches &&
+      watched &&
       new HealthCheck(
-        { model: unet, batches, stateFolder, steps },
-        saved?.progress.guard ?? initialGuardState,
+        {
+          ...{ model: unet, stateFolder, steps, ...watched },
+          onFinding: ({ step, sighting: { shown, pictures }, rise }) => {
+            io.onEvent({ event: 'judged', step, shown, pictures, rise });
+          },
+        },
+        saved?.progress ?? unwatched,
       );
     this.saves = new SaveSchedule(saveEvery);
   }
@@ -126,9 +147,9 @@ class TrainingLoop {
       }
       // Pictures first: what they speak against is not kept as good.
       if ((await this.preview()) === 'ruined') return this.fallBack(ruinedPictures);
-      const verdict = await this.health?.check(parameters, this.step);
+      const verdict = await this.orSaved(() => this.health?.check(parameters, this.step));
       if (verdict === 'collapsed') return this.fallBack(risenLoss);
-      if (this.step === steps) return { parameters, steps };
+      if (verdict === 'gone' || this.step === steps) return this.end(verdict === 'gone');
       const started = performance.now();
       const figures = await this.trainer.step(this.step);
       this.step += 1;
@@ -143,15 +164,36 @@ class TrainingLoop {
   /** Draws the pictures that are due now. */
   private async preview(): Promise<'good' | 'ruined'> {
     const { previews, step } = this;
-    const { job, io, parameters } = this.training;
+    const { job, parameters } = this.training;
     if (!previews.isDue(step)) return 'good';
-    const which = step === 0 ? 'before' : step < job.settings.steps ? 'during' : 'after';
+    const isLast = step === job.settings.steps && !endsWhenGone(job.settings);
+    const which = step === 0 ? 'before' : isLast ? 'after' : 'during';
+    return this.orSaved(() => previews.show(which, step, parameters));
+  }
+
+  /** What draws between two steps: cancelled in the midst of it, the run saves where it stands. */
+  private async orSaved<T>(draw: () => T): Promise<Awaited<T>> {
     try {
-      return await previews.show(which, step, parameters);
+      return await draw();
     } catch (error) {
-      if (io.signal.aborted) await this.save();
+      if (this.training.io.signal.aborted) await this.save();
       throw error;
     }
+  }
+
+  /** Ends a run that went well: with the state that was the best, where that was looked for. */
+  private async end(isGone: boolean): Promise<Trained> {
+    const { job, io, stateFolder, parameters } = this.training;
+    const { settings } = job;
+    const best = this.health?.state.end.best ?? null;
+    if (!endsWhenGone(settings)) return { parameters, steps: this.step };
+    const kept = best === null || best.step === this.step ? null : await readHealthy(stateFolder);
+    const result = kept ?? { parameters, step: this.step };
+    if (settings.sampleEvery > 0) {
+      await this.orSaved(() => this.previews.show('after', result.step, result.parameters));
+    }
+    io.onEvent(endOf({ step: result.step, of: this.step, isGone, isJudged: best !== null }));
+    return { parameters: result.parameters, steps: result.step };
   }
 
   /** Ends a run that destroys the model with the last parameters that were in good health. */
@@ -205,7 +247,7 @@ class TrainingLoop {
     const state: RunState = {
       parameters,
       sets: this.trainer.state(),
-      progress: { step: this.step, guard: this.health?.guard ?? initialGuardState },
+      progress: { step: this.step, ...(this.health?.state ?? unwatched) },
     };
     await this.saves.run(() => writeRunState(stateFolder, state));
   }
@@ -226,4 +268,26 @@ function mayRound({ device, settings: { computePrecision } }: TrainingJob): Reme
   return likelyPrecision(computePrecision, device) === 'float32'
     ? []
     : [{ setting: 'computePrecision', value: 'float32' }];
+}
+
+/** Why a run ended where it did, to a person. */
+function endOf(end: {
+  /** Of the result; */
+  readonly step: number;
+  /** steps that were taken. */
+  readonly of: number;
+  readonly isGone: boolean;
+  readonly isJudged: boolean;
+}): EraseEvent {
+  const { step, of, isGone, isJudged } = end;
+  if (!isJudged) {
+    const message =
+      'The original hardly tells the forgotten prompts from what they are steered to, so whether they are gone could not be told: all steps were taken.';
+    return { event: 'notice', message };
+  }
+  const why = isGone
+    ? `The concept is gone, and more steps made nothing better: training ended at step ${of}.`
+    : `All ${of} steps were taken.`;
+  const result = `The model of step ${step} is used, the best by what is forgotten and kept.`;
+  return { event: 'note', message: `${why} ${result}` };
 }

@@ -2,6 +2,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
+import { describeJudged } from '../../src/erase/describe-judged.ts';
+import type { EraseEvent } from '../../src/erase/events.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
 import { prepareJob } from '../../src/jobs/request/prepare-job.ts';
@@ -12,6 +14,8 @@ type Asked = Pick<EraseRequest, 'model' | 'forget' | 'retain'> & Partial<EraseRe
 
 /**
  * Erases with the default settings on the CPU, in a temporary folder of its own.
+ *
+ * What it finds on its way is printed.
  *
  * @returns the job; its result lies in that folder, which is the caller's to remove
  */
@@ -31,6 +35,11 @@ export async function eraseWithDefaults(asked: Asked): Promise<EraseJob> {
   });
   const jobFolder = await new FolderRepository(folder).addPrepared(draft, job);
   const never = new AbortController().signal;
-  await runOwnJob(jobFolder, { onEvent: () => undefined, cancel: never, kill: never });
+  await runOwnJob(jobFolder, { onEvent: tell, cancel: never, kill: never });
   return jobFolder.job;
+}
+
+function tell(event: EraseEvent): void {
+  if (event.event === 'judged') console.log(describeJudged(event));
+  if (event.event === 'note' || event.event === 'notice') console.log(event.message);
 }

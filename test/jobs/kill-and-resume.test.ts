@@ -10,14 +10,14 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 const cli = path.resolve('src/bin.mjs');
 const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 const kills = rounds({ few: 3, many: 30 });
-const steps = rounds({ few: 12, many: 30 });
+const steps = rounds({ few: 20, many: 30 });
 
-/** Every part of a run that has state: an inner loop, moments, both sets drawn by the model. */
+/** Every part of a run that has state: an inner loop, moments, both sets drawn by the model, what was judged. */
 const request = [
   ...['erase', '--model', model, '--train', 'full', '--device', 'cpu', '--threads', '1'],
   ...['--forget', 'a heart in the style of Pontilla', 'a star in the style of Pontilla'],
   ...['--retain', 'a star', 'a moon', '--steps', String(steps), '--batch', '2'],
-  ...['--budget', 'gap', '--inner-steps', '1'],
+  ...['--budget', 'gap', '--inner-steps', '1', '--until', 'gone'],
   ...['--generated-forget', '6', '--generated-retain', '6', '--generation-steps', '4'],
   ...['--save-every', '2', '--sample-every', String(steps / 2)],
 ];

@@ -106,7 +106,7 @@ describe('POST /api/estimate', () => {
       forget: ['a poodle'],
       retain: ['a star'],
       captions: { retain: { '1.png': 'a dog' } },
-      settings: { steps: 20 },
+      settings: { steps: 20, until: 'steps' },
       device: 'cpu',
     };
     const { status, body } = (await ask(sidecar, asked)) as { status: number; body: Estimate };
@@ -117,7 +117,7 @@ describe('POST /api/estimate', () => {
     // The result and the states of a low-rank change.
     expect(body.diskBytes).toBeGreaterThan(20e6);
     expect(body.forget).toEqual([{ prompt: 'a poodle', anchor: 'a star' }]);
-    const settings = { steps: 20, sampleEvery: 1, evaluationPictures: 4 };
+    const settings = { ...asked.settings, sampleEvery: 1, evaluationPictures: 4 };
     const more = (await ask(sidecar, { ...asked, settings })).body as Estimate;
     expect(more.secondsPerStep).toBe(body.secondsPerStep);
     expect(more.seconds).toBeGreaterThan(1.1 * body.seconds);

@@ -38,7 +38,11 @@ const state: RunState = {
     ['mean', drawSet(2)],
     ['square', drawSet(3)],
   ]),
-  progress: { step: 7, guard: { baseline: 0.25, badChecks: 1 } },
+  progress: {
+    step: 7,
+    guard: { baseline: 0.25, badChecks: 1 },
+    end: { threshold: 0.1, best: null },
+  },
 };
 const moments = ['mean', 'square'];
 

@@ -107,6 +107,7 @@ function Progress({ job }: { job: JobView }) {
       <div class="beside">
         <p class="facts">
           <Position job={job} />
+          <Shown job={job} />
           <Pace job={job} />
         </p>
         <CancelButton job={job} />
@@ -135,6 +136,17 @@ function Position({ job: { drawing, editing, step, steps } }: { job: JobView }) 
   return (
     <span>
       matrix <b>{editing.done}</b> of {editing.total}
+    </span>
+  );
+}
+
+/** What the last check of forgotten prompts saw. */
+function Shown({ job: { judged } }: { job: JobView }) {
+  const last = judged.at(-1);
+  if (!last) return null;
+  return (
+    <span>
+      still shown in <b>{last.shown}</b> of {last.pictures} pictures
     </span>
   );
 }

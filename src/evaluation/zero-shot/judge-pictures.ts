@@ -1,6 +1,7 @@
 import { elementAt } from '../../element-at.ts';
 import { nearestPrompts } from '../../pipeline/nearest-prompts.ts';
 import { requireEncoded } from '../../families/encoded-prompt.ts';
+import { predictRows } from '../../pipeline/predict-rows.ts';
 import { imagesAtOnce } from '../../pipeline/sample-latents.ts';
 import type { LatentRun } from '../evaluator.ts';
 import type { Measure } from '../figure.ts';
@@ -32,7 +33,10 @@ async function scoresOf(
   latents: readonly Float32Array[],
   start: number,
 ): Promise<number[][]> {
-  const judge = new ZeroShotJudge(painter, original, {
+  const { unet, parameters } = painter;
+  const judge = new ZeroShotJudge({
+    predict: (rows) => predictRows(unet, parameters, rows),
+    process: original.process,
     seed: settings.seed,
     latentSize: elementAt(latents, 0).length,
   });

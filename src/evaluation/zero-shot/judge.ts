@@ -1,15 +1,13 @@
-import type { Checkpoint } from '../../families/checkpoint.ts';
 import type { Process } from '../../diffusion/process.ts';
-import type { Painter } from '../../pipeline/draw-latents.ts';
 import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
-import { predictRows, type PredictionRow } from '../../pipeline/predict-rows.ts';
+import type { PredictionRow } from '../../pipeline/predict-rows.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
 
 /**
  * Noises that a picture is judged at, each at a timestep of its own. Measured on tiny-sd, 5, 10 and
  * 20 told a style equally well; a subject 5 and 10 told a little worse than 20.
  */
-const draws = 10;
+const usualDraws = 10;
 
 /** A picture and the prompts that it might have been drawn from. */
 export interface JudgeQuestion {
@@ -17,6 +15,18 @@ export interface JudgeQuestion {
   readonly latents: Float32Array;
   /** As encoded for the judging model. */
   readonly candidates: readonly EncodedPrompt[];
+}
+
+/** How a judge judges. */
+export interface JudgeSettings {
+  /** What the judging UNet predicts at each row: float32 [C, h, w]. */
+  readonly predict: (rows: readonly PredictionRow[]) => Promise<readonly Float32Array[]>;
+  readonly process: Process;
+  readonly seed: number;
+  /** Elements of one picture's latents. */
+  readonly latentSize: number;
+  /** Noises that each picture is judged at. Default: as many as tell a subject well. */
+  readonly draws?: number;
 }
 
 interface Draw {
@@ -31,21 +41,14 @@ interface Draw {
  * spaced timesteps, which is what makes small differences tell (section 3.2 there).
  */
 export class ZeroShotJudge {
-  private readonly painter: Painter;
-  private readonly process: Process;
+  private readonly settings: JudgeSettings;
   private readonly draws: readonly Draw[];
 
-  /** @param latentSize elements of one picture's latents */
-  constructor(
-    painter: Painter,
-    checkpoint: Checkpoint,
-    { seed, latentSize }: { seed: number; latentSize: number },
-  ) {
-    this.painter = painter;
-    this.process = checkpoint.process;
-    const { timesteps } = this.process;
+  constructor(settings: JudgeSettings) {
+    const { process, seed, latentSize, draws = usualDraws } = settings;
+    this.settings = settings;
     this.draws = Array.from({ length: draws }, (_, i) => ({
-      timestep: Math.floor(((i + 0.5) / draws) * timesteps),
+      timestep: Math.floor(((i + 0.5) / draws) * process.timesteps),
       noise: createGenerator(seedFor(seed, 'judge', i)).randn(latentSize),
     }));
   }
@@ -62,12 +65,7 @@ export class ZeroShotJudge {
     const asked = questions.flatMap(({ latents, candidates }) =>
       this.draws.flatMap((draw) => this.rows(latents, draw, candidates)),
     );
-    const { unet, parameters } = this.painter;
-    const predictions = await predictRows(
-      unet,
-      parameters,
-      asked.map(({ row }) => row),
-    );
+    const predictions = await this.settings.predict(asked.map(({ row }) => row));
     const errors = asked.map(({ target }, i) =>
       meanSquaredError(predictions[i] ?? new Float32Array(), target),
     );
@@ -75,7 +73,7 @@ export class ZeroShotJudge {
       const count = candidates.length;
       const start = questions
         .slice(0, question)
-        .reduce((sum, other) => sum + draws * other.candidates.length, 0);
+        .reduce((sum, other) => sum + this.draws.length * other.candidates.length, 0);
       const perDraw = this.draws.map((_, i) =>
         relativeToMean(errors.slice(start + i * count, start + (i + 1) * count)),
       );
@@ -89,8 +87,9 @@ export class ZeroShotJudge {
     candidates: readonly EncodedPrompt[],
   ): { row: PredictionRow; target: Float32Array }[] {
     const batch = { x0, noise, timesteps: [timestep] };
-    const sample = this.process.noise(batch);
-    const target = this.process.target(batch);
+    const { process } = this.settings;
+    const sample = process.noise(batch);
+    const target = process.target(batch);
     return candidates.map((prompt) => ({ row: { sample, prompt, timestep }, target }));
   }
 }

@@ -19,8 +19,17 @@ const leadShare = 0.3;
 const onlyThePictures =
   'Single pictures were to be forgotten, not what they show: the distance to them tells.';
 
+/**
+ * The lead of a forgotten prompt above which a picture counts as showing it.
+ *
+ * @param margin the mean lead on the original's own pictures
+ */
+export function shownFrom(margin: number): number {
+  return Math.max(0, leadShare * margin);
+}
+
 /** Below this lead of a forget prompt over its anchor the original hardly tells the two apart. */
-const meaningfulMargin = 1e-4;
+export const meaningfulMargin = 1e-4;
 
 /**
  * What the scores of all pictures mean.
@@ -47,7 +56,7 @@ export function zeroShotMeasures(
     {
       ...shownQuantity(forgotten.length, margin),
       ...(picturesWereGiven && { caution: onlyThePictures }),
-      verdicts: verdictsOf(forgotten, Math.max(0, leadShare * margin)),
+      verdicts: verdictsOf(forgotten, shownFrom(margin)),
     },
     { ...recognisedQuantity(kept.length), verdicts: verdictsOf(kept, 0) },
   ];
@@ -82,6 +91,6 @@ export function recognisedQuantity(pictures: number): Quantity {
 }
 
 /** How far the first score is ahead of (below) the best of the others. */
-function lead([own = Number.NaN, ...others]: readonly number[]): number {
+export function lead([own = Number.NaN, ...others]: readonly number[]): number {
   return Math.min(...others) - own;
 }

@@ -40,6 +40,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
     return {
       ...shared,
       method: 'erasediff',
+      until: 'steps',
       rule: defaultRules.constant,
       target: hasStrength(shared.adapter) ? lowRankTarget : defaultTargets.original,
       generatedForget: generatedForget(facts),

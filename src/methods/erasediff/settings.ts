@@ -9,6 +9,7 @@ import {
   optimizerSchema,
   runFields,
   trainingFields,
+  untilField,
 } from '../settings-fields.ts';
 import type { FlatSettings, LooseSettings } from '../method.ts';
 
@@ -109,6 +110,7 @@ export const lowRankTarget = targetSchema.parse({ kind: 'original', overshoot: 0
 export const eraseDiffSettings = z.strictObject({
   method: z.literal('erasediff'),
   ...trainingFields,
+  until: untilField,
   ...descentFields,
   rule: field(ruleSchema, {
     title: 'Weight of forgetting',
