@@ -13,6 +13,7 @@ const layers = [
   ['families'],
   ['pipeline', 'drawing'],
   ['descent', 'evaluation'],
+  ['attacks'],
   ['methods', 'training', 'erase'],
   ['presets', 'hosts'],
   ['contract'],

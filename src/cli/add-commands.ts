@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { addAttackCommand } from './commands/attack.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEraseCommand } from './commands/erase.ts';
 import { addEvaluateCommand } from './commands/evaluate.ts';
@@ -19,6 +20,7 @@ export function addCommands(program: Command, context: CliContext): void {
   addResumeCommand(program, context);
   addSampleCommand(program, context);
   addEvaluateCommand(program, context);
+  addAttackCommand(program, context);
   addMergeCommand(program, context);
   addInspectCommand(program, context);
   addPresetsCommand(program, context);

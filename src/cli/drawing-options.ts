@@ -32,10 +32,13 @@ export function drawingAliases(steps: 'steps' | 'generation-steps'): Option[] {
   ];
 }
 
-/** Adds the options of a drawing to a command that draws; `readDrawing` reads them. */
-export function addDrawingOptions(command: Command): void {
-  for (const option of forms.map(drawingOption)) command.addOption(option);
-  for (const option of drawingAliases('steps')) command.addOption(option);
+/**
+ * Adds the options of a drawing to a command that draws; `readDrawing` reads them.
+ *
+ * @param aliases names that they have besides
+ */
+export function addDrawingOptions(command: Command, aliases = drawingAliases('steps')): void {
+  for (const option of [...forms.map(drawingOption), ...aliases]) command.addOption(option);
 }
 
 /** As much of a drawing as was given. */

@@ -6,6 +6,7 @@ import { describeSize } from '../drawing/drawing.ts';
 import { describeReading } from '../diffusion/prediction-reading.ts';
 import { describeCompanions } from '../erase/companions.ts';
 import { type EraseEvent, phaseTitles } from '../erase/events.ts';
+import { describeJudged } from '../erase/describe-judged.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { describeShapes } from '../erase/picture-shapes.ts';
@@ -101,6 +102,9 @@ class LineReporter implements EraseReporter {
         break;
       case 'progress':
         this.showProgress(event);
+        break;
+      case 'judged':
+        this.print(describeJudged(event));
         break;
       case 'sample':
         this.print(`Sample (${event.which}, step ${event.step}): ${event.file}`);

@@ -1,25 +1,12 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts';
-import { guessFromPrompts, joinGuesses } from '../drawing/drawing-guess.ts';
-import { guessDrawing } from '../drawing/guess.ts';
+import { guessFromPrompts } from '../drawing/drawing-guess.ts';
 import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import { type Drawing, generationOf } from '../drawing/drawing.ts';
-import { drawingOf } from '../methods/default-settings.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
-import {
-  type Checkpoint,
-  openCheckpoint,
-  requireErasable,
-  requireSizeFits,
-} from '../families/checkpoint.ts';
-import { requireComparable } from '../families/compare-checkpoints.ts';
-import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
-import { readProvenance } from '../checkpoint/provenance.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { wordOf } from '../tokenizer/learned-words.ts';
-import type { PredictionWish } from '../diffusion/prediction-reading.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import { chooseClassifier } from '../evaluation/classifier/judge-folder.ts';
 import type { PicturePair } from '../evaluation/evaluator.ts';
@@ -32,25 +19,27 @@ import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import type { EvaluationTold } from './evaluation-reporter.ts';
 import { type JudgeOptions, readJudge } from './judge-options.ts';
-import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
+import {
+  drawingOfPair,
+  type PairOptions,
+  remarksOfPair,
+  requirePair,
+  withLorasOfPair,
+  withPair,
+} from './model-pair.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 
 /** The options of the command `evaluate`. */
-export interface EvaluateOptions extends JudgeOptions, CompanionOptions {
-  readonly before: string;
-  readonly after: string;
+export interface EvaluateOptions extends JudgeOptions, PairOptions {
   readonly forget: readonly string[];
   readonly retain?: readonly string[];
   readonly anchor?: string;
   readonly concept?: string;
   readonly count: number;
   readonly seed: number;
-  /** How both models draw, as far as it was said. */
-  readonly drawing: Partial<Drawing>;
   readonly out?: string;
   /** Whose judges go by name; null where there is none. */
   readonly dataFolder: string | null;
-  readonly prediction?: PredictionWish;
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly json?: true;
@@ -79,43 +68,29 @@ export async function evaluateModels(
   const { promptStyle = 'sentences' } = { ...ofPrompts.draws, ...options.drawing };
   const told = await askedPrompts(options, { promptStyle });
   for (const message of told.warnings) tell({ event: 'warning', message });
-  await withCheckpoints(options, async (before, after) => {
-    const guess = joinGuesses(guessDrawing(before), ofPrompts);
-    const { facts, denoiser } = before;
-    const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
-    const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
-    requireSizeFits(before, drawing);
+  await withPair(options, async (pair) => {
+    const drawn = drawingOfPair(pair, ofPrompts, options);
+    const { drawing } = drawn;
     const { forget, retain } =
       drawing.promptStyle === promptStyle ? told : await askedPrompts(options, drawing);
     const { count, seed } = options;
     const asked = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
-    await requireComparable(before, after);
-    for (const checkpoint of [before, after]) {
-      requireErasable(checkpoint);
-      await requireFiniteWeights(checkpoint.file, checkpoint.facts.tensors);
-    }
+    await requirePair(pair);
     if (folder !== null) await prepareFolder(folder, listPictures(asked));
-    const remarks = [before, after].flatMap(({ facts }) => facts.prediction.remarks);
-    tell({ event: 'notice', message: `Both models draw so: ${describeDrawing(drawing)}.` });
-    const guessed = Object.entries(guess.sources).filter(([name]) => !(name in options.drawing));
-    const guesses = describeGuesses(drawing, Object.fromEntries(guessed));
-    for (const message of [...new Set(remarks), ...guesses.map((text) => `Guessed: ${text}.`)]) {
-      tell({ event: 'notice', message });
-    }
+    for (const message of remarksOfPair(pair, drawn)) tell({ event: 'notice', message });
     const device = await chooseDevice(options.device);
     const threads = options.threads ?? availableParallelism();
     for (const classifier of classifiers) await requireClassifier(classifier);
     const settings = {
       ...{ ...asked, drawing, classifiers, device, threads },
-      otherClipSkip: otherClipSkip(before, drawing),
+      otherClipSkip: otherClipSkip(pair.before, drawing),
     };
     const pictures = folder === null ? null : new PictureFolder(folder, { options, drawing, tell });
     const begun = performance.now();
-    await before.codec.requireFitting({ device: 'cpu', threads });
-    const original = await withBaseLoras(before, options);
-    const scrubbed = hasItsLoras(after) ? after : await withBaseLoras(after, options);
-    const evaluation = await evaluate(original, scrubbed, settings, {
+    await pair.before.codec.requireFitting({ device: 'cpu', threads });
+    const { before, after } = await withLorasOfPair(pair, options);
+    const evaluation = await evaluate(before, after, settings, {
       signal: new AbortController().signal,
       onPhase: (phase) => {
         tell({ event: 'phase', phase });
@@ -149,31 +124,6 @@ function askedPrompts(
     undefined,
     'concept',
   );
-}
-
-/** Whether a scrubbed model has the LoRAs of its original in its weights. */
-function hasItsLoras({ file }: Checkpoint): boolean {
-  const { baseLoras = [] } = readProvenance(file.metadata) ?? {};
-  return Array.isArray(baseLoras) && baseLoras.length > 0;
-}
-
-async function withCheckpoints(
-  options: EvaluateOptions,
-  work: (before: Checkpoint, after: Checkpoint) => Promise<void>,
-): Promise<void> {
-  const companions = companionsIn(options);
-  const open = (file: string) => openCheckpoint(path.resolve(file), options.prediction, companions);
-  const before = await open(options.before);
-  try {
-    const after = await open(options.after);
-    try {
-      await work(before, after);
-    } finally {
-      await after.close();
-    }
-  } finally {
-    await before.close();
-  }
 }
 
 type Which = 'before' | 'after';

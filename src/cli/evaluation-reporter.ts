@@ -1,12 +1,14 @@
 import { SingleBar } from 'cli-progress';
 
+import type { AttackResult } from '../attacks/run-attack.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
+import { describeAttack } from './describe-attack.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from '../format.ts';
 import { printJson, printLine, type Remark, tellRemark, type Terminal } from './terminal.ts';
 
-/** What `evaluate` tells, as `--json` prints it. */
+/** What `evaluate` and `attack` tell, as `--json` prints it. */
 export type EvaluationTold =
   | Remark
   | { readonly event: 'phase'; readonly phase: Phase }
@@ -20,6 +22,7 @@ export type EvaluationTold =
     }
   | ({ readonly event: 'sample' } & Pick<SampleEvent, 'file' | 'prompt' | 'which'>)
   | ({ readonly event: 'evaluation' } & Evaluation)
+  | ({ readonly event: 'attack' } & AttackResult)
   | { readonly event: 'done'; readonly output: string | null; readonly seconds: number };
 
 /** Tells a person or a program how an evaluation goes and what came out. */
@@ -93,6 +96,9 @@ class TextReporter implements EvaluationReporter {
         break;
       case 'evaluation':
         this.print(describeEvaluation(event));
+        break;
+      case 'attack':
+        this.print(describeAttack(event));
         break;
       case 'done':
         if (event.output !== null) this.print(`Pictures: ${event.output}`);

@@ -28,6 +28,11 @@ export interface Process {
   target(batch: NoisingBatch): Float32Array;
   /** Draws latents: x_0, float32 [N, C, H, W]. To stop it half-way, throw in `predict`. */
   sample(drawing: Drawing): Promise<Float32Array>;
+  /** Denoises latents that are noised to a timestep, as many of `steps` as lie below it: x_0, by DDIM. */
+  denoise(
+    drawing: Pick<Drawing, 'steps' | 'predict'>,
+    start: { readonly latents: Float32Array; readonly timestep: number },
+  ): Promise<Float32Array>;
 }
 
 /** Clean and noisy latents, float32 [N, C, H, W] each, with the timestep of each sample. */

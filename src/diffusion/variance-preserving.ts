@@ -3,6 +3,7 @@ import { linearCombination } from './linear-combination.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { convertPrediction, targetCoefficients, type TrainedType } from './prediction-type.ts';
 import type { Drawing, NoisedPair, Process } from './process.ts';
+import { continueDdim } from './samplers/ddim.ts';
 import { findSampler } from './samplers/registry.ts';
 
 /** An answer of the model, beside the noisy latents that it was asked about. */
@@ -50,6 +51,13 @@ export class VariancePreserving implements Process {
 
   sample({ sampler, ...drawing }: Drawing): Promise<Float32Array> {
     return findSampler(sampler)({ ...drawing, process: this });
+  }
+
+  denoise(
+    drawing: Pick<Drawing, 'steps' | 'predict'>,
+    start: { readonly latents: Float32Array; readonly timestep: number },
+  ): Promise<Float32Array> {
+    return continueDdim({ ...drawing, process: this }, start);
   }
 
   /** The clean latents that an answer speaks of: float32 [N, C, H, W] */

@@ -135,6 +135,8 @@ export interface Denoiser {
 
 /** What predicts, as graph. */
 export interface DenoiserGraph {
+  /** Name of the input that takes what prompts say: float32 [N, T, D]. */
+  readonly contextInput: string;
   /**
    * Declares the inputs of a graph.
    *
@@ -173,6 +175,31 @@ export interface PromptEnd {
   readonly rest: number;
 }
 
+/** Where a free token stands: what a prompt says before and behind it. */
+export interface SoftPlace {
+  readonly before: string;
+  readonly behind: string;
+}
+
+/** A token whose embedding is no word's. Release it. */
+export interface SoftToken {
+  /** Numbers of an embedding. */
+  readonly width: number;
+  /** Root mean square of the numbers in the embeddings of the model's own words. */
+  readonly scale: number;
+  /** A prompt with the token in its place; of a long one the first chunk. */
+  encode(place: SoftPlace, embedding: Float32Array): Promise<EncodedPrompt>;
+  /**
+   * Brings a gradient back from the prompt's context, float32 [T, D], to the embedding: float32 [C].
+   */
+  gradient(
+    place: SoftPlace,
+    embedding: Float32Array,
+    ofContext: Float32Array,
+  ): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
 /** What a model makes of prompts. */
 export interface Condition {
   /** Channels of a context. */
@@ -186,6 +213,12 @@ export interface Condition {
   /** Where a `vocabulary.yaml` of the model's own would be; null where there is no such place. */
   readonly vocabularyFolder: string | null;
   encode(prompts: Iterable<string>, settings: EncodingSettings): Promise<EncodedPromptSet>;
+  /**
+   * A token whose embedding is free, to be attacked with.
+   *
+   * @throws AppError `model.unsupported`
+   */
+  openSoftToken(settings: EncodingSettings): Promise<SoftToken>;
   /** Each prompt as a whole, to be compared: float32 [C] of length 1. */
   pool(prompts: Iterable<string>, place: RunPlace): Promise<Map<string, Float32Array>>;
   /**

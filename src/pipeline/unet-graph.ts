@@ -17,6 +17,8 @@ export interface UnetGraphSettings {
   readonly adaptation: Adaptation;
   /** What it computes in. Default: float32. */
   readonly precision?: Precision;
+  /** Whether the gradient to what prompts say is asked for besides that to the parameters. */
+  readonly givesContextGradient?: boolean;
 }
 
 /** float16 is that of `computeInFloat16`: sums, losses and gradients of parameters are float32 all the same. */
@@ -55,15 +57,19 @@ export async function buildUnetGraph(
   const { adaptation, precision = 'float32' } = settings;
   const shapes = shapesOf(settings);
   const g = new GraphBuilder('unet', { recomputes: recomputationFor(checkpoint, shapes) });
-  const predict = (await denoiser.load()).declare(g, shapes);
+  const { contextInput, ...declared } = await denoiser.load();
+  const predict = declared.declare(g, shapes);
   const targets = shapes.map((shape, i) =>
     g.rows(inputOf('target', i), 'float32', denoiser.latentShape(shape)),
   );
   const asked = shapes.map((_, i) => (i === 0 ? null : g.input(inputOf('asked', i), 'bool', [])));
-  const trained = adaptation.parameters.map(({ name }) => name);
+  const trained = differentiated(settings, contextInput);
   const { weights, parameter } = adaptation.bind(g);
   const training = trained.length > 0 ? g.input('training', 'bool', []) : null;
-  const parameters = trained.map(parameter);
+  const context = g.graph.inputs.find(({ name }) => name === contextInput);
+  const parameters = trained.map((name) =>
+    name === contextInput && context ? context : parameter(name),
+  );
   const isScaled = precision === 'float16' && training !== null;
   const lossScale = isScaled ? g.input('lossScale', 'float32', [1]) : null;
 
@@ -101,6 +107,17 @@ export async function buildUnetGraph(
   });
   if (precision === 'float16') computeInFloat16(g.graph);
   return g.graph;
+}
+
+/** Names of the inputs that there are gradients to. */
+export function differentiated(
+  { adaptation, givesContextGradient = false }: UnetGraphSettings,
+  contextInput: string,
+): readonly string[] {
+  return [
+    ...adaptation.parameters.map(({ name }) => name),
+    ...(givesContextGradient ? [contextInput] : []),
+  ];
 }
 
 /** A branch of branches. */

@@ -22,7 +22,13 @@ import {
 } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
 import { weightsFolder } from '../families/checkpoint-weights.ts';
-import { buildUnetGraph, gradientName, shapesOf, type UnetGraphSettings } from './unet-graph.ts';
+import {
+  buildUnetGraph,
+  differentiated,
+  gradientName,
+  shapesOf,
+  type UnetGraphSettings,
+} from './unet-graph.ts';
 
 export interface UnetSessionSettings extends UnetGraphSettings {
   readonly device: Device;
@@ -47,6 +53,11 @@ export class UnetSession {
   readonly latentShape: Shape;
   private readonly shapes: DenoiserShapes;
   private readonly session: GraphSession;
+  /** Of what prompts say, whose gradient is called so in a set. */
+  readonly contextInput: string;
+  /** What is fed at every call besides what the rows are. */
+  private readonly parameters: readonly string[];
+  /** What there are gradients to. */
   private readonly trained: readonly string[];
   private readonly strength: string | null;
   /** Whether the loss is scaled for the backward pass. */
@@ -65,7 +76,9 @@ export class UnetSession {
     this.session = session;
     this.shape = settings.shape;
     this.shapes = shapesOf(settings);
-    this.trained = settings.adaptation.parameters.map(({ name }) => name);
+    this.parameters = settings.adaptation.parameters.map(({ name }) => name);
+    this.trained = differentiated(settings, denoiser.contextInput);
+    this.contextInput = denoiser.contextInput;
     this.strength = settings.adaptation.strength;
     this.latentShape = checkpoint.denoiser.latentShape(settings.shape);
     this.isScaled = settings.precision === 'float16' && this.trained.length > 0;
@@ -180,7 +193,7 @@ export class UnetSession {
       feeds[inputOf('target', i)] = (i === asked ? target : undefined) ?? unused;
       if (i > 0) feeds[inputOf('asked', i)] = boolTensor(i === asked);
     }
-    for (const name of this.trained) feeds[name] = parameters.get(name);
+    for (const name of this.parameters) feeds[name] = parameters.get(name);
     return feeds;
   }
 }

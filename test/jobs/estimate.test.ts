@@ -57,7 +57,10 @@ describe('estimateJob', { timeout: 180_000 }, () => {
     expect(first).toMatchObject({ device: 'cpu', basis: 'measured', fits: true, advice: [] });
     expect(first.seconds).toBeGreaterThan(10 * first.secondsPerStep);
     const stored = readFileSync(measurementIn(data), 'utf8');
-    const longer = await estimateJob(requestOf({ steps: 100, until: 'steps' }), environmentOf(data));
+    const longer = await estimateJob(
+      requestOf({ steps: 100, until: 'steps' }),
+      environmentOf(data),
+    );
     // The same speed to the last digit: nothing was measured again.
     expect(longer.secondsPerStep).toBe(first.secondsPerStep);
     expect(longer.seconds - first.seconds).toBeCloseTo(90 * first.secondsPerStep, 0);

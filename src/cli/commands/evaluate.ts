@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 
-import { AppError } from '../../errors.ts';
 import { askPainter } from '../ask-painter.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
@@ -11,7 +10,7 @@ import { withInterrupts } from '../interrupts.ts';
 import { addJudgeOptions } from '../judge-options.ts';
 import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
 import { wholeNumber } from '../parse-option.ts';
-import type { Terminal } from '../terminal.ts';
+import { unheard } from '../unheard.ts';
 
 const worker = new URL('../evaluate-worker.ts', import.meta.url);
 
@@ -70,7 +69,10 @@ async function evaluate(
 ): Promise<void> {
   const reporter = createEvaluationReporter(terminal, options.json === true);
   // Without pictures to write, what it prints is all that comes of it.
-  const signal = options.out === undefined ? AbortSignal.any([cancel, unheard(terminal)]) : cancel;
+  const signal =
+    options.out === undefined
+      ? AbortSignal.any([cancel, unheard(terminal, 'the evaluation')])
+      : cancel;
   try {
     await askPainter(worker, options, {
       folder: options.out,
@@ -83,18 +85,4 @@ async function evaluate(
   } finally {
     reporter.stop();
   }
-}
-
-/** Aborted once nobody can be told anything. */
-function unheard({ outputLost }: Terminal): AbortSignal {
-  const giving = new AbortController();
-  outputLost.addEventListener('abort', () => {
-    giving.abort(
-      new AppError(
-        'job.cancelled',
-        'standard output cannot be written to any more, so the evaluation was given up.',
-      ),
-    );
-  });
-  return giving.signal;
 }

@@ -1,6 +1,6 @@
 import { linearCombination } from '../linear-combination.ts';
 import { alphaCumprodAt, type NoiseSchedule } from '../noise-schedule.ts';
-import type { Sampler } from './sampler.ts';
+import type { Sampler, SamplingRequest } from './sampler.ts';
 
 /**
  * The timesteps that DDIM visits, last one first: every (T / steps)-th, plus one
@@ -44,11 +44,30 @@ function timestepsOf({ alphasCumprod }: NoiseSchedule, steps: number): number[] 
  * x_prev = sqrt(abar_prev) x_0 + sqrt(1 - abar_prev) eps. The last step goes to abar_0, not to 1,
  * as in CompVis (diffusers: `set_alpha_to_one: false`).
  */
-export const sampleDdim: Sampler = async (request) => {
-  const { process, predict, steps, onStep } = request;
+export const sampleDdim: Sampler = (request) =>
+  walk(request, request.noise, timestepsOf(request.process.schedule, request.steps));
+
+/**
+ * The same from latents that are noised to a timestep already: so many steps would lead there from noise
+ * alone, and those below it are taken.
+ *
+ * @param start x_t, float32 [N, C, H, W], and t, counted from 0
+ */
+export function continueDdim(
+  request: Omit<SamplingRequest, 'noise'>,
+  { latents, timestep }: { readonly latents: Float32Array; readonly timestep: number },
+): Promise<Float32Array> {
+  const below = timestepsOf(request.process.schedule, request.steps).filter((t) => t < timestep);
+  return walk(request, latents, [timestep, ...below]);
+}
+
+async function walk(
+  { process, predict, onStep }: Omit<SamplingRequest, 'noise'>,
+  start: Float32Array,
+  timesteps: readonly number[],
+): Promise<Float32Array> {
   const { schedule } = process;
-  const timesteps = timestepsOf(schedule, steps);
-  let latents = request.noise;
+  let latents = start;
   for (const [index, timestep] of timesteps.entries()) {
     const alphaCumprod = alphaCumprodAt(schedule, timestep);
     const alphaCumprodPrev = alphaCumprodAt(schedule, timesteps[index + 1] ?? 0);
@@ -63,4 +82,4 @@ export const sampleDdim: Sampler = async (request) => {
     onStep?.(index + 1, timesteps.length, latents);
   }
   return latents;
-};
+}

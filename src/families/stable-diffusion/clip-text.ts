@@ -33,6 +33,16 @@ export function buildClipText(
 /** A text encoder and the rows of words that were learnt besides its own. */
 interface ClipTextWords extends ClipTextConfig {
   readonly learned?: readonly Float32Array[];
+  /** A row that is an input of the graph, in the place of some token's. */
+  readonly soft?: SoftRow;
+}
+
+/** An embedding that is not in the vocabulary. */
+interface SoftRow {
+  /** float32 [1, C] */
+  readonly row: Value;
+  /** 1 where it stands, 0 elsewhere: float32 [N, T, 1] */
+  readonly mask: Value;
 }
 
 interface ClipTextParts {
@@ -134,7 +144,14 @@ class ClipText {
     }
     const table = this.module.weight(positions);
     const places = length === dimAt(table.shape, 0) ? table : g.slice(table, 0, 0, length);
-    return g.add(g.op('Gather', [this.vocabulary(this.module.weight(tokens)), this.ids]), places);
+    const rows = g.op('Gather', [this.vocabulary(this.module.weight(tokens)), this.ids]);
+    return g.add(this.softened(rows), places);
+  }
+
+  private softened(rows: Value): Value {
+    const { g } = this.module;
+    const { soft } = this.config;
+    return soft ? g.add(rows, g.mul(soft.mask, g.sub(soft.row, rows))) : rows;
   }
 
   /** All rows that ids stand for. */

@@ -33,6 +33,10 @@ export function createCondition(opened: Opened): Condition {
       const { encodePrompts } = await import('./text-encoder.ts');
       return encodePrompts(opened, prompts, settings);
     },
+    async openSoftToken(settings) {
+      const { openSoftToken } = await import('./soft-token.ts');
+      return openSoftToken(opened, settings);
+    },
     async pool(prompts, place) {
       const { poolPrompts } = await import('./pool-prompts.ts');
       return poolPrompts(opened, prompts, place);

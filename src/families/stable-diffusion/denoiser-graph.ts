@@ -27,6 +27,7 @@ export function createDenoiserGraph({ architecture, vae }: Opened): DenoiserGrap
     return { height: latentHeight * scale, width: latentWidth * scale };
   };
   return {
+    contextInput: 'context',
     declare(g, shapes) {
       const [shape] = shapes;
       const { batch } = shape;

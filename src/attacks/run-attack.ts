@@ -1,0 +1,211 @@
+import { asItIs } from '../adapters/full-weights.ts';
+import {
+  type ConceptJudge,
+  openClassifierJudge,
+  originalAsJudge,
+  shownAbove,
+} from '../evaluation/concept-judge.ts';
+import { mean } from '../evaluation/figure.ts';
+import { type Interval, shareInterval } from '../evaluation/interval.ts';
+import { unetShape } from '../evaluation/pictures.ts';
+import { asDrawn } from '../drawing/drawing.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { predictRows } from '../pipeline/predict-rows.ts';
+import { UnetSession } from '../pipeline/unet-session.ts';
+import { TensorSet } from '../runtime/tensor-set.ts';
+import { elementCount } from '../tensor/shape.ts';
+import type {
+  Attack,
+  AttackedModel,
+  AttackedPrompt,
+  AttackSettings,
+  Attempt,
+  CurveWords,
+} from './attack.ts';
+import { drawAsked } from './draw-attempt.ts';
+
+/** A point of a curve: how many of its pictures show the concept. */
+export interface CurvePoint {
+  readonly at: number;
+  readonly label?: string;
+  readonly pictures: number;
+  readonly shown: number;
+  /** Where the true share lies with a confidence of 95 %. */
+  readonly interval: Interval;
+}
+
+/** How often the concept came back, along the attack's axis. */
+export interface Curve {
+  readonly id: string;
+  readonly title: string;
+  readonly points: readonly CurvePoint[];
+}
+
+/** What came of an attack. */
+export interface AttackResult {
+  readonly kind: string;
+  readonly curves: readonly Curve[];
+  /** Shares of pictures that show the concept where its prompts are asked, without an attack. */
+  readonly asked: { readonly original: CurvePoint; readonly scrubbed: CurvePoint };
+  /** Why the figures say little; null where they say what they should. */
+  readonly caution: string | null;
+}
+
+/** Pictures and the work on them, as it goes. */
+export interface AttackIo {
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Noises and other prompts that pictures are judged by, as in an evaluation. */
+const judging = { rivals: 4, draws: 10 } as const;
+/** Gradients take the memory of more rows than pictures have; so many are enough for one. */
+const mostGradientRows = 8;
+
+/**
+ * Attacks a scrubbed model, and its original beside it, and has the original (or a classifier) say how
+ * often the concept came back. One of them is in memory at a time.
+ *
+ * @param models comparable (`requireComparable`)
+ * @throws the signal's reason; AppError `device.*`, `model.unsupported`, `judge.*`
+ */
+export async function runAttack(
+  attack: Attack,
+  models: { readonly original: Checkpoint; readonly scrubbed: Checkpoint },
+  settings: AttackSettings,
+  { signal, onProgress }: AttackIo,
+): Promise<AttackResult> {
+  const inFull = withDrawnWords(settings);
+  let done = 0;
+  // Besides the attack's own: what both draw when they are asked, and judging.
+  const total = attack.pieces(settings) + 3;
+  const onPiece = () => {
+    done += 1;
+    onProgress(done, total);
+  };
+  const withModel = <T>(
+    which: 'original' | 'scrubbed',
+    work: (model: AttackedModel) => Promise<T>,
+  ) => openModel(models[which], { settings: inFull, needsGradient: attack.needsGradient }, work);
+  const draw = async (which: 'original' | 'scrubbed') => {
+    const pictures = await withModel(which, (model) =>
+      drawAsked(model, { settings: inFull, signal }),
+    );
+    onPiece();
+    return pictures;
+  };
+  const own = await draw('original');
+  const scrubbed = await draw('scrubbed');
+  const attempts = await attack.run({ settings: inFull, own, with: withModel, signal, onPiece });
+  const result = await withModel('original', (model) =>
+    judge(model, { attack, own, scrubbed, attempts }, inFull),
+  );
+  onPiece();
+  return result;
+}
+
+/** Prompts in the words that models are asked with. */
+function withDrawnWords(settings: AttackSettings): AttackSettings {
+  const inFull = (prompt: string) => asDrawn(prompt, settings.drawing);
+  const both = ({ prompt, anchor }: AttackedPrompt) => ({
+    ...{ prompt: inFull(prompt), anchor: inFull(anchor) },
+  });
+  return {
+    ...settings,
+    prompts: settings.prompts.map(both),
+    paraphrases: settings.paraphrases.map(both),
+    retain: settings.retain.map(inFull),
+  };
+}
+
+async function openModel<T>(
+  checkpoint: Checkpoint,
+  { settings, needsGradient }: { settings: AttackSettings; needsGradient: boolean },
+  work: (model: AttackedModel) => Promise<T>,
+): Promise<T> {
+  const { drawing, device, threads, prompts, paraphrases, retain } = settings;
+  const encoded = await checkpoint.condition.encode(
+    [
+      ...['', drawing.negative],
+      ...[...prompts, ...paraphrases].flatMap(({ prompt, anchor }) => [prompt, anchor]),
+      ...retain,
+    ],
+    { clipSkip: drawing.clipSkip, device, threads },
+  );
+  const shape = unetShape(checkpoint, drawing, encoded.tokens);
+  const unet = await UnetSession.create(checkpoint, {
+    shape: {
+      ...shape,
+      batch: needsGradient ? Math.min(mostGradientRows, shape.batch) : shape.batch,
+    },
+    ...{ adaptation: asItIs(checkpoint), givesContextGradient: needsGradient, device, threads },
+  });
+  try {
+    return await work({ checkpoint, encoded, unet, parameters: new TensorSet() });
+  } finally {
+    await unet.release();
+  }
+}
+
+/** Has all pictures judged, the original's own first: what the others are held to. */
+async function judge(
+  model: AttackedModel,
+  drawn: {
+    readonly attack: Attack;
+    readonly own: Attempt['pictures'];
+    readonly scrubbed: Attempt['pictures'];
+    readonly attempts: readonly Attempt[];
+  },
+  settings: AttackSettings,
+): Promise<AttackResult> {
+  const conceptJudge = await openJudge(model, settings);
+  try {
+    const own = await conceptJudge.scores(drawn.own);
+    const threshold = shownAbove(own);
+    const pointOf = (scores: readonly number[], at: number): CurvePoint => {
+      const shown = scores.map((score) => Number(score > (threshold ?? 0)));
+      return {
+        ...{ at, pictures: shown.length, interval: shareInterval(shown) },
+        shown: Math.round(mean(shown) * shown.length),
+      };
+    };
+    const curves = new Map<string, CurveWords & { readonly points: CurvePoint[] }>();
+    for (const { curve, at, label, pictures } of drawn.attempts) {
+      const own = curves.get(curve.id) ?? { ...curve, points: [] };
+      const point = pointOf(await conceptJudge.scores(pictures), at);
+      own.points.push({ ...point, ...(label !== undefined && { label }) });
+      curves.set(curve.id, own);
+    }
+    return {
+      kind: drawn.attack.id,
+      curves: [...curves.values()],
+      asked: {
+        original: pointOf(own, 0),
+        scrubbed: pointOf(await conceptJudge.scores(drawn.scrubbed), 0),
+      },
+      caution:
+        threshold === null
+          ? 'The original’s own pictures hardly show the concept: these figures mean little. Give prompts that it draws well, or another anchor.'
+          : null,
+    };
+  } finally {
+    await conceptJudge.release();
+  }
+}
+
+function openJudge(
+  { checkpoint, encoded, unet, parameters }: AttackedModel,
+  { classifier, drawing, retain, seed, device, threads }: AttackSettings,
+): Promise<ConceptJudge> {
+  if (classifier) {
+    const { width, height } = drawing;
+    return openClassifierJudge(checkpoint, classifier, { width, height, device, threads });
+  }
+  return Promise.resolve(
+    originalAsJudge({
+      predict: (rows) => predictRows(unet, parameters, rows),
+      ...{ ...judging, process: checkpoint.process, seed, retain, encoded: encoded.prompts },
+      latentSize: elementCount(unet.latentShape.slice(1)),
+    }),
+  );
+}

@@ -1,0 +1,104 @@
+import * as z from 'zod';
+
+import type { AttackedPrompt } from '../attacks/attack.ts';
+import { readProvenance } from '../checkpoint/provenance.ts';
+import { AppError } from '../errors.ts';
+import { spread } from '../erase/spread.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
+import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
+
+/** What a person says of the words of an attack. */
+export interface AttackWords {
+  readonly kind: string;
+  /** Default: what the scrubbed model says that it forgot. */
+  readonly prompt?: readonly string[];
+  readonly paraphrase?: readonly string[];
+  readonly retain?: readonly string[];
+  readonly anchor?: string;
+  readonly concept?: string;
+}
+
+/** The words of an attack, whole. */
+export interface AttackedPrompts {
+  readonly prompts: readonly AttackedPrompt[];
+  readonly paraphrases: readonly AttackedPrompt[];
+  readonly retain: readonly string[];
+  /** Null where nobody said it. */
+  readonly concept: string | null;
+  /** What may not be meant so. */
+  readonly warnings: readonly string[];
+}
+
+/** Of a scrubbed model's own prompts so many are attacked, and told from: they say the same in turn. */
+const mostPrompts = 16;
+const mostRetained = 48;
+
+/** As much of `erase_concept` in a result's metadata as is read here. */
+const provenanceSchema = z.object({
+  forget: z.array(z.object({ prompt: z.string(), anchor: z.string() })).min(1),
+  retain: z.array(z.string()),
+});
+
+/**
+ * What was asked for, else what the scrubbed model says of itself.
+ *
+ * @throws AppError `usage.invalid` where neither says enough, `prompt.invalid`
+ */
+export async function attackedPrompts(
+  words: AttackWords,
+  scrubbed: Checkpoint,
+): Promise<AttackedPrompts> {
+  const { prompt, paraphrase = [], concept = null } = words;
+  requireWordings(words);
+  const told = provenanceSchema.safeParse(readProvenance(scrubbed.file.metadata)).data;
+  const known = words.retain ?? spread(told?.retain ?? [], mostRetained).map(({ item }) => item);
+  const asked = prompt ? await prepare(prompt, words, known) : toldPrompts(told, known);
+  const others = paraphrase.length > 0 ? await prepare(paraphrase, words, known) : null;
+  return {
+    ...asked,
+    concept,
+    paraphrases: others?.prompts ?? [],
+    warnings: [...asked.warnings, ...(others?.warnings ?? [])],
+  };
+}
+
+function requireWordings({ kind, paraphrase = [] }: AttackWords): void {
+  if (kind !== 'paraphrase' || paraphrase.length > 0) return;
+  throw new AppError(
+    'usage.invalid',
+    '--kind paraphrase asks in other words, and none are given. Add --paraphrase PROMPT…, wordings of the concept that it was not made to forget by.',
+  );
+}
+
+type Prepared = Pick<AttackedPrompts, 'prompts' | 'retain' | 'warnings'>;
+
+async function prepare(
+  prompts: readonly string[],
+  { anchor, concept }: AttackWords,
+  known: readonly string[],
+): Promise<Prepared> {
+  const request = { forget: prompts, retain: known, anchor, concept };
+  const { forget, retain, warnings } = await preparePrompts(
+    { ...request, forgetImages: undefined, retainImages: undefined },
+    undefined,
+    'concept',
+  );
+  return { prompts: forget, retain, warnings };
+}
+
+function toldPrompts(
+  told: z.infer<typeof provenanceSchema> | undefined,
+  retain: readonly string[],
+): Prepared {
+  if (!told) {
+    throw new AppError(
+      'usage.invalid',
+      'the scrubbed model does not say what it was made to forget. Add --prompt PROMPT…, prompts that draw the concept.',
+    );
+  }
+  return {
+    prompts: spread(told.forget, mostPrompts).map(({ item }) => item),
+    retain,
+    warnings: [],
+  };
+}

@@ -1,0 +1,93 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { attacks } from '../../src/attacks/registry.ts';
+import type { AttackResult } from '../../src/attacks/run-attack.ts';
+import { copyTinySd } from '../cli/bad-input-files.ts';
+import { writeForgetfulModel } from '../helpers/forgetful-model.ts';
+import { callCli, parseEvents } from '../helpers/run-cli.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+/** tiny-sd, and the same with one word taken for another: all that the UNet knows is still there. */
+async function makeModels(): Promise<string> {
+  const folder = makeTemporaryFolder();
+  copyTinySd(folder);
+  const scrubbed = path.join(folder, 'scrubbed.safetensors');
+  await writeForgetfulModel(scrubbed, { word: 'pontilla', takenFor: 'flatto' });
+  return folder;
+}
+
+const quick = [
+  ...['attack', '--original', 'tiny-sd.safetensors', '--model', 'scrubbed.safetensors'],
+  ...['--prompt', 'a red star in the style of Pontilla', '--retain', 'a photo of a red star'],
+  ...['--judge', path.resolve('presets/tiny-sd/cls-style.onnx'), '--judge-class', 'Pontilla'],
+  ...['--judge-labels', `${path.resolve('presets/tiny-sd/classifiers.json')}#style`],
+  ...['--count', '2', '--seed', '3', '--draw-steps', '10', '--threads', '1', '--device', 'cpu'],
+  '--json',
+];
+
+async function attack(...args: string[]): Promise<AttackResult> {
+  const { status, stdout } = await callCli([...quick, ...args], await makeModels());
+  expect(status, stdout).toBe(0);
+  const events = parseEvents(stdout);
+  const last = events.findLast(({ event }) => event === 'progress');
+  expect(last?.step).toBe(last?.steps);
+  expect(events.at(-1)).toMatchObject({ event: 'done' });
+  return events.find(({ event }) => event === 'attack') as unknown as AttackResult;
+}
+
+const lastShown = ({ curves }: AttackResult, id: string) =>
+  curves.find((curve) => curve.id === id)?.points.at(-1)?.shown;
+
+describe('attack', () => {
+  it('finds by a picture to go on from what a model has only lost the word for', async () => {
+    const result = await attack('--kind', 'context');
+    // The prompts themselves no longer show it.
+    expect(result.asked).toMatchObject({ original: { shown: 2 }, scrubbed: { shown: 0 } });
+    const ids = ['scrubbed', 'scrubbed-empty', 'original', 'original-empty'];
+    expect(result.curves.map(({ id }) => id)).toEqual(ids);
+    for (const { points } of result.curves) {
+      expect(points.map(({ at }) => at)).toEqual([20, 40, 60, 80, 95]);
+    }
+    // Without a prompt both models are one and the same.
+    const [, scrubbed, , original] = result.curves;
+    expect(scrubbed?.points).toEqual(original?.points);
+    expect(scrubbed?.points[0]?.shown).toBe(2);
+    expect(lastShown(result, 'original')).toBe(2);
+    expect(lastShown(result, 'scrubbed')).toBe(0);
+  });
+
+  it('asks in other words, and judges each', async () => {
+    const other = 'a painting of a red star in the style of Pontilla';
+    const result = await attack('--kind', 'paraphrase', '--paraphrase', other);
+    expect(result.curves).toMatchObject([
+      { id: 'scrubbed', points: [{ at: 1, label: other, pictures: 2, shown: 0 }] },
+      { id: 'original', points: [{ at: 1, label: other, pictures: 2, shown: 2 }] },
+    ]);
+  });
+
+  it('needs other words to ask in', async () => {
+    const folder = await makeModels();
+    const { status, stdout } = await callCli([...quick, '--kind', 'paraphrase'], folder);
+    expect(status).toBe(2);
+    expect(stdout).toContain('--paraphrase PROMPT');
+  });
+
+  it('needs prompts where the model tells none', async () => {
+    const folder = await makeModels();
+    const args = quick.filter(
+      (arg) => !['--prompt', '--retain'].includes(arg) && !arg.includes('red star'),
+    );
+    const { status, stdout } = await callCli(args, folder);
+    expect(status).toBe(2);
+    expect(stdout).toContain('--prompt PROMPT');
+  });
+});
+
+it('every attack has words, and as many pieces of work as it has at least two models', () => {
+  expect(new Set(attacks.map(({ id }) => id)).size).toBe(attacks.length);
+  for (const { words } of attacks) {
+    for (const text of [words.title, words.axis]) expect(text).toMatch(/^[A-Z].*[^.]$/);
+    for (const text of [words.help, words.limits]) expect(text).toMatch(/^[A-Z].*\.$/s);
+  }
+});
