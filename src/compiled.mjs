@@ -1,20 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const packageFolder = fileURLToPath(new URL('..', import.meta.url));
+/** What a package from the registry holds in place of the sources: `npm run build` makes it. */
+const builtFolder = path.join(packageFolder, 'dist');
 const cacheFolder = path.join(packageFolder, 'node_modules', '.cache', 'erase-concept');
-const sourceFolders = ['src', 'routes'];
 /** A server that runs while a new version is installed goes on with its own modules. */
 const KEPT_VERSIONS = 4;
 
@@ -22,32 +14,29 @@ const KEPT_VERSIONS = 4;
 let version;
 
 /**
- * The compiled twin of a TypeScript module of this program, in `node_modules/.cache`. All of them are
- * compiled at the first start and at the first one after a change; null for a module of another place,
- * and where nothing can be written.
+ * The compiled twin of a TypeScript module of this program: in `dist` where there are no sources, else in
+ * `node_modules/.cache`, where all of them are compiled at the first start and at the first one after a
+ * change. Null for a module of another place, and where nothing can be written.
  *
  * @param {URL} module
  * @returns {Promise<URL | null>}
  */
 export async function compiledTwin(module) {
   const place = path.relative(packageFolder, fileURLToPath(module));
-  if (!sourceFolders.includes(place.split(path.sep)[0])) return null;
-  version ??= compileProgram().catch(() => null);
+  if (!['src', 'routes'].includes(place.split(path.sep)[0])) return null;
+  version ??= compiledProgram().catch(() => null);
   const folder = await version;
-  return folder && pathToFileURL(path.join(folder, compiledName(place)));
+  return folder && pathToFileURL(path.join(folder, place.replace(/\.ts$/, '.mjs')));
 }
 
-async function compileProgram() {
-  const files = sourceFolders.flatMap((folder) =>
-    readdirSync(path.join(packageFolder, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.relative(packageFolder, path.join(entry.parentPath, entry.name))),
-  );
-  const folder = path.join(cacheFolder, fingerprint([...files, 'package.json']));
+async function compiledProgram() {
+  if (!existsSync(path.join(packageFolder, 'src', 'main.ts'))) return builtFolder;
+  const folder = path.join(cacheFolder, fingerprint());
   if (existsSync(folder)) return folder;
   const draft = path.join(cacheFolder, `draft-${randomUUID()}`);
   try {
-    await compile(files, draft);
+    const { compileInto } = await import('./compile.mjs');
+    await compileInto(draft);
     renameSync(draft, folder);
   } catch (error) {
     // Another process may have been faster.
@@ -58,62 +47,25 @@ async function compileProgram() {
   return folder;
 }
 
-/** Changes with each file's name, size and time of change. */
-function fingerprint(files) {
+/** Changes with the name, the size and the time of change of each file that is compiled. */
+function fingerprint() {
   const hash = createHash('sha256');
-  for (const file of files.sort()) {
-    const { size, mtimeMs } = statSync(path.join(packageFolder, file));
+  const add = (file) => {
+    const { size, mtimeMs } = statSync(file);
     hash.update(`${file}\0${size}\0${mtimeMs}\n`);
+  };
+  for (const folder of ['src', 'routes', 'ui']) {
+    const entries = readdirSync(path.join(packageFolder, folder), {
+      recursive: true,
+      withFileTypes: true,
+    });
+    const files = entries.filter((entry) => entry.isFile());
+    for (const file of files.map(({ parentPath, name }) => path.join(parentPath, name)).sort()) {
+      add(file);
+    }
   }
+  add(path.join(packageFolder, 'package.json'));
   return hash.digest('hex').slice(0, 16);
-}
-
-async function compile(files, folder) {
-  mkdirSync(folder, { recursive: true });
-  const { build, stop } = await import('esbuild');
-  const isModule = (file) => file.endsWith('.ts');
-  await build({
-    absWorkingDir: packageFolder,
-    entryPoints: files.filter(isModule),
-    outbase: '.',
-    outdir: folder,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    sourcemap: true,
-    logLevel: 'silent',
-    plugins: [oneFileEach],
-  });
-  await stop();
-  for (const file of files.filter((file) => !isModule(file))) {
-    cpSync(path.join(packageFolder, file), path.join(folder, file));
-  }
-}
-
-/** Keeps modules apart, each where it was beside the others: workers and data are found by their place. */
-const oneFileEach = {
-  name: 'one-file-each',
-  setup: ({ onResolve, onLoad }) => {
-    onLoad({ filter: /\.ts$/ }, ({ path: file }) => ({
-      contents: readFileSync(file, 'utf8').replace(
-        /(?<=new URL\('[^']+)\.ts(?=', import\.meta\.url\))/g,
-        '.mjs',
-      ),
-      loader: 'ts',
-    }));
-    onResolve({ filter: /^\./ }, ({ path: module, kind }) =>
-      kind === 'entry-point' || module.endsWith('.json')
-        ? undefined
-        : { path: compiledName(module), external: true },
-    );
-  },
-};
-
-function compiledName(module) {
-  return module.replace(/\.ts$/, '.mjs');
 }
 
 function removeOldVersions() {
@@ -121,5 +73,7 @@ function removeOldVersions() {
     .map((name) => path.join(cacheFolder, name))
     .map((folder) => ({ folder, time: statSync(folder).mtimeMs }))
     .sort((one, other) => other.time - one.time);
-  for (const { folder } of versions.slice(KEPT_VERSIONS)) rmSync(folder, { recursive: true });
+  for (const { folder } of versions.slice(KEPT_VERSIONS)) {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

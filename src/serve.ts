@@ -11,6 +11,7 @@ import { openHost } from './hosts/open-host.ts';
 import { uploadsFolderOf } from './jobs/request/draft-upload.ts';
 import { acquireJobLock } from './jobs/local/job-lock.ts';
 import type { ProcessLock } from './processes/process-lock.ts';
+import { loadPage } from './load-page.ts';
 import { openServerLog } from './server-log.ts';
 import { systemErrorCode } from './system-error.ts';
 
@@ -83,11 +84,7 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
     const app = createApp(services, {
       ...{ token, listen, hostUrl, uploadsFolder },
       logger: log.logger,
-      loadPage: async () => {
-        // Loaded when asked for: it brings the bundler.
-        const { bundleUi } = await import('./ui-bundle.ts');
-        return bundleUi();
-      },
+      loadPage,
     });
     const port = await listenOn(app, options);
     const opened = services.jobs.open().catch((error: unknown) => {

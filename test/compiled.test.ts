@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -11,12 +11,15 @@ let folder: string;
 describe('a program compiled at its start', () => {
   beforeEach(async () => {
     folder = makeTemporaryFolder();
-    for (const part of ['src', 'routes', 'node_modules']) await mkdir(path.join(folder, part));
+    for (const part of ['src', 'routes', 'ui', 'node_modules'])
+      await mkdir(path.join(folder, part));
     await symlink(
       path.join(root, 'node_modules', 'esbuild'),
       path.join(folder, 'node_modules', 'esbuild'),
     );
-    await cp(path.join(root, 'src', 'compiled.mjs'), path.join(folder, 'src', 'compiled.mjs'));
+    for (const module of ['src/compiled.mjs', 'src/compile.mjs']) {
+      await cp(path.join(root, module), path.join(folder, module));
+    }
     await writeFile(path.join(folder, 'package.json'), '{ "type": "module", "version": "1.2.3" }');
     await writeModules('first');
   });
@@ -30,6 +33,8 @@ describe('a program compiled at its start', () => {
     expect({ word, version, late }).toEqual({ word: 'first', version: '1.2.3', late: 'late' });
     expect(worker).toBe(new URL('./late.mjs', twin ?? '').href);
     expect(await readdir(path.dirname(twin?.pathname ?? ''))).toContain('data.yaml');
+    const page = new URL('../page/index.html', twin ?? '');
+    expect(await readFile(page, 'utf8')).toBe('the page');
   });
 
   it('is compiled once, and again after a change', async () => {
@@ -37,6 +42,12 @@ describe('a program compiled at its start', () => {
     expect((await compiledTwin('b'))?.href).toBe(once?.href);
     await writeModules('second, longer');
     expect((await compiledTwin('c'))?.href).not.toBe(once?.href);
+  });
+
+  it('is taken as it was built where the sources are not there', async () => {
+    await rm(path.join(folder, 'src', 'main.ts'));
+    const built = pathToFileURL(path.join(folder, 'dist', 'src', 'main.mjs'));
+    expect((await compiledTwin('f'))?.href).toBe(built.href);
   });
 
   it('leaves alone what is not its own, and does without where it cannot be compiled', async () => {
@@ -60,6 +71,8 @@ async function compiledTwin(query: string, module = 'main.ts'): Promise<URL | nu
 async function writeModules(word: string): Promise<void> {
   const src = path.join(folder, 'src');
   await writeFile(path.join(src, 'data.yaml'), 'a: 1');
+  const page = `export const bundlePage = async () => new Map([['index.html', 'the page']]);`;
+  await writeFile(path.join(src, 'bundle-page.ts'), page);
   await writeFile(path.join(src, 'late.ts'), `export const late: string = 'late';`);
   await writeFile(path.join(src, 'word.ts'), `export const word: string = '${word}';`);
   await writeFile(

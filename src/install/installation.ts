@@ -18,7 +18,7 @@ const FOLDER_NAME = 'erase-concept';
 /** Tells a copy that `install` made from a clone of the web UI's own extension manager. */
 const COPY_MARKER = '.installed-as-copy';
 /** Parts of a checkout that a copy does not need; the bridge gets the packages again. */
-const notCopied = new Set(['.git', 'node_modules', 'test', 'demo-output', 'data', 'dist']);
+const notCopied = new Set(['.git', 'node_modules', 'test', 'demo-output', 'data']);
 
 const pluginSchema = z.object({ name: z.literal(FOLDER_NAME) });
 

@@ -6,17 +6,8 @@ import { packageFolder } from './package-folder.ts';
 
 const folder = path.join(packageFolder, 'ui');
 
-const mediaTypes: Readonly<Record<string, string>> = {
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
-
-/**
- * The page by path: `index.html`, which must not be cached, and the files that it names, whose names
- * change with their content. Takes about a tenth of a second.
- */
-export async function bundleUi(): Promise<Map<string, { type: string; body: Buffer }>> {
+/** Makes the files of the page, by name: `index.html` and those that it names. */
+export async function bundlePage(): Promise<Map<string, Buffer>> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
     entryPoints: ['main.tsx', 'style.css', 'icon.svg'],
@@ -37,15 +28,13 @@ export async function bundleUi(): Promise<Map<string, { type: string; body: Buff
   });
   // Its process would stay for as long as the server.
   await stop();
-  const files = new Map<string, { type: string; body: Buffer }>();
-  for (const { path: file, contents } of outputFiles) {
-    const type = mediaTypes[path.extname(file)] ?? 'application/octet-stream';
-    files.set(path.basename(file), { type, body: Buffer.from(contents) });
-  }
+  const files = new Map(
+    outputFiles.map(({ path: file, contents }) => [path.basename(file), Buffer.from(contents)]),
+  );
   let html = await readFile(path.join(folder, 'index.html'), 'utf8');
   for (const [output, { entryPoint }] of Object.entries(metafile.outputs)) {
     if (entryPoint !== undefined)
       html = html.replace(`"${entryPoint}"`, `"${path.basename(output)}"`);
   }
-  return files.set('index.html', { type: 'text/html; charset=utf-8', body: Buffer.from(html) });
+  return files.set('index.html', Buffer.from(html));
 }
