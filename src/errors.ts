@@ -73,6 +73,9 @@ const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+/** Every code, for who explains them. */
+export const errorCodes = Object.keys(errorTable) as ErrorCode[];
+
 /** Whether a code from outside, from another process say, is one of the table. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);

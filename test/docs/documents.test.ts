@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { errorCodes } from '../../src/errors.ts';
+
 const documents = [
   'README.md',
   'docs/architecture.md',
   'docs/extending.md',
   'docs/runtime.md',
+  'docs/troubleshooting.md',
   '.github/CONTRIBUTING.md',
 ];
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -39,6 +42,11 @@ describe('the documents', () => {
         from = found + part.length;
       }
     }
+  });
+
+  it('troubleshooting.md explains every error, and no other', () => {
+    const explained = [...read('docs/troubleshooting.md').matchAll(/^\| `([a-z-]+\.[a-z-]+)`/gm)];
+    expect(explained.map(([, code]) => code).sort()).toEqual([...errorCodes].sort());
   });
 
   it('architecture.md names every folder of src', () => {
