@@ -150,8 +150,9 @@ class LineReporter implements EraseReporter {
   }
 
   /** The figures that the method's steps have, each behind its name. */
-  protected figuresOf(progress: Progress, names: Readonly<Record<WatchedFigure, string>>): string {
-    return this.figures
+  protected figuresOf(progress: Progress, names: typeof longNames): string {
+    return printed
+      .filter((figure) => this.figures.includes(figure))
       .map((figure) => `${names[figure]} ${formatLoss(progress[figure])}  `)
       .join('');
   }
@@ -172,6 +173,8 @@ class LineReporter implements EraseReporter {
 /** So many prompts are told one by one: what a person looks through before the work begins. */
 const mostLines = 50;
 
+/** Figures that a line has room for. */
+const printed = ['retainLoss', 'forgetLoss', 'lambda'] as const satisfies WatchedFigure[];
 const longNames = { retainLoss: 'retain loss', forgetLoss: 'forget loss', lambda: 'λ' };
 const shortNames = { retainLoss: 'retain', forgetLoss: 'forget', lambda: 'λ' };
 

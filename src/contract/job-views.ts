@@ -173,6 +173,8 @@ const progressPointSchema = named(
     lambda: figure,
     retainGradientNorm: figure,
     forgetGradientNorm: figure,
+    retainCosine: figure.exactOptional(),
+    forgetCosine: figure.exactOptional(),
     secondsPerStep: z.number(),
     etaSeconds: z.number(),
     memoryBytes: z.number().exactOptional(),

@@ -1,6 +1,6 @@
 import type { Tensor } from '../runtime/tensor.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import { combinedNorm, type GradientGeometry } from './gradient-geometry.ts';
+import { combinedNorm, directionCosines, type GradientGeometry } from './gradient-geometry.ts';
 import type { InnerProducts, Optimizer, OptimizerState } from './optimizer.ts';
 import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
 
@@ -37,7 +37,12 @@ export interface StepReport {
   readonly lambda: number;
   readonly retainGradientNorm: number;
   readonly forgetGradientNorm: number;
+  /** Of ∇L_r and ∇L_f. */
   readonly cosine: number;
+  /** Of δ = ∇L_r + λ∇L_f, which is followed, and ∇L_r; null where one of them is 0. */
+  readonly retainCosine: number | null;
+  /** Of δ and ∇L_f; the same. */
+  readonly forgetCosine: number | null;
 }
 
 /** A gradient is `weight` times what the set holds. */
@@ -105,7 +110,7 @@ export async function takeOuterStep(
     ],
     { state: outerState, learningRate: settings.learningRate },
   );
-  return { lambda, ...describe(geometry) };
+  return { lambda, ...describe(geometry), ...directionCosines(geometry, lambda) };
 }
 
 /** The factor that brings a gradient of this norm to at most `clipNorm`; torch's clip_grad_norm_. */

@@ -120,6 +120,12 @@ export interface ProgressEvent {
   readonly lambda: number | null;
   readonly retainGradientNorm: number | null;
   readonly forgetGradientNorm: number | null;
+  /**
+   * Cosines of the direction that the step followed, ∇L_r + λ∇L_f, with ∇L_r and ∇L_f; left out in events of
+   * earlier versions.
+   */
+  readonly retainCosine?: number | null;
+  readonly forgetCosine?: number | null;
   readonly secondsPerStep: number;
   readonly etaSeconds: number;
   /** Resident memory of the training process. */

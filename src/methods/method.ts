@@ -114,10 +114,14 @@ export interface StepFigures {
   readonly lambda: number | null;
   readonly retainGradientNorm: number | null;
   readonly forgetGradientNorm: number | null;
+  /** Of the direction that is followed with the gradient of keeping, and with that of forgetting. */
+  readonly retainCosine: number | null;
+  readonly forgetCosine: number | null;
 }
 
 /** A figure of a step that people watch. */
-export type WatchedFigure = 'retainLoss' | 'forgetLoss' | 'lambda';
+export type WatchedFigure =
+  'retainLoss' | 'forgetLoss' | 'lambda' | 'retainCosine' | 'forgetCosine';
 
 /** One run's training by a method. */
 export interface Trainer {

@@ -1,5 +1,11 @@
 import type { JudgedEvent } from '../erase/events.ts';
+import { drawChart, type Series } from './chart.ts';
 import { html, type Markup } from './markup.ts';
+
+/** Where a check stands between forgetting and keeping, both in %. */
+function placeOf({ shown, pictures, rise }: JudgedEvent): Series['points'][number] {
+  return { x: (100 * shown) / pictures, y: 100 * rise };
+}
 
 /**
  * What checks of forgotten prompts have found while the model trained; nothing where there were none.
@@ -20,6 +26,15 @@ export function renderJudged(judged: readonly JudgedEvent[], steps: number): Mar
       that sees the concept in several ends early. Training ended when they no longer showed it and
       more steps made nothing better, and the best state by both columns is the result.
     </p>
+    ${drawChart({
+      title:
+        'The way: pictures that show it (to the left: fewer), rise of the loss on kept ones, in %',
+      isLogarithmic: false,
+      height: 160,
+      series: [
+        { name: 'checks, in their order', className: 'lambda', points: judged.map(placeOf) },
+      ],
+    })}
     <table class="rows">
       <thead>
         <tr>

@@ -206,6 +206,10 @@ function image(address: string | undefined, description: string): Markup {
     : html`<img src="${address}" alt="${description}" />`;
 }
 
+const directions = [
+  { figure: 'forgetCosine', name: 'with forgetting' },
+  { figure: 'retainCosine', name: 'with keeping' },
+] as const;
 const losses = [
   { figure: 'forgetLoss', name: 'forget' },
   { figure: 'retainLoss', name: 'retain' },
@@ -245,6 +249,19 @@ function renderTraining({ job, steps, story: { progress, judged, runs } }: Repor
             isLogarithmic: false,
             height: 120,
             series: [{ name: 'λ', className: 'lambda', points: line(({ lambda }) => lambda) }],
+          })
+        : null
+    }
+    ${
+      figures.includes('forgetCosine')
+        ? drawChart({
+            title: 'Direction of the steps: cosine with each gradient (1: with it, −1: against it)',
+            isLogarithmic: false,
+            height: 160,
+            series: directions.map(({ figure, name }) => ({
+              ...{ name, className: figure === 'forgetCosine' ? 'forget' : 'retain' },
+              points: line((of) => of[figure] ?? null),
+            })),
           })
         : null
     }

@@ -237,6 +237,8 @@ class TrainingLoop {
       lambda: finite(figures.lambda),
       retainGradientNorm: finite(figures.retainGradientNorm),
       forgetGradientNorm: finite(figures.forgetGradientNorm),
+      retainCosine: finite(figures.retainCosine),
+      forgetCosine: finite(figures.forgetCosine),
       secondsPerStep,
       etaSeconds: secondsPerStep * (steps - this.step) + this.previews.secondsLeft(this.step),
     });

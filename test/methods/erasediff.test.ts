@@ -120,7 +120,7 @@ describe('eraseDiffStep', () => {
       lambda: 0.5,
       retainGradientNorm: 2,
       forgetGradientNorm: 4,
-      cosine: 1,
+      ...{ cosine: 1, retainCosine: 1, forgetCosine: 1 },
     });
     expect(thetaOf(run.parameters)).toBeCloseTo(2 - 0.1 * (2 + 0.5 * 4), 6);
   });

@@ -186,6 +186,21 @@ it('a job that was neither watched nor judged has a report too', () => {
   expect(page).toContain('Nothing was measured');
 });
 
+it('tells what was judged on the way, which state is the result, and where the steps went', () => {
+  const judged = (step: number, shown: number): EraseEvent => ({
+    ...{ event: 'judged', step, shown, pictures: 16, rise: 0.025 },
+  });
+  const steps = [1, 2, 3].map((step) => ({
+    ...{ ...progress(step, 0.5), retainCosine: 0.1 * step, forgetCosine: 0.9 },
+  }));
+  const page = render([...steps, judged(36, 3), judged(36, 3), judged(39, 0)]);
+  const text = page.replace(/<[^>]*>/g, '').replace(/\s+/g, ' ');
+  expect(text).toContain('36 3 of 16 2.5 % 39 (the result) 0 of 16 2.5 %');
+  expect(text).toContain('Direction of the steps');
+  // Losses, λ, directions, and the way.
+  expect(elementsOf(page).filter((name) => name === 'svg')).toHaveLength(4);
+});
+
 it('a step that was done again counts once, and broken numbers break no chart', () => {
   const events = [progress(1, 0.5), progress(2, 0.9), progress(2, 0.4), progress(3, Number.NaN)];
   const timeline = new JobTimeline();

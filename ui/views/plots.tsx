@@ -22,6 +22,10 @@ const losses: readonly Series[] = [
   { name: 'Forget loss', colour: 'forget', figure: 'forgetLoss' },
   { name: 'Keep loss', colour: 'retain', figure: 'retainLoss' },
 ];
+const directions: readonly Series[] = [
+  { name: 'With forgetting', colour: 'forget', figure: 'forgetCosine' },
+  { name: 'With keeping', colour: 'retain', figure: 'retainCosine' },
+];
 const weights: readonly Series[] = [
   { name: 'λ, weight of forgetting', colour: 'lambda', figure: 'lambda' },
 ];
@@ -36,10 +40,15 @@ export function TrainingPlots({
 }) {
   const { figures, words } = findMethod(method);
   // The same lists at every drawing: a plot begins anew with another one.
-  const [ownLosses, ownWeights] = useMemo(
-    () => [losses, weights].map((all) => all.filter(({ figure }) => figures.includes(figure))),
+  const [ownLosses, ownWeights, ownDirections] = useMemo(
+    () =>
+      [losses, weights, directions].map((all) =>
+        all.filter(({ figure }) => figures.includes(figure)),
+      ),
     [method],
   );
+  // Jobs of earlier versions did not tell it.
+  const isDirectionKnown = points.some((point) => typeof point.forgetCosine === 'number');
   return (
     <section class="plots" aria-label="Training">
       {ownLosses && ownLosses.length > 0 && (
@@ -50,6 +59,14 @@ export function TrainingPlots({
           title="Weight"
           help="How much forgetting counts against keeping in each step."
           series={ownWeights}
+          points={points}
+        />
+      )}
+      {ownDirections && ownDirections.length > 0 && isDirectionKnown && (
+        <Plot
+          title="Direction"
+          help="Cosine of each step with the gradient of forgetting and with that of keeping: 1 goes with it, −1 against it."
+          series={ownDirections}
           points={points}
         />
       )}
@@ -70,7 +87,7 @@ function Plot({ title, help, series, points }: PlotProps) {
   const latest = points.at(-1);
   const data: uPlot.AlignedData = [
     points.map(({ step }) => step),
-    ...series.map(({ figure }) => points.map((point) => point[figure])),
+    ...series.map(({ figure }) => points.map((point) => point[figure] ?? null)),
   ];
   const shown = useRef(data);
   shown.current = data;
@@ -105,7 +122,7 @@ function Plot({ title, help, series, points }: PlotProps) {
   useEffect(() => plot.current?.setData(data));
 
   const values = series.map(
-    ({ name, figure }) => `${name} ${latest ? formatLoss(latest[figure]) : ''}`,
+    ({ name, figure }) => `${name} ${latest ? formatLoss(latest[figure] ?? null) : ''}`,
   );
   return (
     <figure class="plot">
@@ -114,7 +131,7 @@ function Plot({ title, help, series, points }: PlotProps) {
         <ul class="legend">
           {series.map(({ name, colour, figure }) => (
             <li key={name} class={colour}>
-              {name} <b>{latest && formatLoss(latest[figure])}</b>
+              {name} <b>{latest && formatLoss(latest[figure] ?? null)}</b>
             </li>
           ))}
         </ul>

@@ -31,7 +31,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   forgets: 'concept',
   steersToAnchors: ({ target }) => target.kind !== 'uniform',
   pictures: ['forget', 'retain'],
-  figures: ['retainLoss', 'forgetLoss', 'lambda'],
+  figures: ['retainLoss', 'forgetLoss', 'lambda', 'retainCosine', 'forgetCosine'],
   settings: eraseDiffSettings,
   flat: flatSettings,
 

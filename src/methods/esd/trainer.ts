@@ -59,8 +59,9 @@ class EsdTrainer implements Trainer {
     const whole = esdTarget(asked, negativeGuidance);
     const target = partOfTheWay(asked.conditional, whole, batch.strength ?? 1);
     const forgetLoss = await esdStep(this.tools, batch, { target, learningRate });
-    const without = { retainGradientNorm: null, forgetGradientNorm: null };
-    return { retainLoss: null, forgetLoss, gap: null, lambda: null, ...without };
+    const norms = { retainGradientNorm: null, forgetGradientNorm: null };
+    const cosines = { retainCosine: null, forgetCosine: null };
+    return { retainLoss: null, forgetLoss, gap: null, lambda: null, ...norms, ...cosines };
   }
 
   state() {

@@ -22,7 +22,7 @@ export const siss: TrainingMethod<SissSettings> = {
   forgets: 'pictures',
   steersToAnchors: () => false,
   pictures: ['forget', 'retain'],
-  figures: ['retainLoss', 'forgetLoss', 'lambda'],
+  figures: ['retainLoss', 'forgetLoss', 'lambda', 'retainCosine', 'forgetCosine'],
   settings: sissSettings,
 
   /**
