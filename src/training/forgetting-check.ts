@@ -25,10 +25,12 @@ import { checksIn } from './check-schedule.ts';
 const picturesPerRow = 2;
 const [fewestPictures, mostPictures] = [4, 16];
 /**
- * So many of a check's pictures may show the concept, and it counts as gone: a judge takes some for it
- * that do not show it.
+ * How many of a check's pictures may show the concept, and it counts as gone: of sixteen a judge takes one
+ * for it that does not show it.
  */
-export const mostFalse = 1;
+export function mostFalse(pictures: number): number {
+  return Math.floor(pictures / 16);
+}
 /** A run of fewer steps is over before judging could save any. */
 const fewestSteps = 20;
 /** Steps that a picture is drawn in, at most: it is judged, not kept. */
@@ -95,7 +97,7 @@ export class ForgettingCheck {
     const isShown = (score: number) => score > threshold;
     const scores = await this.scores(
       parameters,
-      (some) => some.filter(isShown).length <= mostFalse,
+      (some) => some.filter(isShown).length <= mostFalse(this.subjects.length),
     );
     return {
       shown: scores.filter(isShown).length,

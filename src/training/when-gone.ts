@@ -38,7 +38,7 @@ export function weigh(
   const { shown, pictures, isWhole } = sighting;
   const score = shown / pictures + Math.max(0, rise);
   const isBest = state.best === null || score < state.best.score;
-  const isGone = isWhole && shown <= mostFalse;
+  const isGone = isWhole && shown <= mostFalse(pictures);
   const gain = state.best === null ? Infinity : state.best.score - score;
   return {
     state: isBest ? { ...state, best: { step, score } } : state,

@@ -36,7 +36,11 @@ describe('what is found of forgotten and kept', () => {
     // One of sixteen may be a judge's error, two are not.
     expect(at(0.05, 1).isOver).toBe(true);
     expect(at(0.05, 2).isOver).toBe(false);
-    // Of four pictures nobody knows.
+    // Where a check has but four, each counts.
+    const few = (shown: number) => ({ shown, pictures: 4, isWhole: true });
+    expect(weigh(gone, { step: 30, sighting: few(0), rise: 0.05 }).isOver).toBe(true);
+    expect(weigh(gone, { step: 30, sighting: few(1), rise: 0.05 }).isOver).toBe(false);
+    // Of four of sixteen pictures nobody knows.
     expect(weigh(gone, { step: 30, sighting: seen(0, 4), rise: 0.05 }).isOver).toBe(false);
   });
 
