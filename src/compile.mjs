@@ -27,6 +27,8 @@ export async function compileInto(folder) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    // A package that is installed has none.
+    tsconfigRaw: {},
     logLevel: 'silent',
     plugins: [oneFileEach],
   });

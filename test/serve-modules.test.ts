@@ -3,11 +3,14 @@ import { expect, it } from 'vitest';
 
 // Where Node needs a loader for TypeScript, each module costs a start some milliseconds: the engine
 // is for the processes that train, estimate and check.
-it('serve starts without the engine', async () => {
-  const loaded = await modulesOf('src/serve.ts');
-  expect(loaded).toContain('express');
+it.each([
+  ['serve', 'src/serve.ts', 'express'],
+  ['the command line', 'src/main.ts', 'commander'],
+])('%s starts without the engine', async (_, entry, needed) => {
+  const loaded = await modulesOf(entry);
+  expect(loaded).toContain(needed);
   expect(loaded).not.toContain('onnxruntime-node');
-  const engine = /^src\/(autodiff|models|onnx|pipeline)\//;
+  const engine = /^src\/(autodiff|models|onnx|pipeline)\/|^src\/runtime\/onnxruntime/;
   expect(loaded.filter((name) => engine.test(name))).toEqual([]);
 });
 

@@ -1,15 +1,15 @@
-import { env, listSupportedBackends } from 'onnxruntime-node';
-
 import { type Device, devices } from './device.ts';
+import { runtime } from './onnxruntime.ts';
 
 /** Version of ONNX Runtime. */
 export function runtimeVersion(): string {
-  return env.versions.node ?? env.versions.common;
+  const { versions } = runtime.env;
+  return versions.node ?? versions.common;
 }
 
 /** Devices that the runtime's package brings everything for, on this system. */
 export function bundledDevices(): Device[] {
-  const backends = listSupportedBackends();
+  const backends = runtime.listSupportedBackends();
   return devices.filter((device) =>
     backends.some(({ name, bundled }) => name === device && bundled),
   );
@@ -17,7 +17,7 @@ export function bundledDevices(): Device[] {
 
 /** Devices that the runtime knows on this system, but whose libraries must be installed first. */
 export function unbundledDevices(): Device[] {
-  const backends = listSupportedBackends();
+  const backends = runtime.listSupportedBackends();
   return devices.filter((device) =>
     backends.some(({ name, bundled }) => name === device && !bundled),
   );

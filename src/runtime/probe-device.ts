@@ -12,6 +12,10 @@ export type ProbeResult =
     }
   | { readonly works: false; readonly reason: string };
 
+/** What the process that tries a device tells. */
+export type ProbeReply =
+  { readonly milliseconds: number } | { readonly error: { readonly message: string } };
+
 /** A software driver of a GPU may need long for its first shader; more than this is of no use. */
 const PROBE_TIMEOUT_MS = 30_000;
 
@@ -21,10 +25,10 @@ const probeWorker = new URL('./probe-worker.ts', import.meta.url);
 export async function probeDevice(device: Device, worker = probeWorker): Promise<ProbeResult> {
   const probe = forkTypescript(worker);
   const results: ProbeResult[] = [];
-  probe.process.once('message', (reply: { milliseconds: number } | { error: string }) => {
+  probe.process.once('message', (reply: ProbeReply) => {
     results.push(
       'error' in reply
-        ? { works: false, reason: firstLine(reply.error) }
+        ? { works: false, reason: firstLine(reply.error.message) }
         : { works: true, milliseconds: reply.milliseconds },
     );
   });

@@ -2,6 +2,7 @@ import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { endWithParent } from '../processes/end-with-parent.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type { Device } from './device.ts';
+import type { ProbeReply } from './probe-device.ts';
 import { probeShape } from './probe-shape.ts';
 import { GraphSession } from './session.ts';
 import { floatTensor } from './tensor.ts';
@@ -36,11 +37,11 @@ async function measure(device: Device): Promise<number> {
 }
 
 async function answer(device: Device): Promise<void> {
-  let reply: { milliseconds: number } | { error: string };
+  let reply: ProbeReply;
   try {
     reply = { milliseconds: await measure(device) };
   } catch (error) {
-    reply = { error: error instanceof Error ? error.message : String(error) };
+    reply = { error: { message: error instanceof Error ? error.message : String(error) } };
   }
   process.send?.(reply, undefined, undefined, () => {
     process.exit(0);

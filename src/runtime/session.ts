@@ -1,8 +1,10 @@
-import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+
 import { AppError } from '../errors.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { serializeModel } from '../onnx/serialize.ts';
 import type { Device } from './device.ts';
+import { runtime } from './onnxruntime.ts';
 import { freeOnHost } from './tensor.ts';
 
 export type { Device } from './device.ts';
@@ -61,7 +63,7 @@ export class GraphSession {
   static async create(graph: Graph, settings: SessionSettings): Promise<GraphSession> {
     const options = sessionOptions(settings);
     try {
-      const session = await InferenceSession.create(serializeModel(graph), options);
+      const session = await runtime.InferenceSession.create(serializeModel(graph), options);
       return new GraphSession(session, settings.device);
     } catch (cause) {
       throw unavailable(graph.name, settings.device, cause);
@@ -71,7 +73,7 @@ export class GraphSession {
   /** Compiles a model file, on the CPU. */
   static async open(file: string, threads: number): Promise<GraphSession> {
     const options = sessionOptions({ device: 'cpu', threads });
-    return new GraphSession(await InferenceSession.create(file, options), 'cpu');
+    return new GraphSession(await runtime.InferenceSession.create(file, options), 'cpu');
   }
 
   /**

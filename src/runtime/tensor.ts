@@ -1,17 +1,19 @@
-import { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
+
 import type { Shape } from '../tensor/shape.ts';
+import { runtime } from './onnxruntime.ts';
 
 /** A tensor on the host or in device memory, as sessions take and give it. */
 export type { Tensor } from 'onnxruntime-node';
 
 /** A float32 tensor over `data`, which is not copied. */
 export function floatTensor(data: Float32Array, shape: Shape): Tensor {
-  return new Tensor('float32', data, shape);
+  return new runtime.Tensor('float32', data, shape);
 }
 
 /** A float64 tensor over `data`, which is not copied. */
 export function doubleTensor(data: Float64Array, shape: Shape): Tensor {
-  return new Tensor('float64', data, shape);
+  return new runtime.Tensor('float64', data, shape);
 }
 
 /** The elements of a float64 tensor, which only the host has; not a copy. */
@@ -24,12 +26,12 @@ export function doubleData(tensor: Tensor): Float64Array {
 
 /** An int64 tensor of whole numbers. */
 export function intTensor(values: ArrayLike<number>, shape: Shape): Tensor {
-  return new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), shape);
+  return new runtime.Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), shape);
 }
 
 /** A bool scalar. */
 export function boolTensor(value: boolean): Tensor {
-  return new Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
+  return new runtime.Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
 }
 
 /** The elements of a float32 tensor that lies in host memory; not a copy. */

@@ -6,6 +6,7 @@ import {
   type ProcessEnd,
   type WorkerProcess,
 } from '../../processes/fork-typescript.ts';
+import type { RecordedEvent } from '../../erase/events.ts';
 import type { ErrorEvent } from '../describe-error.ts';
 import { acquireJobLock } from './job-lock.ts';
 import type { RunControl } from '../ports.ts';
@@ -30,13 +31,9 @@ const trainingWorker = new URL('./training-worker.ts', import.meta.url);
 export async function runTraining(jobFolder: string, control: TrainingControl): Promise<void> {
   const worker = forkTypescript(control.worker ?? trainingWorker);
   const ended = waitForEnd(worker);
-  let reported: ErrorEvent | null = null;
+  let reported: ReportedError | null = null;
   const unheard: unknown[] = [];
-  worker.process.on('message', ({ event }: FromWorker) => {
-    if (event.event === 'error') {
-      reported = event;
-      return;
-    }
+  const hear = (event: RecordedEvent) => {
     try {
       control.onEvent(event);
     } catch (error) {
@@ -44,6 +41,11 @@ export async function runTraining(jobFolder: string, control: TrainingControl): 
       unheard.push(error);
       tell(worker, { type: 'cancel' });
     }
+  };
+  worker.process.on('message', (message: FromWorker) => {
+    if ('error' in message) reported = message.error;
+    else if (message.event.event === 'error') reported = message.event;
+    else hear(message.event);
   });
 
   const unlisten = [
@@ -85,9 +87,12 @@ async function startAndWait(
   }
 }
 
+/** What ended a worker, by its own account. */
+type ReportedError = Pick<ErrorEvent, 'code' | 'message' | 'remedy'>;
+
 interface Outcome {
   readonly end: ProcessEnd;
-  readonly reported: ErrorEvent | null;
+  readonly reported: ReportedError | null;
   readonly complaint: string;
 }
 
