@@ -67,7 +67,10 @@ it('--json prints the events of the job and nothing else', async () => {
     { prompt: 'a heart', anchor: 'a star' },
     { prompt: 'a red heart', anchor: 'a red star' },
   ];
-  expect(events[0]).toEqual({ event: 'job', job: id, folder: job, output, forget, time });
+  // How it is drawn, and that nothing of it was guessed.
+  const drawing = expect.objectContaining({ drawSampler: 'DPM++ 2M', clipSkip: 1 }) as object;
+  const told = { job: id, folder: job, output, forget, drawing, drawingSources: {}, time };
+  expect(events[0]).toEqual({ event: 'job', ...told });
   expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save']);
   expect(stepsOf(events)).toEqual([1, 2]);
   for (const progress of events.filter(({ event }) => event === 'progress')) {

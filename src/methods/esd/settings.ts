@@ -23,7 +23,7 @@ export const esdSettings = z.strictObject({
   samplingSteps: field(count, {
     title: 'Steps of unfinished pictures',
     description:
-      'In so many steps of DDIM, whatever the sampler (of the sampler for models that take few steps), a picture would be finished; each training step draws one up to a random one of them. Fewer are faster.',
+      'A picture would be finished in so many steps; each training step draws one up to a random one of them, with DDIM whatever sampler is set, unless the model is one that takes few steps. Fewer are faster.',
     isRare: true,
   }),
   ...stepFields,

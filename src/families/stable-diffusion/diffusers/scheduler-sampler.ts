@@ -1,7 +1,7 @@
 import { readSamplerName } from '../../../diffusion/samplers/sampler-names.ts';
 import type { NamedSampler } from '../../family.ts';
 
-/** Settings of diffusers' schedulers with which they are other samplers than ours, by what they are here. */
+/** Values of schedulers' settings with which they are samplers of this program; with others they are different ones. */
 const ours: Readonly<Record<string, readonly unknown[]>> = {
   algorithm_type: ['dpmsolver++'],
   solver_type: ['midpoint', 'bh2', 'bh1'],
