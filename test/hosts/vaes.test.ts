@@ -83,3 +83,22 @@ it('of ComfyUI and of folders one has to be chosen, and the refusal says where',
     expect((await ask(host, { vae: '../x' })).estimate.text).toContain('there is no VAE');
   }
 }, 120_000);
+
+it('the VAE of the last workflow in ComfyUI that has a checkpoint is taken', async () => {
+  const { models, vaes: folder } = await makeFolders();
+  const comfy = await new FakeComfyUi([models]).start();
+  comfy.vaeFolders = [folder];
+  const workflow = (loader: object, vae: string) => ({
+    '1': { class_type: 'Loader', inputs: { ...loader } },
+    '2': { class_type: 'VAELoader', inputs: { vae_name: vae } },
+    '3': { class_type: 'VAEDecode', inputs: { samples: ['9', 0], vae: ['2', 0] } },
+  });
+  comfy.ran = [
+    workflow({ unet_name: 'flux.safetensors' }, 'ae.safetensors'),
+    { '1': { class_type: 'Loader', inputs: { ckpt_name: 'whole.safetensors' } } },
+    workflow({ ckpt_name: 'no-vae.safetensors' }, 'own.vae.safetensors'),
+  ];
+  const { vaes, estimate } = await ask(await open('comfyui', comfy.server.url));
+  expect(vaes).toEqual([{ name: 'own.vae.safetensors', isChosen: true }]);
+  expect(estimate.status, estimate.text).toBe(200);
+}, 60_000);

@@ -15,7 +15,7 @@ import { writeWideLora, writeWideTinySd } from '../helpers/wide-tiny-sd.ts';
 import { webUiKinds } from './a1111-kinds.ts';
 import { A1111Server } from './a1111-server.ts';
 import { ComfyUiServer } from './comfyui-server.ts';
-import { note } from './drive.ts';
+import { listsModels, note } from './drive.ts';
 import { removeFiles } from './drive-model.ts';
 
 // A model and a LoRA that were erased from together, in a real ComfyUI, Forge Neo, Forge or reForge: the web UI
@@ -65,7 +65,7 @@ try {
     ...{ kind: isComfyUi ? 'comfyui' : 'a1111', url: server.url, credentials: null },
     ...{ folder, dataFolder, modelFolders: [] },
   });
-  note(`${name} answers`, await server.waitFor(() => host.isReachable()));
+  note(`${name} answers`, await server.waitFor(() => listsModels(host)));
   const drawn = {
     'the model': await draw(host, 'tiny', null),
     'with the LoRA': await draw(host, 'tiny', 'gate'),

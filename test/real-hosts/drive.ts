@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { JobHistory, JobView } from '../../src/contract/job-views.ts';
+import type { Host } from '../../src/hosts/host.ts';
 import { type WebUiProcess, whenEnded } from '../helpers/web-ui-process.ts';
 
 // What drives of real web UIs have in common.
@@ -12,6 +13,14 @@ export const checkout = path.resolve(import.meta.dirname, '../..');
 /** Prints how long something took. */
 export function note(what: string, ms: number): void {
   console.log(`${what.padEnd(52)}${(ms / 1000).toFixed(2).padStart(8)} s`);
+}
+
+/** Whether a web UI tells its models: its page is there before its API. */
+export async function listsModels(host: Host): Promise<boolean> {
+  return host.listModels().then(
+    (models) => models.length > 0,
+    () => false,
+  );
 }
 
 /** Runs our command line. */

@@ -23,7 +23,7 @@ import {
   ranSchema,
   refusalSchema,
 } from './api-schema.ts';
-import { drawingOf, type WorkflowGraph } from './drawing-of-graph.ts';
+import { drawingOf, vaeOf, type WorkflowGraph } from './drawing-of-graph.ts';
 import { PICTURE_NODE, pictureGraph } from './picture-graph.ts';
 
 /** Workflows in which a model is looked for that was drawn with. */
@@ -85,9 +85,10 @@ export class ComfyUiHost implements Host {
   }
 
   async listVaes(): Promise<readonly HostVae[]> {
-    // Each workflow names its own.
     const vaes = await this.askFiles('vae');
-    return vaes.map(([name, file]) => ({ name, path: file, isChosen: false }));
+    // Each workflow names its own.
+    const [chosen] = (await this.lastGraphs.get()).flatMap((graph) => vaeOf(graph) ?? []);
+    return vaes.map(([name, file]) => ({ name, path: file, isChosen: name === chosen }));
   }
 
   async guessDrawing({ name }: HostModel): Promise<DrawingGuess> {

@@ -39,6 +39,19 @@ export function drawingOf(graph: WorkflowGraph, checkpoint: string): Partial<Dra
   });
 }
 
+/** The VAE file that a workflow decodes with, beside a checkpoint; null where it takes the checkpoint's own. */
+export function vaeOf(graph: WorkflowGraph): string | null {
+  const nodes = Object.values(graph);
+  // One without a checkpoint is for models of other kinds.
+  if (nodes.every(({ inputs }) => inputs.ckpt_name === undefined)) return null;
+  const [name] = nodes.flatMap(({ class_type, inputs: { vae } }) => {
+    const isDecoder = class_type.startsWith('VAEDecode') && Array.isArray(vae);
+    const loader = isDecoder && typeof vae[0] === 'string' ? graph[vae[0]] : undefined;
+    return typeof loader?.inputs.vae_name === 'string' ? [loader.inputs.vae_name] : [];
+  });
+  return name ?? null;
+}
+
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
 function isEmpty(node: Node | undefined): boolean {
