@@ -4,6 +4,7 @@ import { addAttackCommand } from './commands/attack.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEraseCommand } from './commands/erase.ts';
 import { addEvaluateCommand } from './commands/evaluate.ts';
+import { addKnowsCommand } from './commands/knows.ts';
 import { addMergeCommand } from './commands/merge.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addInstallCommands } from './commands/install.ts';
@@ -20,6 +21,7 @@ export function addCommands(program: Command, context: CliContext): void {
   addResumeCommand(program, context);
   addSampleCommand(program, context);
   addEvaluateCommand(program, context);
+  addKnowsCommand(program, context);
   addAttackCommand(program, context);
   addMergeCommand(program, context);
   addInspectCommand(program, context);

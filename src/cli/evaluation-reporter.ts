@@ -4,11 +4,13 @@ import type { AttackResult } from '../attacks/run-attack.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeAttack } from './describe-attack.ts';
+import type { KnownPrompt } from '../evaluation/knowledge/ask-knowledge.ts';
+import { describeKnowledge } from './describe-knowledge.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from '../format.ts';
 import { printJson, printLine, type Remark, tellRemark, type Terminal } from './terminal.ts';
 
-/** What `evaluate` and `attack` tell, as `--json` prints it. */
+/** What `evaluate`, `attack` and `knows` tell, as `--json` prints it. */
 export type EvaluationTold =
   | Remark
   | { readonly event: 'phase'; readonly phase: Phase }
@@ -23,6 +25,7 @@ export type EvaluationTold =
   | ({ readonly event: 'sample' } & Pick<SampleEvent, 'file' | 'prompt' | 'which'>)
   | ({ readonly event: 'evaluation' } & Evaluation)
   | ({ readonly event: 'attack' } & AttackResult)
+  | { readonly event: 'knowledge'; readonly prompts: readonly KnownPrompt[] }
   | { readonly event: 'done'; readonly output: string | null; readonly seconds: number };
 
 /** Tells a person or a program how an evaluation goes and what came out. */
@@ -99,6 +102,9 @@ class TextReporter implements EvaluationReporter {
         break;
       case 'attack':
         this.print(describeAttack(event));
+        break;
+      case 'knowledge':
+        this.print(describeKnowledge(event.prompts));
         break;
       case 'done':
         if (event.output !== null) this.print(`Pictures: ${event.output}`);

@@ -62,7 +62,7 @@ export function listPictures({
 /** Compiles a checkpoint's UNet for pictures of the settings' size and gives it back after the work. */
 export async function withPainter<T>(
   checkpoint: Checkpoint,
-  { drawing, device, threads }: EvaluationSettings,
+  { drawing, device, threads }: Pick<EvaluationSettings, 'drawing' | 'device' | 'threads'>,
   { tokens }: EncodedPromptSet,
   work: (painter: Painter) => Promise<T>,
 ): Promise<T> {

@@ -1,0 +1,101 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+
+import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
+import type { PredictionWish } from '../diffusion/prediction-reading.ts';
+import type { Drawing } from '../drawing/drawing.ts';
+import { guessFromPrompts, joinGuesses } from '../drawing/drawing-guess.ts';
+import { guessDrawing } from '../drawing/guess.ts';
+import { deriveConcept } from '../erase/anchors.ts';
+import { checkSyntax } from '../erase/prompt-syntax.ts';
+import { AppError } from '../errors.ts';
+import { askKnowledge } from '../evaluation/knowledge/ask-knowledge.ts';
+import { openCheckpoint, requireErasable, requireSizeFits } from '../families/checkpoint.ts';
+import { drawingOf } from '../methods/default-settings.ts';
+import type { Device } from '../runtime/device.ts';
+import { chooseDevice } from '../runtime/probe-device.ts';
+import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
+import type { EvaluationTold } from './evaluation-reporter.ts';
+
+/** The options of the command `knows`. */
+export interface KnowsOptions extends CompanionOptions {
+  readonly model: string;
+  readonly prompt: readonly string[];
+  readonly concept?: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly drawing: Partial<Drawing>;
+  readonly prediction?: PredictionWish;
+  readonly device: Device | 'auto';
+  readonly threads?: number;
+  readonly json?: true;
+}
+
+/**
+ * Tells whether a model knows what prompts ask for.
+ *
+ * @throws AppError `prompt.invalid`, `settings.invalid`, `checkpoint.*`, `model.*`, `device.*`
+ */
+export async function askModel(
+  options: KnowsOptions,
+  tell: (event: EvaluationTold) => void,
+): Promise<void> {
+  const started = performance.now();
+  const { prompt: prompts, count, seed } = options;
+  if (prompts.some((text) => text.trim() === '')) {
+    throw new AppError('prompt.invalid', 'a prompt of --prompt is empty. Give one or more words.');
+  }
+  for (const message of checkSyntax(prompts)) tell({ event: 'warning', message });
+  const concept = namedIn(prompts, options.concept);
+  const checkpoint = await openCheckpoint(
+    path.resolve(options.model),
+    options.prediction,
+    companionsIn(options),
+  );
+  try {
+    requireErasable(checkpoint);
+    await requireFiniteWeights(checkpoint.file, checkpoint.facts.tensors);
+    const { facts, denoiser } = checkpoint;
+    const guess = joinGuesses(guessDrawing(checkpoint), guessFromPrompts(prompts));
+    const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
+    const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
+    requireSizeFits(checkpoint, drawing);
+    for (const message of facts.prediction.remarks) tell({ event: 'notice', message });
+    const known = await askKnowledge(
+      await withBaseLoras(checkpoint, options),
+      {
+        ...{ prompts, concept, count, seed, drawing },
+        device: await chooseDevice(options.device),
+        threads: options.threads ?? availableParallelism(),
+      },
+      {
+        signal: new AbortController().signal,
+        onProgress: (step, steps) => {
+          const secondsPerStep = (performance.now() - started) / 1000 / step;
+          const etaSeconds = secondsPerStep * (steps - step);
+          tell({ event: 'progress', step, steps, secondsPerStep, etaSeconds });
+        },
+      },
+    );
+    tell({ event: 'knowledge', prompts: known });
+  } finally {
+    await checkpoint.close();
+  }
+  tell({ event: 'done', output: null, seconds: (performance.now() - started) / 1000 });
+}
+
+/**
+ * The words of all prompts that other names can take the place of.
+ *
+ * @throws AppError `prompt.invalid` where a prompt has none
+ */
+function namedIn(prompts: readonly string[], given: string | undefined): string {
+  const concept = given ?? deriveConcept(prompts);
+  const without = prompts.find((text) => !text.toLowerCase().includes(concept.toLowerCase()));
+  if (concept !== '' && without === undefined) return concept;
+  const lacking = without === undefined ? 'no words are shared' : `"${without}" does not have them`;
+  throw new AppError(
+    'prompt.invalid',
+    `which words of the prompts name what is asked for${given === undefined ? ' is not known' : `, "${given}" does not say`}: ${lacking}. Say it with --concept, in words that stand in each prompt.`,
+  );
+}

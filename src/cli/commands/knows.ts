@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+
+import { askPainter } from '../ask-painter.ts';
+import type { KnowsOptions } from '../ask-model.ts';
+import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
+import { addCompanionOptions } from '../companion-options.ts';
+import type { CliContext } from '../context.ts';
+import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
+import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
+import { withInterrupts } from '../interrupts.ts';
+import { wholeNumber } from '../parse-option.ts';
+import { unheard } from '../unheard.ts';
+
+const worker = new URL('../knows-worker.ts', import.meta.url);
+
+/** `erase-concept knows`: whether there is anything to erase. */
+export function addKnowsCommand(program: Command, { terminal }: CliContext): void {
+  const command = program
+    .command('knows')
+    .description(
+      'Tell whether a model knows what prompts ask for, held against names that it cannot know. Nothing leaves this machine.',
+    )
+    .requiredOption('--model <file>', 'the checkpoint, a file or a diffusers folder')
+    .requiredOption('--prompt <prompt...>', 'prompts that would draw it')
+    .option(
+      '--concept <words>',
+      'the words of the prompts that invented names take the place of (default: what they share)',
+    )
+    .option('--count <n>', 'pictures of each prompt and name', wholeNumber(2), 8)
+    .option('--seed <n>', 'of names and pictures', wholeNumber(0), 0);
+  addCompanionOptions(command);
+  command.optionsGroup('How it is drawn (guessed by the model):');
+  addDrawingOptions(command);
+  command.optionsGroup('Options:');
+  command
+    .addOption(predictionOption())
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .action((options: Omit<KnowsOptions, 'drawing'>) =>
+      withInterrupts(async ({ cancel }) => {
+        const reporter = createEvaluationReporter(terminal, options.json === true);
+        const question: KnowsOptions = { ...options, drawing: readDrawing(options) };
+        try {
+          await askPainter(worker, question, {
+            folder: undefined,
+            purpose: 'the question',
+            signal: AbortSignal.any([cancel, unheard(terminal, 'the question')]),
+            onTold: (event) => {
+              reporter.report(event as EvaluationTold);
+            },
+          });
+        } finally {
+          reporter.stop();
+        }
+      }),
+    );
+}
