@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { jobHistorySchema, jobSummarySchema, jobViewSchema } from '../src/contract/job-views.ts';
-import { jobRequestSchema } from '../src/contract/requests.ts';
+import { applyRequestSchema, jobRequestSchema } from '../src/contract/requests.ts';
 import { requireSameMachine } from './access.ts';
 import { json, parameter, parse, type Route } from './route.ts';
 import { readUpload } from './upload.ts';
@@ -15,12 +15,6 @@ const deletionSchema = z.strictObject({
 const actions = [
   ['cancel', 'cancel', 'Cancels a job; one that trains saves its state first.', []],
   ['resume', 'resume', 'Goes on with a job that was cancelled, failed or was interrupted.', []],
-  [
-    'apply',
-    'apply',
-    "Makes the scrubbed model the host's active one; puts a LoRA, where that is the result, into its folder.",
-    [422, 502, 503],
-  ],
   ['rollback', 'rollback', 'Goes back to what was active before.', [502, 503]],
   [
     'apply-lora',
@@ -85,6 +79,19 @@ export const jobRoutes: readonly Route[] = [
       const { model } = parse(deletionSchema, request.query);
       await services.jobs.delete(parameter(request, 'id'), { withModel: model === 'true' });
       response.status(204).end();
+    },
+  },
+  {
+    method: 'post',
+    path: '/jobs/:id/apply',
+    summary:
+      "Makes the scrubbed model the host's active one, at a strength that may be chosen; puts a LoRA, where that is the result and no strength is chosen, into its folder.",
+    body: { type: 'application/json', schema: applyRequestSchema, isOptional: true },
+    answer: json(jobViewSchema, 'The job'),
+    errors: [404, 409, 422, 502, 503],
+    handle: async (services, request, response) => {
+      const { strength } = parse(applyRequestSchema, request.body ?? {});
+      response.json(await services.jobs.apply(parameter(request, 'id'), strength));
     },
   },
   ...actions.map(([name, action, summary, hostErrors]): Route => ({

@@ -137,7 +137,7 @@ function describeBody({
   if (type === 'application/json') {
     const text = { [YAML_TYPE]: { schema: { type: 'string' } } };
     return {
-      required: true,
+      required: !isOptional,
       content: { [type]: { schema: body }, ...(isTextAllowed && text) },
     };
   }

@@ -46,6 +46,8 @@ export interface Route {
     readonly files?: readonly string[];
     /** Whether a YAML text may be sent in place of the JSON. */
     readonly isTextAllowed?: boolean;
+    /** Whether it may be left out. */
+    readonly isOptional?: boolean;
   };
   readonly query?: z.ZodObject;
   readonly answer: JsonAnswer | OtherAnswer;

@@ -83,7 +83,8 @@ export const api = {
   },
   cancelJob: (id: string) => jobAction(id, 'cancel'),
   resumeJob: (id: string) => jobAction(id, 'resume'),
-  applyJob: (id: string) => jobAction(id, 'apply'),
+  /** @param strength how many times the change counts; undefined for the result as it is */
+  applyJob: (id: string, strength?: number) => jobAction(id, 'apply', { strength }),
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
   applyLora: (id: string) => jobAction(id, 'apply-lora'),
   rollbackLora: (id: string) => jobAction(id, 'rollback-lora'),
@@ -97,8 +98,8 @@ export const api = {
   deletePreset: (name: string) => request<unknown>('DELETE', `presets/${encodeURIComponent(name)}`),
 };
 
-function jobAction(id: string, action: string): Promise<JobView> {
-  return request<JobView>('POST', `jobs/${encodeURIComponent(id)}/${action}`);
+function jobAction(id: string, action: string, body?: object): Promise<JobView> {
+  return request<JobView>('POST', `jobs/${encodeURIComponent(id)}/${action}`, { ...(body && { body }) });
 }
 
 /** @throws ApiError, also where the sidecar cannot be reached */

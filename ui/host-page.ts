@@ -11,22 +11,34 @@ interface ModelChosen {
   readonly replaces: string | null;
 }
 
-/** or of a LoRA, by its name in the folder of LoRAs. */
+/** or of a LoRA, by its name in the folder of LoRAs, and how many times it counts. */
 interface LoraChosen {
   readonly type: 'erase-concept:lora';
   readonly lora: string;
+  readonly strength: number;
 }
 
-/** Has the scrubbed model of a job used, in the workflow that is open around this page too. */
-export async function useScrubbedModel({ id }: JobView): Promise<void> {
-  const { result, rollbackTo } = await api.applyJob(id);
-  if (result) tellHostPage(result.model, rollbackTo);
+/**
+ * Has the scrubbed model of a job used, in the workflow that is open around this page too.
+ *
+ * @param strength how many times its change counts, of a job that made a LoRA file
+ */
+export async function useScrubbedModel({ id, lora }: JobView, strength: number): Promise<void> {
+  const used = await api.applyJob(id, lora ? strength : undefined);
+  const model = usedModel(used);
+  if (model !== null) tellHostPage(model, used.rollbackTo);
 }
 
 /** Goes back to the model that was used before, in the workflow that is open around this page too. */
-export async function rollBackModel({ id, result, rollbackTo }: JobView): Promise<void> {
+export async function rollBackModel(job: JobView): Promise<void> {
+  const { id, rollbackTo } = job;
   await api.rollbackJob(id);
-  if (rollbackTo !== null) tellHostPage(rollbackTo, result?.model ?? null);
+  if (rollbackTo !== null) tellHostPage(rollbackTo, usedModel(job));
+}
+
+/** Which of a job's models is in use, or else its result. */
+function usedModel({ result, merged }: JobView): string | null {
+  return merged.find(({ isActive }) => isActive)?.model ?? result?.model ?? null;
 }
 
 /** Whether a page around this one has a workflow that LoRAs can be put into. */
@@ -35,8 +47,9 @@ export function hasWorkflow(): boolean {
 }
 
 /** Puts a LoRA into the workflow that is open around this page. @param file in the folder of LoRAs */
-export function putLoraIntoWorkflow(file: string): void {
-  tellPage({ type: 'erase-concept:lora', lora: file.split(/[/\\]/).at(-1) ?? file });
+export function putLoraIntoWorkflow(file: string, strength: number): void {
+  const lora = file.split(/[/\\]/).at(-1) ?? file;
+  tellPage({ type: 'erase-concept:lora', lora, strength });
 }
 
 function tellHostPage(model: string, replaces: string | null): void {

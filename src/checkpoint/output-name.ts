@@ -21,6 +21,8 @@ export interface ResultName {
   readonly slug: string;
   /** `.safetensors`, or nothing for a folder. */
   readonly ending: string;
+  /** What follows on the concept and is kept whole: `-strength-0.5`. Default: nothing. */
+  readonly suffix?: string;
 }
 
 /**
@@ -48,7 +50,8 @@ export async function chooseOutputPath(
 export async function chooseFreeName(name: ResultName): Promise<string> {
   const maxBytes = (await longestNameBytes(name.folder)) - RESERVATION_BYTES;
   for (let number = 1; ; number++) {
-    const fitted = fitName(name, number === 1 ? '' : `-${number}`, maxBytes);
+    const end = `${name.suffix ?? ''}${number === 1 ? '' : `-${number}`}`;
+    const fitted = fitName(name, end, maxBytes);
     const candidate = path.join(name.folder, fitted);
     const isTaken =
       (await pathExists(candidate)) ||
@@ -68,7 +71,7 @@ const MIN_PART_BYTES = 8;
  * @param number the end of the stem: `-2`, or nothing
  */
 export function fitName(
-  { title, slug, ending }: Omit<ResultName, 'folder'>,
+  { title, slug, ending }: Pick<ResultName, 'title' | 'slug' | 'ending'>,
   number: string,
   maxBytes: number,
 ): string {

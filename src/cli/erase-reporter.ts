@@ -5,7 +5,7 @@ import { describeDrawing, describeGuesses } from '../drawing/describe-drawing.ts
 import { describeSize } from '../drawing/drawing.ts';
 import { describeReading } from '../diffusion/prediction-reading.ts';
 import { describeCompanions } from '../erase/companions.ts';
-import { type EraseEvent, phaseTitles } from '../erase/events.ts';
+import { type EraseEvent, phaseTitles, type SampleEvent } from '../erase/events.ts';
 import { describeJudged } from '../erase/describe-judged.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -107,7 +107,7 @@ class LineReporter implements EraseReporter {
         this.print(describeJudged(event));
         break;
       case 'sample':
-        this.print(`Sample (${event.which}, step ${event.step}): ${event.file}`);
+        this.print(`Sample (${describeMoment(event)}): ${event.file}`);
         break;
       case 'editing':
         this.showCounted(event, 'changed');
@@ -240,4 +240,8 @@ class BarReporter extends LineReporter {
     this.running = bar;
     if (value >= total) this.stop();
   }
+}
+
+function describeMoment({ which, step, strength }: SampleEvent): string {
+  return `${which}, step ${step}${strength === undefined ? '' : `, strength ${strength}`}`;
 }

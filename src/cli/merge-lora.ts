@@ -1,17 +1,11 @@
 import path from 'node:path';
 
-import { mergedTensors } from '../adapters/low-rank/merged-tensors.ts';
-import { countedChanges, type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
-import { describeRounding, RoundingLoss } from '../adapters/rounding.ts';
+import { type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
 import { chooseFreeName } from '../checkpoint/output-name.ts';
 import { modelTitle, resultFolderOf, slugify } from '../checkpoint/output-path.ts';
-import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
+import { mergeLora } from '../erase/merge-lora.ts';
 import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
-import { hashCheckpoint } from '../families/checkpoint-hash.ts';
-import { copiesLeftOut } from '../families/model-files.ts';
-import { writeScrubbedModel } from '../families/scrubbed-model.ts';
 import { prepareOutput } from '../jobs/request/prepare-output.ts';
-import { appVersion } from '../version.ts';
 import type { Remark } from './terminal.ts';
 
 /** The options of the command `merge`. */
@@ -33,7 +27,7 @@ export type MergeTold =
  *
  * @throws AppError `lora.invalid`, `checkpoint.*`, `model.unsupported`, `output.*`
  */
-export async function mergeLora(
+export async function mergeIntoFile(
   { model, lora: loraPath, strength, out }: MergeOptions,
   tell: (event: MergeTold) => void,
   signal: AbortSignal,
@@ -45,7 +39,10 @@ export async function mergeLora(
     const source = checkpoint.file.path;
     const wanted = out ?? (await freeNameFor(checkpoint, lora));
     const output = await prepareOutput(source, { concept: '', wanted });
-    await write(checkpoint, { lora, loraPath, strength, output, signal }, tell);
+    const message = await mergeLora(checkpoint, {
+      ...{ lora, path: loraPath, strength, baseLoras: [], output, signal },
+    });
+    tell({ event: 'notice', message });
     tell({ event: 'done', output, seconds: (performance.now() - started) / 1000 });
   } finally {
     await checkpoint.close();
@@ -60,46 +57,4 @@ function freeNameFor({ file }: Checkpoint, { title }: Lora): Promise<string> {
     slug: '',
     ending: file.layout === 'diffusers' ? '' : '.safetensors',
   });
-}
-
-interface Merging {
-  readonly lora: Lora;
-  readonly loraPath: string;
-  readonly strength: number;
-  readonly output: string;
-  readonly signal: AbortSignal;
-}
-
-async function write(
-  checkpoint: Checkpoint,
-  { lora, loraPath, strength, output, signal }: Merging,
-  tell: (event: MergeTold) => void,
-): Promise<void> {
-  const { file } = checkpoint;
-  if (strength === 0) {
-    const unchanged = { source: file, outputPath: output, replaced: new Map(), metadata: {} };
-    await writeScrubbedModel({ ...unchanged, signal });
-    tell({ event: 'notice', message: 'At strength 0 nothing changes: the result is a copy.' });
-    return;
-  }
-  const rounding = new RoundingLoss();
-  const dropped = copiesLeftOut(file);
-  const provenance = {
-    version: appVersion,
-    method: 'merge',
-    lora: lora.title,
-    strength,
-    ...(lora.provenance && { erased: lora.provenance }),
-    loraSha256: await hashCheckpoint(path.resolve(loraPath)),
-    originalSha256: await hashCheckpoint(file.path),
-    ...(dropped.length > 0 && { dropped }),
-  };
-  await writeScrubbedModel({
-    source: file,
-    outputPath: output,
-    replaced: mergedTensors(checkpoint, countedChanges(lora, strength), rounding),
-    metadata: { [PROVENANCE_KEY]: JSON.stringify(provenance) },
-    signal,
-  });
-  tell({ event: 'notice', message: describeRounding(rounding, true) });
 }

@@ -39,6 +39,8 @@ const sampleViewSchema = named(
     /** Outer steps done when it was drawn. */
     step: count,
     seed: count,
+    /** How many times the change counts that drew it; null where that was not chosen: 0 before, 1 after. */
+    strength: z.number().nullable(),
     /** The web UI, or the training process, whose pictures are PNGs. */
     drawnBy: z.enum(['host', 'sidecar']),
   }),
@@ -137,12 +139,27 @@ export const jobViewSchema = named(
         isActive: z.boolean(),
       })
       .nullable(),
+    /** Checkpoints merged from its LoRA file at strengths that were chosen, those that are there. */
+    merged: z.array(
+      z.object({
+        strength: z.number(),
+        /** As `GET /api/models` names it. */
+        model: z.string(),
+        path: z.string(),
+        bytes: z.number(),
+        isActive: z.boolean(),
+        /** What rounding took of the change. */
+        remark: z.string(),
+      }),
+    ),
     /** Its LoRA file, where it made one and it is there. */
     lora: z
       .object({
         path: z.string(),
         bytes: z.number(),
-        /** For a prompt in AUTOMATIC1111 and its relatives. */
+        /** As prompts and nodes name it. */
+        name: z.string(),
+        /** For a prompt in AUTOMATIC1111 and its relatives, at strength 1. */
         tag: z.string(),
         /** Where it lies in the web UI's folder of LoRAs; null where it is not in use. */
         usedAt: z.string().nullable(),

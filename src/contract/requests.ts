@@ -17,6 +17,9 @@ const MAX_COMPANIONS = 16;
 /** By file names, which the page may have put a number to. */
 const captions = z.record(z.string().max(300), prompt);
 
+/** What web UIs let people choose, and some more. */
+const MAX_STRENGTH = 10;
+
 const side = z.int().min(1).max(100_000);
 const sizes = z.array(z.strictObject({ width: side, height: side })).max(10_000);
 
@@ -92,3 +95,12 @@ export type SuggestionRequest = z.input<typeof suggestionRequestSchema>;
 
 /** Body of `POST` and `PUT` of presets; a name in it is not heeded. */
 export const presetRequestSchema = presetDraftSchema.extend({ name: z.string().optional() });
+
+/** Body of `POST /api/jobs/:id/apply`, which may be left out. */
+export const applyRequestSchema = z.strictObject({
+  /**
+   * How many times the job's change counts. Where it is not 1, or the job made a LoRA file alone, a checkpoint is
+   * merged first. Default: the job's result as it is.
+   */
+  strength: z.number().min(0).max(MAX_STRENGTH).optional(),
+});

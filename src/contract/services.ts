@@ -50,7 +50,8 @@ export interface JobServices {
   create(request: z.output<typeof jobRequestSchema>, uploads: Uploads): Promise<JobView>;
   cancel(id: string): Promise<JobView>;
   resume(id: string): Promise<JobView>;
-  apply(id: string): Promise<JobView>;
+  /** @param strength how many times the change counts, which is merged first where need be */
+  apply(id: string, strength?: number): Promise<JobView>;
   rollback(id: string): Promise<JobView>;
   /** Puts the job's LoRA file where the host looks for LoRAs. */
   applyLora(id: string): Promise<JobView>;

@@ -1,6 +1,7 @@
 import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import type { EraseSettings } from '../methods/registry.ts';
+import { type EraseSettings, trainingOf } from '../methods/registry.ts';
+import { shownStrengths } from '../strengths.ts';
 import type { EraseJob } from './job.ts';
 import type { SampleSubject } from './sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from './spread.ts';
@@ -10,6 +11,10 @@ import { type PromptCounts, spread, spreadCount } from './spread.ts';
  * much as drawing 16 pictures with each model and half as much again for judging them.
  */
 const comparedPrompts = 8;
+/** Prompts of each role that are drawn at other strengths too: enough to choose one by. */
+const strengthPrompts = 2;
+/** The comparison itself draws strength 0, the original, and 1, the result. */
+const otherStrengths = shownStrengths.filter((strength) => strength !== 0 && strength !== 1);
 
 /** How many pictures an evaluation draws with each of the two models, at both clip skips where there are two. */
 export function evaluatedPictures(
@@ -19,6 +24,17 @@ export function evaluatedPictures(
 ): number {
   const clipSkips = otherClipSkip(checkpoint, settings) === null ? 1 : 2;
   return clipSkips * settings.evaluationPictures * spreadCount(prompts, comparedPrompts);
+}
+
+/** How many pictures are drawn at other strengths than the result's, where a LoRA file is made. */
+export function strengthPictureCount(settings: EraseSettings, prompts: PromptCounts): number {
+  if (!isDrawnAtStrengths(settings)) return 0;
+  return otherStrengths.length * spreadCount(prompts, strengthPrompts);
+}
+
+function isDrawnAtStrengths(settings: EraseSettings): boolean {
+  const makesLora = (trainingOf(settings)?.output ?? 'checkpoint') !== 'checkpoint';
+  return makesLora && settings.evaluationPictures > 0;
 }
 
 /** The prompts that the original and the result are compared by, with their places among the job's. */
@@ -48,4 +64,24 @@ export function comparedPictures(
   return subjects.flatMap(({ role, index: number, prompt }) =>
     seeds.map((seed) => ({ role, number, prompt, seed })),
   );
+}
+
+/** A picture that is drawn with a LoRA at another strength than 0 and 1. */
+export interface StrengthPicture extends SampleSubject {
+  readonly strength: number;
+}
+
+/** Some of the compared pictures at each other strength, one strength after the other. */
+export function strengthPictures(
+  job: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,
+): StrengthPicture[] {
+  if (!isDrawnAtStrengths(job.settings)) return [];
+  const first = comparedPictures(job).filter(({ seed }) => seed === comparisonSeed(job.settings));
+  const chosen = (['forget', 'retain'] as const).flatMap((wanted) =>
+    spread(
+      first.filter(({ role }) => role === wanted),
+      strengthPrompts,
+    ),
+  );
+  return otherStrengths.flatMap((strength) => chosen.map(({ item }) => ({ ...item, strength })));
 }

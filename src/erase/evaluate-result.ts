@@ -16,6 +16,7 @@ import { evaluate } from '../evaluation/evaluate.ts';
 import type { EvaluationPicture } from '../evaluation/pictures.ts';
 import { companionsOf } from './companions.ts';
 import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
+import { drawStrengths, missingStrengths } from './draw-strengths.ts';
 import type { EraseJob } from './job.ts';
 import { outputsOf } from './outputs.ts';
 import type { RunIo } from './run-io.ts';
@@ -24,7 +25,7 @@ import { SampleFolder } from './sample-folder.ts';
 
 /**
  * Draws the same pictures with the original and with the job's result, keeps them and tells what
- * they show. A device that fails does not undo the result: then it is told that there is no evaluation.
+ * they show; some also at other strengths, where the change has one. A device that fails does not undo the result: then it is told that there is no evaluation.
  *
  * @param steps outer steps that made the result
  * @throws the signal's reason; AppError `checkpoint.*`
@@ -35,15 +36,42 @@ export async function evaluateResult(
   { folder, steps, io }: { folder: string; steps: number; io: RunIo },
 ): Promise<void> {
   if (job.settings.evaluationPictures === 0) return;
-  if (io.past.some(({ event }) => event === 'evaluation')) return;
+  const samples = new SampleFolder(folder, io);
+  const isEvaluated = io.past.some(({ event }) => event === 'evaluation');
+  const missing = await missingStrengths(job, { samples, steps });
+  if (isEvaluated && missing.length === 0) return;
   io.onEvent({ event: 'phase', phase: 'evaluate' });
+  if (!isEvaluated) await compareModels(before, job, { samples, steps, io });
+  if (missing.length === 0) return;
+  try {
+    await drawStrengths(before, job, missing, { samples, steps, io });
+  } catch (error) {
+    if (io.signal.aborted || !(error instanceof AppError)) throw error;
+    const message = `The LoRA could not be drawn with at other strengths: ${error.message} The result is whole.`;
+    io.onEvent({ event: 'notice', message });
+  }
+}
+
+/** Where the pictures of both models go, and what made the result. */
+interface ComparisonPlace {
+  readonly samples: SampleFolder;
+  readonly steps: number;
+  readonly io: RunIo;
+}
+
+async function compareModels(
+  before: Checkpoint,
+  job: EraseJob,
+  place: ComparisonPlace,
+): Promise<void> {
+  const { io } = place;
   const { checkpoint: output, lora } = outputsOf(job);
   const after =
     output === null && lora !== null
       ? putOnTop(before, await readLora(lora, before), 1)
       : await openCheckpoint(job.output, job.prediction ?? undefined, companionsOf(job));
   try {
-    const evaluation = await evaluateChosen(before, after, job, { folder, steps, io });
+    const evaluation = await evaluateChosen(before, after, job, place);
     io.onEvent({ event: 'evaluation', evaluation });
   } catch (error) {
     if (!(error instanceof AppError && error.code.startsWith('device.'))) throw error;
@@ -59,11 +87,10 @@ async function evaluateChosen(
   before: Checkpoint,
   after: Checkpoint,
   job: EraseJob,
-  { folder, steps, io }: { folder: string; steps: number; io: RunIo },
+  { samples, steps, io }: ComparisonPlace,
 ) {
   const { settings, device, threads } = job;
   const chosen = comparedPromptsOf(job);
-  const samples = new SampleFolder(folder, io);
   const publish = async (
     { role, number: place, prompt, seed }: EvaluationPicture,
     which: 'before' | 'after',

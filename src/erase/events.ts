@@ -99,6 +99,8 @@ export interface SampleEvent {
   readonly step: number;
   readonly role: Role;
   readonly seed: number;
+  /** How many times the change counts that drew it; left out where that is not chosen. */
+  readonly strength?: number;
   /** Of a picture that a web UI drew with the model; left out where the training process did. */
   readonly drawnBy?: 'host';
 }

@@ -8,6 +8,7 @@ import { readImageFolder } from '../images/image-folder.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import { asDrawn, samplingOf } from '../drawing/drawing.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
+import { requireWholeLatents } from '../pipeline/whole-latents.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import type { UnetSession } from '../pipeline/unet-session.ts';
@@ -188,7 +189,9 @@ export async function drawImages(
       { signal },
     );
     for (const [i, latents] of drawn.entries()) {
-      items.push({ prompt: elementAt(images, i).prompt, latents, size, framing: null });
+      const { prompt } = elementAt(images, i);
+      requireWholeLatents(checkpoint, latents, prompt);
+      items.push({ prompt, latents, size, framing: null });
     }
   }
   return items;

@@ -4,7 +4,7 @@ import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
 import { guidedRows } from '../diffusion/guidance.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { branchesOf, graphCost } from '../onnx/graph-cost.ts';
+import { branchesOf, graphCost, type LargeTensor, largestTensor } from '../onnx/graph-cost.ts';
 import {
   buildUnetGraph,
   type Precision,
@@ -16,7 +16,7 @@ import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { elementAt } from '../element-at.ts';
 import { type PictureShape, sharesOf } from './picture-shapes.ts';
-import { evaluatedPictures } from './compared-pictures.ts';
+import { evaluatedPictures, strengthPictureCount } from './compared-pictures.ts';
 import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
@@ -50,6 +50,8 @@ export interface RunCost {
   readonly prediction: number;
   /** The most memory of the training process, on the device that it trains on. */
   readonly memoryBytes: number;
+  /** What takes the largest buffer of a device. */
+  readonly largestTensor: LargeTensor;
 }
 
 /** The program with its runtime, before any model. */
@@ -138,7 +140,8 @@ export async function costOfRun(
       prediction +
     previewed.pictures * drawing(previewed.samplingSteps) +
     judged.pictures * (drawing(judged.samplingSteps) + judged.judgedRows * row) +
-    evaluated * 2 * (1 + JUDGEMENT_DRAWINGS) * picture;
+    evaluated * 2 * (1 + JUDGEMENT_DRAWINGS) * picture +
+    strengthPictureCount(settings, extent.prompts) * picture;
 
   const results = Math.max(...[drawn, ...trained].map(({ peakBytes }) => peakBytes));
   const factor = ARENA_FACTOR[recomputationFor(checkpoint, [shape])];
@@ -153,7 +156,10 @@ export async function costOfRun(
   const compiled = trained.length === 0 ? [drawn] : trained;
   const nodeBytes = compiled.reduce((sum, calls) => sum + calls.nodeBytes, 0);
   const memoryBytes = PROGRAM_BYTES + workBytes + (device === 'cpu' ? nodeBytes : 0);
-  return { step, rest, picture, gradient, prediction, memoryBytes };
+  const largest = [drawn, ...trained]
+    .map((calls) => calls.largestTensor)
+    .reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  return { step, rest, picture, gradient, prediction, memoryBytes, largestTensor: largest };
 }
 
 /** What calls of a UNet cost, as `RunCost` counts it, and what its graph takes. */
@@ -165,6 +171,7 @@ interface CallCosts {
   readonly peakBytes: number;
   /** Of its nodes. */
   readonly nodeBytes: number;
+  readonly largestTensor: LargeTensor;
 }
 
 async function costOfCalls(
@@ -182,6 +189,7 @@ async function costOfCalls(
     prediction: predict.multiplyAdds + WEIGHT_WORK.prediction * weights,
     peakBytes: Math.max(train.peakBytes, predict.peakBytes),
     nodeBytes: NODE_BYTES * (first.nodes.length + second.nodes.length),
+    largestTensor: largestTensor(graph),
   };
 }
 

@@ -16,9 +16,9 @@ export interface SampleSubject {
 }
 
 /** Which state of the model drew a picture. */
-export type SampleMoment = Pick<SampleEvent, 'which' | 'step'>;
+export type SampleMoment = Pick<SampleEvent, 'which' | 'step' | 'strength'>;
 
-/** The pictures of a job: `samples/<which>-<step>-<role>-<number>-<seed>.png`. */
+/** The pictures of a job: `samples/<which>-<step>-<role>-<number>-<seed>[-strength-<strength>].png`. */
 export class SampleFolder {
   private readonly folder: string;
   private readonly io: RunIo;
@@ -37,12 +37,15 @@ export class SampleFolder {
   async publish(subject: SampleSubject, moment: SampleMoment, png: Uint8Array): Promise<void> {
     const file = this.fileOf(subject, moment);
     if (!(await pathExists(file))) await replaceFile(file, png);
-    const name = path.basename(file);
-    if (this.told.has(name)) return;
-    this.told.add(name);
-    const { prompt, role, seed } = subject;
-    const { which, step } = moment;
-    this.io.onEvent({ event: 'sample', file, prompt, which, step, role, seed });
+    this.tell(file, subject, moment);
+  }
+
+  /** Whether a picture is there already; it is told of, if it was not yet. */
+  async has(subject: SampleSubject, moment: SampleMoment): Promise<boolean> {
+    const file = this.fileOf(subject, moment);
+    if (!(await pathExists(file))) return false;
+    this.tell(file, subject, moment);
+    return true;
   }
 
   /** The PNG that was drawn of a subject after that many steps; null where there is none. */
@@ -54,7 +57,18 @@ export class SampleFolder {
     return null;
   }
 
-  private fileOf({ role, number, seed }: SampleSubject, { which, step }: SampleMoment): string {
-    return path.join(this.folder, `${which}-${step}-${role}-${number}-${seed}.png`);
+  private tell(file: string, { prompt, role, seed }: SampleSubject, moment: SampleMoment): void {
+    const name = path.basename(file);
+    if (this.told.has(name)) return;
+    this.told.add(name);
+    this.io.onEvent({ event: 'sample', file, prompt, ...moment, role, seed });
+  }
+
+  private fileOf(
+    { role, number, seed }: SampleSubject,
+    { which, step, strength }: SampleMoment,
+  ): string {
+    const end = strength === undefined ? '' : `-strength-${strength}`;
+    return path.join(this.folder, `${which}-${step}-${role}-${number}-${seed}${end}.png`);
   }
 }

@@ -7,6 +7,8 @@ import { drawLatents, type Painter } from '../pipeline/draw-latents.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
+import { requireWholeLatents } from '../pipeline/whole-latents.ts';
+import { elementAt } from '../element-at.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import type { ClassifierChoice } from './classifier/classifier-choice.ts';
@@ -105,8 +107,11 @@ interface PictureList {
   readonly io: { readonly signal: AbortSignal; readonly onDrawn: (done: number) => void };
 }
 
-/** @returns the latents of each picture: float32 [C, h, w] */
-export function drawPictures(
+/**
+ * @returns the latents of each picture: float32 [C, h, w]
+ * @throws AppError `checkpoint.nan` where the model predicts no numbers
+ */
+export async function drawPictures(
   painter: Painter,
   checkpoint: Checkpoint,
   { pictures, encoded, settings, io }: PictureList,
@@ -119,5 +124,9 @@ export function drawPictures(
     unconditional,
     seed,
   }));
-  return drawLatents(painter, requests, { ...samplingOf(drawing), process }, io);
+  const latents = await drawLatents(painter, requests, { ...samplingOf(drawing), process }, io);
+  for (const [i, { prompt }] of pictures.entries()) {
+    requireWholeLatents(checkpoint, elementAt(latents, i), prompt);
+  }
+  return latents;
 }

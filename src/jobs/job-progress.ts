@@ -113,12 +113,12 @@ export class JobProgress {
   }
 
   private addSample(event: Extract<RecordedEvent, { event: 'sample' }>): SampleView | null {
-    const { prompt, which, step, role, seed } = event;
+    const { prompt, which, step, role, seed, strength = null } = event;
     const file = path.basename(event.file);
     // Drawn again after a resume.
     if (this.samples.some((sample) => sample.file === file)) return null;
     const drawnBy = event.drawnBy ?? ('sidecar' as const);
-    const sample = { file, prompt, role, which, step, seed, drawnBy };
+    const sample = { file, prompt, role, which, step, seed, strength, drawnBy };
     this.samples.push(sample);
     return sample;
   }

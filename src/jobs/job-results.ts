@@ -1,3 +1,4 @@
+import { resultFolderOf } from '../checkpoint/output-path.ts';
 import type { JobView } from '../contract/job-views.ts';
 import { isResultOf } from '../erase/result.ts';
 import { AppError } from '../errors.ts';
@@ -9,6 +10,7 @@ import type { ModelInUse } from '../hosts/model-in-use.ts';
 import { jobLora, loraKeptAt } from './job-lora.ts';
 import type { JobRecord } from './job-record.ts';
 import { modelNameOf } from './job-views.ts';
+import { writeMergedModel } from './merged-models.ts';
 import type { Artifacts } from './ports.ts';
 
 interface ResultTools {
@@ -35,17 +37,43 @@ export class JobResults {
   /**
    * Makes a job's model the active one.
    *
-   * @throws AppError `job.wrong-state`, `model.not-found`, `checkpoint.*`, `host.*`
+   * @param strength how many times its change counts: another than 1, and any where the result is a LoRA file,
+   *   is merged into a checkpoint first. Undefined: the result as it is
+   * @throws AppError `job.wrong-state`, `model.not-found`, `checkpoint.*`, `output.*`, `host.*`
    */
-  async apply(record: JobRecord): Promise<void> {
+  async apply(record: JobRecord, strength?: number): Promise<void> {
     const state = await this.tools.hostStates.read();
     const result = await this.require(record, state);
-    if (result.kind === 'lora') return this.applyLora(record);
-    if (result.isActive) {
-      throw new AppError('job.wrong-state', `"${result.model}" is the active model already.`);
+    if (result.kind === 'lora' && strength === undefined) return this.applyLora(record);
+    const isResult = result.kind === 'checkpoint' && (strength ?? 1) === 1;
+    const model = isResult ? result : await this.mergedAt(record, strength ?? 1, state);
+    if (model.isActive) {
+      throw new AppError('job.wrong-state', `"${model.model}" is the active model already.`);
     }
     const original = modelNameOf(record.modelPath, state);
-    await this.change(() => this.tools.model.use(result.path, original));
+    await this.change(() => this.tools.model.use(model.path, original));
+  }
+
+  /** The checkpoint of a job's LoRA at a strength, made where it is not there. */
+  private async mergedAt(record: JobRecord, strength: number, state: HostState) {
+    const { merged, lora } = await this.tools.view(record, state);
+    const known = merged.find((one) => one.strength === strength);
+    if (known) return known;
+    const { job, modelPath } = record;
+    if (!job || !lora) {
+      throw new AppError(
+        'job.wrong-state',
+        `job ${record.id} has no LoRA file, so its model is there at strength 1 alone. Use it at 1, or erase with "lora" or "both" as the result.`,
+      );
+    }
+    const original = state.models.find((model) => model.path === modelPath);
+    const folder = original ? this.tools.host.resultFolder(original) : resultFolderOf(modelPath);
+    const place = { lora: lora.usedAt ?? lora.path, strength, folder };
+    const made = await writeMergedModel(job, place);
+    // Of another file that somebody deleted nobody asks any more.
+    const others = record.status.current.merged.filter((one) => one.strength !== strength);
+    await record.status.change({ merged: [...others, made] });
+    return { ...made, model: modelNameOf(made.path, state), isActive: false };
   }
 
   /**
@@ -55,8 +83,9 @@ export class JobResults {
    */
   async rollback(record: JobRecord): Promise<void> {
     const state = await this.tools.hostStates.read();
-    const { result, rollbackTo } = await this.tools.view(record, state);
-    if (result?.kind === 'lora') return this.rollbackLora(record);
+    const { result, rollbackTo, merged } = await this.tools.view(record, state);
+    const active = merged.find(({ isActive }) => isActive);
+    if (result?.kind === 'lora' && !active) return this.rollbackLora(record);
     const { job } = record;
     if (rollbackTo === null || !job) {
       throw new AppError(
@@ -64,8 +93,8 @@ export class JobResults {
         `the model of job ${record.id} is not the active one, so there is nothing to go back from.`,
       );
     }
-    const back = result ? state.active : null;
-    await this.change(() => this.tools.model.goBack(job.output, back));
+    const back = result || active ? state.active : null;
+    await this.change(() => this.tools.model.goBack(active?.path ?? job.output, back));
   }
 
   /**
@@ -108,7 +137,7 @@ export class JobResults {
   }
 
   /**
-   * Removes a job's model, where it is still there and the job's own.
+   * Removes a job's model, where it is still there and the job's own, and what was merged from its LoRA.
    *
    * @throws AppError `model.active`, `host.*`
    */
@@ -116,18 +145,21 @@ export class JobResults {
     const { job } = record;
     // What lies there now may be another's.
     if (!job || !(await isResultOf(job))) return;
-    const { result } = await this.tools.view(record, await this.tools.hostStates.read());
+    const { result, merged } = await this.tools.view(record, await this.tools.hostStates.read());
     if (!result) return;
-    if (result.kind === 'lora') await this.forgetLora(record);
-    else if (result.isActive) {
+    const models = result.kind === 'lora' ? merged : [result, ...merged];
+    const active = models.find(({ isActive }) => isActive);
+    if (active) {
       throw new AppError(
         'model.active',
-        `"${result.model}" is the active model and is not deleted. Go back to another one first.`,
+        `"${active.model}" is the active model and is not deleted. Go back to another one first.`,
       );
     }
+    if (result.kind === 'lora') await this.forgetLora(record);
     await removeModel(result.path);
+    for (const { path: file } of merged) await removeModel(file);
     if (result.kind === 'lora') await this.tools.loras.refresh();
-    else await this.refreshHost();
+    if (models.length > 0) await this.refreshHost();
   }
 
   /** @throws AppError `job.wrong-state`, `model.not-found` for a job that has no model */

@@ -22,7 +22,7 @@ import type { JobRecord } from './job-record.ts';
 import { JobRecords } from './job-records.ts';
 import { JobResults } from './job-results.ts';
 import { isAllowed } from './job-status.ts';
-import { summarize, viewJob } from './job-views.ts';
+import { modelNameOf, modelsOf, summarize, viewJob } from './job-views.ts';
 import { JobSteps } from './job-steps.ts';
 import type { JobBackend } from './ports.ts';
 import { recoverJobs } from './recover-jobs.ts';
@@ -176,8 +176,8 @@ export class JobService implements JobServices {
     });
   }
 
-  apply(id: string): Promise<JobView> {
-    return this.exclusively(id, (record) => this.results.apply(record));
+  apply(id: string, strength?: number): Promise<JobView> {
+    return this.exclusively(id, (record) => this.results.apply(record, strength));
   }
 
   rollback(id: string): Promise<JobView> {
@@ -203,7 +203,7 @@ export class JobService implements JobServices {
       if (withModel) await this.results.remove(record);
       await this.results.forgetLora(record);
       await this.records.delete(record);
-      if (record.job) await this.model.forget(record.job.output);
+      for (const model of modelsOf(record)) await this.model.forget(model);
       this.announce(record.id, 'state');
     });
   }
@@ -240,7 +240,9 @@ export class JobService implements JobServices {
     await this.opened;
     const records = await this.records.all();
     return new Map(
-      records.flatMap(({ id, state, job }) => (state === 'done' && job ? [[job.output, id]] : [])),
+      records
+        .filter(({ state }) => state === 'done')
+        .flatMap((record) => modelsOf(record).map((model) => [model, record.id])),
     );
   }
 
@@ -314,16 +316,23 @@ export class JobService implements JobServices {
   }
 
   private async viewOf(record: JobRecord, host?: HostState): Promise<JobView> {
-    const output = record.job?.output;
+    const state = host ?? (await this.hostStates.glance());
     const { artifacts } = this.environment.backend;
     const lora = await jobLora(record, artifacts);
     return viewJob(record, {
       queuePosition: this.positionOf(record),
-      host: host ?? (await this.hostStates.glance()),
-      before: output === undefined ? null : await this.model.before(output),
+      host: state,
+      before: await this.beforeOf(record, state),
       lora: lora && { ...lora, usedAt: await this.loras.placeOf(lora.file) },
       artifacts,
     });
+  }
+
+  /** The model before the one of a job's that is in use, or was as far as is known. */
+  private async beforeOf(record: JobRecord, host: HostState): Promise<string | null> {
+    const models = modelsOf(record);
+    const used = models.find((model) => modelNameOf(model, host) === host.active) ?? models[0];
+    return used === undefined ? null : this.model.before(used);
   }
 
   private async exclusively(

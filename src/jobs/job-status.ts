@@ -64,6 +64,17 @@ export const statusSchema = z.object({
    * journal has taken it over.
    */
   modelBefore: z.string().nullable(),
+  /** Checkpoints that were merged from its LoRA file at other strengths. */
+  merged: z
+    .array(
+      z.object({
+        path: z.string(),
+        strength: z.number(),
+        /** What a person should know of it: what rounding took. */
+        remark: z.string(),
+      }),
+    )
+    .default([]),
 });
 /** Where a job stands, as it is kept with it: its events tell how it came there. */
 export type JobStatus = z.infer<typeof statusSchema>;
@@ -82,6 +93,7 @@ export function newStatus(queuedAt: string | null): JobStatus {
     interruption: null,
     picturesBy: null,
     modelBefore: null,
+    merged: [],
   };
 }
 

@@ -20,11 +20,16 @@ export function modelNameOf(modelPath: string, { models }: HostState): string {
   return known?.name ?? path.basename(modelPath);
 }
 
+/** Paths of the models that a job made: its result, then what was merged at other strengths. */
+export function modelsOf({ job, status }: JobRecord): string[] {
+  return job ? [job.output, ...status.current.merged.map((merged) => merged.path)] : [];
+}
+
 /** What of a job is told elsewhere. */
 interface Surroundings {
   readonly queuePosition: number | null;
   readonly host: HostState;
-  /** The model that was active before the job's was put into use; null for none. */
+  /** The model that was active before the one of the job's that is in use; null for none. */
   readonly before: string | null;
   /** Its LoRA file, and where that lies in the host's folder; null where it made none. */
   readonly lora: (JobLora & { readonly usedAt: string | null }) | null;
@@ -63,6 +68,7 @@ export async function viewJob(
   const { request, progress, job } = record;
   const lora = await loraOf(record, madeLora);
   const result = await resultOf(record, host, lora);
+  const merged = await mergedOf(record, host);
   return {
     ...summarize(record, queuePosition, host),
     ...viewProgress(record),
@@ -82,10 +88,10 @@ export async function viewJob(
     pictures: record.draft?.pictures ?? 'sidecar',
     samples: [...progress.samples],
     evaluation: progress.evaluation,
-    ...{ result, lora },
+    ...{ result, lora, merged },
     hasReport: record.state === 'done' && (await artifacts.find(record.id, reportName)) !== null,
     canResume: canResume(record),
-    rollbackTo: isInUse(record, result, host) ? before : null,
+    rollbackTo: isInUse(record, { result, merged }, host) ? before : null,
   };
 }
 
@@ -115,7 +121,7 @@ async function loraOf({ state }: JobRecord, made: Surroundings['lora']): Promise
   if (!made || !size) return null;
   const { file, usedAt, isInJob } = made;
   const name = withoutModelEnding(path.basename(usedAt ?? file));
-  return { path: file, bytes: size.bytes, tag: loraTag(name, 1), usedAt, isInJob };
+  return { path: file, bytes: size.bytes, name, tag: loraTag(name, 1), usedAt, isInJob };
 }
 
 async function resultOf(
@@ -137,12 +143,26 @@ async function resultOf(
   return { kind: 'checkpoint', model, path: output, bytes, isActive: model === host.active };
 }
 
+async function mergedOf(
+  { status }: JobRecord,
+  host: HostState,
+): Promise<JobView['merged'][number][]> {
+  const there = [];
+  for (const merged of status.current.merged) {
+    const size = await measureModel(merged.path);
+    const model = modelNameOf(merged.path, host);
+    if (size) there.push({ ...merged, model, bytes: size.bytes, isActive: model === host.active });
+  }
+  return there;
+}
+
 /** Whether a job's model is the active one, or was until somebody deleted its file. */
 function isInUse(
   { state }: JobRecord,
-  result: JobView['result'],
+  { result, merged }: Pick<JobView, 'result' | 'merged'>,
   { models, active }: HostState,
 ): boolean {
+  if (merged.some(({ isActive }) => isActive)) return true;
   if (result) return result.isActive;
   return state === 'done' && !models.some(({ name }) => name === active);
 }

@@ -1,4 +1,4 @@
-import { elementCount } from '../tensor/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 import { dimAt } from './shape.ts';
 import { Graph, type Node, type Value } from './graph.ts';
 import { elementTypes } from './element-type.ts';
@@ -83,6 +83,34 @@ function peakBytes(graph: Graph): number {
     for (const value of endingAt[index] ?? []) if (made.has(value)) live -= byteLength(value);
   });
   return peak;
+}
+
+/** A tensor that a device takes as one buffer. */
+export interface LargeTensor {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly bytes: number;
+}
+
+/** The largest tensor of a graph and its branches: an input, a weight or a result. */
+export function largestTensor(graph: Graph): LargeTensor {
+  let largest: LargeTensor = { name: '', shape: [], bytes: 0 };
+  const see = (value: Value) => {
+    const { name, shape } = value;
+    const bytes = byteLength(value);
+    if (bytes > largest.bytes) largest = { name, shape, bytes };
+  };
+  const seeGraph = ({ inputs, initializers, nodes }: Graph) => {
+    for (const value of [...inputs, ...initializers.keys()]) see(value);
+    for (const { outputs, attributes } of nodes) {
+      for (const output of outputs) see(output);
+      for (const attribute of Object.values(attributes)) {
+        if (attribute instanceof Graph) seeGraph(attribute);
+      }
+    }
+  };
+  seeGraph(graph);
+  return largest;
 }
 
 function byteLength({ type, shape }: Value): number {

@@ -8,6 +8,7 @@ import { TensorSet } from '../runtime/tensor-set.ts';
 import { requireEncoded } from '../families/encoded-prompt.ts';
 import { imagesAtOnce, sampleLatents } from './sample-latents.ts';
 import { UnetSession } from './unet-session.ts';
+import { requireWholeLatents } from './whole-latents.ts';
 
 /** One picture to draw. */
 export interface ImageRequest {
@@ -78,7 +79,9 @@ export async function drawPictures<Request extends ImageRequest>(
       );
       for (const [i, request] of chunk.entries()) {
         const latent = latents[i];
-        if (latent) await onImage(await decoder.decode(latent), request);
+        if (!latent) continue;
+        requireWholeLatents(checkpoint, latent, request.prompt);
+        await onImage(await decoder.decode(latent), request);
       }
     }
   } finally {

@@ -21,11 +21,17 @@ export type Strip = readonly SampleEvent[];
 export interface ReportPictures {
   readonly pairs: Readonly<Record<Role, readonly Pair[]>>;
   readonly strips: readonly Strip[];
+  /** Of a change that has a strength: one picture at each, the weakest first. */
+  readonly strengths: readonly StrengthRow[];
 }
+
+/** The same prompt and noise at several strengths of the change, in their order. */
+export type StrengthRow = readonly { readonly strength: number; readonly sample: SampleEvent }[];
 
 /** Chooses among a job's pictures: pairs of its evaluation, or else of its previews. */
 export function choosePictures({ settings }: EraseJob, { samples }: JobStory): ReportPictures {
-  const groups = [...groupBySubject(samples).values()];
+  const subjects = [...groupBySubject(samples).values()];
+  const groups = subjects.map((group) => group.filter(({ strength }) => strength === undefined));
   // What is shown is how the person draws, where that is known.
   const ofHost = groups.filter(isOfHost);
   // Previews have the job's own seed, the evaluation later ones.
@@ -40,7 +46,23 @@ export function choosePictures({ settings }: EraseJob, { samples }: JobStory): R
   return {
     pairs: { forget: pairsOf('forget'), retain: pairsOf('retain') },
     strips: previews.filter((group) => group.length > 2).map(chooseMoments),
+    strengths: subjects.map(strengthRowOf).filter((row) => row.length > 0),
   };
+}
+
+/** None of pictures that were drawn at no other strength. */
+function strengthRowOf(group: Strip): StrengthRow {
+  const others = group.flatMap((sample) =>
+    sample.strength === undefined ? [] : [{ strength: sample.strength, sample }],
+  );
+  if (others.length === 0) return [];
+  const ends = pairOf(group.filter(({ strength }) => strength === undefined)).flatMap(
+    ({ before, after }) => [
+      { strength: 0, sample: before },
+      { strength: 1, sample: after },
+    ],
+  );
+  return [...ends, ...others].sort((a, b) => a.strength - b.strength);
 }
 
 function groupBySubject(samples: readonly SampleEvent[]): Map<string, SampleEvent[]> {

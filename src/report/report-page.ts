@@ -16,7 +16,7 @@ import { describeFigure } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
 import { renderJudged } from './render-judged.ts';
 import { html, Markup } from './markup.ts';
-import type { Pair, ReportPictures, Strip } from './report-content.ts';
+import type { Pair, ReportPictures, StrengthRow, Strip } from './report-content.ts';
 import { reportStyle } from './report-style.ts';
 
 /** Prompts that are listed one by one; a list of thousands tells nobody anything. */
@@ -66,8 +66,8 @@ export function renderReport(content: ReportContent): string {
       <main class="${job.settings.width <= 128 ? 'pixels' : ''}">
         ${renderHead(content)} ${renderFigures(content)}
         ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
-        ${renderPairs(content)} ${renderStrips(content)} ${renderTraining(content)}
-        ${renderPrompts(content)} ${renderSettings(content)} ${renderFiles(content)}
+        ${renderPairs(content)} ${renderStrengths(content)} ${renderStrips(content)}
+        ${renderTraining(content)} ${renderPrompts(content)} ${renderSettings(content)} ${renderFiles(content)}
         <footer>
           Made by Erase Concept ${job.appVersion} on ${formatDate(content.finishedAt)}. Everything
           in this file is in it: it loads nothing and sends nothing.
@@ -171,16 +171,53 @@ function renderPairs({ pictures: { pairs }, embedded }: ReportContent): Markup {
     )}`;
 }
 
+function renderStrengths({ pictures: { strengths }, embedded }: ReportContent): Markup {
+  const [first] = strengths;
+  if (!first) return html``;
+  const row = (of: StrengthRow) =>
+    html`<tr>
+      ${rowHead(of[0]?.sample)}
+      ${of.map(
+        ({ strength, sample: { file, prompt } }) =>
+          html`<td>${image(embedded.get(file), `strength ${strength}: ${prompt}`)}</td>`,
+      )}
+    </tr>`;
+  return html`<h2>At other strengths</h2>
+    <p class="note">
+      The same noise with the LoRA on top of the original at several strengths: 0 is the original, 1
+      what was trained.
+    </p>
+    <div class="scroll">
+      <table class="strips">
+        <thead>
+          <tr>
+            <th></th>
+            ${first.map(({ strength }) => html`<th scope="col">${String(strength)}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${strengths.map(row)}
+        </tbody>
+      </table>
+    </div>`;
+}
+
+/** The first cell of a row of pictures: whose they are. */
+function rowHead(sample: SampleEvent | undefined): Markup {
+  const { role, prompt } = sample ?? { role: 'forget' as const, prompt: '' };
+  return html`<th scope="row">
+    <span class="role ${role}">${roleTitles[role]}</span>
+    <bdi>${prompt}</bdi>
+  </th>`;
+}
+
 function renderStrips({ pictures: { strips }, embedded }: ReportContent): Markup {
   const [first] = strips;
   if (!first) return html``;
   const title = ({ which, step }: SampleEvent) => (which === 'during' ? `step ${step}` : which);
   const row = (strip: Strip) =>
     html`<tr>
-      <th scope="row">
-        <span class="role ${strip[0]?.role ?? ''}">${roleTitles[strip[0]?.role ?? 'forget']}</span>
-        <bdi>${strip[0]?.prompt ?? ''}</bdi>
-      </th>
+      ${rowHead(strip[0])}
       ${strip.map((sample) => html`<td>${image(embedded.get(sample.file), `${title(sample)}: ${sample.prompt}`)}</td>`)}
     </tr>`;
   return html`<h2>While it trained</h2>

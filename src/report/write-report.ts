@@ -59,7 +59,7 @@ async function describeModel(file: string, sha256: string): Promise<ReportedMode
 
 async function embedPictures(
   samplesFolder: string,
-  { pairs, strips }: ReportPictures,
+  { pairs, strips, strengths }: ReportPictures,
 ): Promise<Map<string, string>> {
   const embedded = new Map<string, string>();
   const embed = async ({ file }: SampleEvent, size: number) => {
@@ -68,6 +68,7 @@ async function embedPictures(
     if (address !== null) embedded.set(file, address);
   };
   for (const sample of strips.flat()) await embed(sample, stripSize);
+  for (const { sample } of strengths.flat()) await embed(sample, stripSize);
   // Larger ones last: a picture that stands in both places is kept so.
   for (const { before, after } of [...pairs.forget, ...pairs.retain]) {
     await embed(before, pairSize);

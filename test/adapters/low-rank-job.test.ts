@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 import { expect, it, onTestFinished } from 'vitest';
@@ -85,6 +85,27 @@ it('a job for a LoRA file writes nothing else, and is judged with it on top of t
   expect([...lora.tensors.keys()].every((name) => name.startsWith('lora_unet_'))).toBe(true);
   const found = events.find((event) => event.event === 'evaluation');
   expect(found?.evaluation.forget).toBeDefined();
+
+  const atStrengths = (of: typeof events) =>
+    of.flatMap((event) =>
+      event.event === 'sample' && event.strength !== undefined ? [event] : [],
+    );
+  const drawn = atStrengths(events);
+  expect(drawn.map(({ role, strength, which }) => [role, strength, which])).toEqual(
+    [0.5, 1.5].flatMap((strength) =>
+      ['forget', 'retain', 'retain'].map((role) => [role, strength, 'after']),
+    ),
+  );
+  const bytes = drawn.map(({ file }) => readFileSync(file));
+  expect(new Set(bytes.map(String)).size).toBe(bytes.length);
+  expect(String(bytes[0])).toContain('<lora:result:0.5>');
+  // Only what is missing is drawn again, and what nobody was told of is told.
+  rmSync(drawn[1]!.file);
+  const past = events.filter((event) => event !== drawn[0] && event !== drawn[1]);
+  const again = (await runTinyJob(job, folder, past)).slice(past.length);
+  expect(atStrengths(again).map(({ file }) => file)).toEqual([drawn[0]!.file, drawn[1]!.file]);
+  expect(again.filter(({ event }) => event === 'evaluating')).toHaveLength(1);
+  expect(readFileSync(drawn[1]!.file).equals(bytes[1]!)).toBe(true);
 
   const read = await readLora(job.output, checkpoint);
   const names = [...lora.tensors.keys()].filter((name) => name.endsWith('.alpha'));

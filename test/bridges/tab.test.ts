@@ -181,7 +181,7 @@ describeInBrowser('the tab', () => {
         const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
         const put = () =>
-          page.evaluate("postMessage({ type: 'erase-concept:lora', lora: 'less.safetensors' })");
+          page.evaluate("postMessage({ type: 'erase-concept:lora', lora: 'less.safetensors', strength: 0.5 })");
         await put();
         await page.getByText('less.safetensors is in this workflow now').waitFor();
         await put();
@@ -197,7 +197,7 @@ describeInBrowser('the tab', () => {
         expect(added).toMatchObject([
           {
             type: 'LoraLoaderModelOnly',
-            widgets: [{ value: 'less.safetensors' }, { value: 1 }],
+            widgets: [{ value: 'less.safetensors' }, { value: 0.5 }],
           },
         ]);
         expect(captures).toBe(1);

@@ -133,7 +133,7 @@ describeInBrowser('an erasure by a preset', () => {
       expect(
         await page.getByText(/% of \d+ pictures of forgotten prompts still show/).isVisible(),
       ).toBe(true);
-      const slider = page.getByRole('slider').first();
+      const slider = page.getByRole('slider', { name: /^Before and after/ }).first();
       await slider.focus();
       await page.keyboard.down('ArrowRight');
       await page.waitForTimeout(300);

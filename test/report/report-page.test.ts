@@ -251,3 +251,20 @@ it('says how it stands at another clip skip, too, and where a setting was guesse
   );
   expect(render([{ event: 'evaluation', evaluation }], job)).not.toContain('At clip skip 1');
 });
+
+it('shows what was drawn at other strengths in a row from the original on', () => {
+  const at = (strength: number) =>
+    sample('after', 40, 'a heart', { seed: 1, strength, file: `/samples/${strength}.png` });
+  const events = [
+    sample('before', 0, 'a heart', { seed: 1 }),
+    sample('after', 40, 'a heart', { seed: 1 }),
+    ...[at(0.5), at(1.5)],
+  ];
+  const { pairs, strengths } = choosePictures(eraseDiffJob, tellStory(events));
+  expect(pairs.forget.map(({ after }) => after)).toEqual([events[1]]);
+  expect(strengths.map((row) => row.map(({ strength }) => strength))).toEqual([[0, 0.5, 1, 1.5]]);
+  const text = render(events)
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ');
+  expect(text).toMatch(/At other strengths .* 0 0\.5 1 1\.5 Forgotten a heart/);
+});

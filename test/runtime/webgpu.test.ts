@@ -5,6 +5,7 @@ import { castAtUse } from '../../src/onnx/cast-at-use.ts';
 import { attention } from '../../src/models/blocks/attention.ts';
 import { GraphBuilder, type Recomputation } from '../../src/onnx/graph-builder.ts';
 import type { Graph, Value } from '../../src/onnx/graph.ts';
+import { probeLargestBuffer } from '../../src/runtime/probe-buffer.ts';
 import { takeElements } from '../../src/runtime/read-back.ts';
 import { GraphSession, type Device, type Feeds } from '../../src/runtime/session.ts';
 import { keepsStoredWeights } from '../../src/runtime/stored-weights.ts';
@@ -256,3 +257,9 @@ async function runOn(device: Device, graph: Graph, feeds: Feeds, keepsStored = f
     await session.release();
   }
 }
+
+describeOnWebgpu('the largest buffer', () => {
+  test('is found by filling one in a process of its own', async () => {
+    expect(await probeLargestBuffer('webgpu')).toBeGreaterThanOrEqual(2 ** 28);
+  });
+});

@@ -5,16 +5,23 @@ import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
 import { formatShare } from '../../src/format.ts';
 
-interface Pair {
+/** What two models draw of the same prompt from the same noise. */
+export interface Pair {
   readonly prompt: string;
   readonly role: SampleView['role'];
   readonly before: SampleView;
   readonly after: SampleView;
+  /** At which strength of the change the second was drawn, where that is chosen. */
+  readonly strength?: number;
+  /** The same at other strengths of the change. */
+  readonly others?: readonly SampleView[];
 }
 
 /** What both models draw from the same noise, one over the other. */
 export function BeforeAfter({ job }: { job: JobView }) {
-  const pairs = pairsOf(job);
+  // Shown where their strength is chosen.
+  const isChosen = new Set(strengthPairs(job).map(({ before }) => before.file));
+  const pairs = pairsOf(job).filter(({ before }) => !isChosen.has(before.file));
   const isOfHost = pairs.some(({ before }) => before.drawnBy === 'host');
   const groups = [
     { role: 'forget', title: 'Forgotten' },
@@ -32,32 +39,44 @@ export function BeforeAfter({ job }: { job: JobView }) {
             drew.
           </p>
         )}
-        <ul>
-          {ofRole.map((pair) => (
-            <li key={pair.before.file}>
-              <ComparedPair pair={pair} job={job} />
-            </li>
-          ))}
-        </ul>
+        <PairList pairs={ofRole} job={job} />
       </section>
     );
   });
 }
 
+/** Each pair as one picture over the other. */
+export function PairList({ pairs, job }: { pairs: readonly Pair[]; job: JobView }) {
+  return (
+    <ul>
+      {pairs.map((pair) => (
+        <li key={pair.before.file}>
+          <ComparedPair pair={pair} job={job} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function ComparedPair({
-  pair: { prompt, role, before, after },
+  pair: { prompt, role, before, after, strength },
   job,
 }: {
   pair: Pair;
   job: JobView;
 }) {
+  const label = strength === undefined ? 'after' : `at strength ${strength}`;
   const judged = job.evaluation?.prompts.find((one) => one.role === role && one.prompt === prompt);
   return (
     <figure class="pair">
-      <Slider prompt={prompt} before={sampleUrl(job.id, before)} after={sampleUrl(job.id, after)} />
+      <Slider
+        {...{ prompt, label }}
+        before={sampleUrl(job.id, before)}
+        after={sampleUrl(job.id, after)}
+      />
       <figcaption>
         {prompt}
-        {judged && <small>{describeChange(judged)}</small>}
+        {judged && (strength ?? 1) === 1 && <small>{describeChange(judged)}</small>}
       </figcaption>
     </figure>
   );
@@ -83,7 +102,12 @@ function describeVerdict(
 }
 
 /** The library's element; to the keyboard and to screen readers it is a slider. */
-function Slider({ prompt, before, after }: { prompt: string; before: string; after: string }) {
+function Slider({
+  prompt,
+  label,
+  before,
+  after,
+}: Record<'prompt' | 'label' | 'before' | 'after', string>) {
   const element = useRef<HTMLElement & { value: number }>(null);
   useEffect(() => {
     const slider = element.current;
@@ -91,14 +115,14 @@ function Slider({ prompt, before, after }: { prompt: string; before: string; aft
     const tell = () => {
       const share = Math.round(slider.value);
       slider.setAttribute('aria-valuenow', String(share));
-      slider.setAttribute('aria-valuetext', `${share} % before, ${100 - share} % after`);
+      slider.setAttribute('aria-valuetext', `${share} % before, ${100 - share} % ${label}`);
     };
     tell();
     slider.addEventListener('slide', tell);
     return () => {
       slider.removeEventListener('slide', tell);
     };
-  }, []);
+  }, [label]);
   return (
     <div class="slider">
       {createElement(
@@ -107,19 +131,19 @@ function Slider({ prompt, before, after }: { prompt: string; before: string; aft
           ref: element,
           role: 'slider',
           tabIndex: 0,
-          'aria-label': `Before and after: ${prompt}`,
+          'aria-label': `Before and ${label}: ${prompt}`,
           'aria-valuemin': 0,
           'aria-valuemax': 100,
           'aria-valuenow': 50,
         },
         <img slot="first" src={before} alt={`${prompt}, before`} />,
-        <img slot="second" src={after} alt={`${prompt}, after`} />,
+        <img slot="second" src={after} alt={`${prompt}, ${label}`} />,
       )}
       <span class="tag left" aria-hidden="true">
         before
       </span>
       <span class="tag right" aria-hidden="true">
-        after
+        {label}
       </span>
     </div>
   );
@@ -132,12 +156,26 @@ const sampleUrl = (id: string, { file }: SampleView) =>
  * Of the pictures of the web UI, or else of those that were judged, where there are any: previews are
  * drawn in fewer steps.
  */
-function pairsOf({ samples, evaluation, settings }: JobView): Pair[] {
+function pairsOf({ samples: all, evaluation, settings }: JobView): Pair[] {
+  const samples = all.filter(({ strength }) => strength === null);
   const ofHost = pairsAmong(samples.filter(({ drawnBy }) => drawnBy === 'host'));
   if (ofHost.length > 0) return ofHost;
   const isPreview = ({ seed }: SampleView) => seed === settings?.seed;
   const ofSidecar = samples.filter(({ drawnBy }) => drawnBy === 'sidecar');
   return pairsAmong(ofSidecar.filter((sample) => !(evaluation && isPreview(sample))));
+}
+
+/** Pairs that were drawn at other strengths too. */
+export function strengthPairs({ samples }: JobView) {
+  const drawnHere = samples.filter(({ drawnBy }) => drawnBy === 'sidecar');
+  const atOthers = drawnHere.filter(({ strength }) => strength !== null);
+  return pairsAmong(drawnHere.filter(({ strength }) => strength === null)).flatMap((pair) => {
+    const others = atOthers.filter(
+      ({ role, prompt, seed }) =>
+        role === pair.role && prompt === pair.prompt && seed === pair.before.seed,
+    );
+    return others.length > 0 ? [{ ...pair, others }] : [];
+  });
 }
 
 function pairsAmong(samples: readonly SampleView[]): Pair[] {

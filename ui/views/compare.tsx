@@ -1,4 +1,6 @@
 import type { JobView } from '../../src/contract/job-views.ts';
+import { useSignal } from '@preact/signals';
+
 import { formatDuration } from '../../src/format.ts';
 import { formatBytes } from '../../src/format-bytes.ts';
 import { api, jobUrl } from '../api.ts';
@@ -14,15 +16,22 @@ import { Numbers } from './numbers.tsx';
 import { TrainingPlots } from './plots.tsx';
 import { SampleStrip } from './sample-strip.tsx';
 import { SavePresetButton } from './save-preset.tsx';
+import { StrengthChoice } from './strength.tsx';
 
 /** The third moment: what came of it, and what to do with it. */
 export function Compare({ job, history }: WatchedJob) {
+  const strength = useSignal(1);
   return (
     <article class="compare">
       <JobHeader job={job} title={`Without ${job.concept}`} />
-      {job.result ? <Result job={job} result={job.result} /> : <MissingResult job={job} />}
-      {job.lora && <LoraResult job={job} lora={job.lora} />}
+      {job.result ? (
+        <Result job={job} result={job.result} strength={strength.value} />
+      ) : (
+        <MissingResult job={job} />
+      )}
+      {job.lora && <LoraResult job={job} lora={job.lora} strength={strength.value} />}
       {job.evaluation && <Numbers evaluation={job.evaluation} />}
+      {job.lora && <StrengthChoice job={job} strength={strength} />}
       <BeforeAfter job={job} />
       <details class="how">
         <summary>How it trained</summary>
@@ -34,8 +43,18 @@ export function Compare({ job, history }: WatchedJob) {
   );
 }
 
-function Result({ job, result }: { job: JobView; result: NonNullable<JobView['result']> }) {
-  const { id, hasReport, seconds } = job;
+interface ResultProps {
+  readonly job: JobView;
+  readonly result: NonNullable<JobView['result']>;
+  /** How many times its change is to count, where it made a LoRA file. */
+  readonly strength: number;
+}
+
+function Result({ job, result, strength }: ResultProps) {
+  const { id, hasReport, seconds, lora, merged } = job;
+  const isResult = result.kind === 'checkpoint' && strength === 1;
+  const model = isResult ? result : merged.find((one) => one.strength === strength);
+  const isOffered = (isResult || lora !== null) && !model?.isActive;
   return (
     <section class="result" aria-label="The new model">
       <p class="facts">
@@ -45,13 +64,40 @@ function Result({ job, result }: { job: JobView; result: NonNullable<JobView['re
         <span>{formatBytes(result.bytes)}</span>
         {seconds !== null && <span>made in {formatDuration(seconds)}</span>}
         {result.isActive && <span class="state done">In use</span>}
+        {merged.map(
+          ({ strength: used, isActive }) =>
+            isActive && (
+              <span key={used} class="state done">
+                In use at strength {used}
+              </span>
+            ),
+        )}
       </p>
       {result.kind === 'checkpoint' && (
         <CopyField what="Where the model is" text={result.path} button="Copy path" />
       )}
+      {!isResult && model && 'remark' in model && (
+        <>
+          <CopyField
+            what={`Where the model at strength ${strength} is`}
+            text={model.path}
+            button="Copy path"
+          />
+          <p class="help">{model.remark}</p>
+        </>
+      )}
+      {!isResult && !model && lora && (
+        <p class="help">
+          To use it at strength {strength}, a checkpoint is written first, as large as the original.
+        </p>
+      )}
       <div class="actions">
-        {result.kind === 'checkpoint' && !result.isActive && (
-          <ActionButton isPrimary title="Use this model" work={() => useScrubbedModel(job)} />
+        {isOffered && (
+          <ActionButton
+            isPrimary={result.kind === 'checkpoint'}
+            title={strength === 1 ? 'Use this model' : `Use this model at strength ${strength}`}
+            work={() => useScrubbedModel(job, strength)}
+          />
         )}
         <RollbackButton job={job} />
         <ActionButton title="Open folder" work={() => api.openFolder(id)} />

@@ -67,7 +67,10 @@ export function AgainButton({ job }: JobProps) {
 }
 
 /** Asks first: what is deleted is gone. */
-export function DeleteButton({ job: { id, concept, result, lora } }: JobProps) {
+export function DeleteButton({ job: { id, concept, result, lora, merged } }: JobProps) {
+  const isOwnFile = result && (result.kind === 'lora' ? !lora?.isInJob : !result.isActive);
+  const isDeletable =
+    result && (isOwnFile || merged.length > 0) && !merged.some(({ isActive }) => isActive);
   const isAsking = useSignal(false);
   const withModel = useSignal(false);
   const opener = useRef<HTMLButtonElement>(null);
@@ -105,7 +108,7 @@ export function DeleteButton({ job: { id, concept, result, lora } }: JobProps) {
               `, and the LoRA file${lora.usedAt === null ? '' : ", which is taken out of the web UI's folder"}`}
             .
           </p>
-          {result && (result.kind === 'lora' ? !lora?.isInJob : !result.isActive) && (
+          {isDeletable && (
             <label class="check">
               <input
                 type="checkbox"
@@ -115,6 +118,7 @@ export function DeleteButton({ job: { id, concept, result, lora } }: JobProps) {
               <span>
                 Delete the {result.kind === 'lora' ? 'LoRA file' : 'model'}{' '}
                 <code>{result.model}</code> too
+                {merged.length > 0 && ', and what was merged at other strengths'}
               </span>
             </label>
           )}

@@ -3,10 +3,20 @@ import { formatBytes } from '../../src/format-bytes.ts';
 import { api } from '../api.ts';
 import { hasWorkflow, putLoraIntoWorkflow } from '../host-page.ts';
 import { CopyField } from './copy-field.tsx';
+import { loraTag } from '../../src/lora-tag.ts';
 import { ActionButton } from './job-actions.tsx';
 
 /** The LoRA file of a job: put on top of the original, and taken away again, without another checkpoint. */
-export function LoraResult({ job, lora }: { job: JobView; lora: NonNullable<JobView['lora']> }) {
+export function LoraResult({
+  job,
+  lora,
+  strength,
+}: {
+  job: JobView;
+  lora: NonNullable<JobView['lora']>;
+  /** How many times it is to count. */
+  strength: number;
+}) {
   const isUsed = lora.usedAt !== null;
   return (
     <section class="result" aria-label="The LoRA">
@@ -21,14 +31,16 @@ export function LoraResult({ job, lora }: { job: JobView; lora: NonNullable<JobV
       {isUsed && (
         <>
           <p>
-            In a prompt it forgets, half with 0.5 in place of 1; ComfyUI takes it by the node
-            LoraLoaderModelOnly.
+            In a prompt it forgets, as strongly as the number behind its name says; ComfyUI takes it by
+            the node LoraLoaderModelOnly.
           </p>
-          <CopyField what="The tag for prompts" text={lora.tag} button="Copy tag" />
+          <CopyField what="The tag for prompts" text={loraTag(lora.name, strength)} button="Copy tag" />
         </>
       )}
       <div class="actions">
-        {lora.usedAt !== null && hasWorkflow() && <PutIntoWorkflowButton file={lora.usedAt} />}
+        {lora.usedAt !== null && hasWorkflow() && (
+          <PutIntoWorkflowButton file={lora.usedAt} strength={strength} />
+        )}
         {isUsed ? (
           <ActionButton
             title="Roll back: take the LoRA out"
@@ -43,13 +55,13 @@ export function LoraResult({ job, lora }: { job: JobView; lora: NonNullable<JobV
 }
 
 /** What came of it is said by the page around. */
-function PutIntoWorkflowButton({ file }: { file: string }) {
+function PutIntoWorkflowButton({ file, strength }: { file: string; strength: number }) {
   return (
     <button
       type="button"
       class="button primary"
       onClick={() => {
-        putLoraIntoWorkflow(file);
+        putLoraIntoWorkflow(file, strength);
       }}
     >
       Put it into this workflow

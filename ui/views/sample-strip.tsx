@@ -2,7 +2,9 @@ import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
 
 /** The same noise drawn at several steps: prompts down, steps across, so that one sees it forget. */
-export function SampleStrip({ job: { id, samples } }: { job: JobView }) {
+export function SampleStrip({ job }: { job: JobView }) {
+  const { id } = job;
+  const samples = job.samples.filter(({ strength }) => strength === null);
   if (samples.length === 0) return null;
   const columns = [...new Set(samples.map(columnOf))].sort((a, b) => orderOf(a) - orderOf(b));
   const rows = rowsOf(samples);

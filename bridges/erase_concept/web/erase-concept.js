@@ -5,6 +5,7 @@ const TAB_ID = 'erase-concept';
 const TITLE = 'Erase Concept';
 const CHECKPOINT_WIDGET = 'ckpt_name';
 const LORA_WIDGET = 'lora_name';
+const LORA_STRENGTH_WIDGET = 'strength_model';
 const LORA_LOADER = 'LoraLoaderModelOnly';
 /** Below the checkpoint loader, in the graph's units: its title is above a node. */
 const LORA_DISTANCE = 60;
@@ -40,7 +41,7 @@ app.registerExtension({
     addEventListener('message', ({ origin, data }) => {
       if (origin !== location.origin) return;
       if (data?.type === 'erase-concept:model') void useModel(data.model, data.replaces);
-      if (data?.type === 'erase-concept:lora') void useLora(data.lora);
+      if (data?.type === 'erase-concept:lora') void useLora(data.lora, data.strength);
     });
     watchCheckpoints();
   },
@@ -166,7 +167,7 @@ async function useModel(model, replaces) {
 }
 
 /** Puts a LoRA between a checkpoint loader of the open workflow and all that takes its model. */
-async function useLora(lora) {
+async function useLora(lora, strength = 1) {
   await app.refreshComboInNodes();
   const nodes = allNodes(app.graph);
   const present = nodes.find((node) => widgetOf(node, LORA_WIDGET)?.value === lora);
@@ -178,12 +179,12 @@ async function useLora(lora) {
   if (others.length > 0) {
     return tell('warn', `${lora} could go behind several loaders. Select one and try again.`);
   }
-  insertBehind(loader, lora);
+  insertBehind(loader, lora, strength);
   noteChange();
-  return tell('success', `${lora} is in this workflow now, with strength 1.`);
+  return tell('success', `${lora} is in this workflow now, with strength ${strength}.`);
 }
 
-function insertBehind(loader, lora) {
+function insertBehind(loader, lora, strength) {
   const graph = loader.graph ?? app.graph;
   const output = modelOutput(loader);
   const targets = (loader.outputs[output].links ?? []).map((id) => linkOf(graph, id));
@@ -194,6 +195,8 @@ function insertBehind(loader, lora) {
   const widget = widgetOf(node, LORA_WIDGET);
   widget.value = lora;
   widget.callback?.(lora);
+  const strengthWidget = widgetOf(node, LORA_STRENGTH_WIDGET);
+  if (strengthWidget) strengthWidget.value = strength;
   loader.connect(output, node, 0);
   for (const { target_id: id, target_slot: slot } of targets) {
     node.connect(0, graph.getNodeById(id), slot);

@@ -40,11 +40,11 @@ export function addMergeCommand(program: Command, { terminal }: CliContext): voi
     .action((options: MergeOptions) =>
       withInterrupts(async ({ cancel }) => {
         // Loaded here, not at the start: other commands need not wait for it.
-        const { mergeLora } = await import('../merge-lora.ts');
+        const { mergeIntoFile } = await import('../merge-lora.ts');
         const tell = (told: MergeTold) => {
           show(terminal, told, options.json === true);
         };
-        await mergeLora(options, tell, cancel);
+        await mergeIntoFile(options, tell, cancel);
       }),
     );
 }

@@ -1,6 +1,6 @@
 import type { CoderSettings, PictureDecoder, PictureEncoder } from '../family.ts';
 import { latentScale } from './image-size.ts';
-import type { OpenVae } from './vae-file.ts';
+import { invalid, type OpenVae } from './vae-file.ts';
 import { AppError } from '../../errors.ts';
 import type { PixelImage } from '../../images/pixels.ts';
 import { type CellScale, type Grid, inTiles, type TileSize } from './tiles.ts';
@@ -25,14 +25,25 @@ export interface Tiling {
   readonly overlap: number;
 }
 
+/*
+ * Both halves compute in float32 on every device, however their weights are stored: activations of SDXL's VAE
+ * pass 65504, the largest number of float16.
+ */
+
 /** The encoder of a checkpoint's VAE for images of one size. */
 export class ImageEncoder implements PictureEncoder {
   private readonly session: GraphSession;
+  private readonly file: string;
   private readonly tiles: { readonly tile: TileSize; readonly scale: CellScale };
   private readonly scaleFactor: number;
 
-  private constructor(session: GraphSession, tile: TileSize, { scale, scaleFactor }: VaeScale) {
+  private constructor(
+    { session, file }: CoderSession,
+    tile: TileSize,
+    { scale, scaleFactor }: VaeScale,
+  ) {
     this.session = session;
+    this.file = file;
     this.tiles = { tile, scale: { input: scale, output: 1 } };
     this.scaleFactor = scaleFactor;
   }
@@ -50,12 +61,16 @@ export class ImageEncoder implements PictureEncoder {
     const image = g.input('image', 'float32', shape);
     g.output('moments', buildVaeEncoder(g, checkpointWeights(g, coder), vae, image));
     const session = await openSession(g, coder, settings);
-    return new ImageEncoder(session, tile, { scale, scaleFactor: vae.scaleFactor });
+    return new ImageEncoder({ session, file: coder.file.path }, tile, {
+      ...{ scale, scaleFactor: vae.scaleFactor },
+    });
   }
 
   /**
    * A draw from the posterior, scaled as the UNet takes it: float32 [C, h, w].
+   *
    * @param drawNoise standard normal numbers, as many as asked for
+   * @throws AppError `vae.invalid` where it makes NaN of the image
    */
   async encode(image: PixelImage, drawNoise: (count: number) => Float32Array) {
     const { data: values } = await inTiles({ ...image, channels: 3 }, this.tiles, async (part) => {
@@ -63,6 +78,7 @@ export class ImageEncoder implements PictureEncoder {
       if (!moments) throw new AppError('internal.unexpected', 'the image encoder gave no output');
       return gridOf(moments);
     });
+    if (!isWhole(values)) throw makesNan(this.file, 'latents of a picture');
     const count = values.length / 2;
     const noise = drawNoise(count);
     const [low, high] = logVarianceRange;
@@ -80,16 +96,18 @@ export class ImageEncoder implements PictureEncoder {
 /** The decoder of a checkpoint's VAE for images of one size. */
 export class ImageDecoder implements PictureDecoder {
   private readonly session: GraphSession;
+  private readonly file: string;
   private readonly tiles: { readonly tile: TileSize; readonly scale: CellScale };
   private readonly scaleFactor: number;
   private readonly latents: Pick<Grid, 'channels' | 'height' | 'width'>;
 
   private constructor(
-    session: GraphSession,
+    { session, file }: CoderSession,
     { tile, latents }: { tile: TileSize; latents: Pick<Grid, 'channels' | 'height' | 'width'> },
     { scale, scaleFactor }: VaeScale,
   ) {
     this.session = session;
+    this.file = file;
     this.tiles = { tile, scale: { input: 1, output: scale } };
     this.scaleFactor = scaleFactor;
     this.latents = latents;
@@ -110,13 +128,17 @@ export class ImageDecoder implements PictureDecoder {
     const { height, width } = settings;
     const size = { channels: vae.embedDim, height: height / scale, width: width / scale };
     return new ImageDecoder(
-      session,
+      { session, file: coder.file.path },
       { tile, latents: size },
       { scale, scaleFactor: vae.scaleFactor },
     );
   }
 
-  /** The picture of latents [C, h, w] as the UNet gives them. */
+  /**
+   * The picture of latents [C, h, w] as the UNet gives them; of latents that are NaN, it is NaN too.
+   *
+   * @throws AppError `vae.invalid` where it makes NaN of whole latents
+   */
   async decode(latents: Float32Array): Promise<PixelImage> {
     const unscaled = latents.map((value) => value / this.scaleFactor);
     const { data, width, height } = await inTiles(
@@ -128,12 +150,19 @@ export class ImageDecoder implements PictureDecoder {
         return gridOf(image);
       },
     );
+    if (!isWhole(data) && isWhole(latents)) throw makesNan(this.file, 'a picture of latents');
     return { data, width, height };
   }
 
   async release(): Promise<void> {
     await this.session.release();
   }
+}
+
+/** A compiled half of a VAE, and the file that it is from. */
+interface CoderSession {
+  readonly session: GraphSession;
+  readonly file: string;
 }
 
 interface VaeScale {
@@ -149,6 +178,15 @@ function tileFor({ width, height }: CoderSettings, scale: number, tiling: Tiling
     width: Math.min(width / scale, tiling.cells),
     overlap: tiling.overlap,
   };
+}
+
+function isWhole(values: Float32Array): boolean {
+  return values.every((value) => Number.isFinite(value));
+}
+
+/** A picture of it would be black, and training would spread the NaN to every weight. */
+function makesNan(file: string, what: string): AppError {
+  return invalid(file, `makes ${what} that are not finite (NaN), though it is computed in 32 bits`);
 }
 
 function gridTensor({ data, channels, height, width }: Grid): Tensor {

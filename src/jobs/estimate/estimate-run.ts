@@ -14,6 +14,7 @@ import { PROBE_MULTIPLY_ADDS } from '../../runtime/probe-shape.ts';
 import { releaseTensor } from '../../runtime/tensor.ts';
 import { TensorSet } from '../../runtime/tensor-set.ts';
 import { elementCount } from '../../tensor/shape.ts';
+import { largestBufferOf } from './largest-buffer.ts';
 import { addMeasurement, measurementKey, readMeasurements } from './measurements.ts';
 
 /** What the estimating process is asked. */
@@ -38,6 +39,8 @@ export interface RunAnswer {
   /** Work a second, as `RunCost` counts it, in the first one's steps. */
   readonly rate: number;
   readonly basis: 'measured' | 'scaled';
+  /** The device's largest buffer; null for one without a bound. */
+  readonly bufferBytes: number | null;
 }
 
 /** A step that is likely to take no longer than this is tried. */
@@ -50,6 +53,7 @@ const MAX_TRIAL_SECONDS = 3;
  */
 export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   const { variants, extent, device, dataFolder, freeBytes } = question;
+  const bufferBytes = await largestBufferOf(device, dataFolder);
   const [settings, ...smaller] = variants;
   const checkpoint = await openCheckpoint(
     question.model,
@@ -60,22 +64,24 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
     const costOf = (variant: EraseSettings) =>
       costOfRun(checkpoint, variant, { ...extent, device });
     const cost = await costOf(settings);
-    const fits = freeBytes === null || cost.memoryBytes <= freeBytes;
+    const fits =
+      cost.memoryBytes <= (freeBytes ?? Infinity) &&
+      cost.largestTensor.bytes <= (bufferBytes ?? Infinity);
     const costs = fits ? [cost] : [cost, ...(await Promise.all(smaller.map(costOf)))];
     const known = (await readMeasurements(dataFolder)).filter(
       ({ device: on, runtime }) => on === device && runtime === runtimeVersion(),
     );
     const key = measurementKey(checkpoint, settings, question);
     const exact = known.find((measurement) => measurement.key === key);
-    if (exact) return { costs, rate: exact.rate, basis: 'measured' };
+    if (exact) return { costs, rate: exact.rate, basis: 'measured', bufferBytes };
 
     const scaled = known.at(-1)?.rate ?? (await probeRate(device));
     const isShort = (cost.gradient + cost.prediction) / scaled < MAX_TRIAL_SECONDS;
     const asksUnet = trainingOf(settings) !== null || settings.evaluationPictures > 0;
-    if (!fits || !isShort || !asksUnet) return { costs, rate: scaled, basis: 'scaled' };
+    if (!fits || !isShort || !asksUnet) return { costs, rate: scaled, basis: 'scaled', bufferBytes };
     const rate = await measureRate(checkpoint, { settings, cost, ...question });
     await addMeasurement(dataFolder, { key, device, runtime: runtimeVersion(), rate });
-    return { costs, rate, basis: 'measured' };
+    return { costs, rate, basis: 'measured', bufferBytes };
   } finally {
     await checkpoint.close();
   }

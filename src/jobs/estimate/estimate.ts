@@ -26,7 +26,13 @@ import {
 } from '../request/draft-job.ts';
 import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts.ts';
 import { shapesFor } from '../request/prepare-shapes.ts';
-import { fittingAdvice, type SmallerVariant, smallerVariants } from './smaller-settings.ts';
+import {
+  bufferAdvice,
+  describeTensor,
+  fittingAdvice,
+  type SmallerVariant,
+  smallerVariants,
+} from './smaller-settings.ts';
 import { stateBytes } from './state-bytes.ts';
 
 /** Where an estimate is made. */
@@ -181,7 +187,7 @@ function timeOf(
 }
 
 function judge({
-  answer: { costs },
+  answer: { costs, bufferBytes },
   smaller,
   freeBytes,
   diskBytes,
@@ -210,6 +216,21 @@ function judge({
       });
     }
   }
+  const [largest, ...others] = costs.map((cost) => cost.largestTensor);
+  const fitsBuffer = bufferBytes === null || !largest || largest.bytes <= bufferBytes;
+  if (!fitsBuffer) {
+    const variants = smaller.map((variant, i) => ({
+      ...variant,
+      bytes: others[i]?.bytes ?? Number.NaN,
+    }));
+    advice.push(
+      {
+        message: `The graphics card takes no buffer of more than ${formatBytes(bufferBytes)}, and ${describeTensor(largest)}.`,
+        settings: {},
+      },
+      ...bufferAdvice(variants, bufferBytes),
+    );
+  }
   const fitsDisk = diskBytes <= freeDisk;
   if (!fitsDisk) {
     advice.push({
@@ -217,5 +238,5 @@ function judge({
       settings: {},
     });
   }
-  return { memoryBytes, fits: fitsMemory && fitsDisk, advice };
+  return { memoryBytes, fits: fitsMemory && fitsBuffer && fitsDisk, advice };
 }

@@ -2,6 +2,7 @@ import type { Advice } from '../../contract/estimate.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import { describeSize } from '../../drawing/drawing.ts';
 import { defaultAdapters } from '../../adapters/settings.ts';
+import type { LargeTensor } from '../../onnx/graph-cost.ts';
 import { formatBytes } from '../../format-bytes.ts';
 import type { Saving } from '../../methods/method.ts';
 import {
@@ -109,4 +110,22 @@ export function fittingAdvice(
       message: `${words.charAt(0).toUpperCase()}${words.slice(1)}: that needs ${formatBytes(bytes)} of memory.`,
       settings: change,
     }));
+}
+
+/** The variants whose largest tensor a device takes in a buffer, each in a sentence. */
+export function bufferAdvice(
+  variants: readonly (SmallerVariant & { readonly bytes: number })[],
+  limitBytes: number,
+): Advice[] {
+  return variants
+    .filter(({ bytes }) => bytes <= limitBytes)
+    .map(({ change, words, bytes }) => ({
+      message: `${words.charAt(0).toUpperCase()}${words.slice(1)}: the largest tensor then takes ${formatBytes(bytes)}.`,
+      settings: change,
+    }));
+}
+
+/** The subject of a sentence about a tensor that is too large, and its size. */
+export function describeTensor({ name, shape, bytes }: LargeTensor): string {
+  return `the tensor "${name}" [${shape.join(', ')}] takes ${formatBytes(bytes)}`;
 }

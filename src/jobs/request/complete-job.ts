@@ -12,6 +12,8 @@ import type { Output } from '../../methods/settings-fields.ts';
 import { type PrepareEnvironment, requireValid, withErasable } from './draft-job.ts';
 import type { JobDraft } from './job-draft.ts';
 import { prepareLoraOutput, prepareOutput } from './prepare-output.ts';
+import { largestBufferOf } from '../estimate/largest-buffer.ts';
+import { requireBuffers } from '../estimate/require-buffers.ts';
 import { requireMemory } from '../estimate/require-memory.ts';
 import { stateBytes } from '../estimate/state-bytes.ts';
 
@@ -51,6 +53,8 @@ export async function completeJob(
     const device = await chooseDevice(draft.device);
     for (const judge of draft.judges) await requireClassifier(judge);
     if (device === 'cpu') await requireMemory(checkpoint, draft.settings);
+    const limitBytes = await largestBufferOf(device, dataFolder);
+    await requireBuffers(checkpoint, draft.settings, { device, limitBytes });
     await requireFiniteWeights(file, facts.tensors);
     await checkpoint.codec.requireFitting({ device: 'cpu', threads: draft.threads });
     const model = await fileOf(file.path);

@@ -1,0 +1,55 @@
+import type { Signal } from '@preact/signals';
+
+import type { JobView } from '../../src/contract/job-views.ts';
+import { shownStrengths } from '../../src/strengths.ts';
+import { type Pair, PairList, strengthPairs } from './before-after.tsx';
+
+const [weakest = 0, second = 1] = shownStrengths;
+const strongest = shownStrengths.at(-1) ?? 1;
+
+/** How strongly a LoRA forgets: chosen here for the pictures below, for the model and for the tag. */
+export function StrengthChoice({ job, strength }: { job: JobView; strength: Signal<number> }) {
+  const pairs = strengthPairs(job).map((pair) => at(pair, strength.value));
+  return (
+    <section class="pairs strengths" aria-labelledby="strengths-title">
+      <h2 id="strengths-title">Strength</h2>
+      <p class="help">
+        How many times the change counts: at 0 the model is the original, at 1 what was trained.
+        {pairs.length === 0 && ' No pictures were drawn at other strengths.'}
+      </p>
+      <label class="strength">
+        <span>Strength of forgetting</span>
+        <input
+          type="range"
+          min={weakest}
+          max={strongest}
+          step={second - weakest}
+          list="strengths"
+          value={strength.value}
+          aria-valuetext={describe(strength.value)}
+          onInput={({ currentTarget }) => (strength.value = Number(currentTarget.value))}
+        />
+        <output>{describe(strength.value)}</output>
+        <datalist id="strengths">
+          {shownStrengths.map((value) => (
+            <option key={value} value={value} label={String(value)} />
+          ))}
+        </datalist>
+      </label>
+      <PairList pairs={pairs} job={job} />
+    </section>
+  );
+}
+
+/** A pair whose other side is drawn at a strength. */
+function at({ others, ...pair }: Pair & Required<Pick<Pair, 'others'>>, strength: number): Pair {
+  const after =
+    strength === 0 ? pair.before : (others.find((one) => one.strength === strength) ?? pair.after);
+  return { ...pair, after, strength };
+}
+
+function describe(strength: number): string {
+  if (strength === 0) return '0: the original';
+  if (strength === 1) return '1: as it was trained';
+  return `${strength}: ${strength < 1 ? 'more weakly' : 'more strongly'} than it was trained`;
+}
