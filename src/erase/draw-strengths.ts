@@ -1,6 +1,5 @@
 import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
 import { readLora } from '../adapters/low-rank/read-lora.ts';
-import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { asDrawn, generationOf } from '../drawing/drawing.ts';
 import { elementAt } from '../element-at.ts';
@@ -58,7 +57,7 @@ export async function drawStrengths(
   const settings = { forget: [], retain: [], count: 1, seed: 0, drawing, device, threads };
   const latents: Float32Array[] = [];
   const started = performance.now();
-  const onDrawn = (done: number) => {
+  const tellDrawn = (done: number) => {
     const etaSeconds = ((performance.now() - started) / 1000 / done) * (missing.length - done);
     io.onEvent({ event: 'evaluating', done, total: missing.length, etaSeconds });
   };
@@ -71,7 +70,12 @@ export async function drawStrengths(
     const drawn = await withPainter(changed, settings, encoded, (painter) =>
       drawPictures(painter, changed, {
         ...{ pictures, encoded, settings },
-        io: { signal: io.signal, onDrawn: (done) => onDrawn(before + done) },
+        io: {
+          signal: io.signal,
+          onDrawn: (done) => {
+            tellDrawn(before + done);
+          },
+        },
       }),
     );
     latents.push(...drawn);
@@ -82,7 +86,7 @@ export async function drawStrengths(
     for (const [i, picture] of missing.entries()) {
       io.signal.throwIfAborted();
       const { prompt, strength, seed } = picture;
-      const tag = loraTag(withoutModelEnding(lora.title), strength);
+      const tag = loraTag(lora.title, strength);
       const generation = generationOf(drawing, prompt);
       const png = await encodeGeneratedPng(await decoder.decode(elementAt(latents, i)), {
         ...generation,

@@ -17,9 +17,10 @@ export function StrengthChoice({ job, strength }: { job: JobView; strength: Sign
         How many times the change counts: at 0 the model is the original, at 1 what was trained.
         {pairs.length === 0 && ' No pictures were drawn at other strengths.'}
       </p>
-      <label class="strength">
-        <span>Strength of forgetting</span>
+      <div class="strength">
+        <label for="strength">Strength of forgetting</label>
         <input
+          id="strength"
           type="range"
           min={weakest}
           max={strongest}
@@ -29,13 +30,13 @@ export function StrengthChoice({ job, strength }: { job: JobView; strength: Sign
           aria-valuetext={describe(strength.value)}
           onInput={({ currentTarget }) => (strength.value = Number(currentTarget.value))}
         />
-        <output>{describe(strength.value)}</output>
+        <output for="strength">{describe(strength.value)}</output>
         <datalist id="strengths">
           {shownStrengths.map((value) => (
             <option key={value} value={value} label={String(value)} />
           ))}
         </datalist>
-      </label>
+      </div>
       <PairList pairs={pairs} job={job} />
     </section>
   );
