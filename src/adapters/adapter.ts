@@ -6,7 +6,6 @@ import type { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import type { ParameterSpec } from '../optim/update-graph.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import type { RoundingLoss } from './rounding.ts';
 
 /** A checkpoint's weights in a graph that training changes. */
 export interface BoundWeights {
@@ -38,12 +37,8 @@ export interface Adaptation {
    * @param into a set to write to; where it has a tensor on the host already, its memory is used
    */
   initial(into?: TensorSet): Promise<TensorSet>;
-  /**
-   * The checkpoint's tensors as these parameters make them.
-   *
-   * @param rounding told of each tensor as it is asked for, where the change can be told from the weights
-   */
-  merged(parameters: TensorSet, rounding?: RoundingLoss): ReplacedTensors;
+  /** The checkpoint's tensors as these parameters make them. */
+  merged(parameters: TensorSet): ReplacedTensors;
   /** The change alone, for web UIs that put it on top of the original; only where it is small. */
   alone?(parameters: TensorSet): ChangeFile;
 }

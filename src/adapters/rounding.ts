@@ -1,3 +1,5 @@
+import type { ReplacedTensors } from '../checkpoint/changed-file.ts';
+import type { TensorStore } from '../checkpoint/tensor-store.ts';
 import { decodeFloats, type Dtype, encodeFloats, isFloatDtype } from '../tensor/dtype.ts';
 
 /** How much of a tensor's change rounding takes, as a share of the change. */
@@ -46,6 +48,11 @@ export class RoundingLoss {
     return this.changeSquare === 0 ? 0 : Math.sqrt(this.lostSquare / this.changeSquare);
   }
 
+  /** Whether what is drawn may differ from what was trained. */
+  get isNotable(): boolean {
+    return this.share >= NOTABLE_LOSS;
+  }
+
   /** The tensor that loses most; null where none changed. */
   get worst(): TensorLoss | null {
     return this.largest;
@@ -55,6 +62,21 @@ export class RoundingLoss {
   get storedAs(): readonly Dtype[] {
     return [...this.dtypes];
   }
+}
+
+/** The same tensors, each compared as it is asked for with what is stored of the original. */
+export function measuringLoss(
+  replaced: ReplacedTensors,
+  file: TensorStore,
+  rounding: RoundingLoss,
+): ReplacedTensors {
+  const measured = async (name: string, values: () => Promise<Float32Array>) => {
+    const changed = await values();
+    const info = file.tensors.get(name);
+    if (info) rounding.add(info, await file.readFloat32(name), changed);
+    return changed;
+  };
+  return new Map([...replaced].map(([name, values]) => [name, () => measured(name, values)]));
 }
 
 /** From here on, what is drawn may differ from what was trained. */
@@ -76,6 +98,6 @@ export function describeRounding(rounding: RoundingLoss, hasLora: boolean | null
   const percent = (part: number) => `${(100 * part).toPrecision(2)} %`;
   const most = worst ? `, at most ${percent(worst.share)} ("${worst.name}")` : '';
   const loss = `Stored as ${types}, the checkpoint loses ${percent(share)} of the change by rounding${most}.`;
-  if (share < NOTABLE_LOSS || hasLora === null) return loss;
+  if (!rounding.isNotable || hasLora === null) return loss;
   return `${loss} ${hasLora ? 'The LoRA file loses nothing: use that.' : 'A LoRA file would lose nothing: erase with "lora" as the result.'}`;
 }

@@ -52,7 +52,6 @@ export async function editWeights(
   return {
     replaced: new Map(names.map((name) => [name, () => change(name)])),
     change: null,
-    rounding: null,
     steps: 1,
     release: () => edit.release(),
   };

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { mergedTensors } from '../adapters/low-rank/merged-tensors.ts';
 import { countedChanges, type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
-import { describeRounding, RoundingLoss } from '../adapters/rounding.ts';
+import { describeRounding, measuringLoss, RoundingLoss } from '../adapters/rounding.ts';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { hashCheckpoint } from '../families/checkpoint-hash.ts';
@@ -48,7 +48,7 @@ export async function mergeLora(checkpoint: Checkpoint, merging: Merging): Promi
   await writeScrubbedModel({
     source: file,
     outputPath: output,
-    replaced: mergedTensors(checkpoint, changes, rounding),
+    replaced: measuringLoss(mergedTensors(checkpoint, changes), file, rounding),
     metadata: { [PROVENANCE_KEY]: JSON.stringify(await provenanceOf(checkpoint, merging)) },
     signal,
   });

@@ -1,5 +1,4 @@
 import type { ChangeFile } from '../adapters/adapter.ts';
-import type { RoundingLoss } from '../adapters/rounding.ts';
 
 /** What a method made of a model: the tensors that changed, given out one at a time. */
 export interface NewWeights {
@@ -7,8 +6,6 @@ export interface NewWeights {
   readonly replaced: ReadonlyMap<string, () => Promise<Float32Array>>;
   /** The change alone, where it is small enough to be a file of its own. */
   readonly change: ChangeFile | null;
-  /** What rounding takes of the change as the tensors are given out; null where the change is not known. */
-  readonly rounding: RoundingLoss | null;
   /** Outer steps that made them. */
   readonly steps: number;
   /** Once all are written, or none will be. */

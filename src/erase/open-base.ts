@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { mergedTensors } from '../adapters/low-rank/merged-tensors.ts';
 import { countedChanges, readLora } from '../adapters/low-rank/read-lora.ts';
-import { describeRounding, RoundingLoss } from '../adapters/rounding.ts';
+import { describeRounding, measuringLoss, RoundingLoss } from '../adapters/rounding.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { type Checkpoint, openCheckpoint } from '../families/checkpoint.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
@@ -52,7 +52,7 @@ async function writeMerged(
   await writeScrubbedModel({
     source: original.file,
     outputPath,
-    replaced: mergedTensors(original, changes, rounding),
+    replaced: measuringLoss(mergedTensors(original, changes), original.file, rounding),
     metadata: {},
     signal,
   });

@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 
 import type { Adaptation } from '../adapters/adapter.ts';
-import { RoundingLoss } from '../adapters/rounding.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import { elementAt } from '../element-at.ts';
@@ -84,11 +83,9 @@ export async function trainWeights(
       ...place,
     };
     const trained = await train(run, method);
-    const change = adaptation.alone?.(trained.parameters) ?? null;
-    const rounding = change && new RoundingLoss();
     return {
-      replaced: adaptation.merged(trained.parameters, rounding ?? undefined),
-      ...{ change, rounding },
+      replaced: adaptation.merged(trained.parameters),
+      change: adaptation.alone?.(trained.parameters) ?? null,
       steps: trained.steps,
       release: () => Promise.resolve(),
     };

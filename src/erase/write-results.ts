@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import type { ChangeFile } from '../adapters/adapter.ts';
 import { hostHashes } from '../adapters/low-rank/host-hashes.ts';
-import { describeRounding } from '../adapters/rounding.ts';
+import { describeRounding, measuringLoss, RoundingLoss } from '../adapters/rounding.ts';
 import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { asOutputErrors } from '../checkpoint/output-place.ts';
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
@@ -11,6 +11,7 @@ import { AppError } from '../errors.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { copiesLeftOut } from '../families/model-files.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
+import { trainingOf } from '../methods/registry.ts';
 import type { EraseJob } from './job.ts';
 import type { NewWeights } from './new-weights.ts';
 import { outputsOf } from './outputs.ts';
@@ -25,7 +26,7 @@ import type { RunIo } from './run-io.ts';
 export async function writeResults(
   checkpoint: Checkpoint,
   job: EraseJob,
-  { replaced, change, rounding, steps }: NewWeights,
+  { replaced, change, steps }: NewWeights,
   io: RunIo,
 ): Promise<void> {
   const outputs = outputsOf(job);
@@ -40,14 +41,19 @@ export async function writeResults(
   }
   if (outputs.checkpoint === null) return;
   const dropped = copiesLeftOut(checkpoint.file);
+  const rounding = new RoundingLoss();
   await writeScrubbedModel({
     source: checkpoint.file,
     outputPath: outputs.checkpoint,
-    replaced,
+    replaced: measuringLoss(replaced, checkpoint.file, rounding),
     metadata: { [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps, dropped)) },
     signal: io.signal,
   });
-  if (rounding) notice(describeRounding(rounding, outputs.lora !== null));
+  // A method that does not train makes no LoRA file in its place.
+  const hasLora = trainingOf(job.settings) ? outputs.lora !== null : null;
+  const isTold = change !== null || rounding.isNotable;
+  const message = describeRounding(rounding, hasLora);
+  io.onEvent({ event: isTold ? 'notice' : 'note', message });
   if (dropped.length > 0) notice(describeDropped(dropped));
 }
 

@@ -2,7 +2,6 @@ import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { mergedTensors } from '../../src/adapters/low-rank/merged-tensors.ts';
 import { countedChanges, readLora } from '../../src/adapters/low-rank/read-lora.ts';
-import { RoundingLoss } from '../../src/adapters/rounding.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { relativeError } from '../helpers/relative-error.ts';
@@ -65,8 +64,7 @@ it.each(['sd2', 'sdxl'] as const)('a LoRA finds its layers in a %s in one file',
   });
   await writeTensorFile(file, entries, {});
   const lora = await readLora(file, checkpoint);
-  const rounding = new RoundingLoss();
-  const merged = mergedTensors(checkpoint, countedChanges(lora, 2), rounding);
+  const merged = mergedTensors(checkpoint, countedChanges(lora, 2));
   expect([...merged.keys()].sort()).toEqual(cases[family].map(([, tensor]) => tensor).sort());
   for (const [, tensor, third] of cases[family]) {
     const before = await checkpoint.file.readFloat32(tensor);

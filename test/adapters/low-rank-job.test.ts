@@ -127,3 +127,22 @@ it('a low-rank job that was cancelled goes on to the same bytes', async () => {
   const bytes = (folder: string) => readFileSync(path.join(folder, 'result.safetensors'));
   expect(bytes(parts).equals(bytes(whole))).toBe(true);
 });
+
+it('of whole weights, too, it is said what rounding takes of the change', async () => {
+  const folder = makeTemporaryFolder();
+  const told = (events: Awaited<ReturnType<typeof runTinyJob>>) =>
+    events.flatMap((event) =>
+      (event.event === 'notice' || event.event === 'note') && event.message.includes('rounding')
+        ? [[event.event, event.message]]
+        : [],
+    );
+  // A step so small that 16 bits hold little of it, and one that they hold.
+  const small = await makeTinyJob(path.join(folder, 'small'), { steps: 1, learningRate: 1e-7 });
+  expect(told(await runTinyJob(small, path.join(folder, 'small')))).toEqual([
+    ['notice', expect.stringMatching(/loses \d\d.*erase with "lora" as the result/) as string],
+  ]);
+  const large = await makeTinyJob(path.join(folder, 'large'), { steps: 1, learningRate: 1e-2 });
+  expect(told(await runTinyJob(large, path.join(folder, 'large')))).toEqual([
+    ['note', expect.stringMatching(/16-bit floats, the checkpoint loses \d\.\d+ %/) as string],
+  ]);
+});

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { mergedTensors } from '../../src/adapters/low-rank/merged-tensors.ts';
 import { putOnTop } from '../../src/adapters/low-rank/put-on-top.ts';
 import { countedChanges, type Lora, readLora } from '../../src/adapters/low-rank/read-lora.ts';
-import { RoundingLoss } from '../../src/adapters/rounding.ts';
+import { measuringLoss, RoundingLoss } from '../../src/adapters/rounding.ts';
 import { asItIs } from '../../src/adapters/full-weights.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import type { AppError } from '../../src/errors.ts';
@@ -151,7 +151,11 @@ const merge = async (checkpoint: Checkpoint, lora: Lora, strength: number) => {
   const outputPath = path.join(makeTemporaryFolder(), 'merged');
   await writeScrubbedModel({
     ...{ source: checkpoint.file, outputPath, metadata: { merged: 'yes' } },
-    replaced: mergedTensors(checkpoint, countedChanges(lora, strength), rounding),
+    replaced: measuringLoss(
+      mergedTensors(checkpoint, countedChanges(lora, strength)),
+      checkpoint.file,
+      rounding,
+    ),
   });
   return { merged: await open(outputPath), rounding };
 };

@@ -72,7 +72,7 @@ export const lowRank: Adapter<LowRankSettings> = {
         }
         return Promise.resolve(into);
       },
-      merged(parameters, rounding) {
+      merged(parameters) {
         const merger = new WeightMerger(
           factors.map(({ rank: own, down, up }) => {
             const [[outputs = 0], [, inputs = 0]] = [matrixOf(up), matrixOf(down)];
@@ -84,14 +84,11 @@ export const lowRank: Adapter<LowRankSettings> = {
             change.weight,
             async () => {
               const original = await checkpoint.file.readFloat32(change.weight);
-              const merged = await merger.merge(original, {
+              return merger.merge(original, {
                 ...{ rank: change.rank, scale },
                 down: await readElements(parameters.get(change.down.name)),
                 up: await readElements(parameters.get(change.up.name)),
               });
-              const info = tensors.get(change.weight);
-              if (info) rounding?.add(info, original, merged);
-              return merged;
             },
           ]),
         );

@@ -1,26 +1,17 @@
 import type { ReplacedTensors } from '../../checkpoint/changed-file.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
-import type { RoundingLoss } from '../rounding.ts';
 import { mergeShapeOf, WeightMerger } from './merge.ts';
 import type { LoraChange } from './read-lora.ts';
 
-/**
- * A checkpoint's tensors with changes in them.
- *
- * @param rounding told of each tensor as it is asked for
- */
+/** A checkpoint's tensors with changes in them. */
 export function mergedTensors(
   { file }: Checkpoint,
   changes: readonly LoraChange[],
-  rounding: RoundingLoss,
 ): ReplacedTensors {
   const merger = new WeightMerger(changes.map(({ factors }) => mergeShapeOf(factors)));
   const merged = async (tensor: string, ofTensor: readonly LoraChange[]) => {
-    const original = await file.readFloat32(tensor);
-    const values = original.slice();
+    const values = await file.readFloat32(tensor);
     for (const change of ofTensor) await addTo(values, change, merger);
-    const info = file.tensors.get(tensor);
-    if (info) rounding.add(info, original, values);
     return values;
   };
   // Several layers may be one matrix.
