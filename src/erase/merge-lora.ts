@@ -12,7 +12,7 @@ import { appVersion } from '../version.ts';
 import { companionProvenance, type JobCompanions } from './companions.ts';
 
 /** A LoRA file that goes into a checkpoint's weights. */
-export interface Merging {
+interface Merging {
   readonly lora: Lora;
   /** Its file. */
   readonly path: string;

@@ -20,11 +20,11 @@ const bufferWorker = new URL('./buffer-worker.ts', import.meta.url);
  * The largest buffer in bytes that WebGPU takes here, of a few sizes: the runtime does not tell it. Each is tried
  * in a process of its own, since a device may be lost over it.
  */
-export async function probeLargestBuffer(device: Device, worker = bufferWorker): Promise<number> {
+export async function probeLargestBuffer(device: Device): Promise<number> {
   for (const bytes of triedBytes) {
     const question: BufferQuestion = { device, bytes };
     const options = { purpose: 'trying a large buffer', timeoutMs: TIMEOUT_MS };
-    const works = await askProcess(worker, question, options).catch(() => false);
+    const works = await askProcess(bufferWorker, question, options).catch(() => false);
     if (works === true) return bytes;
   }
   return GUARANTEED_BYTES;

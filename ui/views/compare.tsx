@@ -64,33 +64,12 @@ function Result({ job, result, strength }: ResultProps) {
         <span>{formatBytes(result.bytes)}</span>
         {seconds !== null && <span>made in {formatDuration(seconds)}</span>}
         {result.isActive && <span class="state done">In use</span>}
-        {merged.map(
-          ({ strength: used, isActive }) =>
-            isActive && (
-              <span key={used} class="state done">
-                In use at strength {used}
-              </span>
-            ),
-        )}
+        <InUseAtStrength merged={merged} />
       </p>
       {result.kind === 'checkpoint' && (
         <CopyField what="Where the model is" text={result.path} button="Copy path" />
       )}
-      {!isResult && model && 'remark' in model && (
-        <>
-          <CopyField
-            what={`Where the model at strength ${strength} is`}
-            text={model.path}
-            button="Copy path"
-          />
-          <p class="help">{model.remark}</p>
-        </>
-      )}
-      {!isResult && !model && lora && (
-        <p class="help">
-          To use it at strength {strength}, a checkpoint is written first, as large as the original.
-        </p>
-      )}
+      {!isResult && lora && <MergedModel merged={merged} strength={strength} />}
       <div class="actions">
         {isOffered && (
           <ActionButton
@@ -110,6 +89,37 @@ function Result({ job, result, strength }: ResultProps) {
         <DeleteButton job={job} />
       </div>
     </section>
+  );
+}
+
+interface MergedProps {
+  readonly merged: JobView['merged'];
+}
+
+function InUseAtStrength({ merged }: MergedProps) {
+  const used = merged.find(({ isActive }) => isActive);
+  return used ? <span class="state done">In use at strength {used.strength}</span> : null;
+}
+
+/** The checkpoint at a strength: where it is, or that it is to be written. */
+function MergedModel({ merged, strength }: MergedProps & { readonly strength: number }) {
+  const model = merged.find((one) => one.strength === strength);
+  if (!model) {
+    return (
+      <p class="help">
+        To use it at strength {strength}, a checkpoint is written first, as large as the original.
+      </p>
+    );
+  }
+  return (
+    <>
+      <CopyField
+        what={`Where the model at strength ${strength} is`}
+        text={model.path}
+        button="Copy path"
+      />
+      <p class="help">{model.remark}</p>
+    </>
   );
 }
 

@@ -216,21 +216,8 @@ function judge({
       });
     }
   }
-  const [largest, ...others] = costs.map((cost) => cost.largestTensor);
-  const fitsBuffer = bufferBytes === null || !largest || largest.bytes <= bufferBytes;
-  if (!fitsBuffer) {
-    const variants = smaller.map((variant, i) => ({
-      ...variant,
-      bytes: others[i]?.bytes ?? Number.NaN,
-    }));
-    advice.push(
-      {
-        message: `The graphics card takes no buffer of more than ${formatBytes(bufferBytes)}, and ${describeTensor(largest)}.`,
-        settings: {},
-      },
-      ...bufferAdvice(variants, bufferBytes),
-    );
-  }
+  const tooLarge = tooLargeTensor({ costs, bufferBytes }, smaller);
+  advice.push(...tooLarge);
   const fitsDisk = diskBytes <= freeDisk;
   if (!fitsDisk) {
     advice.push({
@@ -238,5 +225,20 @@ function judge({
       settings: {},
     });
   }
-  return { memoryBytes, fits: fitsMemory && fitsBuffer && fitsDisk, advice };
+  return { memoryBytes, fits: fitsMemory && tooLarge.length === 0 && fitsDisk, advice };
+}
+
+/** What to say of a tensor that is larger than any buffer of the device; nothing where none is. */
+function tooLargeTensor(
+  { costs, bufferBytes }: Pick<RunAnswer, 'costs' | 'bufferBytes'>,
+  smaller: readonly SmallerVariant[],
+): Advice[] {
+  const [largest, ...others] = costs.map((cost) => cost.largestTensor);
+  if (bufferBytes === null || !largest || largest.bytes <= bufferBytes) return [];
+  const variants = smaller.map((variant, i) => ({
+    ...variant,
+    bytes: others[i]?.bytes ?? Number.NaN,
+  }));
+  const message = `The graphics card takes no buffer of more than ${formatBytes(bufferBytes)}, and ${describeTensor(largest)}.`;
+  return [{ message, settings: {} }, ...bufferAdvice(variants, bufferBytes)];
 }
