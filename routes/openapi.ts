@@ -132,6 +132,7 @@ function describeBody({
   schema,
   files = [],
   isTextAllowed,
+  isOptional = false,
 }: NonNullable<Route['body']>): object {
   const body = toJsonSchema(schema);
   if (type === 'application/json') {

@@ -99,7 +99,9 @@ export const api = {
 };
 
 function jobAction(id: string, action: string, body?: object): Promise<JobView> {
-  return request<JobView>('POST', `jobs/${encodeURIComponent(id)}/${action}`, { ...(body && { body }) });
+  return request<JobView>('POST', `jobs/${encodeURIComponent(id)}/${action}`, {
+    ...(body && { body }),
+  });
 }
 
 /** @throws ApiError, also where the sidecar cannot be reached */

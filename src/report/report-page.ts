@@ -67,7 +67,8 @@ export function renderReport(content: ReportContent): string {
         ${renderHead(content)} ${renderFigures(content)}
         ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
         ${renderPairs(content)} ${renderStrengths(content)} ${renderStrips(content)}
-        ${renderTraining(content)} ${renderPrompts(content)} ${renderSettings(content)} ${renderFiles(content)}
+        ${renderTraining(content)} ${renderPrompts(content)} ${renderSettings(content)}
+        ${renderFiles(content)}
         <footer>
           Made by Erase Concept ${job.appVersion} on ${formatDate(content.finishedAt)}. Everything
           in this file is in it: it loads nothing and sends nothing.

@@ -181,7 +181,9 @@ describeInBrowser('the tab', () => {
         const page = await openHost('comfyui');
         await page.getByRole('button', { name: 'Erase Concept' }).waitFor();
         const put = () =>
-          page.evaluate("postMessage({ type: 'erase-concept:lora', lora: 'less.safetensors', strength: 0.5 })");
+          page.evaluate(
+            "postMessage({ type: 'erase-concept:lora', lora: 'less.safetensors', strength: 0.5 })",
+          );
         await put();
         await page.getByText('less.safetensors is in this workflow now').waitFor();
         await put();

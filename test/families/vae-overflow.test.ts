@@ -112,7 +112,10 @@ describe('a VAE whose activations are larger than float16 holds', () => {
 
 it('a VAE that makes NaN even in float32 is refused by name, and gives no picture', async () => {
   const checkpoint = await openCheckpoint(model, undefined, { vae: await writeLoudVae(1e38) });
-  const refusal = { code: 'vae.invalid', message: expect.stringMatching(/"loud\.vae.*NaN/) as string };
+  const refusal = {
+    code: 'vae.invalid',
+    message: expect.stringMatching(/"loud\.vae.*NaN/) as string,
+  };
   const cells = 4 * (64 / checkpoint.codec.scale) ** 2;
   const encoder = await checkpoint.codec.openEncoder(size);
   const data = new Float32Array(3 * 64 * 64).fill(0.5);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import supertest from 'supertest';
 import { expect, it, onTestFinished } from 'vitest';
 
+import { defaultAdapters } from '../../src/adapters/settings.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
@@ -14,7 +15,7 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyLora } from '../helpers/tiny-lora.ts';
 
 const key = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_q.weight';
-const adapter = { kind: 'lora', rank: 4, convRank: null, alpha: null } as const;
+const adapter = defaultAdapters.lora;
 
 /** A web UI with the tiny model in use, and a job that is done. */
 async function erased(settings: WantedSettings) {
@@ -30,11 +31,13 @@ async function erased(settings: WantedSettings) {
   const { id } = await sidecar.create({ settings: { steps: 2, ...settings } });
   const done = await sidecar.reaches(id, 'done');
   const apply = async (body?: object) => {
-    const answer = await supertest(sidecar.url).post(`/api/jobs/${id}/apply`).set(bearer).send(body);
+    const answer = await supertest(sidecar.url)
+      .post(`/api/jobs/${id}/apply`)
+      .set(bearer)
+      .send(body);
     return { status: answer.status, body: answer.body as JobView & { error: { message: string } } };
   };
-  const rollback = async () =>
-    (await sidecar.api('post', `/jobs/${id}/rollback`)).body as JobView;
+  const rollback = async () => (await sidecar.api('post', `/jobs/${id}/rollback`)).body as JobView;
   return { models, fake, sidecar, id, done, apply, rollback };
 }
 

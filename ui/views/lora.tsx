@@ -31,10 +31,14 @@ export function LoraResult({
       {isUsed && (
         <>
           <p>
-            In a prompt it forgets, as strongly as the number behind its name says; ComfyUI takes it by
-            the node LoraLoaderModelOnly.
+            In a prompt it forgets, as strongly as the number behind its name says; ComfyUI takes it
+            by the node LoraLoaderModelOnly.
           </p>
-          <CopyField what="The tag for prompts" text={loraTag(lora.name, strength)} button="Copy tag" />
+          <CopyField
+            what="The tag for prompts"
+            text={loraTag(lora.name, strength)}
+            button="Copy tag"
+          />
         </>
       )}
       <div class="actions">

@@ -78,7 +78,8 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
     const scaled = known.at(-1)?.rate ?? (await probeRate(device));
     const isShort = (cost.gradient + cost.prediction) / scaled < MAX_TRIAL_SECONDS;
     const asksUnet = trainingOf(settings) !== null || settings.evaluationPictures > 0;
-    if (!fits || !isShort || !asksUnet) return { costs, rate: scaled, basis: 'scaled', bufferBytes };
+    if (!fits || !isShort || !asksUnet)
+      return { costs, rate: scaled, basis: 'scaled', bufferBytes };
     const rate = await measureRate(checkpoint, { settings, cost, ...question });
     await addMeasurement(dataFolder, { key, device, runtime: runtimeVersion(), rate });
     return { costs, rate, basis: 'measured', bufferBytes };
