@@ -125,6 +125,8 @@ export default defineConfig(
                 './diffusion/prediction-reading.ts',
                 './format-bytes.ts',
                 './format.ts',
+                './lora-tag.ts',
+                './strengths.ts',
                 './presets/preset-words.ts',
                 './report/describe-figure.ts',
               ],

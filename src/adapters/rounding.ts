@@ -95,7 +95,7 @@ const storedTitles: Partial<Record<string, string>> = {
 export function describeRounding(rounding: RoundingLoss, hasLora: boolean | null): string {
   const { share, worst, storedAs } = rounding;
   const types = storedAs.map((dtype) => storedTitles[dtype] ?? dtype).join(', ');
-  const percent = (part: number) => `${(100 * part).toPrecision(2)} %`;
+  const percent = (part: number) => `${Number((100 * part).toPrecision(2))} %`;
   const most = worst ? `, at most ${percent(worst.share)} ("${worst.name}")` : '';
   const loss = `Stored as ${types}, the checkpoint loses ${percent(share)} of the change by rounding${most}.`;
   if (!rounding.isNotable || hasLora === null) return loss;

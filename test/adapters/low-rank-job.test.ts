@@ -130,19 +130,9 @@ it('a low-rank job that was cancelled goes on to the same bytes', async () => {
 
 it('of whole weights, too, it is said what rounding takes of the change', async () => {
   const folder = makeTemporaryFolder();
-  const told = (events: Awaited<ReturnType<typeof runTinyJob>>) =>
-    events.flatMap((event) =>
-      (event.event === 'notice' || event.event === 'note') && event.message.includes('rounding')
-        ? [[event.event, event.message]]
-        : [],
-    );
-  // A step so small that 16 bits hold little of it, and one that they hold.
-  const small = await makeTinyJob(path.join(folder, 'small'), { steps: 1, learningRate: 1e-7 });
-  expect(told(await runTinyJob(small, path.join(folder, 'small')))).toEqual([
-    ['notice', expect.stringMatching(/loses \d\d.*erase with "lora" as the result/) as string],
-  ]);
-  const large = await makeTinyJob(path.join(folder, 'large'), { steps: 1, learningRate: 1e-2 });
-  expect(told(await runTinyJob(large, path.join(folder, 'large')))).toEqual([
-    ['note', expect.stringMatching(/16-bit floats, the checkpoint loses \d\.\d+ %/) as string],
-  ]);
+  // A step so small that 16 bits hold little of it.
+  const job = await makeTinyJob(folder, { steps: 1, learningRate: 1e-7 });
+  const events = await runTinyJob(job, folder);
+  const notices = events.flatMap((event) => (event.event === 'notice' ? [event.message] : []));
+  expect(notices.join()).toMatch(/loses \d\d+ % .*: erase with "lora" as the result/);
 });

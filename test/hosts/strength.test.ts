@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import supertest from 'supertest';
 import { expect, it, onTestFinished } from 'vitest';
@@ -22,6 +22,7 @@ async function erased(settings: WantedSettings) {
   const models = path.join(makeTemporaryFolder(), 'Stable-diffusion');
   cpSync('presets/tiny-sd', models, { recursive: true });
   const fake = await new FakeA1111(models).start(tinyModel);
+  mkdirSync(fake.loraFolder);
   const data = makeTemporaryFolder();
   const host = await openHost({
     ...{ kind: 'a1111', url: fake.server.url, credentials: null, modelFolders: [] },

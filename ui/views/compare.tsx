@@ -53,8 +53,6 @@ interface ResultProps {
 function Result({ job, result, strength }: ResultProps) {
   const { id, hasReport, seconds, lora, merged } = job;
   const isResult = result.kind === 'checkpoint' && strength === 1;
-  const model = isResult ? result : merged.find((one) => one.strength === strength);
-  const isOffered = (isResult || lora !== null) && !model?.isActive;
   return (
     <section class="result" aria-label="The new model">
       <p class="facts">
@@ -71,13 +69,7 @@ function Result({ job, result, strength }: ResultProps) {
       )}
       {!isResult && lora && <MergedModel merged={merged} strength={strength} />}
       <div class="actions">
-        {isOffered && (
-          <ActionButton
-            isPrimary={result.kind === 'checkpoint'}
-            title={strength === 1 ? 'Use this model' : `Use this model at strength ${strength}`}
-            work={() => useScrubbedModel(job, strength)}
-          />
-        )}
+        <UseButton {...{ job, result, strength }} />
         <RollbackButton job={job} />
         <ActionButton title="Open folder" work={() => api.openFolder(id)} />
         {hasReport && (
@@ -89,6 +81,19 @@ function Result({ job, result, strength }: ResultProps) {
         <DeleteButton job={job} />
       </div>
     </section>
+  );
+}
+
+function UseButton({ job, result, strength }: ResultProps) {
+  const isResult = result.kind === 'checkpoint' && strength === 1;
+  const model = isResult ? result : job.merged.find((one) => one.strength === strength);
+  if (model?.isActive || (!isResult && !job.lora)) return null;
+  return (
+    <ActionButton
+      isPrimary={result.kind === 'checkpoint'}
+      title={strength === 1 ? 'Use this model' : `Use this model at strength ${strength}`}
+      work={() => useScrubbedModel(job, strength)}
+    />
   );
 }
 

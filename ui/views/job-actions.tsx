@@ -67,10 +67,8 @@ export function AgainButton({ job }: JobProps) {
 }
 
 /** Asks first: what is deleted is gone. */
-export function DeleteButton({ job: { id, concept, result, lora, merged } }: JobProps) {
-  const isOwnFile = result && (result.kind === 'lora' ? !lora?.isInJob : !result.isActive);
-  const isDeletable =
-    result && (isOwnFile || merged.length > 0) && !merged.some(({ isActive }) => isActive);
+export function DeleteButton({ job }: JobProps) {
+  const { id, concept, result, lora, merged } = job;
   const isAsking = useSignal(false);
   const withModel = useSignal(false);
   const opener = useRef<HTMLButtonElement>(null);
@@ -108,7 +106,7 @@ export function DeleteButton({ job: { id, concept, result, lora, merged } }: Job
               `, and the LoRA file${lora.usedAt === null ? '' : ", which is taken out of the web UI's folder"}`}
             .
           </p>
-          {isDeletable && (
+          {hasDeletableModel(job) && (
             <label class="check">
               <input
                 type="checkbox"
@@ -116,8 +114,8 @@ export function DeleteButton({ job: { id, concept, result, lora, merged } }: Job
                 onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
               />
               <span>
-                Delete the {result.kind === 'lora' ? 'LoRA file' : 'model'}{' '}
-                <code>{result.model}</code> too
+                Delete the {result?.kind === 'lora' ? 'LoRA file' : 'model'}{' '}
+                <code>{result?.model}</code> too
                 {merged.length > 0 && ', and what was merged at other strengths'}
               </span>
             </label>
@@ -126,4 +124,11 @@ export function DeleteButton({ job: { id, concept, result, lora, merged } }: Job
       )}
     </>
   );
+}
+
+/** Whether a job has a file of its own that may be deleted with it: none that is in use. */
+function hasDeletableModel({ result, lora, merged }: JobView): boolean {
+  if (!result || merged.some(({ isActive }) => isActive)) return false;
+  if (merged.length > 0) return result.kind === 'lora' || !result.isActive;
+  return result.kind === 'lora' ? !lora?.isInJob : !result.isActive;
 }

@@ -4,7 +4,7 @@ import type { JobView } from '../../src/contract/job-views.ts';
 import { shownStrengths } from '../../src/strengths.ts';
 import { type Pair, PairList, strengthPairs } from './before-after.tsx';
 
-const [weakest = 0, second = 1] = shownStrengths;
+const [weakest, second] = shownStrengths;
 const strongest = shownStrengths.at(-1) ?? 1;
 
 /** How strongly a LoRA forgets: chosen here for the pictures below, for the model and for the tag. */

@@ -64,9 +64,7 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
     const costOf = (variant: EraseSettings) =>
       costOfRun(checkpoint, variant, { ...extent, device });
     const cost = await costOf(settings);
-    const fits =
-      cost.memoryBytes <= (freeBytes ?? Infinity) &&
-      cost.largestTensor.bytes <= (bufferBytes ?? Infinity);
+    const fits = isWithin(cost, { freeBytes, bufferBytes });
     const costs = fits ? [cost] : [cost, ...(await Promise.all(smaller.map(costOf)))];
     const known = (await readMeasurements(dataFolder)).filter(
       ({ device: on, runtime }) => on === device && runtime === runtimeVersion(),
@@ -86,6 +84,14 @@ export async function estimateRun(question: RunQuestion): Promise<RunAnswer> {
   } finally {
     await checkpoint.close();
   }
+}
+
+/** What cannot be told sets no bound. */
+function isWithin(
+  { memoryBytes, largestTensor }: RunCost,
+  { freeBytes, bufferBytes }: Record<'freeBytes' | 'bufferBytes', number | null>,
+): boolean {
+  return memoryBytes <= (freeBytes ?? Infinity) && largestTensor.bytes <= (bufferBytes ?? Infinity);
 }
 
 async function probeRate(device: Device): Promise<number> {
