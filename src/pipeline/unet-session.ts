@@ -42,6 +42,9 @@ export interface UnetRows extends DenoiserRows {
   readonly strength?: number;
 }
 
+/** Channels of a small model's first feature map; SD 1.5 has 320. */
+const SMALL_WIDTH = 128;
+
 /**
  * A compiled UNet with two modes over one copy of the weights: prediction, and prediction with the
  * gradient of the mean squared error for the trained tensors. Both are branches of one `If`, for each
@@ -101,6 +104,7 @@ export class UnetSession {
       weightsFolder: settings.adaptation.base?.folder ?? weightsFolder(checkpoint),
       sharesWeights: true,
       keepsStoredWeights: keepsStored,
+      isBrief: settings.device === 'cpu' && checkpoint.denoiser.width <= SMALL_WIDTH,
       ...(settings.profilePrefix && { profilePrefix: settings.profilePrefix }),
       ...(settings.device === 'webgpu' && {
         residentOutputs: [
