@@ -17,7 +17,7 @@ export default defineConfig(({ mode }) => {
       pool: 'forks',
       // Files share a process, which has loaded what they test: a fifth of the time of the small ones.
       isolate: false,
-      maxWorkers: 2,
+      maxWorkers: 3,
       testTimeout: 180_000,
       sequence: { sequencer: SlowestFirst },
       projects: [
