@@ -4,7 +4,7 @@ import { describeReading } from '../diffusion/prediction-reading.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import { describeCompanions } from '../erase/companions.ts';
-import type { ProgressEvent, SampleEvent } from '../erase/events.ts';
+import type { ProgressEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { methodOf, stepsOf, trainingOf, trainSetOf } from '../methods/registry.ts';
@@ -14,9 +14,14 @@ import { describeShapes } from '../erase/picture-shapes.ts';
 import { describeSettings } from './describe-settings.ts';
 import { describeFigure } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
+import {
+  type ReportedPictures,
+  renderPairs,
+  renderStrengths,
+  renderStrips,
+} from './render-pictures.ts';
 import { renderJudged } from './render-judged.ts';
 import { html, Markup } from './markup.ts';
-import type { Pair, ReportPictures, StrengthRow, Strip } from './report-content.ts';
 import { reportStyle } from './report-style.ts';
 
 /** Prompts that are listed one by one; a list of thousands tells nobody anything. */
@@ -29,7 +34,7 @@ export interface ReportedModel {
   readonly bytes: number;
 }
 
-export interface ReportContent {
+export interface ReportContent extends ReportedPictures {
   readonly job: EraseJob;
   readonly story: JobStory;
   /** What was erased, in few words. */
@@ -39,11 +44,8 @@ export interface ReportContent {
   /** Outer steps that made the result. */
   readonly steps: number;
   readonly finishedAt: Date;
-  readonly pictures: ReportPictures;
   /** Whether a web UI drew the pictures of the sets that none were given for. */
   readonly isDrawnByHost: boolean;
-  /** Each shown picture as an address that holds it, by file. */
-  readonly embedded: ReadonlyMap<string, string>;
 }
 
 /** A whole job as one page of HTML that needs nothing else: no script, no request. */
@@ -143,105 +145,6 @@ function renderFigure(figure: Figure): Markup {
 
 function share(pictures: number): string {
   return `${(100 / pictures).toFixed(pictures > 20 ? 1 : 0)} % of the figure`;
-}
-
-const roleTitles: Readonly<Record<Role, string>> = { forget: 'Forgotten', retain: 'Kept' };
-
-function renderPairs({ pictures: { pairs }, embedded }: ReportContent): Markup {
-  if (pairs.forget.length + pairs.retain.length === 0) return html``;
-  const picture = ({ file, prompt, which }: SampleEvent) =>
-    html`<div>${image(embedded.get(file), `${which}: ${prompt}`)}<span>${which}</span></div>`;
-  const isOfHost = [...pairs.forget, ...pairs.retain].some(
-    ({ before }) => before.drawnBy === 'host',
-  );
-  const pair = ({ before, after }: Pair) =>
-    html`<figure class="pair">
-      <div>${picture(before)}${picture(after)}</div>
-      <figcaption><bdi>${before.prompt}</bdi></figcaption>
-    </figure>`;
-  return html`<h2>Before and after</h2>
-    <p class="note">
-      The same prompt and the same noise, drawn by both
-      models${isOfHost ? ' in the web UI; the figures are of pictures that this program drew' : ''}.
-    </p>
-    ${(['forget', 'retain'] as const).map((role) =>
-      pairs[role].length === 0
-        ? null
-        : html`<h3>${roleTitles[role]}</h3>
-            <div class="pairs">${pairs[role].map(pair)}</div>`,
-    )}`;
-}
-
-function renderStrengths({ pictures: { strengths }, embedded }: ReportContent): Markup {
-  const [first] = strengths;
-  if (!first) return html``;
-  const row = (of: StrengthRow) =>
-    html`<tr>
-      ${rowHead(of[0]?.sample)}
-      ${of.map(
-        ({ strength, sample: { file, prompt } }) =>
-          html`<td>${image(embedded.get(file), `strength ${strength}: ${prompt}`)}</td>`,
-      )}
-    </tr>`;
-  return html`<h2>At other strengths</h2>
-    <p class="note">
-      The same noise with the LoRA on top of the original at several strengths: 0 is the original, 1
-      what was trained.
-    </p>
-    <div class="scroll">
-      <table class="strips">
-        <thead>
-          <tr>
-            <th></th>
-            ${first.map(({ strength }) => html`<th scope="col">${String(strength)}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${strengths.map(row)}
-        </tbody>
-      </table>
-    </div>`;
-}
-
-/** The first cell of a row of pictures: whose they are. */
-function rowHead(sample: SampleEvent | undefined): Markup {
-  const { role, prompt } = sample ?? { role: 'forget' as const, prompt: '' };
-  return html`<th scope="row">
-    <span class="role ${role}">${roleTitles[role]}</span>
-    <bdi>${prompt}</bdi>
-  </th>`;
-}
-
-function renderStrips({ pictures: { strips }, embedded }: ReportContent): Markup {
-  const [first] = strips;
-  if (!first) return html``;
-  const title = ({ which, step }: SampleEvent) => (which === 'during' ? `step ${step}` : which);
-  const row = (strip: Strip) =>
-    html`<tr>
-      ${rowHead(strip[0])}
-      ${strip.map((sample) => html`<td>${image(embedded.get(sample.file), `${title(sample)}: ${sample.prompt}`)}</td>`)}
-    </tr>`;
-  return html`<h2>While it trained</h2>
-    <p class="note">The same pictures again and again, drawn in a few steps.</p>
-    <div class="scroll">
-      <table class="strips">
-        <thead>
-          <tr>
-            <th></th>
-            ${first.map((sample) => html`<th scope="col">${title(sample)}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${strips.map(row)}
-        </tbody>
-      </table>
-    </div>`;
-}
-
-function image(address: string | undefined, description: string): Markup {
-  return address === undefined
-    ? html`<span>missing</span>`
-    : html`<img src="${address}" alt="${description}" />`;
 }
 
 const directions = [
