@@ -38,7 +38,7 @@ describeInBrowser('the page of a sidecar with a web UI', () => {
       .getByText(/^Drawn by the web UI with both models/)
       .first()
       .waitFor();
-    const shown = page.locator('.pair img');
+    const shown = page.locator('.pairs:not(.strengths) .pair img');
     expect(await shown.count()).toBe(4);
     expect(await shown.first().getAttribute('src')).toMatch(
       /samples\/host-before-0-forget-0-1\.png$/,

@@ -33,6 +33,12 @@ export const slowTests = [
   'test/routes/',
   'test/jobs/training-process.',
   'test/training/previews.',
+  'test/attacks/attack.',
+  'test/erase/picture-shapes.',
+  'test/methods/erasediff-golden.',
+  'test/evaluation/evaluate.',
+  'test/families/vae-overflow.',
+  'test/hosts/strength.',
 ] as const;
 
 /** Starts the slow ones first, so that none of them runs alone at the end, beside an idle core. */

@@ -8,7 +8,7 @@ export const embeddingAttack: Attack = {
   id: 'embedding',
   words: {
     title: 'A learnt token (textual inversion)',
-    help: 'Learns one token, from pictures of the original, that brings the concept back: in the place of its own words (--concept), else behind the prompts without it.',
+    help: 'Learns one token, from pictures of the original, that brings the concept back: in the place of its own words where they are known, else behind the prompts without it.',
     axis: 'Steps of learning',
     limits:
       'Whoever learns a token has pictures of the concept. The original’s own line says how much a token of so many steps can do at all, a token by chance how much is nothing but the judge. More steps, or several tokens, may do more.',

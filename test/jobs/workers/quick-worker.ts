@@ -63,6 +63,7 @@ serveWorker(async (jobFolder, { onEvent, signal }) => {
   const { checkpoint, lora } = outputsOf(job);
   if (lora !== null) await writeNoChange(job, lora);
   if (checkpoint !== null) await writeUnchanged(job);
+  onEvent({ event: 'note', message: 'nothing was rounded' });
   await rm(path.dirname(statePath), { recursive: true });
   onEvent({ event: 'done', output: job.output, job: job.id, seconds: 1 });
 });
@@ -92,6 +93,8 @@ function progress(job: EraseJob, step: number): EraseEvent {
     lambda: 1,
     retainGradientNorm: 1,
     forgetGradientNorm: 1,
+    retainCosine: 1,
+    forgetCosine: 1,
     secondsPerStep: STEP_MS / 1000,
     etaSeconds: ((steps - step) * STEP_MS) / 1000,
   };
