@@ -1,17 +1,15 @@
 import { type Command, Option } from 'commander';
 
 import { attacks } from '../../attacks/registry.ts';
-import { askPainter } from '../ask-painter.ts';
+import { askAndReport } from '../ask-and-report.ts';
 import type { AttackOptions } from '../attack-models.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import type { CliContext } from '../context.ts';
 import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
-import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { addJudgeOptions } from '../judge-options.ts';
 import { wholeNumber } from '../parse-option.ts';
-import { unheard } from '../unheard.ts';
 
 const worker = new URL('../attack-worker.ts', import.meta.url);
 
@@ -70,7 +68,6 @@ async function attack(
   { terminal, config: { dataFolder } }: CliContext,
   cancel: AbortSignal,
 ): Promise<void> {
-  const reporter = createEvaluationReporter(terminal, options.json === true);
   // Steps are those of learning here.
   const drawing = readDrawing({ ...options, steps: undefined });
   const question: AttackOptions = {
@@ -80,16 +77,5 @@ async function attack(
     drawing,
     dataFolder,
   };
-  try {
-    await askPainter(worker, question, {
-      folder: undefined,
-      purpose: 'the attack',
-      signal: AbortSignal.any([cancel, unheard(terminal, 'the attack')]),
-      onTold: (event) => {
-        reporter.report(event as EvaluationTold);
-      },
-    });
-  } finally {
-    reporter.stop();
-  }
+  await askAndReport(worker, question, { terminal, purpose: 'the attack', cancel });
 }

@@ -1,21 +1,19 @@
 import type { Command } from 'commander';
 
-import { askPainter } from '../ask-painter.ts';
+import { askAndReport } from '../ask-and-report.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import type { EvaluateOptions } from '../evaluate-models.ts';
-import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { addJudgeOptions } from '../judge-options.ts';
 import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
 import { wholeNumber } from '../parse-option.ts';
-import { unheard } from '../unheard.ts';
 
 const worker = new URL('../evaluate-worker.ts', import.meta.url);
 
 /** `erase-concept evaluate`: how much was erased and how much was kept. */
-export function addEvaluateCommand(program: Command, context: CliContext): void {
+export function addEvaluateCommand(program: Command, { terminal, config }: CliContext): void {
   const command = program
     .command('evaluate')
     .description(
@@ -47,42 +45,14 @@ export function addEvaluateCommand(program: Command, context: CliContext): void 
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action((options: EvaluateOptions) =>
-      withInterrupts(({ cancel }) =>
-        evaluate(
-          {
-            ...options,
-            drawing: readDrawing(options),
-            // Not an option: who has no folder of judges needs none.
-            dataFolder: context.config.dataFolder,
-          },
-          context,
-          cancel,
-        ),
-      ),
+      withInterrupts(({ cancel }) => {
+        // The data folder is no option: who has no folder of judges needs none.
+        const { dataFolder } = config;
+        const question = { ...options, drawing: readDrawing(options), dataFolder };
+        const folder = options.out;
+        return askAndReport(worker, question, {
+          ...{ terminal, purpose: 'the evaluation', cancel, folder },
+        });
+      }),
     );
-}
-
-async function evaluate(
-  options: EvaluateOptions,
-  { terminal }: CliContext,
-  cancel: AbortSignal,
-): Promise<void> {
-  const reporter = createEvaluationReporter(terminal, options.json === true);
-  // Without pictures to write, what it prints is all that comes of it.
-  const signal =
-    options.out === undefined
-      ? AbortSignal.any([cancel, unheard(terminal, 'the evaluation')])
-      : cancel;
-  try {
-    await askPainter(worker, options, {
-      folder: options.out,
-      purpose: 'the evaluation',
-      signal,
-      onTold: (event) => {
-        reporter.report(event as EvaluationTold);
-      },
-    });
-  } finally {
-    reporter.stop();
-  }
 }

@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
 
-import { askPainter } from '../ask-painter.ts';
+import { askAndReport } from '../ask-and-report.ts';
 import type { KnowsOptions } from '../ask-model.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import type { CliContext } from '../context.ts';
 import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
-import { createEvaluationReporter, type EvaluationTold } from '../evaluation-reporter.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { wholeNumber } from '../parse-option.ts';
-import { unheard } from '../unheard.ts';
 
 const worker = new URL('../knows-worker.ts', import.meta.url);
 
@@ -38,21 +36,9 @@ export function addKnowsCommand(program: Command, { terminal }: CliContext): voi
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action((options: Omit<KnowsOptions, 'drawing'>) =>
-      withInterrupts(async ({ cancel }) => {
-        const reporter = createEvaluationReporter(terminal, options.json === true);
+      withInterrupts(({ cancel }) => {
         const question: KnowsOptions = { ...options, drawing: readDrawing(options) };
-        try {
-          await askPainter(worker, question, {
-            folder: undefined,
-            purpose: 'the question',
-            signal: AbortSignal.any([cancel, unheard(terminal, 'the question')]),
-            onTold: (event) => {
-              reporter.report(event as EvaluationTold);
-            },
-          });
-        } finally {
-          reporter.stop();
-        }
+        return askAndReport(worker, question, { terminal, purpose: 'the question', cancel });
       }),
     );
 }
