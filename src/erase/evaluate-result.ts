@@ -25,7 +25,8 @@ import { SampleFolder } from './sample-folder.ts';
 
 /**
  * Draws the same pictures with the original and with the job's result, keeps them and tells what
- * they show; some also at other strengths, where the change has one. A device that fails does not undo the result: then it is told that there is no evaluation.
+ * they show; some also at other strengths, where the change has one. A device that fails does not undo the
+ * result: then it is told that there is no evaluation.
  *
  * @param steps outer steps that made the result
  * @throws the signal's reason; AppError `checkpoint.*`
