@@ -8,7 +8,7 @@ import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
 import { choosePontilla, erase, jobLimitMs, waitForResult, waitForStep } from './steps.ts';
 
-// The pictures of the README: `npm run screenshots` erases with the real sidecar and writes them.
+// The pictures of README and docs: `npm run screenshots` erases with the real sidecar and writes them.
 
 const folder = path.resolve(import.meta.dirname, '../../docs');
 

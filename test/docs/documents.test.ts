@@ -1,18 +1,44 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
+import { addCommands } from '../../src/cli/add-commands.ts';
+import { createProgram } from '../../src/cli/program.ts';
+import { openTerminal } from '../../src/cli/terminal.ts';
+import { readConfig } from '../../src/config.ts';
 import { errorCodes } from '../../src/errors.ts';
 
+const pages = readdirSync('docs').filter((name) => name.endsWith('.md'));
 const documents = [
   'README.md',
-  'docs/architecture.md',
-  'docs/extending.md',
-  'docs/runtime.md',
-  'docs/troubleshooting.md',
+  ...pages.map((name) => `docs/${name}`),
+  'presets/README.md',
   '.github/CONTRIBUTING.md',
+  '.github/SECURITY.md',
 ];
 const read = (file: string) => readFileSync(file, 'utf8');
+
+/** Names of headings as links call them, those of GitHub and VitePress where both agree. */
+function anchorsOf(file: string): string[] {
+  const titles = [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title);
+  return titles.map((title) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** Options of web UIs, of npm, and of the benches, that the documents speak of. */
+const optionsOfOthers = [
+  ...['--listen', '--api', '--api-auth', '--gradio-auth', '--auth-file', '--insecure', '--flag'],
+  ...['--enable-insecure-extension-access', '--fp'],
+  ...['--project', '--omit'],
+  ...['--folder', '--pictures', '--python', '--operators', '--repeats', '--rounds', '--seconds'],
+  '--settings',
+];
+const known = new Set([...optionsOfCommands(), ...optionsOfOthers]);
 
 describe('the documents', () => {
   it.each(documents)('%s names only files and folders that are there', (file) => {
@@ -23,10 +49,46 @@ describe('the documents', () => {
     expect(named.filter((name) => !isThere(name))).toEqual([]);
   });
 
-  it.each(documents)('%s links only to pages that are there', (file) => {
-    const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)];
-    const targets = links.map(([, target = '']) => path.join(path.dirname(file), target));
-    expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  it.each(documents)('%s links only to pages and headings that are there', (file) => {
+    const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];
+    const dead = links.filter(([, target = '', heading]) => {
+      const page = target ? path.join(path.dirname(file), target) : file;
+      if (!existsSync(page)) return true;
+      return heading !== undefined && !anchorsOf(page).includes(heading);
+    });
+    expect(dead.map(([link]) => link)).toEqual([]);
+  });
+
+  it.each(documents)('%s names only commands of package.json', (file) => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = [...read(file).matchAll(/npm run\s+([\w:]+)/g)].map(([, name = '']) => name);
+    expect(named.filter((name) => !scripts[name])).toEqual([]);
+  });
+
+  it.each(documents)('%s names only options that a command has', (file) => {
+    const named = [...read(file).matchAll(/(?<=[\s`(])--[a-z][a-z-]+/g)].map(([name]) => name);
+    expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('are all linked from README.md', () => {
+    const text = read('README.md') + read('docs/security.md');
+    expect(documents.filter((file) => file.startsWith('docs/') && !text.includes(file))).toEqual(
+      // README leads to the file itself.
+      ['docs/security.md'],
+    );
+  });
+
+  it('README.md is short', () => {
+    expect(read('README.md').split('\n').length).toBeLessThanOrEqual(150);
+  });
+
+  it('README.md has only numbers that a page of docs has too', () => {
+    const [, table = ''] = /## Numbers\n([\s\S]*?)\n## /.exec(read('README.md')) ?? [];
+    const figures = table.match(/\d+\.\d+( → \d+\.\d+)?/g) ?? [];
+    expect(figures.length).toBeGreaterThan(15);
+    const text = pages.map((name) => read(`docs/${name}`)).join('\n');
+    const isIn = (figure: string) => figure.split(' → ').every((number) => text.includes(number));
+    expect(figures.filter((figure) => !isIn(figure))).toEqual([]);
   });
 
   it('extending.md quotes files word for word, but for the indentation', () => {
@@ -49,6 +111,15 @@ describe('the documents', () => {
     expect(explained.map(([, code]) => code).sort()).toEqual([...errorCodes].sort());
   });
 
+  it('presets.md lists the presets that come with the program, by their names and titles', () => {
+    const shipped = readdirSync('presets').filter((name) => name.endsWith('.yaml'));
+    const rows = [...read('docs/presets.md').matchAll(/^\| `([\w-]+)` +\| (.+?) +\|/gm)];
+    expect(rows.map(([, name = '']) => `${name}.yaml`).sort()).toEqual(shipped.sort());
+    for (const [, name = '', title] of rows) {
+      expect(parse(read(`presets/${name}.yaml`))).toMatchObject({ title });
+    }
+  });
+
   it('architecture.md names every folder of src', () => {
     const folders = readdirSync('src', { withFileTypes: true }).filter((entry) =>
       entry.isDirectory(),
@@ -57,10 +128,13 @@ describe('the documents', () => {
     const missing = folders.filter(({ name }) => !text.includes(`| \`src/${name}\``));
     expect(missing.map(({ name }) => name)).toEqual([]);
   });
-
-  it('name every command of package.json that CONTRIBUTING.md speaks of', () => {
-    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    const named = [...read('.github/CONTRIBUTING.md').matchAll(/npm run ([\w:]+)/g)];
-    expect(named.map(([, name = '']) => name).filter((name) => !scripts[name])).toEqual([]);
-  });
 });
+
+function optionsOfCommands(): string[] {
+  const terminal = openTerminal();
+  const program = createProgram(terminal, { json: false });
+  const chooseDevice = () => Promise.resolve('cpu' as const);
+  addCommands(program, { terminal, config: readConfig({}), chooseDevice });
+  const options = program.commands.flatMap((command) => [...command.options, program.options[0]]);
+  return [...options.map((option) => option?.long ?? ''), '--help', '--version'];
+}
