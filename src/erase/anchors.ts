@@ -117,7 +117,7 @@ function chooseWords(prompts: readonly ParsedPrompt[], { concept, retain = [] }:
   });
 }
 
-/** Whether no more than a style is left of what was a thing. */
+/** Whether no more than a style or a kind of picture is left of what was a thing. */
 function showsNothing(
   { segments, language }: ParsedPrompt,
   taken: ReadonlySet<PhraseWord>,
@@ -126,7 +126,9 @@ function showsNothing(
   const isTaken = ({ words }: Phrase) =>
     words.some((word) => word.part === 'head' && taken.has(word));
   const isStyle = ({ role, words }: Phrase) =>
-    role === 'style' || words.some(({ norm }) => language.styleNouns.has(norm));
+    role === 'style' ||
+    role === 'medium' ||
+    words.some(({ norm }) => language.styleNouns.has(norm));
   return (
     phrases.some((phrase) => phrase.role === 'subject' && isTaken(phrase)) &&
     phrases.every((phrase) => isTaken(phrase) || phrase.role === 'quality' || isStyle(phrase))

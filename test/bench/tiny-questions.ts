@@ -1,3 +1,4 @@
+import { elementAt } from '../../src/element-at.ts';
 import { type Classifiers, question, type Question, type TinyTrait } from './score.ts';
 
 /**
@@ -12,33 +13,33 @@ export function tinyQuestions(
   fixed: Partial<Record<TinyTrait, string>>,
   without?: readonly [TinyTrait, string],
 ): Question[] {
-  const asked: Question[] = [];
-  for (const traits of combinations(classifiers, fixed, without)) {
-    if (asked.length === count) break;
-    asked.push(question(traits, firstSeed + asked.length));
-  }
-  return asked;
-}
-
-function* combinations(
-  classifiers: Classifiers,
-  fixed: Partial<Record<TinyTrait, string>>,
-  without: readonly [TinyTrait, string] | undefined,
-) {
   const choices = (trait: TinyTrait) =>
     fixed[trait] === undefined
       ? classifiers[trait].labels.filter(
           (label) => !(without?.[0] === trait && without[1] === label),
         )
       : [fixed[trait]];
-  const [subjects, colours, styles] = [choices('subject'), choices('colour'), choices('style')];
-  const at = (list: readonly string[], i: number) => list[i % list.length] ?? '';
-  for (let i = 0; ; i++) {
-    // Steps that share no factor with the lists, so that all combinations come up.
-    yield {
-      subject: at(subjects, i),
-      colour: at(colours, 3 * i + Math.floor(i / subjects.length)),
-      style: at(styles, 5 * i + Math.floor(i / 7)),
-    };
-  }
+  const combinations = choices('subject').flatMap((subject) =>
+    choices('colour').flatMap((colour) =>
+      choices('style').map((style) => ({ subject, colour, style })),
+    ),
+  );
+  const step = strideThroughAll(combinations.length);
+  return Array.from({ length: count }, (_, i) =>
+    question(elementAt(combinations, (i * step) % combinations.length), firstSeed + i),
+  );
+}
+
+/**
+ * A stride that visits all of `length` entries before it comes to one again, and that spreads the first
+ * few of them: near the golden section of the length, without a common factor.
+ */
+function strideThroughAll(length: number): number {
+  let stride = Math.max(1, Math.round(0.618 * length));
+  while (commonFactor(stride, length) > 1) stride += 1;
+  return stride;
+}
+
+function commonFactor(a: number, b: number): number {
+  return b === 0 ? a : commonFactor(b, a % b);
 }

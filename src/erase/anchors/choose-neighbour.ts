@@ -3,7 +3,7 @@ import { isOfKind } from '../kinds.ts';
 import { singular } from '../singular.ts';
 import { contentWords } from './choose-concept.ts';
 import { languages } from './lexicon.ts';
-import { type ParsedPrompt, type Phrase, type PhraseWord } from './parse-prompt.ts';
+import type { ParsedPrompt, Phrase, PhraseWord } from './parse-prompt.ts';
 
 /** So many things of kept prompts stand in for the concept at most: the first, its neighbours. */
 const mostNeighbours = 8;
@@ -11,6 +11,7 @@ const mostNeighbours = 8;
 /** A kept thing and the words around it. */
 interface Neighbour {
   readonly frame: string;
+  readonly kind: ReturnType<typeof kindOf>;
   readonly words: readonly PhraseWord[];
 }
 
@@ -27,7 +28,9 @@ export class Neighbours {
       const phrase = subjectOf(prompt);
       if (!phrase) return [];
       const words = namingWords(phrase, prompt);
-      return words.length > 0 ? [{ frame: frameOf(prompt, phrase), words }] : [];
+      return words.length > 0
+        ? [{ frame: frameOf(prompt, phrase), kind: kindOf(phrase, prompt), words }]
+        : [];
     });
   }
 
@@ -42,8 +45,9 @@ export class Neighbours {
     const own = namingWords(phrase, prompt);
     const fitting = distinct(
       this.neighbours.filter(
-        ({ frame: around, words }) =>
+        ({ frame: around, kind, words }) =>
           around === frame &&
+          kind === kindOf(phrase, prompt) &&
           isPlural(words) === isPlural(own) &&
           // A poodle is what is forgotten, where a dog is.
           !isOfKind(nameOf(words), nameOf(own)),
@@ -61,11 +65,26 @@ function subjectOf({ segments }: ParsedPrompt): Phrase | undefined {
   return segments.flatMap(({ phrases }) => phrases).find(({ role }) => role === 'subject');
 }
 
-/** What names a thing: its noun with what is no colour, size or the like. */
-const namingWords = (phrase: Phrase, { language }: ParsedPrompt) =>
-  contentWords(phrase.words, language).filter(
-    ({ norm, part }) => part === 'head' || !language.common.has(norm),
+/** What names a thing: its noun with what is no colour, size or the like; "Big" is part of "Big Ben". */
+const namingWords = (phrase: Phrase, prompt: ParsedPrompt) =>
+  contentWords(phrase.words, prompt.language).filter(
+    ({ norm, part }) =>
+      part === 'head' || isName(phrase, prompt) || !prompt.language.common.has(norm),
   );
+
+/** People stand in for people, "the Big Ben" for "the Eiffel Tower", things for things. */
+function kindOf(phrase: Phrase, prompt: ParsedPrompt): 'thing' | 'name' | 'name with the' {
+  if (!isName(phrase, prompt)) return 'thing';
+  return phrase.words.some(({ norm }) => norm === 'the') ? 'name with the' : 'name';
+}
+
+/** Whether it is called by a name: large letters where no sentence begins. */
+function isName(phrase: Phrase, { segments, language }: ParsedPrompt): boolean {
+  const words = contentWords(phrase.words, language);
+  const first = segments[0]?.phrases[0]?.words[0];
+  const telling = words.filter((word) => word !== first);
+  return telling.length > 0 && telling.every(({ text }) => /^\p{Lu}/u.test(text));
+}
 
 /** The words around a thing, for comparison. */
 function frameOf(prompt: ParsedPrompt, phrase: Phrase): string {
