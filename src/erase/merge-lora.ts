@@ -6,7 +6,7 @@ import { describeRounding, measuringLoss, RoundingLoss } from '../adapters/round
 import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { hashCheckpoint } from '../families/checkpoint-hash.ts';
-import { copiesLeftOut } from '../families/model-files.ts';
+import { copiesLeftOut } from '../families/open-model-files.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
 import { appVersion } from '../version.ts';
 import { companionProvenance, type JobCompanions } from './companions.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { openModelFiles } from '../families/model-files.ts';
+import { openModelFiles } from '../families/open-model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { PredictionReading } from '../diffusion/prediction-reading.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';

@@ -9,7 +9,7 @@ import { PROVENANCE_KEY } from '../checkpoint/provenance.ts';
 import { writeTensorFile } from '../checkpoint/tensor-file.ts';
 import { AppError } from '../errors.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
-import { copiesLeftOut } from '../families/model-files.ts';
+import { copiesLeftOut } from '../families/open-model-files.ts';
 import { writeScrubbedModel } from '../families/scrubbed-model.ts';
 import { trainingOf } from '../methods/registry.ts';
 import type { EraseJob } from './job.ts';

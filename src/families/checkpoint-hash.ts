@@ -3,12 +3,9 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-import {
-  decisiveFiles,
-  openDiffusersFolder,
-} from './stable-diffusion/diffusers/diffusers-folder.ts';
 import { isFolder } from '../checkpoint/output-path.ts';
 import { CHUNK_BYTES } from '../checkpoint/tensors-on-disk.ts';
+import { openModelFiles } from './open-model-files.ts';
 
 /**
  * The SHA-256 of a model as 64 lower-case hexadecimal digits. Of a file it is that of its bytes: what
@@ -16,14 +13,15 @@ import { CHUNK_BYTES } from '../checkpoint/tensors-on-disk.ts';
  * of its configs and weights, in the order of their names: pictures or notes that are put into the
  * folder do not change it. Reads the files in pieces.
  *
- * @throws AppError as `openDiffusersFolder` for a folder
+ * @throws AppError as `openModelFiles` for a folder
  */
 export async function hashCheckpoint(modelPath: string): Promise<string> {
   if (!(await isFolder(modelPath))) return hashFile(modelPath);
-  const folder = await openDiffusersFolder(modelPath);
+  const folder = await openModelFiles(modelPath);
   await folder.close();
+  if (folder.layout !== 'diffusers') return hashFile(modelPath);
   const list = createHash('sha256');
-  for (const name of decisiveFiles(folder)) {
+  for (const name of folder.decisive) {
     const sha256 = await hashFile(path.join(modelPath, name));
     list.update(`${sha256}  ${name.split(path.sep).join('/')}\n`);
   }

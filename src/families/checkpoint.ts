@@ -3,7 +3,7 @@ import path from 'node:path';
 import { AppError } from '../errors.ts';
 import type { Companions } from './companions.ts';
 import type { Checkpoint } from './family.ts';
-import { openModelFiles } from './model-files.ts';
+import { openModelFiles } from './open-model-files.ts';
 import { familyOf } from './registry.ts';
 import type { PredictionReading, PredictionWish } from '../diffusion/prediction-reading.ts';
 

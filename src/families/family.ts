@@ -11,6 +11,7 @@ import type { Device, Feeds } from '../runtime/session.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { EncodedPrompt, EncodedPrompts, EncodedPromptSet } from './encoded-prompt.ts';
 import type { Companions } from './companions.ts';
+import type { FamilyFiles } from './family-files.ts';
 import type { ModelDescription } from './model-description.ts';
 import type { ModelFiles } from './model-files.ts';
 import type { PredictionReading, PredictionWish } from '../diffusion/prediction-reading.ts';
@@ -18,6 +19,7 @@ import type { PredictionReading, PredictionWish } from '../diffusion/prediction-
 /** A family of models: how its files are recognised and opened. */
 export interface Family {
   readonly id: string;
+  readonly files: FamilyFiles;
   /** What a file is by the names of its tensors; null for files of other families and mere parts. */
   recognise(tensors: TensorTable): Match | null;
   /**

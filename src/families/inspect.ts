@@ -4,7 +4,8 @@ import type { PredictionWish } from '../diffusion/prediction-reading.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { type ModelDescription, precisionsByUse } from './model-description.ts';
-import { copiesLeftOut, type ModelFiles, openModelFiles } from './model-files.ts';
+import type { ModelFiles } from './model-files.ts';
+import { copiesLeftOut, openModelFiles } from './open-model-files.ts';
 import { describeOtherFile } from './other-files.ts';
 import { findFamily } from './registry.ts';
 

@@ -2,11 +2,11 @@ import { rename, rm, stat } from 'node:fs/promises';
 
 import { temporaryFolderOf } from '../checkpoint/atomic-file.ts';
 import { openTensors } from '../checkpoint/open-tensors.ts';
-import { isDiffusersFolder } from './stable-diffusion/diffusers/diffusers-folder.ts';
-import { listFolder } from './stable-diffusion/diffusers/folder-files.ts';
+import { listFolder } from './folder/folder-files.ts';
+import { familyOfFile, familyOfFolder } from './open-model-files.ts';
 import { describeOtherFile, type OtherFamily } from './other-files.ts';
 import { findFamily } from './registry.ts';
-import { configPathOf, isFolder } from '../checkpoint/output-path.ts';
+import { isFolder } from '../checkpoint/output-path.ts';
 
 /** What a list of models tells of one without opening it. */
 export interface ModelSize {
@@ -17,7 +17,7 @@ export interface ModelSize {
 
 /** Whether a path is a folder that holds one model. */
 export async function isModelFolder(modelPath: string): Promise<boolean> {
-  return isDiffusersFolder(modelPath);
+  return (await familyOfFolder(modelPath)) !== undefined;
 }
 
 /** What else than a model a file is, by the names of its tensors; null for a model, or what cannot be read. */
@@ -34,7 +34,7 @@ export async function otherFileAt(filePath: string): Promise<OtherFamily | null>
 export async function measureModel(modelPath: string): Promise<ModelSize | null> {
   const status = await stat(modelPath).catch(() => null);
   if (status?.isFile()) return { bytes: status.size, modifiedMs: status.mtimeMs };
-  if (!status?.isDirectory() || !(await isDiffusersFolder(modelPath))) return null;
+  if (!status?.isDirectory() || !(await isModelFolder(modelPath))) return null;
   // A folder that goes while it is looked at, or that holds too much for one model.
   const files = await listFolder(modelPath).catch(() => []);
   if (files.length === 0) return null;
@@ -44,7 +44,7 @@ export async function measureModel(modelPath: string): Promise<ModelSize | null>
   };
 }
 
-/** Deletes a model with the config that belongs to it. */
+/** Deletes a model with the configs that are called after it. */
 export async function removeModel(modelPath: string): Promise<void> {
   if (await isFolder(modelPath)) {
     // Hosts must not see half of it.
@@ -53,6 +53,7 @@ export async function removeModel(modelPath: string): Promise<void> {
     await rm(hidden, { recursive: true });
     return;
   }
+  const family = await familyOfFile(modelPath);
   await rm(modelPath);
-  await rm(configPathOf(modelPath), { force: true });
+  for (const config of family?.files.namedAfter(modelPath) ?? []) await rm(config, { force: true });
 }

@@ -1,10 +1,9 @@
-import {
-  type ScrubbedFolder,
-  writeScrubbedFolder,
-} from './stable-diffusion/diffusers/folder-writer.ts';
+import { type ScrubbedFolder, writeScrubbedFolder } from './folder/folder-writer.ts';
 import type { ModelFiles } from './model-files.ts';
-import { findSidecars } from './stable-diffusion/sidecar-files.ts';
-import { writeScrubbedCheckpoint } from './stable-diffusion/safetensors-writer.ts';
+import { familyOfFile } from './open-model-files.ts';
+import { familyOf } from './registry.ts';
+import { writeScrubbedCheckpoint } from './single-file/safetensors-writer.ts';
+import { missingSidecars } from './single-file/sidecar-files.ts';
 
 /** What a scrubbed model is made of; it has the original's layout. */
 export interface ScrubbedModel extends Omit<ScrubbedFolder, 'source'> {
@@ -18,7 +17,8 @@ export interface ScrubbedModel extends Omit<ScrubbedFolder, 'source'> {
  * @throws AppError `output.exists`, `checkpoint.config`
  */
 export async function requireSidecarPlaces(sourcePath: string, outputPath: string): Promise<void> {
-  await findSidecars(sourcePath, outputPath);
+  const family = await familyOfFile(sourcePath);
+  if (family) await missingSidecars(await family.files.sidecars(sourcePath, outputPath));
 }
 
 /**
@@ -28,5 +28,5 @@ export async function requireSidecarPlaces(sourcePath: string, outputPath: strin
  */
 export async function writeScrubbedModel({ source, ...rest }: ScrubbedModel): Promise<void> {
   if (source.layout === 'diffusers') await writeScrubbedFolder({ source, ...rest });
-  else await writeScrubbedCheckpoint({ source, ...rest });
+  else await writeScrubbedCheckpoint({ source, files: familyOf(source).files, ...rest });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openModelFiles } from '../families/model-files.ts';
+import { openModelFiles } from '../families/open-model-files.ts';
 import { AppError } from '../errors.ts';
 import { becomesIdle } from './becomes-idle.ts';
 import type { Host } from './host.ts';

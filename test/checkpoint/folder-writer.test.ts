@@ -15,7 +15,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type ScrubbedFolder,
   writeScrubbedFolder,
-} from '../../src/families/stable-diffusion/diffusers/folder-writer.ts';
+} from '../../src/families/folder/folder-writer.ts';
 import { openDiffusersFolder } from '../../src/families/stable-diffusion/diffusers/diffusers-folder.ts';
 import { measureModel, removeModel } from '../../src/families/model-on-disk.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';

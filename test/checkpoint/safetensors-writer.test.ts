@@ -8,7 +8,8 @@ import { openSafetensors, type SafetensorsFile } from '../../src/checkpoint/safe
 import {
   type ScrubbedCheckpoint,
   writeScrubbedCheckpoint,
-} from '../../src/families/stable-diffusion/safetensors-writer.ts';
+} from '../../src/families/single-file/safetensors-writer.ts';
+import { stableDiffusionFiles } from '../../src/families/stable-diffusion/files.ts';
 import { encodeFloats, type FloatDtype } from '../../src/tensor/dtype.ts';
 import { fileBytes, makeFolder } from './safetensors-fixtures.ts';
 
@@ -62,6 +63,7 @@ async function write(
     return await writeScrubbedCheckpoint({
       replaced: new Map(),
       metadata: { erase_concept: '{"method":"erasediff"}' },
+      files: stableDiffusionFiles,
       ...made,
       ...changes,
     });

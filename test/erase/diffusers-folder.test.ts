@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 
 import { hashCheckpoint } from '../../src/families/checkpoint-hash.ts';
-import { openModelFiles } from '../../src/families/model-files.ts';
+import { openModelFiles } from '../../src/families/open-model-files.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
 import { stepsOf } from '../../src/methods/registry.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';

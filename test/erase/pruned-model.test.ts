@@ -8,7 +8,8 @@ import { readProvenance } from '../../src/checkpoint/provenance.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
 import { stepsOfResult } from '../../src/erase/result.ts';
-import { copySidecars, findSidecars } from '../../src/families/stable-diffusion/sidecar-files.ts';
+import { copySidecars, missingSidecars } from '../../src/families/single-file/sidecar-files.ts';
+import { stableDiffusionFiles } from '../../src/families/stable-diffusion/files.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';
 
@@ -25,7 +26,7 @@ async function writePrunedModel(original: string, target: string): Promise<void>
   });
   const entries = kept.map((info) => ({ ...info, elements: () => file.readFloat32(info.name) }));
   await writeTensorFile(target, [...copies, ...entries], {});
-  await copySidecars(await findSidecars(original, target));
+  await copySidecars(await missingSidecars(await stableDiffusionFiles.sidecars(original, target)));
   await file.close();
 }
 

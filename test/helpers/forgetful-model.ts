@@ -1,7 +1,8 @@
 import path from 'node:path';
 
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
-import { writeScrubbedCheckpoint } from '../../src/families/stable-diffusion/safetensors-writer.ts';
+import { writeScrubbedCheckpoint } from '../../src/families/single-file/safetensors-writer.ts';
+import { stableDiffusionFiles } from '../../src/families/stable-diffusion/files.ts';
 import { createClipTokenizer } from '../../src/tokenizer/clip-tokenizer.ts';
 
 export const tinySd = path.resolve(
@@ -34,6 +35,7 @@ export async function writeForgetfulModel(
   try {
     await writeScrubbedCheckpoint({
       source: file,
+      files: stableDiffusionFiles,
       outputPath,
       metadata: {},
       replaced: new Map([[embeddingName, changedEmbedding]]),

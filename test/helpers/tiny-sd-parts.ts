@@ -2,7 +2,8 @@ import path from 'node:path';
 
 import { openSafetensors } from '../../src/checkpoint/safetensors-reader.ts';
 import { writeTensorFile } from '../../src/checkpoint/tensor-file.ts';
-import { copySidecars, findSidecars } from '../../src/families/stable-diffusion/sidecar-files.ts';
+import { copySidecars, missingSidecars } from '../../src/families/single-file/sidecar-files.ts';
+import { stableDiffusionFiles } from '../../src/families/stable-diffusion/files.ts';
 
 const tinySd = path.resolve(import.meta.dirname, '../../presets/tiny-sd/tiny-sd.safetensors');
 const vaePrefix = 'first_stage_model.';
@@ -32,7 +33,7 @@ async function rewrite(target: string, change: Rewrite): Promise<string> {
 export async function writeTinyWithoutVae(folder: string): Promise<string> {
   const target = path.join(folder, 'no-vae.safetensors');
   await rewrite(target, (name, values) => (name.startsWith(vaePrefix) ? null : { name, values }));
-  await copySidecars(await findSidecars(tinySd, target));
+  await copySidecars(await missingSidecars(await stableDiffusionFiles.sidecars(tinySd, target)));
   return target;
 }
 

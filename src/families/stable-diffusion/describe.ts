@@ -4,7 +4,7 @@ import type { PredictionWish } from '../../diffusion/prediction-reading.ts';
 import { describePart, type ModelDescription } from '../model-description.ts';
 import type { ModelFiles } from '../model-files.ts';
 import { partsOf, readArchitecture } from './architecture.ts';
-import { configOf } from './ldm-config.ts';
+import { configOf } from './config-of.ts';
 
 /**
  * Tells what a Stable Diffusion is, from its header and configs; of weights no more is read than tells what

@@ -14,8 +14,9 @@ import {
 import { createCondition } from './condition.ts';
 import { createDenoiser } from './denoiser.ts';
 import { describeStableDiffusion } from './describe.ts';
+import { stableDiffusionFiles } from './files.ts';
 import { latentScale, nativeSize } from './image-size.ts';
-import { configOf } from './ldm-config.ts';
+import { configOf } from './config-of.ts';
 import { type LearnedWord, readLearnedWord } from './learned-words.ts';
 import { loraLayerNames } from './lora-names.ts';
 import { loraTargets } from './lora-targets.ts';
@@ -28,6 +29,7 @@ import { versionOf } from './version.ts';
 /** Stable Diffusion 1.x, 2.x and XL, pruned ones included; what they do otherwise is data. */
 export const stableDiffusion: Family = {
   id: 'stable-diffusion',
+  files: stableDiffusionFiles,
 
   recognise: (tensors) => {
     const version = recognizeVersion(tensors);

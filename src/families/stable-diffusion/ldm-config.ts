@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { AppError } from '../../errors.ts';
 import { schemaMessage } from '../../schema-message.ts';
 import type { NamedSampler } from '../family.ts';
-import type { ModelFiles } from '../model-files.ts';
 import type { ClipTextSettings } from './clip-config.ts';
 import type { ModelTokenizer } from './model-tokenizer.ts';
 import { configPathOf } from '../../checkpoint/output-path.ts';
@@ -103,15 +102,6 @@ export interface LdmConfig {
   readonly tokenizers: readonly ModelTokenizer[];
   /** Whether nothing is led away from where there is no negative prompt, not the empty prompt. */
   readonly zerosEmptyPrompt: boolean;
-}
-
-/**
- * What the configs say that belong to a model, in the words of an LDM config; undefined if none does.
- *
- * @throws AppError `checkpoint.config`
- */
-export async function configOf(file: ModelFiles): Promise<LdmConfig | undefined> {
-  return file.layout === 'diffusers' ? file.ldmConfig : readLdmConfig(file.path);
 }
 
 /**

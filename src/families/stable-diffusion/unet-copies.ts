@@ -1,13 +1,7 @@
 import { UNET_PREFIX } from './layout/unet-layout.ts';
 import type { TensorTable } from '../../checkpoint/safetensors-header.ts';
+import type { DenoiserCopies } from '../family-files.ts';
 import { isSameShape, type Shape } from '../../tensor/shape.ts';
-
-/** Copies of the UNet in a single file: hosts that take them first would still draw the concept. */
-export interface UnetCopies {
-  readonly names: ReadonlySet<string>;
-  /** What their names begin with, a star after it: `model_ema.*`. */
-  readonly groups: readonly string[];
-}
 
 /** Parts of a name before which nothing of a UNet stands but its own name. */
 const otherParts = /^(first_stage_model|cond_stage_model|conditioner)\./;
@@ -29,7 +23,7 @@ const diffusersUnet =
  * Copies of the UNet among the tensors of a single file, by their names and shapes: averages of the
  * weights (LDM's `model_ema`, whose names have no dots, and other spellings) and second UNets.
  */
-export function findUnetCopies(tensors: TensorTable): UnetCopies {
+export function findUnetCopies(tensors: TensorTable): DenoiserCopies {
   const own = new Map<string, Shape>();
   for (const [name, { shape }] of tensors) {
     if (name.startsWith(UNET_PREFIX)) own.set(undotted(name.slice(UNET_PREFIX.length)), shape);

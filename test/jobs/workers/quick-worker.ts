@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { openModelFiles } from '../../../src/families/model-files.ts';
+import { openModelFiles } from '../../../src/families/open-model-files.ts';
 import { PROVENANCE_KEY } from '../../../src/checkpoint/provenance.ts';
 import { writeTensorFile } from '../../../src/checkpoint/tensor-file.ts';
 import { writeScrubbedModel } from '../../../src/families/scrubbed-model.ts';

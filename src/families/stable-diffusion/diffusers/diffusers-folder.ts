@@ -1,49 +1,30 @@
 import path from 'node:path';
 
-import { AppError } from '../../../errors.ts';
+import { pathExists } from '../../../checkpoint/output-path.ts';
+import { openSafetensors, type SafetensorsFile } from '../../../checkpoint/safetensors-reader.ts';
+import { type Component, findWeightFiles } from '../../folder/component-weights.ts';
+import { findFolderCopies } from '../../folder/folder-copies.ts';
+import { listFolder } from '../../folder/folder-files.ts';
+import type { ModelFolder, WeightFile } from '../../folder/model-folder.ts';
+import { listComponents, MODEL_INDEX } from '../../folder/model-index.ts';
+import { closeAll, type FolderContent, OpenFolder } from '../../folder/open-folder.ts';
+import type { ModelFiles } from '../../model-files.ts';
 import type { LdmConfig } from '../ldm-config.ts';
 import type { Version } from '../version.ts';
-import { pathExists } from '../../../checkpoint/output-path.ts';
-import type { TensorInfo, TensorTable } from '../../../checkpoint/safetensors-header.ts';
-import { openSafetensors, type SafetensorsFile } from '../../../checkpoint/safetensors-reader.ts';
-import { CHUNK_BYTES } from '../../../checkpoint/tensors-on-disk.ts';
-import type { TensorStore } from '../../../checkpoint/tensor-store.ts';
-import { type Component, findWeightFiles } from './component-weights.ts';
-import { findFolderCopies } from './folder-copies.ts';
-import { type FolderFile, listFolder } from './folder-files.ts';
 import { configFiles, readModelConfig, unetConfig } from './model-config.ts';
-import { listComponents, MODEL_INDEX } from './model-index.ts';
 import { tokenizerFiles } from './tokenizer-folder.ts';
 import { requireConfiguredBlocks } from './unet-blocks.ts';
 import { unetNames } from './unet-names.ts';
 import { vaeNames, vaeShape } from './vae-names.ts';
 
-/** A file of weights in a diffusers folder, open for reading. */
-export interface WeightFile {
-  /** Path within the folder. */
-  readonly name: string;
-  readonly file: SafetensorsFile;
-  /** Names in a single-file checkpoint by the file's own; of tensors that a checkpoint has. */
-  readonly names: ReadonlyMap<string, string>;
-}
-
 /** A Stable Diffusion model as diffusers keeps it, a folder for each part, open for reading. */
-export interface DiffusersFolder extends TensorStore {
-  readonly layout: 'diffusers';
+export interface DiffusersFolder extends ModelFolder {
   /** What its configs say. */
   readonly ldmConfig: LdmConfig;
-  readonly weightFiles: readonly WeightFile[];
-  /** Every file that the model consists of, in the order of their names. */
-  readonly files: readonly FolderFile[];
-  /** Paths of the other files, which hold copies of the UNet, with forward slashes. */
-  readonly leftOut: readonly string[];
-  /** Components of the index that are UNets besides the one in use. */
-  readonly otherUnets: readonly string[];
 }
 
 interface MappedComponent extends Component {
   readonly namesOf: (keys: readonly string[]) => Map<string, string>;
-  readonly shapeOf?: (name: string, shape: readonly number[]) => readonly number[];
 }
 
 function mappedComponents({ encoders }: Version): MappedComponent[] {
@@ -56,7 +37,7 @@ function mappedComponents({ encoders }: Version): MappedComponent[] {
       stem: 'model',
       namesOf: (keys: readonly string[]) => new Map(keys.map((key) => [key, prefix + key])),
     })),
-    { folder: 'vae', stem, namesOf: vaeNames, shapeOf: vaeShape },
+    { folder: 'vae', stem, namesOf: vaeNames },
   ];
 }
 
@@ -70,22 +51,14 @@ export async function isDiffusersFolder(modelPath: string): Promise<boolean> {
  * have the names and shapes that a single-file checkpoint of the same model would have; those of
  * open_clip's text encoders are where they would be, by the names that transformers has.
  *
- * @throws AppError `checkpoint.not-safetensors` if it is no such folder or has only pickles,
- *   `model.unsupported` for other models, `checkpoint.damaged`, `checkpoint.config`
+ * @throws AppError `checkpoint.not-safetensors` if it has only pickles, `model.unsupported` for other models, `checkpoint.damaged`, `checkpoint.config`
  */
 export async function openDiffusersFolder(folderPath: string): Promise<DiffusersFolder> {
   const folder = path.resolve(folderPath);
-  if (!(await isDiffusersFolder(folder))) {
-    throw new AppError(
-      'checkpoint.not-safetensors',
-      `"${folder}" is a folder without ${MODEL_INDEX}, so it is not a diffusers model. Give one .safetensors file, or the folder that has ${MODEL_INDEX}.`,
-    );
-  }
   const { version, ldmConfig } = await readModelConfig(folder);
   const opened: SafetensorsFile[] = [];
   try {
     const weightFiles: WeightFile[] = [];
-    const placed = new Map<string, PlacedTensor>();
     const inUse = new Set<string>();
     for (const component of mappedComponents(version)) {
       const { shards, index } = await findWeightFiles(folder, component);
@@ -96,131 +69,42 @@ export async function openDiffusersFolder(folderPath: string): Promise<Diffusers
         await requireConfiguredBlocks(path.join(folder, unetConfig), keys);
       }
       const names = component.namesOf(keys);
-      for (const file of files) placeTensors(placed, file, { ...component, names });
       weightFiles.push(...files.map((file, i) => ({ name: shards[i] ?? '', file, names })));
       for (const name of index === null ? shards : [...shards, index]) inUse.add(name);
     }
     const components = await listComponents(folder);
     const all = await listFolder(folder);
-    const copies = await findFolderCopies(folder, all, { inUse, components });
+    const copies = await findFolderCopies(folder, all, { inUse, components, unetTensor });
     const files = all.filter(({ name }) => !copies.has(name));
-    const leftOut = [...copies].map((name) => name.split(path.sep).join('/'));
-    const content = { ldmConfig, weightFiles, files, leftOut, otherUnets: components.unets };
-    return new OpenFolder(folder, { ...content, placed });
+    const present = [...configFiles, ...tokenizerFiles].filter((file) =>
+      files.some(({ name }) => name === file),
+    );
+    const content = {
+      ...{ weightFiles, files, mark: MODEL_INDEX, otherUnets: components.unets },
+      decisive: [...present, ...weightFiles.map(({ name }) => name)].sort(),
+      leftOut: [...copies].map((name) => name.split(path.sep).join('/')),
+    };
+    return new OpenDiffusersFolder(folder, content, ldmConfig);
   } catch (error) {
     await closeAll(opened);
     throw error;
   }
 }
 
-/** The files that decide what a model draws, within its folder: configs, vocabulary and weights. */
-export function decisiveFiles({ weightFiles, files }: DiffusersFolder): string[] {
-  const present = tokenizerFiles.filter((file) => files.some(({ name }) => name === file));
-  const configs = configFiles.filter((file) => files.some(({ name }) => name === file));
-  return [...configs, ...present, ...weightFiles.map(({ name }) => name)].sort();
-}
+/** Of names of tensors: a UNet's by the names of LDM, of its averages, and of diffusers. */
+const unetTensor =
+  /(^|diffusion_model|\.)(input_blocks|output_blocks)\.?\d+\.?\d+|(down|up)_blocks\.\d+\.attentions\.\d+\.transformer_blocks\./;
 
-/** A tensor as a single-file checkpoint would have it, and where it is. */
-interface PlacedTensor {
-  readonly info: TensorInfo;
-  /** Its name in its file. */
-  readonly key: string;
-  readonly file: SafetensorsFile;
-}
-
-function placeTensors(
-  placed: Map<string, PlacedTensor>,
-  file: SafetensorsFile,
-  { names, shapeOf }: Pick<WeightFile, 'names'> & Pick<MappedComponent, 'shapeOf'>,
-): void {
-  for (const [key, info] of file.tensors) {
-    const name = names.get(key);
-    if (name === undefined) continue;
-    if (placed.has(name)) {
-      throw new AppError(
-        'checkpoint.damaged',
-        `"${file.path}" holds the tensor "${key}", which the model has already, under this name in another file or under an older one. Copy or download the model's folder again.`,
-      );
-    }
-    const shape = shapeOf?.(name, info.shape) ?? info.shape;
-    placed.set(name, { info: { ...info, name, shape }, key, file });
-  }
-}
-
-async function closeAll(files: readonly SafetensorsFile[]): Promise<void> {
-  for (const file of files) await file.close();
-}
-
-class OpenFolder implements DiffusersFolder {
-  readonly layout = 'diffusers';
-  readonly path: string;
+class OpenDiffusersFolder extends OpenFolder implements DiffusersFolder {
   readonly ldmConfig: LdmConfig;
-  readonly weightFiles: readonly WeightFile[];
-  readonly files: readonly FolderFile[];
-  readonly leftOut: readonly string[];
-  readonly otherUnets: readonly string[];
-  readonly fileBytes: number;
-  readonly tensors: TensorTable;
-  readonly metadata: ReadonlyMap<string, string>;
-  readonly #placed: ReadonlyMap<string, PlacedTensor>;
 
-  constructor(
-    folder: string,
-    content: Pick<
-      DiffusersFolder,
-      'ldmConfig' | 'weightFiles' | 'files' | 'leftOut' | 'otherUnets'
-    > & {
-      readonly placed: ReadonlyMap<string, PlacedTensor>;
-    },
-  ) {
-    const { ldmConfig, weightFiles, files, leftOut, otherUnets, placed } = content;
-    this.path = folder;
+  constructor(folder: string, content: FolderContent, ldmConfig: LdmConfig) {
+    super(folder, content, vaeShape);
     this.ldmConfig = ldmConfig;
-    this.weightFiles = weightFiles;
-    this.files = files;
-    this.leftOut = leftOut;
-    this.otherUnets = otherUnets;
-    this.fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    // By name, as single files are written: what is trained has the same order in both.
-    this.tensors = new Map(
-      [...placed]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([name, { info }]) => [name, info] as const),
-    );
-    this.metadata = new Map(weightFiles.flatMap(({ file }) => [...file.metadata]));
-    this.#placed = placed;
   }
+}
 
-  fileOf(name: string): string {
-    const { file, key } = this.#find(name);
-    return file.fileOf(key);
-  }
-
-  readTensor(name: string): Promise<Uint8Array> {
-    const { file, key } = this.#find(name);
-    return file.readTensor(key);
-  }
-
-  readFloat32(name: string, into?: Float32Array): Promise<Float32Array> {
-    const { file, key } = this.#find(name);
-    return file.readFloat32(key, into);
-  }
-
-  chunks(name: string, chunkBytes = CHUNK_BYTES): AsyncGenerator<Uint8Array> {
-    const { file, key } = this.#find(name);
-    return file.chunks(key, chunkBytes);
-  }
-
-  async close(): Promise<void> {
-    await closeAll(this.weightFiles.map(({ file }) => file));
-  }
-
-  #find(name: string): PlacedTensor {
-    const found = this.#placed.get(name);
-    if (found) return found;
-    throw new AppError(
-      'checkpoint.damaged',
-      `"${this.path}" has no tensor "${name}" of a Stable Diffusion checkpoint. Use a complete copy of the model.`,
-    );
-  }
+/** Whether a model was opened by {@link openDiffusersFolder}. */
+export function isOpenFolder(file: ModelFiles): file is DiffusersFolder {
+  return file instanceof OpenDiffusersFolder;
 }

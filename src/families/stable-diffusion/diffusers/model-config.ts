@@ -2,6 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { AppError } from '../../../errors.ts';
+import { MODEL_INDEX } from '../../folder/model-index.ts';
 import { type ClipTextSettings, readClipConfig } from '../clip-config.ts';
 import type { LdmConfig } from '../ldm-config.ts';
 import type { ModelTokenizer } from '../model-tokenizer.ts';
@@ -10,7 +11,7 @@ import type { Statement } from '../prediction/statement.ts';
 import type { Version } from '../version.ts';
 import { samplerOfScheduler } from './scheduler-sampler.ts';
 import { type Expected, required, requireExpected } from './expected.ts';
-import { MODEL_INDEX, type ModelIndex, readModelIndex, versionIn } from './model-index.ts';
+import { type ModelIndex, readModelIndex, versionIn } from './model-index.ts';
 import { readPooling, requireTextEncoder } from './text-encoder-config.ts';
 import {
   readTokenizerFolder,

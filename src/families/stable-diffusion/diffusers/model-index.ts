@@ -1,11 +1,9 @@
 import path from 'node:path';
 import { z } from 'zod';
 
+import { MODEL_INDEX } from '../../folder/model-index.ts';
 import { type Version, versionOf } from '../version.ts';
 import { required, unsupported, useStableDiffusion } from './expected.ts';
-
-/** The file that makes a folder a diffusers model. */
-export const MODEL_INDEX = 'model_index.json';
 
 /** A component as the index names it: its library and class, both null where it is left out. */
 const component = z.tuple([z.string().nullable(), z.string().nullable()]);
@@ -70,21 +68,4 @@ export async function readModelIndex(folder: string): Promise<ModelIndex> {
 export function versionIn({ classOf }: ModelIndex, usesLinearProjection: boolean): Version {
   if (classOf('text_encoder_2') !== null) return versionOf('sdxl');
   return versionOf(usesLinearProjection ? 'sd2' : 'sd1');
-}
-
-/** Components of a model's index besides the UNet that it draws with: other UNets, and other parts. */
-export async function listComponents(
-  folder: string,
-): Promise<Readonly<Record<'unets' | 'others', readonly string[]>>> {
-  const index = await required(path.join(folder, MODEL_INDEX), z.looseObject({}));
-  const components = Object.entries(index).flatMap(([name, value]) => {
-    const className: unknown = Array.isArray(value) ? value[1] : null;
-    return typeof className === 'string' && name !== 'unet' ? [{ name, className }] : [];
-  });
-  const isUnet = (component: (typeof components)[number]) =>
-    /unet/i.test(`${component.name} ${component.className}`);
-  return {
-    unets: components.filter(isUnet).map(({ name }) => name),
-    others: components.filter((component) => !isUnet(component)).map(({ name }) => name),
-  };
 }

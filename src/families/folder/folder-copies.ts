@@ -1,11 +1,9 @@
 import path from 'node:path';
 
-import { isModelFile } from '../../../checkpoint/model-ending.ts';
-import { openSafetensors } from '../../../checkpoint/safetensors-reader.ts';
+import { isModelFile } from '../../checkpoint/model-ending.ts';
+import { openSafetensors } from '../../checkpoint/safetensors-reader.ts';
 import type { FolderFile } from './folder-files.ts';
-import type { listComponents } from './model-index.ts';
-
-type Components = Awaited<ReturnType<typeof listComponents>>;
+import type { Components } from './model-index.ts';
 
 /** Endings of files that hold weights, in whatever format. */
 const weightExtensions = new Set(
@@ -22,31 +20,38 @@ const otherPart =
 /** Small weights that only add to a model. */
 const additions = /(lora|learned_embeds|embedding|textual_inversion)/i;
 
-/** Of names of tensors: a UNet's by the names of LDM, of its averages, and of diffusers. */
-const unetTensor =
-  /(^|diffusion_model|\.)(input_blocks|output_blocks)\.?\d+\.?\d+|(down|up)_blocks\.\d+\.attentions\.\d+\.transformer_blocks\./;
+/** What tells copies from the rest of a folder. */
+interface CopyFacts {
+  /** Names of the files that the model's weights are read from. */
+  readonly inUse: ReadonlySet<string>;
+  /** Of the model's index. */
+  readonly components: Components;
+  /** Of names of tensors: the family's UNet's. */
+  readonly unetTensor: RegExp;
+}
 
 /**
  * Files of a model's folder that would still draw the concept for a host that takes them: the UNet in
  * other variants and formats, averages of its weights, single-file checkpoints beside the components.
  * A safetensors file outside the known folders is looked into; what cannot be looked into counts.
- *
- * @param inUse names of the files that the model's weights are read from
- * @param components of the model's index
  */
 export async function findFolderCopies(
   folder: string,
   files: readonly FolderFile[],
-  { inUse, components }: { readonly inUse: ReadonlySet<string>; readonly components: Components },
+  facts: CopyFacts,
 ): Promise<Set<string>> {
   const copies = new Set<string>();
   for (const { name } of files) {
-    if (!inUse.has(name) && (await isCopy(folder, name, components))) copies.add(name);
+    if (!facts.inUse.has(name) && (await isCopy(folder, name, facts))) copies.add(name);
   }
   return copies;
 }
 
-async function isCopy(folder: string, name: string, components: Components): Promise<boolean> {
+async function isCopy(
+  folder: string,
+  name: string,
+  { components, unetTensor }: CopyFacts,
+): Promise<boolean> {
   const { dir, base, ext } = path.parse(name);
   const [component = '', ...inner] = dir.split(path.sep);
   const others = component === 'unet' ? inner : [component, ...inner];
@@ -55,7 +60,7 @@ async function isCopy(folder: string, name: string, components: Components): Pro
   if (!isIndex && !weightExtensions.has(ext.toLowerCase())) return false;
   if (component === 'unet' || namesUnet(base)) return true;
   if (isOfOther(component, components) || additions.test(base)) return false;
-  return !isModelFile(base) || holdsUnet(path.join(folder, name));
+  return !isModelFile(base) || holdsUnet(path.join(folder, name), unetTensor);
 }
 
 function namesUnet(part: string): boolean {
@@ -67,7 +72,7 @@ function isOfOther(component: string, { others }: Components): boolean {
 }
 
 /** Whether a safetensors file holds a UNet, or cannot be read. */
-async function holdsUnet(filePath: string): Promise<boolean> {
+async function holdsUnet(filePath: string, unetTensor: RegExp): Promise<boolean> {
   const file = await openSafetensors(filePath).catch(() => null);
   if (!file) return true;
   const names = [...file.tensors.keys()];

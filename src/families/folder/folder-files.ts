@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { AppError } from '../../../errors.ts';
+import { AppError } from '../../errors.ts';
 
 /** A file of a folder; behind a link, the file that it leads to. */
 export interface FolderFile {

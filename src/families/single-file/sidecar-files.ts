@@ -3,31 +3,15 @@ import path from 'node:path';
 
 import { AppError } from '../../errors.ts';
 import { publishFile, temporaryPathOf } from '../../checkpoint/atomic-file.ts';
-import { clipConfigPath } from './clip-config.ts';
-import { readLdmConfig } from './ldm-config.ts';
-import { configPathOf, pathExists } from '../../checkpoint/output-path.ts';
-
-/** A small file that a host or this program needs beside the scrubbed model. */
-export interface SidecarFile {
-  readonly from: string;
-  readonly to: string;
-}
+import { pathExists } from '../../checkpoint/output-path.ts';
+import type { SidecarFile } from '../family-files.ts';
 
 /**
- * The files beside a checkpoint that must be copied beside the result: its LDM config under the
- * result's name and, if the result goes to another folder, the text encoder's config that it names.
+ * Those of the files that are not there yet.
  *
- * @throws AppError `output.exists` if one would replace another file, `checkpoint.config`
+ * @throws AppError `output.exists` if one would replace another file
  */
-export async function findSidecars(sourcePath: string, outputPath: string): Promise<SidecarFile[]> {
-  const ldmConfig = await readLdmConfig(sourcePath);
-  if (!ldmConfig) return [];
-  const candidates = [{ from: configPathOf(sourcePath), to: configPathOf(outputPath) }];
-  const version = ldmConfig.textEncoderVersion;
-  if (version !== undefined) {
-    const from = clipConfigPath(sourcePath, version);
-    if (await pathExists(from)) candidates.push({ from, to: clipConfigPath(outputPath, version) });
-  }
+export async function missingSidecars(candidates: readonly SidecarFile[]): Promise<SidecarFile[]> {
   // One of the same content may be there: of a neighbour, or of this job's own run that was killed.
   const sidecars: SidecarFile[] = [];
   for (const sidecar of candidates) {

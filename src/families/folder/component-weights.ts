@@ -2,12 +2,13 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
-import { AppError } from '../../../errors.ts';
-import { readJsonConfig } from '../../../checkpoint/json-config.ts';
+import { AppError } from '../../errors.ts';
+import { readJsonConfig } from '../../checkpoint/json-config.ts';
 
 /** One of a model's parts that has weights: its folder, and how their files are called in there. */
 export interface Component {
-  readonly folder: 'unet' | 'text_encoder' | 'text_encoder_2' | 'vae';
+  /** Within the model's; empty for one that lies in the model's folder itself. */
+  readonly folder: string;
   readonly stem: string;
 }
 

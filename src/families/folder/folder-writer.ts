@@ -7,26 +7,22 @@ import {
   removeAbandonedFolders,
   syncFolder,
   temporaryFolderOf,
-} from '../../../checkpoint/atomic-file.ts';
+} from '../../checkpoint/atomic-file.ts';
 import {
   changedFileBytes,
   type FileChange,
   type ReplacedTensors,
   writeChangedFile,
-} from '../../../checkpoint/changed-file.ts';
-import {
-  asOutputErrors,
-  type OutputPlace,
-  requirePlace,
-} from '../../../checkpoint/output-place.ts';
-import type { DiffusersFolder, WeightFile } from './diffusers-folder.ts';
+} from '../../checkpoint/changed-file.ts';
+import { asOutputErrors, type OutputPlace, requirePlace } from '../../checkpoint/output-place.ts';
+import type { ModelFolder, WeightFile } from './model-folder.ts';
 import { MODEL_INDEX } from './model-index.ts';
 
 /** What a scrubbed model in a folder is made of. */
 export interface ScrubbedFolder extends Omit<FileChange, 'source' | 'replaced'>, OutputPlace {
   /** The original. Only read. */
-  readonly source: DiffusersFolder;
-  /** By the names that a single-file checkpoint has. */
+  readonly source: ModelFolder;
+  /** By the names that the model calls its tensors. */
   readonly replaced: ReplacedTensors;
 }
 
@@ -94,10 +90,9 @@ async function fill(
   { source, outputPath, signal }: ScrubbedFolder,
   { changes, index }: { changes: ReadonlyMap<string, FileChange>; index: Buffer | null },
 ): Promise<void> {
-  const names = source.files.map(({ name }) => name).filter((name) => name !== MODEL_INDEX);
+  const names = source.files.map(({ name }) => name).filter((name) => name !== source.mark);
   const folders = new Set([temporaryPath]);
-  // The index last: it is what makes a folder a model.
-  for (const name of [...names, MODEL_INDEX]) {
+  for (const name of [...names, source.mark]) {
     signal?.throwIfAborted();
     const to = path.join(temporaryPath, name);
     await asOutputErrors(outputPath, () => mkdir(path.dirname(to), { recursive: true }));
@@ -113,7 +108,7 @@ async function fill(
 }
 
 /** The index without the UNets that are left out: diffusers would look for them. */
-async function indexWithoutOthers({ path: folder, otherUnets }: DiffusersFolder): Promise<Buffer> {
+async function indexWithoutOthers({ path: folder, otherUnets }: ModelFolder): Promise<Buffer> {
   const index = JSON.parse(await readFile(path.join(folder, MODEL_INDEX), 'utf8')) as object;
   const kept = Object.entries(index).filter(([name]) => !otherUnets.includes(name));
   return Buffer.from(`${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
