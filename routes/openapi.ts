@@ -134,6 +134,7 @@ function describeBody({
   isTextAllowed,
   isOptional = false,
 }: NonNullable<Route['body']>): object {
+  if (schema === null) return describeFiles(files);
   const body = toJsonSchema(schema);
   if (type === 'application/json') {
     const text = { [YAML_TYPE]: { schema: { type: 'string' } } };
@@ -156,6 +157,14 @@ function describeBody({
       },
     },
   };
+}
+
+/** A form of files alone. */
+function describeFiles(names: readonly string[]): object {
+  const file = { type: 'string', format: 'binary' };
+  const properties = Object.fromEntries(names.map((name) => [name, file]));
+  const schema = { type: 'object', properties, required: [...names] };
+  return { required: true, content: { 'multipart/form-data': { schema } } };
 }
 
 /** As clients write it: what has a default may be left out. */

@@ -40,8 +40,8 @@ export interface Route {
   readonly isPublic?: boolean;
   readonly body?: {
     readonly type: 'application/json' | 'multipart/form-data';
-    /** Of the JSON, which is the field `job` of a form. */
-    readonly schema: z.ZodType;
+    /** Of the JSON, which is the field `job` of a form; null for a form of files alone, one of a name. */
+    readonly schema: z.ZodType | null;
     /** Names of a form's files. */
     readonly files?: readonly string[];
     /** Whether a YAML text may be sent in place of the JSON. */

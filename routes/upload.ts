@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,8 +8,8 @@ import multer from 'multer';
 import { AppError } from '../src/errors.ts';
 import { formatBytes } from '../src/format-bytes.ts';
 import { MAX_IMAGE_BYTES } from '../src/images/image-format.ts';
-import type { UploadedImage, Uploads } from '../src/contract/services.ts';
-import { systemErrorCode } from '../src/system-error.ts';
+import type { UploadedFile, Uploads } from '../src/contract/services.ts';
+import { makeUploadFolder, receiveForm } from './form.ts';
 
 /** Far more than an erasure needs: tens do. */
 const MAX_IMAGES = 500;
@@ -48,10 +46,8 @@ export async function readUpload(request: Request, response: Response): Promise<
   if (Number(request.headers['content-length'] ?? 0) > MAX_TOTAL_BYTES + 2 * MAX_JSON_BYTES) {
     throw tooManyBytes();
   }
-  const folder = path.join(request.app.get('uploads folder') as string, randomUUID());
-  const remove = () => rm(folder, { recursive: true, force: true });
+  const { folder, remove } = await makeUploadFolder(request);
   try {
-    await mkdir(folder, { recursive: true });
     const files = await receive(request, response, folder);
     const body = request.body as Readonly<Record<string, unknown>> | undefined;
     return { json: parseJson(body?.job), files, remove };
@@ -81,26 +77,13 @@ async function receive(request: Request, response: Response, folder: string): Pr
       else accept(new AppError('usage.invalid', unexpectedFile(fieldname)));
     },
   }).any();
-  await new Promise<void>((resolve, reject) => {
-    // Multer hears of a client that goes only from when it begins to read.
-    const giveUp = () => {
-      reject(explain(new Error('the client is gone')));
-    };
-    if (request.socket.destroyed || request.destroyed) giveUp();
-    request.once('close', () => {
-      if (!request.complete) giveUp();
-    });
-    read(request, response, (error: unknown) => {
-      if (error === undefined) resolve();
-      else reject(explain(error));
-    });
-  });
+  await receiveForm(request, response, read, explainLimit);
   return storage.images;
 }
 
 /** Keeps files in a folder as `1`, `2`, …, and counts their bytes. */
 class FolderStorage implements multer.StorageEngine {
-  readonly images: Record<FileField, UploadedImage[]> = { forgetImages: [], retainImages: [] };
+  readonly images: Record<FileField, UploadedFile[]> = { forgetImages: [], retainImages: [] };
   private readonly folder: string;
   private count = 0;
   private bytes = 0;
@@ -152,21 +135,6 @@ function parseJson(text: unknown): unknown {
     const reason = cause instanceof Error ? cause.message.slice(0, 200) : '';
     throw new AppError('usage.invalid', `the field "job" is not JSON: ${reason}.`, { cause });
   }
-}
-
-/** Whatever went wrong while a form was read, as the client's or the disk's. */
-function explain(error: unknown): Error {
-  if (error instanceof AppError) return error;
-  if (error instanceof multer.MulterError) return explainLimit(error);
-  // Node's own codes begin so; what is left is the disk's.
-  if (error instanceof Error && !(systemErrorCode(error) ?? 'ERR_').startsWith('ERR_'))
-    return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new AppError(
-    'request.incomplete',
-    `the form cannot be read (${reason}): it was cut off, or is not multipart/form-data. Send it again.`,
-    { cause: error },
-  );
 }
 
 function explainLimit({ code, field }: multer.MulterError): AppError {

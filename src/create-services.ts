@@ -9,7 +9,9 @@ import { eraseRequest } from './jobs/request/draft-upload.ts';
 import { chooseCompanions } from './jobs/request/choose-companions.ts';
 import { jobBackends } from './jobs/backends.ts';
 import { estimateJob } from './jobs/estimate/estimate.ts';
+import { companionFiles } from './jobs/companion-files.ts';
 import { listJudges } from './jobs/judge-views.ts';
+import { OwnFiles } from './jobs/own-files.ts';
 import { JobService } from './jobs/job-service.ts';
 import { presetServices } from './jobs/preset-services.ts';
 import { suggestPrompts } from './jobs/request/suggest-prompts.ts';
@@ -49,6 +51,7 @@ export function createServices({
   trainingWorker,
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
   const devices = onceTried();
+  const companions = companionFiles(host, dataFolder);
   const jobs = new JobService({
     dataFolder,
     backend: jobBackends.local({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
@@ -74,11 +77,12 @@ export function createServices({
       },
     }),
     models: () => listModels(host, jobs),
-    vaes: async () => (await host.listVaes()).map(({ name, isChosen }) => ({ name, isChosen })),
-    loras: async () => (await host.listLoras()).map(({ name }) => ({ name })),
+    vaes: async () => (await companions.vaes()).map(({ name, isChosen }) => ({ name, isChosen })),
+    loras: async () => (await companions.loras()).map(({ name }) => ({ name })),
     embeddings: async () =>
-      (await host.listEmbeddings()).map(({ name, path }) => ({ name, word: wordOf(path) })),
+      (await companions.embeddings()).map(({ name, path }) => ({ name, word: wordOf(path) })),
     judges: () => listJudges(dataFolder),
+    ownFiles: new OwnFiles(dataFolder),
     presets: presetServices(dataFolder, jobs),
     suggest: limited(async ({ model, promptStyle, ...asked }, signal) => {
       const { path } = await jobs.findModel(model);
@@ -96,7 +100,7 @@ export function createServices({
       return estimateJob(
         {
           ...asked,
-          ...(await chooseCompanions(request, host, model)),
+          ...(await chooseCompanions(request, companions, model)),
           hostDrawing: await hostDrawing(host, model),
           captions,
         },

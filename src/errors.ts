@@ -33,6 +33,7 @@ const errorTable = {
   'judge.invalid': { exit: 3, http: 422 },
   'judge.not-found': { exit: 3, http: 404 },
   'lora.invalid': { exit: 3, http: 422 },
+  'file.exists': { exit: 3, http: 409 },
   'vae.invalid': { exit: 3, http: 422 },
   'embedding.invalid': { exit: 3, http: 422 },
   'prompt.invalid': { exit: 3, http: 422 },

@@ -4,11 +4,13 @@ import type { Manifest } from '../src/contract/manifest.ts';
 import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
 import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest, SuggestionRequest } from '../src/contract/requests.ts';
+import type { CompanionKind } from '../src/contract/services.ts';
 import type { ClientToServerEvents, ServerToClientEvents } from '../src/contract/socket-events.ts';
 import type {
   DeviceView,
   EmbeddingView,
   ErrorBody,
+  GivenFile,
   Health,
   JudgeView,
   LoraView,
@@ -63,6 +65,12 @@ export const api = {
   loras: () => request<LoraView[]>('GET', 'loras'),
   embeddings: () => request<EmbeddingView[]>('GET', 'embeddings'),
   judges: () => request<JudgeView[]>('GET', 'judges'),
+  /** @param files of the form, by their fields */
+  giveFiles: (kind: CompanionKind | 'judges', files: Readonly<Record<string, File>>) => {
+    const form = new FormData();
+    for (const [field, file] of Object.entries(files)) form.append(field, file, file.name);
+    return request<GivenFile>('POST', kind, { body: form });
+  },
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),
   health: () => request<Health>('GET', 'health'),

@@ -113,7 +113,7 @@ export async function loadPresets(): Promise<void> {
   presets.value = await api.presets();
 }
 
-async function loadJudges(): Promise<void> {
+export async function loadJudges(): Promise<void> {
   judges.value = await api.judges();
 }
 

@@ -15,7 +15,7 @@ import type { z } from 'zod';
 import type { PresetDraft } from '../presets/preset.ts';
 
 /** A file that came with a request, as it lies on the disk. */
-export interface UploadedImage {
+export interface UploadedFile {
   readonly path: string;
   /** What the client calls it; for messages and captions only. */
   readonly name: string;
@@ -23,8 +23,19 @@ export interface UploadedImage {
 
 /** The files of a request. */
 export interface Uploads {
-  readonly forgetImages: readonly UploadedImage[];
-  readonly retainImages: readonly UploadedImage[];
+  readonly forgetImages: readonly UploadedFile[];
+  readonly retainImages: readonly UploadedFile[];
+}
+
+/** Kinds of files that models are run with. */
+export type CompanionKind = 'loras' | 'embeddings' | 'vaes';
+
+/** What can be done with files that the person gives to this server; they stay in its data folder. */
+export interface OwnFileServices {
+  /** Keeps a file, which has to be of its kind. @returns what requests call it */
+  add(kind: CompanionKind, file: UploadedFile): Promise<{ name: string }>;
+  /** Keeps a classifier of pictures with its labels. @returns what requests call it */
+  addJudge(model: UploadedFile, labels: UploadedFile): Promise<{ name: string }>;
 }
 
 /** A job's history while somebody watches: the arrays only ever grow, at their end. */
@@ -95,6 +106,7 @@ export interface Services {
   embeddings(): Promise<readonly EmbeddingView[]>;
   /** Classifiers that can judge a job. */
   judges(): Promise<readonly JudgeView[]>;
+  readonly ownFiles: OwnFileServices;
   readonly presets: PresetServices;
   /** What could be kept and steered to; aborted where nobody waits for it any more. */
   suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;

@@ -106,6 +106,16 @@ export const vaeViewSchema = named(
 );
 export type VaeView = Answer<typeof vaeViewSchema>;
 
+/** A file that was given to the server. */
+export const givenFileSchema = named(
+  'GivenFile',
+  z.object({
+    /** What a `JobRequest` calls it. */
+    name: z.string(),
+  }),
+);
+export type GivenFile = Answer<typeof givenFileSchema>;
+
 /** A classifier of pictures that can judge a job. */
 export const judgeViewSchema = named(
   'JudgeView',

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync } from 'node:fs';
+import { copyFileSync, cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { it, onTestFinished } from 'vitest';
@@ -13,7 +13,9 @@ describeInBrowser('a model with a LoRA and an embedding', () => {
   it('is erased from together with them, as the page says before and after', async () => {
     const models = path.join(makeTemporaryFolder(), 'models');
     cpSync('presets/tiny-sd', models, { recursive: true });
-    await writeTinyLora(path.join(models, 'ink.safetensors'));
+    const ink = await writeTinyLora(path.join(makeTemporaryFolder(), 'ink.safetensors'));
+    const labels = path.join(path.dirname(ink), 'colours.txt');
+    writeFileSync(labels, 'red orange yellow green cyan blue purple pink'.split(' ').join('\n'));
     copyFileSync('test/golden/embeddings/sks_style.pt', path.join(models, 'sks_style.pt'));
     const { startLink } = await serve(makeTemporaryFolder(), ['--models', models]);
     const browser = await launchBrowser();
@@ -21,13 +23,22 @@ describeInBrowser('a model with a LoRA and an embedding', () => {
     const page = await openPage(browser);
     await page.goto(startLink.href);
     await page.getByText('LoRAs, embeddings, another VAE').click();
-    await page.getByLabel('LoRAs on top', { exact: true }).selectOption('ink.safetensors');
-    await page.getByLabel('Strength of ink.safetensors').fill('0.5');
+    const lora = page.getByLabel('Add a LoRA', { exact: true });
+    await lora.setInputFiles(path.join(models, 'tiny-sd.safetensors'));
+    await page.getByText('"tiny-sd.safetensors" is no LoRA').waitFor();
+    await lora.setInputFiles(ink);
+    await page.getByLabel('Strength of given/ink.safetensors').fill('0.5');
     await page.getByLabel('Embeddings to forget', { exact: true }).selectOption('sks_style');
     await page.getByText('2 chosen').waitFor();
+    await page.locator('summary', { hasText: 'Advanced settings' }).click();
+    const judge = page.getByLabel('Add a judge', { exact: true });
+    await judge.setInputFiles('presets/tiny-sd/cls-colour.onnx');
+    await page.getByText('Choose both together').waitFor();
+    await judge.setInputFiles(['presets/tiny-sd/cls-colour.onnx', labels]);
+    await page.getByLabel('What the judge looks for').selectOption('cyan');
     await expectAccessible(page);
     // Nothing else is said: the embedding is what is forgotten.
-    await page.getByText('LoRA: ink.safetensors at 0.5').waitFor({ timeout: 60_000 });
+    await page.getByText('LoRA: given/ink.safetensors at 0.5').waitFor({ timeout: 60_000 });
     await page.getByText('“sks_style” becomes').waitFor();
     await page.getByRole('button', { name: 'Erase', exact: true }).click();
     const facts = page.locator('header.title .facts');

@@ -1,10 +1,16 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+
 import supertest from 'supertest';
 import { expect, it } from 'vitest';
 
 import { routes } from '../../routes/index.ts';
 import type { PresetView } from '../../src/contract/views.ts';
 import { answeredRoutes } from '../helpers/check-answers.ts';
+import { giveFiles } from '../helpers/give-files.ts';
 import { bearer, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
+import { writeTinyLora } from '../helpers/tiny-lora.ts';
+import { writeTinyVae } from '../helpers/tiny-sd-parts.ts';
 
 // `startTestSidecar` holds every answer of every test to its route's schema; here each route answers.
 
@@ -33,6 +39,19 @@ it('every route answers as it says', async () => {
   await send('post', '/suggestions', { model: tinyModel, forget: ['a heart'] });
   const asked = { model: tinyModel, forget: ['a heart'], retain: ['a star'], device: 'cpu' };
   await send('post', '/estimate', { ...asked, settings: { steps: 2 } });
+
+  const give = async (kind: string, files: Readonly<Record<string, string>>) => {
+    const { status, text } = await giveFiles(sidecar, kind, files);
+    expect([status, text]).toEqual([201, expect.stringContaining('"name"')]);
+  };
+  await give('loras', { file: await writeTinyLora(path.join(sidecar.data, 'ink.safetensors')) });
+  await give('embeddings', { file: 'test/golden/embeddings/sks_style.pt' });
+  const vae = path.join(sidecar.data, 'bright.safetensors');
+  await writeTinyVae(vae);
+  await give('vaes', { file: vae });
+  const labels = path.join(sidecar.data, 'colours.txt');
+  writeFileSync(labels, 'red orange yellow green cyan blue purple pink'.split(' ').join('\n'));
+  await give('judges', { file: 'presets/tiny-sd/cls-colour.onnx', labels });
 
   const { id } = await sidecar.create({ judges: [{ name: 'tiny-style', classes: ['photo'] }] });
   await api('post', `/jobs/${id}/cancel`);

@@ -1,9 +1,12 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
+import type { CompanionKind } from '../../src/contract/services.ts';
+import { api } from '../api.ts';
 import { companionCount, companions } from '../companions.ts';
 import { chosenModel } from '../form.ts';
 import { embeddings, loadCompanions, loras } from '../state.ts';
+import { GiveFile } from './give-file.tsx';
 import { useAction } from './use-action.ts';
 import { VaeField } from './vae-field.tsx';
 
@@ -43,7 +46,8 @@ function LoraField() {
       label="LoRAs on top"
       help="They belong to how the model is drawn with: the concept is erased from both together. The result has them in its weights; a LoRA file as the result is for use on top of both."
       known={loras.value?.map(({ name }) => name) ?? []}
-      none="There are none: put them where the web UI keeps its LoRAs, or into a folder of models."
+      none="There are none yet: add one, or put them where the web UI keeps its LoRAs."
+      give={{ kind: 'loras', what: 'a LoRA', accept: '.safetensors' }}
       chosen={names}
       onNames={(wanted) => {
         companions.baseLoras.value = wanted.map(
@@ -78,7 +82,8 @@ function EmbeddingField() {
       label="Embeddings to forget"
       help="Their words are forgotten. A preset’s only open field takes them; without prompts some are made of them."
       known={embeddings.value?.map(({ name }) => name) ?? []}
-      none="There are none: put them where the web UI keeps its embeddings, or into a folder of models."
+      none="There are none yet: add one, or put them where the web UI keeps its embeddings."
+      give={{ kind: 'embeddings', what: 'an embedding', accept: '.safetensors,.pt,.bin' }}
       chosen={companions.embeddings.value}
       onNames={(names) => (companions.embeddings.value = names)}
     />
@@ -92,6 +97,8 @@ interface FileFieldProps {
   readonly known: readonly string[];
   /** What is said where there is nothing. */
   readonly none: string;
+  /** What of the person's computer can be added. */
+  readonly give: { readonly kind: CompanionKind; readonly what: string; readonly accept: string };
   readonly chosen: readonly string[];
   readonly onNames: (names: readonly string[]) => void;
   /** Beside the name of one that was chosen. */
@@ -99,7 +106,8 @@ interface FileFieldProps {
 }
 
 /** A list of files, to which one after the other is added. */
-function FileField({ label, help, known, none, chosen, onNames, children }: FileFieldProps) {
+function FileField(props: FileFieldProps) {
+  const { label, help, known, none, give, chosen, onNames, children } = props;
   const id = useId();
   const others = known.filter((name) => !chosen.includes(name));
   return (
@@ -145,6 +153,16 @@ function FileField({ label, help, known, none, chosen, onNames, children }: File
       <p id={`${id}-help`} class="help">
         {known.length + chosen.length === 0 ? none : help}
       </p>
+      <GiveFile
+        what={give.what}
+        accept={give.accept}
+        onFiles={async ([file]) => {
+          if (!file) return;
+          const { name } = await api.giveFiles(give.kind, { file });
+          await loadCompanions();
+          if (!chosen.includes(name)) onNames([...chosen, name]);
+        }}
+      />
     </div>
   );
 }

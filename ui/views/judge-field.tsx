@@ -1,7 +1,9 @@
 import { useId } from 'preact/hooks';
 
 import { chosenPreset, form } from '../form.ts';
-import { judges } from '../state.ts';
+import { api } from '../api.ts';
+import { judges, loadJudges } from '../state.ts';
+import { GiveFile } from './give-file.tsx';
 
 /** A classifier that judges the result besides the model itself, and what it looks for. */
 export function JudgeField() {
@@ -32,15 +34,27 @@ export function JudgeField() {
           ))}
         </select>
         <p id={`${id}-help`} class="help">
-          A classifier of pictures that counts what is forgotten and what is kept, too. Yours are
-          those in the folder <code>judges</code> of the data folder: <code>NAME.onnx</code> and its
-          labels, <code>NAME.txt</code>.{' '}
+          A classifier of pictures that counts what is forgotten and what is kept, too: choose its{' '}
+          <code>.onnx</code> file and its labels (<code>.txt</code>, a label a line, or{' '}
+          <code>.json</code>) together.{' '}
           {known.flatMap(({ name, problem }) => (problem === null ? [] : `${name}: ${problem}. `))}
         </p>
+        <GiveFile what="a judge" accept=".onnx,.txt,.json" multiple onFiles={giveJudge} />
       </div>
       {chosen && <ClassesField name={chosen.name} classes={chosen.classes} />}
     </>
   );
+}
+
+async function giveJudge(files: readonly File[]): Promise<void> {
+  const file = files.find(({ name }) => /\.onnx$/i.test(name));
+  const labels = files.find(({ name }) => /\.(txt|json)$/i.test(name));
+  if (!file || !labels) {
+    throw new Error('Choose both together: the .onnx file, and its labels as .txt or .json.');
+  }
+  const { name } = await api.giveFiles('judges', { file, labels });
+  await loadJudges();
+  form.judges.value = [{ name, classes: [] }];
 }
 
 function ClassesField({ name, classes }: { name: string; classes: readonly string[] }) {

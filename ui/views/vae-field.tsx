@@ -1,6 +1,8 @@
+import { api } from '../api.ts';
 import { companions, vaeFor } from '../companions.ts';
 import { chosenModel } from '../form.ts';
 import { vaes } from '../state.ts';
+import { GiveFile } from './give-file.tsx';
 
 /** What draws the pictures: of a model that has no VAE one of a list, of others their own or one of it. */
 export function VaeField() {
@@ -37,6 +39,16 @@ export function VaeField() {
       <p id="vae-help" class="help">
         {helpFor(isMissing, known.length)}
       </p>
+      <GiveFile
+        what="a VAE"
+        accept=".safetensors,.pt,.ckpt,.bin"
+        onFiles={async ([file]) => {
+          if (!file) return;
+          const { name } = await api.giveFiles('vaes', { file });
+          vaes.value = await api.vaes();
+          companions.vae.value = name;
+        }}
+      />
     </div>
   );
 }
@@ -44,6 +56,6 @@ export function VaeField() {
 function helpFor(isMissing: boolean, count: number): string {
   if (!isMissing) return 'Another one draws and judges in its place; the result keeps its own.';
   return count === 0
-    ? 'The model has none, and there is none to choose: put the one that you draw with beside the model, as NAME.vae.safetensors, or where the web UI keeps its VAEs, then reload this page.'
+    ? 'The model has none, and there is none to choose: add the one that you draw with, or put it where the web UI keeps its VAEs, then reload this page.'
     : 'The model has none. Its pictures are drawn with this one; the result is without one, too.';
 }

@@ -4,14 +4,15 @@ import type { z } from 'zod';
 import type { jobRequestSchema } from '../../contract/requests.ts';
 import { AppError, type ErrorCode } from '../../errors.ts';
 import { describeModel } from '../../hosts/describe-model.ts';
-import type { Host, HostFile, HostModel } from '../../hosts/host.ts';
+import type { HostFile, HostModel } from '../../hosts/host.ts';
 import type { RemedySetting } from '../../remedy.ts';
 import { wordOf } from '../../tokenizer/learned-words.ts';
+import type { CompanionFiles } from '../companion-files.ts';
 import type { CompanionWishes } from './companion-wishes.ts';
 
 type Request = z.output<typeof jobRequestSchema>;
 
-/** A kind of files that a host lists. */
+/** A kind of files that a model is run with. */
 interface FileKind {
   readonly title: string;
   readonly code: ErrorCode;
@@ -28,20 +29,21 @@ const kinds = {
  * The files that a request to the server means by what it calls them. A model without a VAE takes, where none
  * is named, the one that the web UI draws with.
  *
- * @throws AppError `vae.invalid`, `lora.invalid`, `embedding.invalid` for a name that is not among the host's;
+ * @throws AppError `vae.invalid`, `lora.invalid`, `embedding.invalid` for a name that is not among
+ *   the files;
  *   `host.*`
  */
 export async function chooseCompanions(
   request: Request,
-  host: Host,
+  files: CompanionFiles,
   model: HostModel,
 ): Promise<CompanionWishes> {
   const { baseLoras, embeddings } = request;
   // Hosts look through their folders for a list: only where something is asked for.
-  const loras = baseLoras.length === 0 ? [] : await host.listLoras();
-  const words = embeddings.length === 0 ? [] : await host.listEmbeddings();
+  const loras = baseLoras.length === 0 ? [] : await files.loras();
+  const words = embeddings.length === 0 ? [] : await files.embeddings();
   return {
-    ...(await chooseVae(request, host, model)),
+    ...(await chooseVae(request, files, model)),
     baseLoras: baseLoras.map(({ name, strength }) => ({
       path: findFile(loras, name, kinds.lora),
       strength,
@@ -52,11 +54,11 @@ export async function chooseCompanions(
 
 async function chooseVae(
   { vae: name }: Request,
-  host: Host,
+  files: CompanionFiles,
   model: HostModel,
 ): Promise<Pick<CompanionWishes, 'vae' | 'vaeIfNone'>> {
   if (name === undefined && (await describeModel(model)).hasVae) return {};
-  const vaes = await host.listVaes();
+  const vaes = await files.vaes();
   return name === undefined
     ? { vaeIfNone: vaes.find(({ isChosen }) => isChosen)?.path }
     : { vae: findFile(vaes, name, kinds.vae) };

@@ -10,7 +10,8 @@ import { hostDrawing } from '../../hosts/host-drawing.ts';
 import { trainingOf } from '../../methods/registry.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { askProcess } from '../../processes/ask-process.ts';
-import type { UploadedImage, Uploads } from '../../contract/services.ts';
+import type { UploadedFile, Uploads } from '../../contract/services.ts';
+import { companionFiles } from '../companion-files.ts';
 import { chooseCompanions } from './choose-companions.ts';
 import type { DraftQuestion } from './draft-worker.ts';
 import type { JobRepository, StoredJob } from '../ports.ts';
@@ -70,7 +71,7 @@ export async function draftUpload(
     await rm(staging, { recursive: true, force: true });
   }
 
-  async function stage(role: 'forget' | 'retain', images: readonly UploadedImage[]) {
+  async function stage(role: 'forget' | 'retain', images: readonly UploadedFile[]) {
     const captions = new Map(Object.entries(request.captions[role]));
     if (images.length === 0 && captions.size === 0) return null;
     return stageImages(path.join(staging, `${role}-images`), role, images, captions);
@@ -89,7 +90,7 @@ async function draftStaged(
   const question: DraftQuestion = {
     request: {
       ...eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) }),
-      ...(await chooseCompanions(request, host, model)),
+      ...(await chooseCompanions(request, companionFiles(host, dataFolder), model)),
       hostDrawing: await hostDrawing(host, model),
       forgetImages: sets.forgetImages?.folder,
       retainImages: sets.retainImages?.folder,

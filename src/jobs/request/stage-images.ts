@@ -4,7 +4,7 @@ import path from 'node:path';
 import { AppError } from '../../errors.ts';
 import type { Role } from '../../evaluation/figure.ts';
 import { imageFormat, SIGNATURE_BYTES } from '../../images/image-format.ts';
-import type { UploadedImage } from '../../contract/services.ts';
+import type { UploadedFile } from '../../contract/services.ts';
 
 /** Uploaded pictures in a folder as erasing reads them. */
 export interface StagedImages {
@@ -25,7 +25,7 @@ export interface StagedImages {
 export async function stageImages(
   folder: string,
   role: Role,
-  images: readonly UploadedImage[],
+  images: readonly UploadedFile[],
   captions: ReadonlyMap<string, string>,
 ): Promise<StagedImages> {
   requireImages(captions, images);
@@ -61,7 +61,7 @@ export function withClientNames(text: string, staged: readonly StagedImages[]): 
 
 function requireImages(
   captions: ReadonlyMap<string, string>,
-  images: readonly UploadedImage[],
+  images: readonly UploadedFile[],
 ): void {
   const names = new Map<string, number>();
   for (const { name } of images) names.set(name, (names.get(name) ?? 0) + 1);
@@ -81,7 +81,7 @@ function requireImages(
   }
 }
 
-async function formatOf({ path: file, name }: UploadedImage): Promise<string> {
+async function formatOf({ path: file, name }: UploadedFile): Promise<string> {
   const signature = Buffer.alloc(SIGNATURE_BYTES);
   const handle = await open(file);
   try {
