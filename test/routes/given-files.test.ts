@@ -26,8 +26,8 @@ it('files that were given are listed, and jobs are made with them', async () => 
   const sidecar = await startTestSidecar();
   const lora = await writeTinyLora(write('ink.safetensors', ''));
   const given = async (kind: string, files: Readonly<Record<string, string>>) => {
-    const { status, body } = await giveFiles(sidecar, kind, files);
-    return [status, (body as { name: string }).name];
+    const answer = await giveFiles(sidecar, kind, files);
+    return [answer.status, (answer.body as { name: string }).name];
   };
   expect(await given('loras', { file: lora })).toEqual([201, 'given/ink.safetensors']);
   expect(await given('loras', { file: lora })).toEqual([201, 'given/ink.safetensors']);
@@ -58,9 +58,9 @@ it('a file that is not of its kind is refused, and nothing is left of it', async
   const sidecar = await startTestSidecar();
   const lora = await writeTinyLora(write('ink.safetensors', ''));
   const refused = async (kind: string, files: Readonly<Record<string, string>>) => {
-    const { status, body } = await giveFiles(sidecar, kind, files);
-    const { code, message } = (body as { error: { code: string; message: string } }).error;
-    return [status, code, message];
+    const answer = await giveFiles(sidecar, kind, files);
+    const { error } = answer.body as { error: { code: string; message: string } };
+    return [answer.status, error.code, error.message];
   };
   const says = (text: string): unknown => expect.stringContaining(text);
   const model = 'presets/tiny-sd/tiny-sd.safetensors';
