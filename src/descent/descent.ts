@@ -1,5 +1,6 @@
 import type { Adaptation } from '../adapters/adapter.ts';
 import type { OptimizerSettings } from '../optim/update-rule.ts';
+import { elementAt } from '../element-at.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import { asksOriginal, type DescentSettings } from './descent-cost.ts';
@@ -7,7 +8,7 @@ import { InnerProducts, Optimizer, type OptimizerState } from './optimizer.ts';
 import { restoredState } from './restored-state.ts';
 import { Original } from './original.ts';
 import type { OuterTools } from './outer-step.ts';
-import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
+import type { DenoisingBatch, TargetedBatch, TrainableModel } from './trainable-model.ts';
 
 /** What a descent is opened with. */
 export interface DescentContext {
@@ -85,6 +86,13 @@ export class Descent {
     const { model, parameters, workspace } = this.tools;
     if (!this.original) throw new Error('the settings do not ask the original');
     return this.original.predict(model, batches, { parameters, spare: workspace.first });
+  }
+
+  /** Batches of what is kept, held to what the original predicts where the settings ask it. */
+  async held(batches: readonly TargetedBatch[]): Promise<readonly TargetedBatch[]> {
+    if (this.context.settings.retainTarget !== 'original' || batches.length === 0) return batches;
+    const predictions = await this.predictOriginal(batches);
+    return batches.map((batch, i) => ({ ...batch, target: elementAt(predictions, i) }));
   }
 
   /** The optimizer's moments, by the names of `descentStateSets`. */

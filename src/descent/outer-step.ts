@@ -28,8 +28,9 @@ export interface OuterTools {
 
 /** What every method tells of a step. */
 export interface StepReport {
-  readonly retainLoss: number;
-  readonly forgetLoss: number;
+  /** Null where a step has none of the two. */
+  readonly retainLoss: number | null;
+  readonly forgetLoss: number | null;
   /** L_f before each inner step. */
   readonly innerLosses: readonly number[];
   /** L_f(θ) − L_f(φ_K); null where the method does not need it. */

@@ -233,6 +233,38 @@ export const descentFields = {
   }),
 };
 
+/** What methods have that go against a gradient of forgetting, which has no end of its own. */
+export const ascentFields = {
+  /**
+   * For pictures of 512 pixels; for others in proportion to their latent entries, over which losses are
+   * sums here. (`clipNorm` is of that sum.)
+   */
+  forgetNorm: field(positive, {
+    title: 'Strength of forgetting',
+    description:
+      'The norm that the gradient of forgetting is brought to. Higher forgets faster and harms more.',
+  }),
+};
+
+/** What methods have that keep by a loss beside that of forgetting. */
+export const keepingFields = {
+  retainWeight: field(z.number().min(0), {
+    title: 'Weight of keeping',
+    description:
+      'What the loss on kept pictures counts beside that of forgetting. 0: nothing, and a step takes half the time.',
+  }),
+};
+
+/** How many pictures of what is forgotten are drawn. */
+export const forgetFields = {
+  generatedForget: field(count, {
+    title: 'Pictures drawn to forget',
+    unit: 'pictures',
+    description: 'By the model itself, where you gave none.',
+    group: 'pictures',
+  }),
+};
+
 type ValuesOf<F extends Readonly<Record<string, z.ZodType>>> = {
   [K in keyof F]: z.infer<F[K]>;
 };

@@ -27,6 +27,16 @@ export interface BatchPlace {
   readonly perStep?: number;
 }
 
+/**
+ * Where a step's batches of one role are drawn.
+ *
+ * @param step counts the run's steps from 0
+ * @param perStep so many batches each of them has
+ */
+export function placesOfStep(step: number, perStep: number): BatchPlace[] {
+  return Array.from({ length: perStep }, (_, i) => ({ index: step * perStep + i, perStep }));
+}
+
 /** Pictures of one set and one size. */
 export interface TakenItems {
   readonly items: readonly DatasetItem[];
@@ -62,7 +72,12 @@ export class BatchSource {
 
   /** Pictures to retain, noised, with what the model is trained to answer. */
   retainBatch(role: 'retain' | 'validation', place: BatchPlace): TargetedBatch {
-    const { x0, noise, batch } = this.draw(role, place, 'retain');
+    return this.denoisingBatch(role, place, 'retain');
+  }
+
+  /** Pictures of a set, noised, and the noise (or v) that leads back to them. */
+  denoisingBatch(role: string, place: BatchPlace, set: Role): TargetedBatch {
+    const { x0, noise, batch } = this.draw(role, place, set);
     const { timesteps } = batch;
     const target = this.settings.process.target({ x0, noise, timesteps });
     return { ...batch, target };

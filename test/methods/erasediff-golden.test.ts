@@ -247,8 +247,8 @@ describe('EraseDiff replays what PyTorch computed', () => {
               close(loss, expected.inner.flat()[i]!);
             });
           }
-          close(report.retainLoss, outer.loss_dr);
-          close(report.forgetLoss, outer.loss_du);
+          close(report.retainLoss!, outer.loss_dr);
+          close(report.forgetLoss!, outer.loss_du);
           close(report.retainGradientNorm, outer.dr_grad_norm);
           close(report.forgetGradientNorm, outer.q_grad_norm, 2e-3);
           close(report.cosine, outer.cosine, 1e-2, 2e-5);
@@ -289,8 +289,8 @@ describe('EraseDiff replays what PyTorch computed', () => {
         report.innerLosses.forEach((loss, k) => {
           close(loss, expected.inner[k]!);
         });
-        close(report.forgetLoss, expected.L_f_theta);
-        close(report.retainLoss, expected.L_r);
+        close(report.forgetLoss!, expected.L_f_theta);
+        close(report.retainLoss!, expected.L_r);
         close(report.retainGradientNorm, expected.grad_r_norm);
         if (variant.budget === 'gap') close(report.gap!, expected.g);
         close(report.lambda, expected.lambda_, 1e-3, 1e-4);

@@ -260,7 +260,7 @@ describe('Accumulation', () => {
       [1, 2],
     ]);
     for (const key of ['retainLoss', 'forgetLoss', 'lambda', 'cosine'] as const) {
-      expect(twice.report[key], key).toBeCloseTo(once.report[key], 5);
+      expect(twice.report[key], key).toBeCloseTo(once.report[key]!, 5);
     }
     for (const key of ['retainGradientNorm', 'forgetGradientNorm'] as const) {
       const relative = twice.report[key] / once.report[key];

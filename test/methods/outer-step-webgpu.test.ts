@@ -33,8 +33,8 @@ describeOnWebgpu('a step of SISS on WebGPU', () => {
     const onCpu = await runSissStep(checkpoint, 'cpu');
     const onWebgpu = await runSissStep(checkpoint, 'webgpu');
     const { report } = onCpu;
-    expect(onWebgpu.report.retainLoss / report.retainLoss).toBeCloseTo(1, 3);
-    expect(onWebgpu.report.forgetLoss / report.forgetLoss).toBeCloseTo(1, 3);
+    expect(onWebgpu.report.retainLoss! / report.retainLoss!).toBeCloseTo(1, 3);
+    expect(onWebgpu.report.forgetLoss! / report.forgetLoss!).toBeCloseTo(1, 3);
     expect(onWebgpu.report.lambda / report.lambda).toBeCloseTo(1, 3);
     const floor = 1e-4 * Math.max(...[...onCpu.gradient.values()].map(maxAbs));
     for (const [name, expected] of onCpu.gradient) {
@@ -51,9 +51,9 @@ describeOnWebgpu('two outer steps of EraseDiff on WebGPU', () => {
     const onWebgpu = await runSteps(checkpoint, 'webgpu');
     onCpu.reports.forEach((expected, step) => {
       const actual = onWebgpu.reports[step]!;
-      const scale = Math.abs(expected.forgetLoss);
-      expect(actual.retainLoss / expected.retainLoss).toBeCloseTo(1, 3);
-      expect(actual.forgetLoss / expected.forgetLoss).toBeCloseTo(1, 3);
+      const scale = Math.abs(expected.forgetLoss!);
+      expect(actual.retainLoss! / expected.retainLoss!).toBeCloseTo(1, 3);
+      expect(actual.forgetLoss! / expected.forgetLoss!).toBeCloseTo(1, 3);
       expect(actual.innerLosses[0]! / expected.innerLosses[0]!).toBeCloseTo(1, 3);
       expect(Math.abs(actual.gap! - expected.gap!)).toBeLessThan(bar * scale);
       expect(actual.retainGradientNorm / expected.retainGradientNorm).toBeCloseTo(1, 3);

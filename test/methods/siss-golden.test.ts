@@ -102,8 +102,8 @@ it.each([
     const close = (actual: number, expected: number) => {
       expect(Math.abs(actual / expected - 1)).toBeLessThan(2e-3);
     };
-    close(entries * report.retainLoss, figures.L_x!);
-    close(entries * report.forgetLoss, figures.L_a!);
+    close(entries * report.retainLoss!, figures.L_x!);
+    close(entries * report.forgetLoss!, figures.L_a!);
     close(report.retainGradientNorm, figures.norm_grad_x!);
     close(report.forgetGradientNorm, figures.norm_grad_a!);
     close(report.lambda, figures.scaling_factor!);

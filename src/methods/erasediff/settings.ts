@@ -5,6 +5,7 @@ import {
   byKind,
   defaultOptimizers,
   descentFields,
+  forgetFields,
   optimizerChoices,
   optimizerSchema,
   runFields,
@@ -131,12 +132,7 @@ export const eraseDiffSettings = z.strictObject({
       uniform: 'Noise from 0 to 1',
     } satisfies Record<Target['kind'], string>,
   }),
-  generatedForget: field(count, {
-    title: 'Pictures drawn to forget',
-    unit: 'pictures',
-    description: 'By the model itself, where you gave none.',
-    group: 'pictures',
-  }),
+  ...forgetFields,
   ...runFields,
 });
 export type EraseDiffSettings = z.infer<typeof eraseDiffSettings>;

@@ -1,17 +1,13 @@
+import { elementAt } from '../../element-at.ts';
 import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
 import { takeElements } from '../../runtime/read-back.ts';
 import { releaseTensor, type Tensor } from '../../runtime/tensor.ts';
 import type { TensorSet } from '../../runtime/tensor-set.ts';
 import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
 import type { Optimizer, OptimizerState } from '../../descent/optimizer.ts';
-import {
-  addGradients,
-  type OuterTools,
-  type StepReport,
-  takeOuterStep,
-  type WeighedGradient,
-} from '../../descent/outer-step.ts';
+import type { OuterTools, StepReport } from '../../descent/outer-step.ts';
 import { partOfTheWay } from '../../descent/strength.ts';
+import { followLosses } from '../../descent/two-losses.ts';
 import type {
   DenoisingBatch,
   TargetedBatch,
@@ -80,30 +76,26 @@ export async function eraseDiffStep(
   settings: EraseDiffStepSettings,
   innerState?: OptimizerState,
 ): Promise<StepReport> {
-  const { model, parameters, workspace } = run;
+  const { model, parameters } = run;
   const { phi, innerLosses } = await innerLoop(run, batches.inner, {
     learningRate: settings.innerLearningRate,
     ...(innerState && { state: innerState }),
   });
   const targets: Tensor[] = [];
   for (const batch of batches.forget) targets.push(await forgetTarget(model, parameters, batch));
-  // φ is read for the last time here: its memory then takes ∇L_f.
   const lossAtPhi = needsGap(settings.rule)
     ? await meanLoss(model, phi, batches.forget, targets)
     : null;
-  const forget = await meanGradient(run, batches.forget, { targets, into: workspace.first });
-  targets.forEach(releaseTensor);
-  const retain = await meanGradient(run, batches.retain, {
-    targets: batches.retain.map((batch) => model.target(batch.target, batch)),
-    into: workspace.second,
-  });
-  const gap = lossAtPhi === null ? null : forget.loss - lossAtPhi;
-  const step = await takeOuterStep(
+  // φ was read for the last time: its memory now takes ∇L_f.
+  const step = await followLosses(
     run,
-    { retain, forget, gap },
-    { ...settings, lambda: (geometry) => computeLambda(settings.rule, geometry) },
+    {
+      forget: batches.forget.map((batch, i) => ({ batch, target: elementAt(targets, i) })),
+      retain: batches.retain,
+    },
+    { ...settings, lossAtPhi, lambda: (geometry) => computeLambda(settings.rule, geometry) },
   );
-  return { retainLoss: retain.loss, forgetLoss: forget.loss, innerLosses, ...step };
+  return { innerLosses, ...step };
 }
 
 /** φ_K: K gradient steps on L_f from θ, which stays as it is. */
@@ -139,24 +131,9 @@ async function meanLoss(
 ): Promise<number> {
   let sum = 0;
   for (const [i, batch] of batches.entries()) {
-    const target = targets[i];
-    if (target) sum += await model.loss(parameters, batch, target);
+    sum += await model.loss(parameters, batch, elementAt(targets, i));
   }
   return sum / batches.length;
-}
-
-async function meanGradient(
-  run: EraseDiff,
-  batches: readonly DenoisingBatch[],
-  { targets, into }: { targets: readonly Tensor[]; into: TensorSet },
-): Promise<WeighedGradient & { loss: number }> {
-  const scale = 1 / batches.length;
-  const parts = batches.flatMap((batch, i) => {
-    const target = targets[i];
-    return target ? [{ batch, target, scale }] : [];
-  });
-  const { losses, ...mean } = await addGradients(run, parts, into);
-  return { ...mean, loss: scale * losses.reduce((sum, loss) => sum + loss, 0) };
 }
 
 /** What ε_θ is steered to on a forget batch: no gradient flows through it. */

@@ -5,7 +5,7 @@ import type { DenoisingBatch } from '../../descent/trainable-model.ts';
 import { linearCombination } from '../../diffusion/linear-combination.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { forgetBatch } from './batches.ts';
-import type { BatchPlace as Place } from '../../training/batch-source.ts';
+import { type BatchPlace as Place, placesOfStep } from '../../training/batch-source.ts';
 import { type EraseDiffSettings, innerLoopOf } from './settings.ts';
 import { type EraseDiff, eraseDiffStep, type ForgetBatch, type StepBatches } from './step.ts';
 
@@ -60,14 +60,12 @@ class EraseDiffTrainer implements Trainer {
     const { batches, settings } = this.context;
     const { accumulation, target } = settings;
     const innerSteps = innerLoopOf(settings)?.steps ?? 0;
-    const placesOf = (perStep: number): Place[] =>
-      range(perStep).map((i) => ({ index: index * perStep + i, perStep }));
     const forgetting = (role: 'inner' | 'forget', place: Place) =>
       this.withStrength(forgetBatch(batches, target, { role, ...place }), role, place);
     return this.withOriginal({
-      inner: placesOf(innerSteps).map((place) => forgetting('inner', place)),
-      forget: placesOf(accumulation).map((place) => forgetting('forget', place)),
-      retain: placesOf(accumulation).map((place) =>
+      inner: placesOfStep(index, innerSteps).map((place) => forgetting('inner', place)),
+      forget: placesOfStep(index, accumulation).map((place) => forgetting('forget', place)),
+      retain: placesOfStep(index, accumulation).map((place) =>
         this.withStrength(batches.retainBatch('retain', place), 'retain', place),
       ),
     });
@@ -119,8 +117,4 @@ class EraseDiffTrainer implements Trainer {
 /** A batch to forget as its anchors see it. */
 function underAnchor(batch: ForgetBatch): DenoisingBatch {
   return batch.steerTo.kind === 'anchor' ? { ...batch, ...batch.steerTo } : batch;
-}
-
-function range(length: number): number[] {
-  return Array.from({ length }, (_, i) => i);
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
-import { countOrNone, field, positive } from '../../setting-field.ts';
-import { descentFields, runFields, trainingFields } from '../settings-fields.ts';
+import { countOrNone, field } from '../../setting-field.ts';
+import { ascentFields, descentFields, runFields, trainingFields } from '../settings-fields.ts';
 
 /** Settings of SISS. It draws nothing to forget: it is given it. */
 export const sissSettings = z.strictObject({
@@ -13,15 +13,7 @@ export const sissSettings = z.strictObject({
     description: 'λ: so many of the noisy pictures are made of pictures to forget.',
     isRare: true,
   }),
-  /**
-   * For pictures of 512 pixels; for others in proportion to their latent entries, over which the
-   * losses of SISS are sums. (`clipNorm` is of that sum.)
-   */
-  forgetNorm: field(positive, {
-    title: 'Strength of forgetting',
-    description:
-      'The norm that the gradient of forgetting is brought to. Higher forgets faster and harms more.',
-  }),
+  ...ascentFields,
   firstTimestep: field(countOrNone.max(999), {
     title: 'First timestep',
     description: 'Pictures are noised to this timestep, of 0 to 999, and later ones.',

@@ -1,3 +1,5 @@
+import { ascentAtNorm, entriesOf } from '../../descent/ascent.ts';
+import { elementAt } from '../../element-at.ts';
 import { takeElements } from '../../runtime/read-back.ts';
 import { releaseTensor } from '../../runtime/tensor.ts';
 import type { TensorSet } from '../../runtime/tensor-set.ts';
@@ -29,15 +31,9 @@ export interface SissStepSettings {
   readonly learningRate: number;
   /** Largest norm of the gradient that is followed; null for no clipping. */
   readonly clipNorm: number | null;
-  /** The norm that ∇L_a is brought to, up or down, with `publishedEntries`; else in proportion. */
+  /** The norm that ∇L_a is brought to, up or down, as `ascentAtNorm` does. */
   readonly forgetNorm: number;
 }
-
-/**
- * Latent entries of a picture of Stable Diffusion v1.4, for which a norm is published. Losses are sums
- * over entries: so the same norm means the same at every size.
- */
-const publishedEntries = 4 * 64 * 64;
 
 /** A weight this small moves nothing that float32 holds. */
 const NO_WEIGHT = 1e-7;
@@ -59,7 +55,6 @@ export async function sissStep(
 ): Promise<StepReport> {
   const predictions = await predictWhereNeeded(run, batches);
   const { first, second } = run.workspace;
-  const forgetNorm = (settings.forgetNorm * entriesOf(batches)) / publishedEntries;
   const forget = await sideGradient(run, batches, { side: 'forget', predictions, into: first });
   const retain = await sideGradient(run, batches, { side: 'retain', predictions, into: second });
   const step = await takeOuterStep(
@@ -72,17 +67,11 @@ export async function sissStep(
     },
     {
       ...settings,
-      lambda: ({ forgetSquare }) =>
-        forgetSquare === 0 ? 0 : -forgetNorm / Math.sqrt(forgetSquare),
+      lambda: ascentAtNorm(settings.forgetNorm, entriesOf(elementAt(batches, 0))),
     },
   );
   const lambda = Math.abs(step.lambda);
   return { retainLoss: retain.loss, forgetLoss: forget.loss, innerLosses: [], ...step, lambda };
-}
-
-/** Latent entries of one picture. */
-function entriesOf([batch]: readonly MixtureBatch[]): number {
-  return batch ? batch.noisyLatents.length / batch.timesteps.length : 0;
 }
 
 type Side = 'retain' | 'forget';
@@ -123,7 +112,7 @@ async function sideGradient(
     .map((batch): SidePart => {
       const { target, weights } = batch[side];
       // The gradient of a mean over entries, times their number, is that of a sum.
-      const scale = entriesOf([batch]) / batches.length;
+      const scale = entriesOf(batch) / batches.length;
       const weight = commonWeight(batch[side]);
       const prediction = predictions.get(batch);
       if (weight !== null || !prediction) {
