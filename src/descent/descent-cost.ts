@@ -9,6 +9,8 @@ export interface DescentSettings {
   readonly accumulation: number;
   /** Whether what is kept is held to what the original predicts, or to the noise that was added. */
   readonly retainTarget: 'noise' | 'original';
+  /** The share of weights that change; null, the default: all. */
+  readonly saliency?: number | null;
   /** What forgotten prompts are steered to, where the method steers them; `original`: it predicts it. */
   readonly target?: { readonly kind: string };
 }
@@ -41,9 +43,15 @@ export function keepsOriginal(adapter: AdapterSettings, parameterBytes: number):
   return !hasStrength(adapter) && fitsBesideTrained(parameterBytes);
 }
 
-/** Names of the sets that a descent's state has besides θ: the optimizer's moments. */
-export function descentStateSets({ optimizer }: DescentSettings): readonly string[] {
-  return momentNames(optimizer);
+/** The name of the mask among the sets of a descent's state. */
+export const maskName = 'saliency';
+
+/** Names of the sets that a descent's state has besides θ: the optimizer's moments, and the mask where there is one. */
+export function descentStateSets({
+  optimizer,
+  saliency = null,
+}: Pick<DescentSettings, 'optimizer' | 'saliency'>): readonly string[] {
+  return [...momentNames(optimizer), ...(saliency === null ? [] : [maskName])];
 }
 
 /** Copies of what is trained that are in memory at once, θ among them. */

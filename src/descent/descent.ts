@@ -3,11 +3,12 @@ import type { OptimizerSettings } from '../optim/update-rule.ts';
 import { elementAt } from '../element-at.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { asksOriginal, type DescentSettings } from './descent-cost.ts';
-import { InnerProducts, Optimizer, type OptimizerState } from './optimizer.ts';
+import { asksOriginal, type DescentSettings, maskName } from './descent-cost.ts';
+import { InnerProducts, Optimizer } from './optimizer.ts';
 import { restoredState } from './restored-state.ts';
 import { Original } from './original.ts';
 import type { OuterTools } from './outer-step.ts';
+import { saliencyMask } from './saliency.ts';
 import type { DenoisingBatch, TargetedBatch, TrainableModel } from './trainable-model.ts';
 
 /** What a descent is opened with. */
@@ -23,8 +24,27 @@ export interface DescentContext {
     readonly step: number;
     readonly sets: ReadonlyMap<string, TensorSet>;
   } | null;
+  readonly batches: ForgottenPictures;
   readonly device: Device;
   readonly threads: number;
+}
+
+/** Where the pictures are that a mask is made by. */
+export interface ForgottenPictures {
+  /** Those to forget, noised, each about once. */
+  forgotten(): Iterable<TargetedBatch>;
+}
+
+/** The mask of a run whose settings have one: as it was saved, or made by the original's gradient. */
+async function openMask(
+  { settings: { saliency = null }, saved, batches, ...context }: DescentContext,
+  tools: Pick<OuterTools, 'accumulator' | 'workspace'>,
+): Promise<TensorSet | null> {
+  if (saliency === null) return null;
+  if (!saved) return saliencyMask({ ...context, ...tools }, batches.forgotten(), saliency);
+  const mask = saved.sets.get(maskName);
+  if (!mask) throw new RangeError('the saved state lacks the mask');
+  return mask;
 }
 
 const plainSgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
@@ -37,44 +57,52 @@ export class Descent {
   readonly tools: OuterTools;
   private readonly context: DescentContext;
   private readonly original: Original | null;
+  /** Where θ may change; null: everywhere. */
+  private readonly mask: TensorSet | null;
 
   private constructor(
     context: DescentContext,
-    { tools, original }: { tools: OuterTools; original: Original | null },
+    {
+      tools,
+      original,
+      mask,
+    }: { tools: OuterTools; original: Original | null; mask: TensorSet | null },
   ) {
     this.context = context;
     this.tools = tools;
     this.original = original;
+    this.mask = mask;
   }
 
   static async open(context: DescentContext): Promise<Descent> {
     const { settings, adaptation, model, parameters, saved, device, threads } = context;
     const specs = adaptation.parameters;
     const run = { device, threads };
-    const outer = await Optimizer.create(specs, settings.optimizer, { ...run, terms: 2 });
     // In device memory tensors are replaced, so that a set needs none beforehand.
     const workspaceSet = () => (device === 'webgpu' ? new TensorSet() : TensorSet.zeros(specs));
+    const accumulator = await Optimizer.create(specs, plainSgd, { ...run, terms: 1 });
+    const workspace = {
+      first: workspaceSet(),
+      second: workspaceSet(),
+      third: settings.accumulation > 1 ? workspaceSet() : new TensorSet(),
+    };
+    const mask = await openMask(context, { accumulator, workspace });
+    const outer = await Optimizer.create(specs, settings.optimizer, { ...run, terms: 2, mask });
     const tools: OuterTools = {
-      model,
-      parameters,
-      outer,
+      ...{ model, parameters, outer, accumulator, workspace },
       outerState: saved ? restoredState(settings.optimizer, saved) : outer.freshState(),
-      accumulator: await Optimizer.create(specs, plainSgd, { ...run, terms: 1 }),
-      innerProducts: await InnerProducts.create(specs, run),
-      workspace: {
-        first: workspaceSet(),
-        second: workspaceSet(),
-        third: settings.accumulation > 1 ? workspaceSet() : new TensorSet(),
-      },
+      innerProducts: await InnerProducts.create(specs, { ...run, mask }),
     };
     const original = asksOriginal(settings) ? await Original.open(adaptation) : null;
-    return new Descent(context, { tools, original });
+    return new Descent(context, { tools, original, mask });
   }
 
   /** Another optimizer over the same parameters, of steps along one gradient. */
   async openOptimizer(settings: OptimizerSettings): Promise<Optimizer> {
     const { adaptation, device, threads } = this.context;
-    return Optimizer.create(adaptation.parameters, settings, { device, threads, terms: 1 });
+    return Optimizer.create(adaptation.parameters, settings, {
+      ...{ device, threads, terms: 1, mask: this.mask },
+    });
   }
 
   /**
@@ -95,9 +123,10 @@ export class Descent {
     return batches.map((batch, i) => ({ ...batch, target: elementAt(predictions, i) }));
   }
 
-  /** The optimizer's moments, by the names of `descentStateSets`. */
-  state(): OptimizerState['moments'] {
-    return this.tools.outerState.moments;
+  /** What is kept of it besides θ, by the names of `descentStateSets`. */
+  state(): ReadonlyMap<string, TensorSet> {
+    const { moments } = this.tools.outerState;
+    return this.mask ? new Map([...moments, [maskName, this.mask]]) : moments;
   }
 
   async release(): Promise<void> {
@@ -106,5 +135,6 @@ export class Descent {
     const { first, second, third } = workspace;
     for (const set of [first, second, third]) set.dispose();
     this.original?.release();
+    this.mask?.dispose();
   }
 }

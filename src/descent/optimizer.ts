@@ -30,6 +30,14 @@ export interface GradientTerm {
 /** Graphs do the work in device memory; on the host, where tensors are arrays, a loop does. */
 const usesGraphs = (device: Device) => device === 'webgpu';
 
+/** What an optimizer and inner products are made for. */
+interface ToolSettings {
+  readonly device: Device;
+  readonly threads: number;
+  /** 1 where parameters may change and gradients count, else 0. Default: everywhere. */
+  readonly mask?: TensorSet | null;
+}
+
 interface Group {
   readonly parameters: readonly ParameterSpec[];
   readonly session: GraphSession;
@@ -40,27 +48,29 @@ export class Optimizer {
   private readonly settings: OptimizerSettings;
   private readonly groups: readonly Group[];
   private readonly parameters: readonly ParameterSpec[];
+  private readonly mask: TensorSet | null;
 
   private constructor(
     settings: OptimizerSettings,
     parameters: readonly ParameterSpec[],
-    groups: readonly Group[],
+    { groups, mask }: { readonly groups: readonly Group[]; readonly mask: TensorSet | null },
   ) {
     this.settings = settings;
     this.parameters = parameters;
     this.groups = groups;
+    this.mask = mask;
   }
 
   /** @param terms how many gradients each step adds up */
   static async create(
     parameters: readonly ParameterSpec[],
     settings: OptimizerSettings,
-    { device, threads, terms }: { device: Device; threads: number; terms: number },
+    { device, threads, terms, mask = null }: ToolSettings & { readonly terms: number },
   ): Promise<Optimizer> {
     const groups: Group[] = [];
-    if (!usesGraphs(device)) return new Optimizer(settings, parameters, groups);
+    if (!usesGraphs(device)) return new Optimizer(settings, parameters, { groups, mask });
     for (const group of groupParameters(parameters)) {
-      const graph = buildUpdateGraph(group, settings, terms);
+      const graph = buildUpdateGraph(group, settings, { terms, isMasked: mask !== null });
       const residentOutputs = graph.outputs.map(({ name }) => name);
       const session = await GraphSession.create(graph, {
         device,
@@ -70,7 +80,7 @@ export class Optimizer {
       });
       groups.push({ parameters: group, session });
     }
-    return new Optimizer(settings, parameters, groups);
+    return new Optimizer(settings, parameters, { groups, mask });
   }
 
   /** The state before the first step. */
@@ -129,6 +139,7 @@ export class Optimizer {
           gradient: floatData(gradient.get(name)),
         })),
         moments: [...state.moments.values()].map((set) => floatData(set.get(name))),
+        mask: this.mask ? floatData(this.mask.get(name)) : undefined,
         learningRate,
         ...scalars,
       });
@@ -152,6 +163,7 @@ export class Optimizer {
       const feeds: Record<string, Tensor> = { ...scalars };
       for (const { name } of parameters) {
         feeds[tensorName('parameter', name)] = from.get(name);
+        if (this.mask) feeds[tensorName('mask', name)] = this.mask.get(name);
         terms.forEach(({ gradient }, i) => {
           feeds[tensorName(`gradient${i}`, name)] = gradient.get(name);
         });
@@ -193,24 +205,29 @@ interface Products {
 export class InnerProducts {
   private readonly parameters: readonly ParameterSpec[];
   private readonly groups: readonly Group[];
+  private readonly mask: TensorSet | null;
 
-  private constructor(parameters: readonly ParameterSpec[], groups: readonly Group[]) {
+  private constructor(
+    parameters: readonly ParameterSpec[],
+    { groups, mask }: { readonly groups: readonly Group[]; readonly mask: TensorSet | null },
+  ) {
     this.parameters = parameters;
     this.groups = groups;
+    this.mask = mask;
   }
 
   static async create(
     parameters: readonly ParameterSpec[],
-    { device, threads }: { device: Device; threads: number },
+    { device, threads, mask = null }: ToolSettings,
   ): Promise<InnerProducts> {
     const groups: Group[] = [];
-    if (!usesGraphs(device)) return new InnerProducts(parameters, groups);
+    if (!usesGraphs(device)) return new InnerProducts(parameters, { groups, mask });
     for (const group of groupParameters(parameters)) {
-      const graph = buildInnerProductsGraph(group);
+      const graph = buildInnerProductsGraph(group, { isMasked: mask !== null });
       const session = await GraphSession.create(graph, { device, threads, isPlain: true });
       groups.push({ parameters: group, session });
     }
-    return new InnerProducts(parameters, groups);
+    return new InnerProducts(parameters, { groups, mask });
   }
 
   async compute(first: TensorSet, second: TensorSet): Promise<Products> {
@@ -227,7 +244,8 @@ export class InnerProducts {
 
   private *onHost(first: TensorSet, second: TensorSet): Generator<Products> {
     for (const { name } of this.parameters) {
-      yield innerProductsOnHost(floatData(first.get(name)), floatData(second.get(name)));
+      const mask = this.mask ? floatData(this.mask.get(name)) : undefined;
+      yield innerProductsOnHost(floatData(first.get(name)), floatData(second.get(name)), mask);
     }
   }
 
@@ -237,6 +255,7 @@ export class InnerProducts {
       for (const { name } of parameters) {
         feeds[tensorName('gradient0', name)] = first.get(name);
         feeds[tensorName('gradient1', name)] = second.get(name);
+        if (this.mask) feeds[tensorName('mask', name)] = this.mask.get(name);
       }
       const { square0, square1, product } = await session.run(feeds);
       const total = (sums: Tensor | undefined) =>

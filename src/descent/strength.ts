@@ -1,6 +1,7 @@
 import type { Adaptation } from '../adapters/adapter.ts';
 import { linearCombination } from '../diffusion/linear-combination.ts';
 import { createGenerator, seedFor } from '../tensor/random.ts';
+import type { DenoisingBatch } from './trainable-model.ts';
 
 /** How often the change is trained as it is used by default; else anything of the range is drawn. */
 const WHOLE_SHARE = 0.5;
@@ -23,6 +24,16 @@ export function drawnStrength(
     2,
   );
   return chance < WHOLE_SHARE ? 1 : DRAWN.from + share * (DRAWN.to - DRAWN.from);
+}
+
+/** A batch with the strength that is drawn for it, where the adaptation has one: see `drawnStrength`. */
+export function withStrength<B extends DenoisingBatch>(
+  adaptation: Adaptation,
+  batch: B,
+  drawn: { readonly seed: number; readonly role: string; readonly place: number },
+): B {
+  const strength = drawnStrength(adaptation, drawn);
+  return strength === undefined ? batch : { ...batch, strength };
 }
 
 /**

@@ -178,7 +178,9 @@ export async function drawImages(
     const end = others.findIndex(({ size }) => !isSameShape(size, shape));
     const images = others
       .slice(0, end < 0 ? others.length : end)
-      .map(({ prompt, seed }) => ({ prompt: asDrawn(prompt, settings), seed }));
+      .map(({ prompt, caption, seed }) => ({
+        ...{ prompt: asDrawn(prompt, settings), caption: asDrawn(caption, settings), seed },
+      }));
     const size = latentSize(checkpoint, shape);
     const drawn = await drawLatents(
       { unet, parameters },
@@ -189,9 +191,9 @@ export async function drawImages(
       { signal },
     );
     for (const [i, latents] of drawn.entries()) {
-      const { prompt } = elementAt(images, i);
+      const { prompt, caption } = elementAt(images, i);
       requireWholeLatents(checkpoint, latents, prompt);
-      items.push({ prompt, latents, size, framing: null });
+      items.push({ prompt: caption, latents, size, framing: null });
     }
   }
   return items;

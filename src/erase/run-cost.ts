@@ -117,7 +117,11 @@ export async function costOfRun(
     precision,
   });
   const { width: contextDim } = checkpoint.condition;
-  const { step, parameterCopies } = method.cost(settings, {
+  const {
+    step,
+    start = 0,
+    parameterCopies,
+  } = method.cost(settings, {
     gradient: meanOf('gradient'),
     prediction: meanOf('prediction'),
     trainedBytes,
@@ -133,6 +137,7 @@ export async function costOfRun(
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
+    start +
     encodedPrompts * TOKENS * checkpoint.condition.tokenMultiplyAdds +
     // A session of one row is called twice for a picture, one of more rows once for several.
     extent.drawnPictures * picture +

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
-import type { EraseSettings } from '../methods/registry.ts';
+import { type EraseSettings, methodOf } from '../methods/registry.ts';
+import { elementAt } from '../element-at.ts';
 import { seedFor } from '../tensor/random.ts';
 import type { PictureSize } from '../images/picture-size.ts';
 import type { Role } from '../evaluation/figure.ts';
@@ -8,7 +9,10 @@ import type { EraseJob } from './job.ts';
 
 /** A picture that stands for what a set says in words. */
 export interface SetPicture {
+  /** That it is drawn under. */
   readonly prompt: string;
+  /** The prompt that it is trained with. */
+  readonly caption: string;
   readonly seed: number;
   /** In pixels. */
   readonly size: PictureSize;
@@ -26,7 +30,14 @@ export function picturesOfSet(
   { forget, retain, settings, shapes }: Pick<EraseJob, 'forget' | 'retain' | 'settings' | 'shapes'>,
   role: Role,
 ): SetPicture[] {
-  const prompts = role === 'forget' ? forget.map(({ prompt }) => prompt) : retain;
+  const { drawsAnchors = false } = methodOf(settings);
+  const subjects =
+    role === 'retain'
+      ? retain.map((prompt) => ({ prompt, caption: prompt }))
+      : forget.map(({ prompt, anchor }) => ({
+          prompt: drawsAnchors ? anchor : prompt,
+          caption: prompt,
+        }));
   const count = drawnCount(settings, role);
   const { width, height } = settings;
   // One shape after the other: in turn, a prompt could come up in one of them only.
@@ -35,7 +46,7 @@ export function picturesOfSet(
     return Array.from({ length: shape[role] }, () => size);
   });
   return Array.from({ length: count }, (_, i) => ({
-    prompt: prompts[i % prompts.length] ?? '',
+    ...elementAt(subjects, i % subjects.length),
     seed: seedFor(settings.seed, 'generate', role, i),
     size: sizes[i] ?? { width, height },
   }));

@@ -60,6 +60,8 @@ export interface CostFacts {
 export interface MethodCost {
   /** The work of one step. */
   readonly step: number;
+  /** The work before the first. Default: none. */
+  readonly start?: number;
   /** Copies of what is trained in memory, θ among them, at the most crowded moment; 0 without θ. */
   readonly parameterCopies: number;
 }
@@ -157,6 +159,11 @@ interface MethodBase<S extends CommonSettings & { readonly method: string }> {
   readonly forgets: 'concept' | 'pictures';
   /** Sets of pictures that it works with, given or drawn by the model; of others none are made. */
   readonly pictures: readonly Role[];
+  /**
+   * Whether the pictures that the model draws to forget are drawn under the anchors, and trained with the
+   * forgotten prompts all the same. Default: they show what is forgotten.
+   */
+  readonly drawsAnchors?: boolean;
   /** Whether forgotten prompts are brought to their anchors. */
   steersToAnchors(settings: S): boolean;
   /** Which figures its steps have; none where it takes no steps. */

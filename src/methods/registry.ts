@@ -1,18 +1,23 @@
 import * as z from 'zod';
 
 import { type DrawingSpellings, drawingSpellings } from '../drawing/spellings.ts';
+import { conceptAblation } from './conceptablation/method.ts';
 import { eraseDiff } from './erasediff/method.ts';
 import { esd } from './esd/method.ts';
 import { fineTune } from './finetune/method.ts';
 export type { WatchedFigure } from './method.ts';
 import type { DefaultsFacts, LooseSettings, Method } from './method.ts';
 import { negGrad } from './neggrad/method.ts';
+import { salUn } from './salun/method.ts';
 import { type StepSettings, type TrainSet, watchingSettings } from './settings-fields.ts';
 import { siss } from './siss/method.ts';
 import { uce } from './uce/method.ts';
 
 /** Every method; the first is taken where none is asked for. */
-const registered = [eraseDiff, siss, esd, uce, negGrad, fineTune] as const;
+const registered = [
+  ...[eraseDiff, siss, esd, uce],
+  ...[conceptAblation, salUn, negGrad, fineTune],
+] as const;
 
 type SettingsOf<M> = M extends { readonly settings: z.ZodType<infer S> } ? S : never;
 /** How one erasure trains: a union by method, each with its own settings and no other's. */

@@ -222,6 +222,12 @@ export const descentFields = {
     isRare: true,
     option: 'clip',
   }),
+  saliency: field(z.number().gt(0).lt(1).nullable().default(null), {
+    title: 'Share of weights that change',
+    description:
+      'Of those that are trained only so many change: where the gradient of forgetting is largest at the start (SalUn). Fewer keep more. None: all of them.',
+    isRare: true,
+  }),
   retainTarget: field(z.enum(['noise', 'original']), {
     title: 'Retaining holds to',
     description: 'What predictions for kept pictures are compared with.',

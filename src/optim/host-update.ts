@@ -14,6 +14,8 @@ export interface HostUpdate {
   readonly terms: readonly HostTerm[];
   /** In the order of `momentNames`; changed in place. */
   readonly moments: readonly Float32Array[];
+  /** 0 where the parameter stays as it is, else 1. Default: nowhere. */
+  readonly mask?: Float32Array | undefined;
   readonly learningRate: number;
   readonly rate: number;
   readonly squareCorrection: number;
@@ -41,10 +43,12 @@ function gradientAt([first, second, ...others]: readonly HostTerm[]): ElementOf 
 }
 
 function stepSgd({ momentum, weightDecay }: SgdSettings, update: HostUpdate, gradient: ElementOf) {
-  const { parameter, next, moments, rate } = update;
+  const { parameter, next, moments, mask, rate } = update;
   const [velocity] = moments;
   for (let i = 0; i < parameter.length; i++) {
     const p = parameter[i] ?? 0;
+    next[i] = p;
+    if (mask?.[i] === 0) continue;
     let direction = gradient(i) + weightDecay * p;
     if (velocity) {
       direction += momentum * (velocity[i] ?? 0);
@@ -56,7 +60,7 @@ function stepSgd({ momentum, weightDecay }: SgdSettings, update: HostUpdate, gra
 
 function stepAdam(settings: AdamSettings, update: HostUpdate, gradient: ElementOf) {
   const { beta1, beta2, epsilon, weightDecay } = settings;
-  const { parameter, next, learningRate, rate, squareCorrection } = update;
+  const { parameter, next, mask, learningRate, rate, squareCorrection } = update;
   const [mean, square] = update.moments;
   if (!mean || !square) throw new TypeError('Adam needs two moments');
   const isDecoupled = settings.kind === 'adamw';
@@ -64,6 +68,8 @@ function stepAdam(settings: AdamSettings, update: HostUpdate, gradient: ElementO
   const decay = isDecoupled ? 0 : weightDecay;
   for (let i = 0; i < parameter.length; i++) {
     const p = parameter[i] ?? 0;
+    next[i] = p;
+    if (mask?.[i] === 0) continue;
     const g = gradient(i) + decay * p;
     const m = beta1 * (mean[i] ?? 0) + (1 - beta1) * g;
     const v = beta2 * (square[i] ?? 0) + (1 - beta2) * g * g;
@@ -73,12 +79,17 @@ function stepAdam(settings: AdamSettings, update: HostUpdate, gradient: ElementO
   }
 }
 
-/** |g₀|², |g₁|² and ⟨g₀, g₁⟩ in float64. */
-export function innerProductsOnHost(first: Float32Array, second: Float32Array) {
+/** |g₀|², |g₁|² and ⟨g₀, g₁⟩ in float64, of what the mask leaves. */
+export function innerProductsOnHost(
+  first: Float32Array,
+  second: Float32Array,
+  mask?: Float32Array,
+) {
   let firstSquare = 0;
   let secondSquare = 0;
   let product = 0;
   for (let i = 0; i < first.length; i++) {
+    if (mask?.[i] === 0) continue;
     const a = first[i] ?? 0;
     const b = second[i] ?? 0;
     firstSquare += a * a;

@@ -27,12 +27,13 @@ interface StepScalars {
  *
  * Inputs: `parameter:NAME`, `gradient0:NAME`, …, the moments `mean:NAME` and so on, and the scalars
  * `learningRate`, `rate`, `squareCorrection`, `weight0`, …; outputs: `next-parameter:NAME` and the
- * next moments. Every output may share its memory with the input that it replaces.
+ * next moments. Every output may share its memory with the input that it replaces. Masked, it takes
+ * `mask:NAME` too, 0 where the parameter stays as it is, else 1.
  */
 export function buildUpdateGraph(
   parameters: readonly ParameterSpec[],
   settings: OptimizerSettings,
-  terms: number,
+  { terms, isMasked = false }: { readonly terms: number; readonly isMasked?: boolean },
 ): Graph {
   const g = new GraphBuilder(`${settings.kind}-update`);
   const scalar = (name: string) => g.input(name, 'float32', [1]);
@@ -52,7 +53,10 @@ export function buildUpdateGraph(
     const next = g.scope(name, () =>
       emitUpdate(g, settings, { parameter, gradient, moments, scalars }),
     );
-    g.output(tensorName('next-parameter', name), next.parameter);
+    const changed = isMasked
+      ? g.op('Where', [g.cast(input('mask'), 'bool'), next.parameter, parameter])
+      : next.parameter;
+    g.output(tensorName('next-parameter', name), changed);
     momentNames(settings).forEach((moment, i) => {
       const value = next.moments[i];
       if (value) g.output(tensorName(`next-${moment}`, name), value);

@@ -37,6 +37,14 @@ export function placesOfStep(step: number, perStep: number): BatchPlace[] {
   return Array.from({ length: perStep }, (_, i) => ({ index: step * perStep + i, perStep }));
 }
 
+/** Batches of what is forgotten that tell where its gradient is large, at most. */
+const mostForgottenBatches = 64;
+
+/** How many batches a look at all pictures to forget takes. */
+export function forgottenBatches(pictures: number, batch: number): number {
+  return Math.min(mostForgottenBatches, Math.ceil(pictures / batch));
+}
+
 /** Pictures of one set and one size. */
 export interface TakenItems {
   readonly items: readonly DatasetItem[];
@@ -81,6 +89,14 @@ export class BatchSource {
     const { timesteps } = batch;
     const target = this.settings.process.target({ x0, noise, timesteps });
     return { ...batch, target };
+  }
+
+  /** Pictures to forget, each about once: `forgottenBatches` of them. */
+  *forgotten(): Iterable<TargetedBatch> {
+    const count = forgottenBatches(this.dataset.forget.length, this.settings.batch);
+    for (let index = 0; index < count; index++) {
+      yield this.denoisingBatch('saliency', { index }, 'forget');
+    }
   }
 
   /** The next pictures of a set, each at any timestep of the process. */

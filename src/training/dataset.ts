@@ -20,3 +20,19 @@ export interface Dataset {
   readonly anchors: ReadonlyMap<string, string>;
   readonly prompts: EncodedPrompts;
 }
+
+/**
+ * The anchor of each picture to forget.
+ *
+ * @throws RangeError where one has none
+ */
+export function anchorsOf(
+  { anchors }: Pick<Dataset, 'anchors'>,
+  items: readonly DatasetItem[],
+): string[] {
+  return items.map(({ prompt }) => {
+    const anchor = anchors.get(prompt);
+    if (anchor === undefined) throw new RangeError(`no anchor is known for "${prompt}"`);
+    return anchor;
+  });
+}

@@ -11,36 +11,16 @@ Run by hand, when the reference changes: python make-esd.py
 
 import copy
 import json
-import sys
-from pathlib import Path
 
 import torch
 from diffusers import DDIMScheduler
-from random_weights import draw_again
-from safetensors.torch import load_file, save_file
-
-HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "bench"))
-import ldm_unet  # noqa: E402
+from safetensors.torch import save_file
+from tiny_unet import HERE, PREFIX, load_original, sketch
 
 SEED = 20261129
-PREFIX = "model.diffusion_model."
 ROWS, LATENT, CONTEXT = 2, (4, 16, 16), (77, 64)
 TIMESTEP, NEGATIVE_GUIDANCE = 700, 1.5
 STEPS, STOP, START_GUIDANCE = 5, 2, 3.0
-
-
-def load_original():
-    table = json.loads((HERE / "models/unet-tiny.json").read_text())
-    shapes = json.loads((HERE / "headers/unet-tiny.json").read_text())["tensors"]
-    kept = load_file(HERE / "models/unet-tiny.safetensors")
-    drawn = {name: shape for name, shape in shapes.items() if name not in table["shapes"]}
-    weights = dict(draw_again(table["weight_seed"], drawn))
-    weights.update({name: kept[name] for name in shapes if name in table["shapes"]})
-    unet = ldm_unet.UNet(ldm_unet.GOLDEN_TINY)
-    unet.load_state_dict({name.removeprefix(PREFIX): value for name, value in weights.items()})
-    return unet.eval()
-
 
 original = load_original()
 trained = copy.deepcopy(original)
@@ -79,7 +59,7 @@ figures = {
     "loss": loss.item(),
     "timestep": int(scheduler.timesteps[STOP]),
     "gradients": {
-        PREFIX + name: [float(f"{v:.7g}") for v in (p.grad.norm().item(), *p.grad.flatten()[:8].tolist())]
+        PREFIX + name: sketch(p.grad)
         for name, p in parameters.items()
     },
 }

@@ -3,13 +3,10 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { EncodedPrompt } from '../../src/families/encoded-prompt.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { qSample } from '../../src/diffusion/forward-process.ts';
-import {
-  eraseDiffStep,
-  type EraseDiff,
-  type ForgetBatch,
-} from '../../src/methods/erasediff/step.ts';
+import { eraseDiffStep, type EraseDiff } from '../../src/methods/erasediff/step.ts';
 import type { TargetedBatch } from '../../src/descent/trainable-model.ts';
 import { computeLambda, type LambdaRule } from '../../src/methods/erasediff/lambda-rule.ts';
+import type { SteeredBatch } from '../../src/descent/steering.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import type { ParameterSpec } from '../../src/optim/update-graph.ts';
 import type { OptimizerSettings } from '../../src/optim/update-rule.ts';
@@ -100,7 +97,7 @@ class Recording {
   }
 
   /** @param target the anchor's own noisy pictures, the batch's under the anchor, or U(0,1) */
-  forget(target: 'own pictures' | 'same pictures' | 'uniform'): ForgetBatch {
+  forget(target: 'own pictures' | 'same pictures' | 'uniform'): SteeredBatch {
     const x0 = this.latents();
     const prompts = this.prompts(batch);
     const [one] = this.prompts(1);
@@ -223,7 +220,7 @@ describe('EraseDiff replays what PyTorch computed', () => {
         clipNorm: null,
       };
       for (const [epoch, expected] of variant.epochs.entries()) {
-        const inner: ForgetBatch[] = [];
+        const inner: SteeredBatch[] = [];
         for (let j = 0; j < variant.K; j++) {
           for (let b = 0; b < variant.n_forget_batches; b++) {
             inner.push(recording.forget('own pictures'));
@@ -276,7 +273,7 @@ describe('EraseDiff replays what PyTorch computed', () => {
         clipNorm: null,
       };
       for (const [i, expected] of variant.iterations.entries()) {
-        const inner: ForgetBatch[] = [];
+        const inner: SteeredBatch[] = [];
         for (let j = 0; j < variant.K; j++) {
           inner.push(recording.forget(target));
         }

@@ -2,11 +2,8 @@ import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import path from 'node:path';
 import { expect, describe, it, onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
-import {
-  type EraseDiff,
-  eraseDiffStep,
-  type ForgetBatch,
-} from '../../src/methods/erasediff/step.ts';
+import { type EraseDiff, eraseDiffStep } from '../../src/methods/erasediff/step.ts';
+import type { SteeredBatch } from '../../src/descent/steering.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
 import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import type {
@@ -95,7 +92,7 @@ const at = (context: number): DenoisingBatch => ({
   prompts: encodedPrompts(Float32Array.of(context)),
 });
 const retainTo = (target: number): TargetedBatch => ({ ...at(0), target: Float32Array.of(target) });
-const forgetTo = (value: number): ForgetBatch => ({
+const forgetTo = (value: number): SteeredBatch => ({
   ...at(0),
   steerTo: { kind: 'values', values: Float32Array.of(value) },
 });
@@ -128,7 +125,7 @@ describe('eraseDiffStep', () => {
   it('lets no gradient flow through the prediction that it steers to', async () => {
     const run = await algorithm(shiftModel, theta(2));
     // (θ + 3) − (θ + 1) = 2 for every θ; with the second one held, ∇L_f = 4.
-    const forget: ForgetBatch = {
+    const forget: SteeredBatch = {
       ...at(3),
       steerTo: { kind: 'anchor', prompts: encodedPrompts(Float32Array.of(1)) },
     };
@@ -217,7 +214,7 @@ describe('Accumulation', () => {
   });
   const batchesOf = (ranges: readonly (readonly [number, number])[]) => ({
     inner: [],
-    forget: ranges.map((range): ForgetBatch => ({
+    forget: ranges.map((range): SteeredBatch => ({
       ...rowsOf(forget, range),
       steerTo: { kind: 'anchor', prompts: forget.anchor.slice(...range) },
     })),

@@ -96,7 +96,7 @@ const asGraph: Update = async (
   { gradient, step, name },
 ) => {
   const { shape } = shapes[`init.${name}`]!;
-  const graph = buildUpdateGraph([{ name, shape }], settings, 2);
+  const graph = buildUpdateGraph([{ name, shape }], settings, { terms: 2 });
   const terms = inTwoTerms(gradient);
   const { rate, squareCorrection } = stepScalars(settings, learningRate, step);
   const names = momentNames(settings);

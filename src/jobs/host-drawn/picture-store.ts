@@ -62,12 +62,12 @@ export class PictureStore {
   }
 
   async add(
-    { role, number, prompt }: MissingPicture,
+    { role, number, caption }: MissingPicture,
     { format, bytes }: HostPicture,
   ): Promise<void> {
     const stem = path.join(this.folder, role, stemOf(number));
     // The picture last: it says that both are there.
-    await replaceFile(`${stem}.txt`, prompt);
+    await replaceFile(`${stem}.txt`, caption);
     await replaceFile(`${stem}.${format}`, bytes);
   }
 

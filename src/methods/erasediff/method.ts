@@ -2,6 +2,7 @@ import { hasStrength } from '../../adapters/settings.ts';
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { momentNames } from '../../optim/update-rule.ts';
 import { descentDefaults, generatedForget } from '../default-settings.ts';
+import { maskWork } from '../mask-cost.ts';
 import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import {
@@ -57,6 +58,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
       step:
         (inner?.steps ?? 0) * (gradient + steered) +
         accumulation * (2 * gradient + steered + held + gap),
+      start: maskWork(settings, { pictures: settings.generatedForget, gradient }),
       parameterCopies:
         descentCopies(settings, trainedBytes) + (inner ? momentNames(inner.optimizer).length : 0),
     };

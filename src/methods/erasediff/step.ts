@@ -1,38 +1,11 @@
-import { elementAt } from '../../element-at.ts';
-import type { EncodedPrompt } from '../../families/encoded-prompt.ts';
-import { takeElements } from '../../runtime/read-back.ts';
-import { releaseTensor, type Tensor } from '../../runtime/tensor.ts';
+import { releaseTensor } from '../../runtime/tensor.ts';
 import type { TensorSet } from '../../runtime/tensor-set.ts';
 import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
 import type { Optimizer, OptimizerState } from '../../descent/optimizer.ts';
 import type { OuterTools, StepReport } from '../../descent/outer-step.ts';
-import { partOfTheWay } from '../../descent/strength.ts';
-import { followLosses } from '../../descent/two-losses.ts';
-import type {
-  DenoisingBatch,
-  TargetedBatch,
-  TrainableModel,
-} from '../../descent/trainable-model.ts';
-
-/**
- * A batch of what must be forgotten. Its predictions are steered to those under other prompts
- * (`anchor`: N of them) or to given values (`values`: [N, C, h, w], for example U(0,1)).
- */
-export interface ForgetBatch extends DenoisingBatch {
-  readonly steerTo:
-    | {
-        readonly kind: 'anchor';
-        readonly prompts: readonly EncodedPrompt[];
-        /** x_t of other pictures, where the anchor is shown its own; else the batch's. */
-        readonly noisyLatents?: Float32Array;
-      }
-    | { readonly kind: 'values'; readonly values: Float32Array };
-  /**
-   * What the original predicts at the batch, [N, C, h, w]: from there a change of another strength than 1
-   * goes its part of the way. Needed where there is one.
-   */
-  readonly original?: Float32Array;
-}
+import { aim, type SteeredBatch, steeredTarget } from '../../descent/steering.ts';
+import type { TargetedBatch, TrainableModel } from '../../descent/trainable-model.ts';
+import { type AimedBatch, followLosses } from '../../descent/two-losses.ts';
 
 export interface EraseDiffStepSettings {
   readonly rule: LambdaRule;
@@ -57,8 +30,8 @@ export interface EraseDiff extends OuterTools {
  * gradients are averaged.
  */
 export interface StepBatches {
-  readonly inner: readonly ForgetBatch[];
-  readonly forget: readonly ForgetBatch[];
+  readonly inner: readonly SteeredBatch[];
+  readonly forget: readonly SteeredBatch[];
   readonly retain: readonly TargetedBatch[];
 }
 
@@ -81,18 +54,12 @@ export async function eraseDiffStep(
     learningRate: settings.innerLearningRate,
     ...(innerState && { state: innerState }),
   });
-  const targets: Tensor[] = [];
-  for (const batch of batches.forget) targets.push(await forgetTarget(model, parameters, batch));
-  const lossAtPhi = needsGap(settings.rule)
-    ? await meanLoss(model, phi, batches.forget, targets)
-    : null;
+  const forget = await aim(model, parameters, batches.forget);
+  const lossAtPhi = needsGap(settings.rule) ? await meanLoss(model, phi, forget) : null;
   // φ was read for the last time: its memory now takes ∇L_f.
   const step = await followLosses(
     run,
-    {
-      forget: batches.forget.map((batch, i) => ({ batch, target: elementAt(targets, i) })),
-      retain: batches.retain,
-    },
+    { forget, retain: batches.retain },
     { ...settings, lossAtPhi, lambda: (geometry) => computeLambda(settings.rule, geometry) },
   );
   return { innerLosses, ...step };
@@ -101,7 +68,7 @@ export async function eraseDiffStep(
 /** φ_K: K gradient steps on L_f from θ, which stays as it is. */
 async function innerLoop(
   { model, parameters, inner, innerState, workspace }: EraseDiff,
-  batches: readonly ForgetBatch[],
+  batches: readonly SteeredBatch[],
   { learningRate, state: given }: { learningRate: number; state?: OptimizerState },
 ): Promise<{ phi: TensorSet; innerLosses: number[] }> {
   const innerLosses: number[] = [];
@@ -111,7 +78,7 @@ async function innerLoop(
   if (!given) inner.reset(state);
   for (const batch of batches) {
     const gradient = workspace.second;
-    const target = await forgetTarget(model, phi, batch);
+    const target = await steeredTarget(model, phi, batch);
     innerLosses.push(await model.gradient(phi, batch, { target, into: gradient }));
     releaseTensor(target);
     await inner.step({ from: phi, to: workspace.first }, [{ weight: 1, gradient }], {
@@ -126,29 +93,9 @@ async function innerLoop(
 async function meanLoss(
   model: TrainableModel,
   parameters: TensorSet,
-  batches: readonly DenoisingBatch[],
-  targets: readonly Tensor[],
+  batches: readonly AimedBatch[],
 ): Promise<number> {
   let sum = 0;
-  for (const [i, batch] of batches.entries()) {
-    sum += await model.loss(parameters, batch, elementAt(targets, i));
-  }
+  for (const { batch, target } of batches) sum += await model.loss(parameters, batch, target);
   return sum / batches.length;
-}
-
-/** What ε_θ is steered to on a forget batch: no gradient flows through it. */
-async function forgetTarget(
-  model: TrainableModel,
-  parameters: TensorSet,
-  batch: ForgetBatch,
-): Promise<Tensor> {
-  const { steerTo, original, strength = 1 } = batch;
-  const isPart = original !== undefined && strength !== 1;
-  if (steerTo.kind === 'values') {
-    const { values } = steerTo;
-    return model.target(isPart ? partOfTheWay(original, values, strength) : values, batch);
-  }
-  const own = await model.predict(parameters, { ...batch, ...steerTo });
-  if (!isPart) return own;
-  return model.target(partOfTheWay(original, await takeElements(own), strength), batch);
 }

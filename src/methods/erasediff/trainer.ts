@@ -1,13 +1,14 @@
 import { Descent } from '../../descent/descent.ts';
 import type { Optimizer } from '../../descent/optimizer.ts';
-import { drawnStrength } from '../../descent/strength.ts';
+import { withStrength } from '../../descent/strength.ts';
+import type { SteeredBatch } from '../../descent/steering.ts';
 import type { DenoisingBatch } from '../../descent/trainable-model.ts';
 import { linearCombination } from '../../diffusion/linear-combination.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { forgetBatch } from './batches.ts';
 import { type BatchPlace as Place, placesOfStep } from '../../training/batch-source.ts';
 import { type EraseDiffSettings, innerLoopOf } from './settings.ts';
-import { type EraseDiff, eraseDiffStep, type ForgetBatch, type StepBatches } from './step.ts';
+import { type EraseDiff, eraseDiffStep, type StepBatches } from './step.ts';
 
 /** Trains by EraseDiff. */
 export async function openEraseDiff(context: TrainerContext<EraseDiffSettings>): Promise<Trainer> {
@@ -57,24 +58,22 @@ class EraseDiffTrainer implements Trainer {
   }
 
   private async drawBatches(index: number): Promise<StepBatches> {
-    const { batches, settings } = this.context;
-    const { accumulation, target } = settings;
+    const { batches, settings, adaptation } = this.context;
+    const { accumulation, target, seed } = settings;
     const innerSteps = innerLoopOf(settings)?.steps ?? 0;
     const forgetting = (role: 'inner' | 'forget', place: Place) =>
-      this.withStrength(forgetBatch(batches, target, { role, ...place }), role, place);
+      withStrength(adaptation, forgetBatch(batches, target, { role, ...place }), {
+        ...{ seed, role, place: place.index },
+      });
     return this.withOriginal({
       inner: placesOfStep(index, innerSteps).map((place) => forgetting('inner', place)),
       forget: placesOfStep(index, accumulation).map((place) => forgetting('forget', place)),
       retain: placesOfStep(index, accumulation).map((place) =>
-        this.withStrength(batches.retainBatch('retain', place), 'retain', place),
+        withStrength(adaptation, batches.retainBatch('retain', place), {
+          ...{ seed, role: 'retain', place: place.index },
+        }),
       ),
     });
-  }
-
-  private withStrength<B extends DenoisingBatch>(batch: B, role: string, { index }: Place): B {
-    const { adaptation, settings } = this.context;
-    const strength = drawnStrength(adaptation, { seed: settings.seed, role, place: index });
-    return strength === undefined ? batch : { ...batch, strength };
   }
 
   /**
@@ -92,7 +91,7 @@ class EraseDiffTrainer implements Trainer {
       eta > 0 || adaptation.strength !== null ? steered : [],
       retainTarget === 'original' ? retain : [],
     ]);
-    const steer = (batch: ForgetBatch, i: number): ForgetBatch => {
+    const steer = (batch: SteeredBatch, i: number): SteeredBatch => {
       const [under, original] = [anchored[i], forgotten[i]];
       const asked = original ? { ...batch, original } : batch;
       if (!under) return asked;
@@ -115,6 +114,6 @@ class EraseDiffTrainer implements Trainer {
 }
 
 /** A batch to forget as its anchors see it. */
-function underAnchor(batch: ForgetBatch): DenoisingBatch {
+function underAnchor(batch: SteeredBatch): DenoisingBatch {
   return batch.steerTo.kind === 'anchor' ? { ...batch, ...batch.steerTo } : batch;
 }

@@ -14,7 +14,8 @@ export const fineTune: TrainingMethod<FineTuneSettings> = {
     title: 'Fine-tuning on what is kept',
     choice: 'Fine-tuning: training on what is kept alone (a baseline)',
     help: 'Fine-tuning goes on training the model on what is kept and hopes that it forgets the rest. It is here to compare with: it forgets little.',
-    watching: 'How well the model denoises pictures of what is kept. It says nothing of forgetting.',
+    watching:
+      'How well the model denoises pictures of what is kept. It says nothing of forgetting.',
     losses:
       'The retain loss is how far predictions for kept pictures are from the noise that was added. Fine-tuning has no loss for what is forgotten.',
   },
@@ -25,7 +26,7 @@ export const fineTune: TrainingMethod<FineTuneSettings> = {
   settings: fineTuneSettings,
 
   defaults(facts) {
-    const { retainTarget: _, ...defaults } = descentDefaults(facts);
+    const { retainTarget: _target, saliency: _share, ...defaults } = descentDefaults(facts);
     return { ...defaults, method: 'finetune', until: 'steps' };
   },
 
@@ -36,7 +37,7 @@ export const fineTune: TrainingMethod<FineTuneSettings> = {
     };
   },
 
-  stateSets: (settings) => descentStateSets({ ...settings, retainTarget }),
+  stateSets: descentStateSets,
 
   async open(context) {
     const { openFineTune } = await import('./trainer.ts');

@@ -1,5 +1,6 @@
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { descentDefaults, generatedForget, isTiny } from '../default-settings.ts';
+import { maskWork } from '../mask-cost.ts';
 import type { TrainingMethod } from '../method.ts';
 import { type NegGradSettings, negGradSettings } from './settings.ts';
 
@@ -37,6 +38,7 @@ export const negGrad: TrainingMethod<NegGradSettings> = {
     const held = gradient + (retainTarget === 'original' ? prediction : 0);
     return {
       step: accumulation * (gradient + (retainWeight > 0 ? held : 0)),
+      start: maskWork(settings, { pictures: settings.generatedForget, gradient }),
       parameterCopies: descentCopies(settings, trainedBytes),
     };
   },

@@ -1,6 +1,7 @@
 import { defaultAdapters } from '../../adapters/settings.ts';
 import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
 import { descentDefaults, isTiny } from '../default-settings.ts';
+import { maskWork } from '../mask-cost.ts';
 import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import { type SissSettings, sissSettings } from './settings.ts';
@@ -62,6 +63,7 @@ export const siss: TrainingMethod<SissSettings> = {
     const mixed = batch === 1 ? 0 : Math.min(2, accumulation);
     return {
       step: accumulation * (gradient + held) + mixed * (gradient + prediction),
+      start: maskWork(settings, { pictures: Infinity, gradient }),
       parameterCopies: descentCopies(settings, trainedBytes),
     };
   },
