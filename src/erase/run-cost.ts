@@ -116,16 +116,11 @@ export async function costOfRun(
     staysStored,
     precision,
   });
-  const { width: contextDim } = checkpoint.condition;
-  const {
-    step,
-    start = 0,
-    parameterCopies,
-  } = method.cost(settings, {
+  const { start, step, parameterCopies } = method.cost(settings, {
     gradient: meanOf('gradient'),
     prediction: meanOf('prediction'),
     trainedBytes,
-    contextDim,
+    contextDim: checkpoint.condition.width,
   });
 
   const row = prediction / shape.batch;

@@ -60,8 +60,8 @@ export interface CostFacts {
 export interface MethodCost {
   /** The work of one step. */
   readonly step: number;
-  /** The work before the first. Default: none. */
-  readonly start?: number;
+  /** The work before the first. */
+  readonly start: number;
   /** Copies of what is trained in memory, θ among them, at the most crowded moment; 0 without θ. */
   readonly parameterCopies: number;
 }

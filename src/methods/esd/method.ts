@@ -47,6 +47,7 @@ export const esd: TrainingMethod<EsdSettings> = {
       // Half of a picture on average, each step with and without its prompt; then both of the original.
       step: (samplingSteps - 1 + 2) * prediction + gradient,
       // θ, its gradient, and the gradient that the runtime is making.
+      start: 0,
       parameterCopies:
         3 + momentNames(optimizer).length + (keepsOriginal(adapter, trainedBytes) ? 1 : 0),
     };

@@ -33,6 +33,7 @@ export const fineTune: TrainingMethod<FineTuneSettings> = {
   cost(settings, { gradient, trainedBytes }) {
     return {
       step: settings.accumulation * gradient,
+      start: 0,
       parameterCopies: descentCopies({ ...settings, retainTarget }, trainedBytes),
     };
   },

@@ -44,6 +44,7 @@ export const uce: WeightsMethod<UceSettings> = {
     const weights = trainedBytes / Float32Array.BYTES_PER_ELEMENT;
     return {
       step: DOUBLE_WORK * contextDim * (weights + 10 * contextDim ** 2),
+      start: 0,
       parameterCopies: 0,
     };
   },
