@@ -64,3 +64,19 @@ export function descentCopies(settings: DescentSettings, trainedBytes: number): 
     (asksOriginal(settings) && keepsOriginal(settings.adapter, trainedBytes) ? 1 : 0)
   );
 }
+
+/** Batches of what is forgotten that tell where its gradient is large, at most. */
+const mostForgottenBatches = 64;
+
+/** How many batches a look at all pictures to forget takes. */
+export function forgottenBatches(pictures: number, batch: number): number {
+  return Math.min(mostForgottenBatches, Math.ceil(pictures / batch));
+}
+
+/** The work of making the mask of a run, before its first step; 0 where it has none. */
+export function maskWork(
+  { saliency, batch }: { readonly saliency: number | null; readonly batch: number },
+  { pictures, gradient }: { readonly pictures: number; readonly gradient: number },
+): number {
+  return saliency === null ? 0 : gradient * forgottenBatches(pictures, batch);
+}

@@ -18,6 +18,7 @@ const earliestSettings = {
   adapter: defaultAdapters.full,
   givenPictures: 'cut',
   until: 'steps',
+  saliency: null,
 };
 
 /** How version 2 drew whatever was asked for; methods without sets said no steps. */

@@ -1,6 +1,5 @@
 import { hasStrength } from '../adapters/settings.ts';
-import { descentCopies } from '../descent/descent-cost.ts';
-import { maskWork } from './mask-cost.ts';
+import { descentCopies, maskWork } from '../descent/descent-cost.ts';
 import type { CostFacts, MethodCost } from './method.ts';
 import type { DescentSettings, StepSettings } from './settings-fields.ts';
 

@@ -1,3 +1,4 @@
+import { forgottenBatches } from '../descent/descent-cost.ts';
 import type { DenoisingBatch, TargetedBatch } from '../descent/trainable-model.ts';
 import type { Process } from '../diffusion/process.ts';
 import type { Role } from '../evaluation/figure.ts';
@@ -35,14 +36,6 @@ export interface BatchPlace {
  */
 export function placesOfStep(step: number, perStep: number): BatchPlace[] {
   return Array.from({ length: perStep }, (_, i) => ({ index: step * perStep + i, perStep }));
-}
-
-/** Batches of what is forgotten that tell where its gradient is large, at most. */
-const mostForgottenBatches = 64;
-
-/** How many batches a look at all pictures to forget takes. */
-export function forgottenBatches(pictures: number, batch: number): number {
-  return Math.min(mostForgottenBatches, Math.ceil(pictures / batch));
 }
 
 /** Pictures of one set and one size. */

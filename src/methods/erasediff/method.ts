@@ -1,8 +1,7 @@
 import { hasStrength } from '../../adapters/settings.ts';
-import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
+import { descentCopies, descentStateSets, maskWork } from '../../descent/descent-cost.ts';
 import { momentNames } from '../../optim/update-rule.ts';
 import { descentDefaults, generatedForget } from '../default-settings.ts';
-import { maskWork } from '../mask-cost.ts';
 import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import {

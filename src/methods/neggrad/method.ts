@@ -1,6 +1,5 @@
-import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
+import { descentCopies, descentStateSets, maskWork } from '../../descent/descent-cost.ts';
 import { descentDefaults, generatedForget, isTiny } from '../default-settings.ts';
-import { maskWork } from '../mask-cost.ts';
 import type { TrainingMethod } from '../method.ts';
 import { type NegGradSettings, negGradSettings } from './settings.ts';
 

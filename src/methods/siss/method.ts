@@ -1,7 +1,6 @@
 import { defaultAdapters } from '../../adapters/settings.ts';
-import { descentCopies, descentStateSets } from '../../descent/descent-cost.ts';
+import { descentCopies, descentStateSets, maskWork } from '../../descent/descent-cost.ts';
 import { descentDefaults, isTiny } from '../default-settings.ts';
-import { maskWork } from '../mask-cost.ts';
 import type { TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import { type SissSettings, sissSettings } from './settings.ts';
