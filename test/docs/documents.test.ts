@@ -71,11 +71,16 @@ describe('the documents', () => {
   });
 
   it('are all linked from README.md', () => {
-    const text = read('README.md') + read('docs/security.md');
-    expect(documents.filter((file) => file.startsWith('docs/') && !text.includes(file))).toEqual(
-      // README leads to the file itself.
-      ['docs/security.md'],
-    );
+    const text = read('README.md');
+    const left = documents.filter((file) => file.startsWith('docs/') && !text.includes(file));
+    // The site's first page says what README says, and its page on security shows SECURITY.md.
+    expect(left.sort()).toEqual(['docs/index.md', 'docs/security.md']);
+  });
+
+  it('are all in the sidebar of the site', () => {
+    const config = read('docs/.vitepress/config.ts');
+    const names = pages.map((name) => name.replace('.md', ''));
+    expect(names.filter((name) => !config.includes(`, '${name}')`))).toEqual(['index']);
   });
 
   it('README.md is short', () => {
