@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import supertest from 'supertest';
 import { describe, expect, it } from 'vitest';
@@ -35,14 +35,6 @@ describe('plugin.yaml', () => {
     });
   });
 
-  it("has the name and version of what ComfyUI's registry reads", () => {
-    const project = readFileSync(path.join(root, 'pyproject.toml'), 'utf8');
-    expect(project).toContain(`name = "${plugin.name}"\n`);
-    expect(project).toContain(`version = "${plugin.version}"\n`);
-    expect(project).toContain(`DisplayName = "${plugin.title}"\n`);
-    expect(project).toContain(`description = "${plugin.description}"\n`);
-  });
-
   it('starts the command that serves, on the port that the program has by default', () => {
     const [program, file = '', command] = plugin.start;
     expect(program).toBe('node');
@@ -75,5 +67,82 @@ describe('plugin.yaml', () => {
     const serve = readFileSync(path.join(root, 'src/cli/commands/serve.ts'), 'utf8');
     expect(serve).toContain("'address to listen on', '127.0.0.1'");
     expect(plugin.permissions).toContain('listens on 127.0.0.1');
+  });
+});
+
+describe('the registries', () => {
+  const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+  const repository = packageJson.repository.url.replace(/^git\+|\.git$/g, '');
+  const pathIn = repository.replace('https://github.com/', '');
+
+  it('are told one version, which the changelog has too', () => {
+    const lock = JSON.parse(read('package-lock.json')) as {
+      version: string;
+      packages: Record<string, { version: string }>;
+    };
+    const versions = [lock.version, lock.packages['']?.version, plugin.version];
+    expect(new Set(versions)).toEqual(new Set([packageJson.version]));
+    expect(read('pyproject.toml')).toContain(`\nversion = "${packageJson.version}"\n`);
+    expect(read('CHANGELOG.md')).toContain(`\n## ${packageJson.version}\n`);
+  });
+
+  it("ComfyUI's reads the name and words of plugin.yaml", () => {
+    const project = read('pyproject.toml');
+    expect(project).toContain(`name = "${plugin.name}"\n`);
+    expect(project).toContain(`DisplayName = "${plugin.title}"\n`);
+    expect(project).toContain(`description = "${plugin.description}"\n`);
+    expect(project).toContain(`Repository = "${repository}"\n`);
+    expect(project).toContain(`PublisherId = "${pathIn.split('/')[0] ?? ''}"\n`);
+  });
+
+  it("ComfyUI's is given an icon and a banner of the repository, in the shapes that it asks for", () => {
+    const pictures = [...read('pyproject.toml').matchAll(/^(Icon|Banner) = "(.+)"$/gm)];
+    const start = `https://raw.githubusercontent.com/${pathIn}/main/`;
+    const shapes = pictures.map(([, key = '', url = '']) => {
+      expect(url.startsWith(start)).toBe(true);
+      const [, width, height] =
+        /viewBox="0 0 (\d+) (\d+)"/.exec(read(url.slice(start.length))) ?? [];
+      return [key, Number(width) / Number(height)];
+    });
+    expect(shapes).toEqual([
+      ['Icon', 1],
+      ['Banner', 21 / 9],
+    ]);
+  });
+
+  it("AUTOMATIC1111's index gets an entry of the kind that it takes", () => {
+    const entry: unknown = JSON.parse(read('.github/registries/a1111-extension.json'));
+    expect(entry).toEqual({
+      name: plugin.title,
+      url: `${repository}.git`,
+      description: plugin.description,
+      tags: ['tab', 'training', 'models'],
+    });
+  });
+
+  it('lead to the address that the documents clone from', () => {
+    for (const file of ['README.md', 'docs/forge-neo.md', 'docs/comfyui.md']) {
+      const cloned = [...read(file).matchAll(/git clone (\S+)/g)].map(([, url]) => url);
+      expect(new Set(cloned)).toEqual(new Set([repository]));
+    }
+  });
+});
+
+describe('the workflows', () => {
+  const folder = path.join(root, '.github', 'workflows');
+  const step = z.object({ run: z.string().optional(), uses: z.string().optional() });
+  const job = z.object({ steps: z.array(step).default([]), uses: z.string().optional() });
+  const workflow = z.object({ jobs: z.record(z.string(), job) });
+
+  it.each(readdirSync(folder))('%s runs what there is, of actions at a fixed commit', (file) => {
+    const { jobs } = workflow.parse(parse(readFileSync(path.join(folder, file), 'utf8')));
+    const steps = Object.values(jobs).flatMap((one) => one.steps);
+    const scripts = steps.flatMap(({ run = '' }) => [...run.matchAll(/npm run ([\w:]+)/g)]);
+    const known: Record<string, string> = packageJson.scripts;
+    expect(scripts.filter(([, name = '']) => !known[name])).toEqual([]);
+    const actions = steps.flatMap(({ uses }) => uses ?? []);
+    expect(actions.filter((uses) => !/@[0-9a-f]{40}$/.test(uses))).toEqual([]);
+    const called = Object.values(jobs).flatMap(({ uses }) => uses ?? []);
+    expect(called.filter((uses) => !existsSync(path.join(root, uses)))).toEqual([]);
   });
 });
