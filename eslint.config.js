@@ -52,7 +52,7 @@ const strangers = [
 ];
 
 export default defineConfig(
-  globalIgnores(['dist', 'src/onnx/proto', 'demo-output', 'data', '**/*.py', '**/.venv']),
+  globalIgnores(['dist', 'docs', 'src/onnx/proto', 'demo-output', 'data', '**/*.py', '**/.venv']),
   {
     files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
@@ -174,7 +174,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['*.config.ts', 'docs/.vitepress/config.ts'],
+    files: ['*.config.ts'],
     rules: { 'import-x/no-default-export': 'off' },
   },
 );
