@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
+import { drawingOf, graphSchema } from '../../src/hosts/comfyui/drawing-of-graph.ts';
 import { noGuess } from '../../src/drawing/drawing-guess.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
 import { hostRequestOf } from '../../src/jobs/host-drawn/host-request.ts';
@@ -109,6 +110,9 @@ it('SD.Next, which keeps what it is overridden with, has a field of the request 
   expect(fake.asked[0]).not.toHaveProperty('override_settings');
 });
 
+const encoded = (text: unknown) => ({ class_type: 'CLIPTextEncode', inputs: { text } });
+const given = (inputs: Readonly<Record<string, unknown>>) => ({ class_type: 'Given', inputs });
+
 /** A workflow with a second sampler that refines what the first one made. */
 const workflow = (checkpoint: string): Graph => ({
   '3': {
@@ -125,9 +129,15 @@ const workflow = (checkpoint: string): Graph => ({
     class_type: 'KSampler',
     inputs: {
       ...{ seed: 5, steps: 6, cfg: 1.5, sampler_name: 'euler_ancestral', scheduler: 'normal' },
-      latent_image: ['5', 0],
+      ...{ latent_image: ['5', 0], negative: ['8', 1] },
     },
   },
+  '8': {
+    class_type: 'ControlNetApplyAdvanced',
+    inputs: { positive: ['11', 0], negative: ['9', 0], strength: 1 },
+  },
+  '9': { class_type: 'CLIPTextEncode', inputs: { text: 'blurry, lowres ', clip: ['6', 0] } },
+  '11': { class_type: 'CLIPTextEncode', inputs: { text: 'a cat', clip: ['6', 0] } },
 });
 
 it('a job draws as its user last drew with the model in ComfyUI', async () => {
@@ -139,13 +149,29 @@ it('a job draws as its user last drew with the model in ComfyUI', async () => {
   if (!model) throw new Error('it lists no model');
   expect((await host.guessDrawing(model)).draws).toEqual({
     ...{ drawSteps: 6, drawCfg: 1.5, drawSampler: 'Euler a', clipSkip: 2 },
-    ...{ width: 832, height: 1216 },
+    ...{ width: 832, height: 1216, negative: 'blurry, lowres' },
   });
   fake.ran = [
     { ...workflow('tiny-anime.safetensors'), '5': { class_type: 'LoadImage', inputs: {} } },
   ];
   const another = await open('comfyui', fake.server.url);
   expect(await another.guessDrawing(model)).toEqual(noGuess);
+});
+
+it.each<[string, string | undefined, Graph]>([
+  ['of a primitive', 'ugly', { '9': encoded(['13', 0]), '13': given({ value: 'ugly' }) }],
+  ['of SDXL', 'ugly', { '9': given({ text_g: 'ugly', text_l: 'ugly' }) }],
+  [
+    'zeroed',
+    '',
+    { '9': { class_type: 'ConditioningZeroOut', inputs: { conditioning: ['11', 0] } } },
+  ],
+  ['of a wildcard', undefined, { '9': encoded(['13', 0]), '13': given({ wildcard: 'x' }) }],
+  ['that goes in circles', undefined, { '9': given({ conditioning: ['9', 0] }) }],
+  ['that leads nowhere', undefined, { '9': encoded(['99', 0]) }],
+])('a negative prompt %s in ComfyUI', (_, negative, nodes) => {
+  const graph = { ...workflow('tiny-anime.safetensors'), ...nodes };
+  expect(drawingOf(graphSchema.parse(graph), 'tiny-anime.safetensors')?.negative).toBe(negative);
 });
 
 it('ComfyUI draws with the job’s clip skip', async () => {

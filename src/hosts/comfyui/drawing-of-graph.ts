@@ -20,8 +20,7 @@ type Node = WorkflowGraph[string];
 export function drawingOf(graph: WorkflowGraph, checkpoint: string): Partial<Drawing> | null {
   const nodes = Object.values(graph);
   const loads = nodes.some(({ inputs }) => inputs.ckpt_name === checkpoint);
-  const behind = (input: unknown) =>
-    Array.isArray(input) && typeof input[0] === 'string' ? graph[input[0]] : undefined;
+  const behind = (input: unknown) => nodeBehind(graph, input);
   const sampler = nodes.find(
     ({ inputs }) => typeof inputs.sampler_name === 'string' && isEmpty(behind(inputs.latent_image)),
   );
@@ -34,10 +33,42 @@ export function drawingOf(graph: WorkflowGraph, checkpoint: string): Partial<Dra
     drawCfg: cfg,
     drawSampler: readSamplerName(text(solver), text(scheduler)),
     clipSkip: skip ? -Number(skip.inputs.stop_at_clip_layer) : 1,
+    negative: wordsBehind(graph, sampler.inputs.negative),
     width,
     height,
   });
 }
+
+/** Nodes from a sampler to the words of its prompt: ControlNets, combinations, primitives. */
+const MOST_NODES = 16;
+
+/**
+ * The words that a conditioning is made of, through nodes that only change it.
+ *
+ * @returns undefined where they are not in the workflow, or a node in between is not understood
+ */
+function wordsBehind(graph: WorkflowGraph, link: unknown): string | undefined {
+  let value = link;
+  for (let i = 0; i < MOST_NODES && typeof value !== 'string'; i++) {
+    const node = nodeBehind(graph, value);
+    if (node === undefined) return undefined;
+    if (node.class_type === 'ConditioningZeroOut') return '';
+    const {
+      text: words,
+      text_g: wordsOfSdxl,
+      value: given,
+      string,
+      negative,
+      conditioning,
+    } = node.inputs;
+    value = words ?? wordsOfSdxl ?? given ?? string ?? negative ?? conditioning;
+  }
+  return typeof value === 'string' ? value.trim() : undefined;
+}
+
+/** The node that an input comes from; undefined where it is a value. */
+const nodeBehind = (graph: WorkflowGraph, input: unknown) =>
+  Array.isArray(input) && typeof input[0] === 'string' ? graph[input[0]] : undefined;
 
 /** The VAE file that a workflow decodes with, beside a checkpoint; null where it takes the checkpoint's own. */
 export function vaeOf(graph: WorkflowGraph): string | null {
