@@ -9,7 +9,6 @@ import type { ClientToServerEvents, ServerToClientEvents } from '../src/contract
 import type {
   DeviceView,
   EmbeddingView,
-  ErrorBody,
   GivenFile,
   Health,
   JudgeView,
@@ -18,20 +17,7 @@ import type {
   PresetView,
   VaeView,
 } from '../src/contract/views.ts';
-
-/** A refusal of the sidecar; the message is for the person. */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-  readonly code: string;
-  /** HTTP status; 0 where no answer came. */
-  readonly status: number;
-
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
+import { ApiError, readRefusal } from './api-error.ts';
 
 /** A picture to send, under the name that its caption goes by. */
 export interface NamedFile {
@@ -130,24 +116,11 @@ async function request<T>(
   });
   const text = await response.text();
   if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
-  throw toApiError(response, text);
+  throw readRefusal(response, text);
 }
 
 /** A form's is the browser's to give: it knows where the parts end. */
 function contentType(body: unknown): Record<string, string> {
   if (body === undefined || body instanceof FormData) return {};
   return { 'Content-Type': body instanceof File ? 'application/yaml' : 'application/json' };
-}
-
-function toApiError({ status, statusText }: Response, text: string): ApiError {
-  try {
-    const { error } = JSON.parse(text) as ErrorBody;
-    return new ApiError(status, error.code, error.message);
-  } catch {
-    return new ApiError(
-      status,
-      'internal.unexpected',
-      `The server answered ${status} ${statusText}.`,
-    );
-  }
 }

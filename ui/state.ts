@@ -11,7 +11,8 @@ import type {
   PresetView,
   VaeView,
 } from '../src/contract/views.ts';
-import { api, ApiError } from './api.ts';
+import { api } from './api.ts';
+import { ApiError } from './api-error.ts';
 
 /** Whether the sidecar is there, and lets this page in. */
 export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthorized'>(

@@ -14,20 +14,30 @@ interface CopyFieldProps {
 /** A text that is needed elsewhere. */
 export function CopyField({ what, text, button }: CopyFieldProps) {
   const field = useRef<HTMLInputElement>(null);
-  const copied = useSignal<string | null>(null);
+  const done = useSignal<{ readonly text: string; readonly words: string } | null>(null);
   const copy = async () => {
     field.current?.select();
-    // Not there where the page comes over plain http from another machine: then it is selected.
-    await (navigator.clipboard as Clipboard | undefined)?.writeText(text);
-    copied.value = text;
-    announcement.value = `${what}: copied`;
+    const isCopied = await writeToClipboard(text);
+    const words = isCopied ? 'Copied' : 'Selected, now copy';
+    done.value = { text, words };
+    announcement.value = `${what}: ${words}`;
   };
   return (
     <div class="path">
       <input ref={field} readOnly value={text} aria-label={what} />
       <button type="button" class="button" onClick={() => void copy()}>
-        {copied.value === text ? 'Copied' : button}
+        {done.value?.text === text ? done.value.words : button}
       </button>
     </div>
+  );
+}
+
+/** Pages over plain http from another machine have no clipboard; a frame's may be refused. */
+async function writeToClipboard(text: string): Promise<boolean> {
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (!clipboard) return false;
+  return clipboard.writeText(text).then(
+    () => true,
+    () => false,
   );
 }
