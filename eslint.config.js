@@ -119,6 +119,8 @@ export default defineConfig(
                 './erase/forget-lines.ts',
                 './erase/new-steps.ts',
                 './erase/picture-shapes.ts',
+                './evaluation/picture-group.ts',
+                './evaluation/worst-first.ts',
                 './methods/registry.ts',
                 './methods/setting-form.ts',
                 './methods/settings-fields.ts',

@@ -7,9 +7,11 @@ import { describeReading } from '../diffusion/prediction-reading.ts';
 import { describeCompanions } from '../erase/companions.ts';
 import { type EraseEvent, phaseTitles, type SampleEvent } from '../erase/events.ts';
 import { describeJudged } from '../erase/describe-judged.ts';
+import { comparedPromptCount, MEASURING_DRAWINGS } from '../erase/compared-pictures.ts';
 import { formatForgetLine } from '../erase/forget-lines.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { describeShapes } from '../erase/picture-shapes.ts';
+import { mostProbes } from '../erase/probe-counts.ts';
 import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
@@ -88,6 +90,7 @@ class LineReporter implements EraseReporter {
         ? `  train   ${training.train}, ${training.steps} steps at ${shapes.length > 0 ? 'these shapes' : describeSize(settings)} on ${device === 'cpu' ? `${threads} CPU threads` : device}`
         : `  change  ${trainSetTitles[trainSetOf(settings)]}, without training`,
     );
+    this.print(`  compare ${describeMeasuring(job)}`);
   }
 
   // eslint-disable-next-line complexity -- one case for each event
@@ -168,6 +171,16 @@ class LineReporter implements EraseReporter {
   protected showCounted({ done, total, etaSeconds }: Counted, what: string): void {
     this.print(`${done}/${total} ${what}  ${formatDuration(etaSeconds)} left`);
   }
+}
+
+/** What is drawn and judged at the end, and what it costs. */
+function describeMeasuring({ settings, forget, retain }: EraseJob): string {
+  const { evaluationPictures } = settings;
+  if (evaluationPictures === 0) return 'nothing (--evaluate draws pictures and judges them)';
+  const counts = { forget: forget.length, retain: retain.length };
+  const pictures = evaluationPictures * (comparedPromptCount(counts) + mostProbes(settings));
+  const drawings = Math.round(pictures * MEASURING_DRAWINGS);
+  return `up to ${pictures} pictures of each model at the end, drawn and judged in the time of drawing ${drawings} (--evaluate 0: none)`;
 }
 
 /** So many prompts are told one by one: what a person looks through before the work begins. */

@@ -20,6 +20,8 @@ export const estimateSchema = named(
     device: z.enum(devices),
     seconds: z.number(),
     secondsPerStep: z.number(),
+    /** Of all seconds those that it takes to draw and judge what came of it. */
+    measuringSeconds: z.number(),
     memoryBytes: z.number(),
     /** Free now on the device (of the machine, where it is the CPU); null where it cannot be told. */
     freeBytes: z.number().nullable(),

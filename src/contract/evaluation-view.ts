@@ -1,9 +1,12 @@
 import { z } from 'zod';
 
 import type { Evaluation } from '../evaluation/evaluation.ts';
+import { pictureGroups } from '../evaluation/picture-group.ts';
 import { named } from './answer.ts';
 
 const role = z.enum(['forget', 'retain']);
+/** Why pictures were drawn; left out where they are those of the job's own prompts. */
+const group = z.enum(pictureGroups).exactOptional();
 /** Lower and upper bound. */
 const interval = z.tuple([z.number(), z.number()]);
 const verdict = z.object({ before: z.number().nullable(), after: z.number() });
@@ -14,6 +17,7 @@ const figure = named(
   z.object({
     id: z.string(),
     role,
+    group,
     title: z.string(),
     kind: z.enum(['share', 'distance']),
     wanted: z.enum(['lower', 'higher', 'unchanged']),
@@ -43,6 +47,7 @@ export const evaluationSchema = named(
     prompts: z.array(
       z.object({
         role,
+        group,
         prompt: z.string(),
         anchor: z.string().nullable(),
         pictures: z.number(),

@@ -51,6 +51,8 @@ export const jobRequestSchema = z.strictObject({
   forget: prompts.default([]),
   retain: prompts.default([]),
   anchor: prompt.optional(),
+  /** Further wordings, each a prompt or `prompt => anchor`, which are measured by and never trained on. */
+  heldBack: prompts.default([]),
   /** What is erased, in few words: names the job and the result. */
   concept: z.string().max(200).optional(),
   captions: z

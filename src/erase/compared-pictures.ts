@@ -3,6 +3,7 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { shownStrengths } from '../strengths.ts';
 import type { EraseJob } from './job.ts';
+import { mostProbes } from './probe-counts.ts';
 import type { SampleSubject } from './sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from './spread.ts';
 
@@ -16,20 +17,41 @@ const strengthPrompts = 2;
 /** The comparison itself draws strength 0, the original, and 1, the result. */
 const otherStrengths = shownStrengths.filter((strength) => strength !== 0 && strength !== 1);
 
+/** What judging a picture costs, in drawings of it: six or seven candidates, each a quarter. */
+const JUDGEMENT_DRAWINGS = 1.75;
+/** What comparing a picture of both models costs, in drawings of one. */
+export const MEASURING_DRAWINGS = 2 * (1 + JUDGEMENT_DRAWINGS);
+
+/** How many of the job's own prompts are compared. */
+export function comparedPromptCount(prompts: PromptCounts): number {
+  return spreadCount(prompts, comparedPrompts);
+}
+
 /** How many pictures an evaluation draws with each of the two models, at both clip skips where there are two. */
-export function evaluatedPictures(
+function evaluatedPictures(
   checkpoint: Checkpoint,
   settings: EraseSettings,
   prompts: PromptCounts,
 ): number {
   const clipSkips = otherClipSkip(checkpoint, settings) === null ? 1 : 2;
-  return clipSkips * settings.evaluationPictures * spreadCount(prompts, comparedPrompts);
+  const count = comparedPromptCount(prompts) + mostProbes(settings);
+  return clipSkips * settings.evaluationPictures * count;
 }
 
 /** How many pictures are drawn at other strengths than the result's, where a LoRA file is made. */
-export function strengthPictureCount(settings: EraseSettings, prompts: PromptCounts): number {
+function strengthPictureCount(settings: EraseSettings, prompts: PromptCounts): number {
   if (!isDrawnAtStrengths(settings)) return 0;
   return otherStrengths.length * spreadCount(prompts, strengthPrompts);
+}
+
+/** What an evaluation costs, in drawings of one picture. */
+export function measuringDrawings(
+  checkpoint: Checkpoint,
+  settings: EraseSettings,
+  prompts: PromptCounts,
+): number {
+  const evaluated = evaluatedPictures(checkpoint, settings, prompts) * MEASURING_DRAWINGS;
+  return evaluated + strengthPictureCount(settings, prompts);
 }
 
 function isDrawnAtStrengths(settings: EraseSettings): boolean {

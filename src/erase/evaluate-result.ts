@@ -15,6 +15,7 @@ import type { ClassifierChoice } from '../evaluation/classifier/classifier-choic
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { EvaluationPicture } from '../evaluation/pictures.ts';
 import { companionsOf } from './companions.ts';
+import { chooseProbes } from './choose-probes.ts';
 import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
 import { drawStrengths, missingStrengths } from './draw-strengths.ts';
 import type { EraseJob } from './job.ts';
@@ -92,12 +93,14 @@ async function evaluateChosen(
 ) {
   const { settings, device, threads } = job;
   const chosen = comparedPromptsOf(job);
+  const probes = await chooseProbes(before, job);
   const publish = async (
-    { role, number: place, prompt, seed }: EvaluationPicture,
+    { role, group, number: place, prompt, seed }: EvaluationPicture,
     which: 'before' | 'after',
     png: Buffer,
   ) => {
-    const number = elementAt<{ readonly index: number }>(chosen[role], place).index;
+    const isOwn = group === role;
+    const number = isOwn ? elementAt<{ readonly index: number }>(chosen[role], place).index : place;
     const step = which === 'before' ? 0 : steps;
     await samples.publish({ role, number, prompt, seed }, { which, step }, png);
   };
@@ -108,6 +111,7 @@ async function evaluateChosen(
     {
       forget: chosen.forget.map(({ item }) => item),
       retain: chosen.retain.map(({ item }) => item),
+      probes,
       given: await givenPictures(job),
       classifiers: await usableJudges(job, io),
       count: settings.evaluationPictures,
@@ -124,6 +128,8 @@ async function evaluateChosen(
         io.onEvent({ event: 'evaluating', done, total, etaSeconds });
       },
       onPictures: async (pair) => {
+        // Of what is drawn with another negative prompt only the figures are kept.
+        if (pair.negative !== undefined) return;
         for (const which of ['before', 'after'] as const) {
           const { prompt, seed } = pair;
           const model = modelTitle(which === 'before' ? job.model.path : job.output);

@@ -29,7 +29,11 @@ export const jobSchema = z.object({
   /** Where the LoRA file goes that is made beside a checkpoint; null where none is. */
   loraOutput: z.string().nullable().default(null),
   preset: z.string().nullable(),
+  /** The words of what is forgotten, where somebody says them; jobs of earlier versions do not keep them. */
+  concept: z.string().nullable().default(null),
   forget: z.array(forgetPromptSchema).min(1),
+  /** Further wordings, which are measured by and never trained on. */
+  heldBack: z.array(forgetPromptSchema).default([]),
   /** Folder of images to forget; their captions name prompts that also join `forget`. */
   forgetImages: z.string().nullable(),
   retain: z.array(z.string()).min(1),

@@ -65,7 +65,10 @@ export async function readJobImages(job: EraseJob, folder: string): Promise<JobI
     (prompt) => !anchors.has(prompt),
   );
   const fixed = new Set(anchors.values()).size === 1 ? job.forget[0]?.anchor : undefined;
-  const derived = deriveAnchors([...forgetPrompts, ...captions], job).slice(forgetPrompts.length);
+  const { retain: kept } = job;
+  const derived = deriveAnchors([...forgetPrompts, ...captions], { retain: kept }).slice(
+    forgetPrompts.length,
+  );
   captions.forEach((caption, i) => anchors.set(caption, fixed ?? derived[i] ?? ''));
   const inFull = (text: string) => asDrawn(text, job.settings);
   const files = (all: readonly CaptionedFile[] | null) =>

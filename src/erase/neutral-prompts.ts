@@ -44,3 +44,43 @@ const tags: readonly string[] = [
 
 /** See above, by how the model is asked. */
 export const neutralPrompts: Readonly<Record<PromptStyle, readonly string[]>> = { sentences, tags };
+
+/**
+ * More of the kind, which are kept only where somebody asks for it: what nobody listed must survive, too, and
+ * is measured by them.
+ */
+const otherSentences: readonly string[] = [
+  'a photo of a horse in a field',
+  'a photo of a bicycle against a wall',
+  'a photo of a bridge over a river',
+  'a photo of a loaf of bread on a board',
+  'a photo of a desert with dunes',
+  'a photo of a violin on a chair',
+  'a photo of a lighthouse on a cliff',
+  'a photo of a train in a station',
+  'a photo of an old woman with glasses',
+  'an ink drawing of a ship',
+  'a pastel of a harbour',
+  'a 3d render of a teapot',
+];
+
+const otherTags: readonly string[] = [
+  '1girl, solo, ponytail, running, track suit, stadium',
+  '1girl, solo, apron, cooking, kitchen',
+  '1boy, solo, glasses, lab coat, laboratory',
+  '2boys, sitting, bench, park, autumn',
+  'no humans, bicycle, wall, street',
+  'no humans, bridge, river, fog',
+  'no humans, horse, field, grass',
+  'no humans, train, station, rain',
+  'no humans, bread, basket, table',
+  'no humans, lighthouse, cliff, ocean',
+  'no humans, violin, chair, indoors',
+  'no humans, desert, dune, sun',
+];
+
+/** Everyday prompts wide apart, with those that are kept by default. */
+export const everydayPrompts: Readonly<Record<PromptStyle, readonly string[]>> = {
+  sentences: [...sentences, ...otherSentences],
+  tags: [...tags, ...otherTags],
+};

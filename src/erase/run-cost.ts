@@ -16,7 +16,7 @@ import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import { elementCount } from '../tensor/shape.ts';
 import { elementAt } from '../element-at.ts';
 import { type PictureShape, sharesOf } from './picture-shapes.ts';
-import { evaluatedPictures, strengthPictureCount } from './compared-pictures.ts';
+import { measuringDrawings } from './compared-pictures.ts';
 import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { previewPictures } from '../training/previews.ts';
 import type { PromptCounts } from './spread.ts';
@@ -43,6 +43,8 @@ export interface RunCost {
   readonly step: number;
   /** All but the steps. */
   readonly rest: number;
+  /** Of that what is drawn and judged at the end. */
+  readonly measuring: number;
   /** One picture that the model draws for its own sets. */
   readonly picture: number;
   /** Of one call of each kind, at the run's batch. */
@@ -75,8 +77,6 @@ const WEIGHT_WORK = { gradient: 60, prediction: 10 } as const;
  * size of latents takes 70 MB with tiny-sd, 115 MB with SD 1.5 at 512 pixels (7,100 nodes).
  */
 const NODE_BYTES = 12e3;
-/** What judging a picture costs, in drawings of it: six candidates, each a quarter. */
-const JUDGEMENT_DRAWINGS = 1.5;
 const TOKENS = 77;
 
 /**
@@ -126,9 +126,9 @@ export async function costOfRun(
   const row = prediction / shape.batch;
   const drawing = (samplingSteps: number) => guidedRows(settings.drawCfg) * samplingSteps * row;
   const picture = drawing(settings.drawSteps);
-  const evaluated = evaluatedPictures(checkpoint, settings, extent.prompts);
   const previewed = previewPictures(settings, extent.prompts);
   const judged = judgedPictures(settings);
+  const measuring = picture * measuringDrawings(checkpoint, settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
@@ -140,8 +140,7 @@ export async function costOfRun(
       prediction +
     previewed.pictures * drawing(previewed.samplingSteps) +
     judged.pictures * (drawing(judged.samplingSteps) + judged.judgedRows * row) +
-    evaluated * 2 * (1 + JUDGEMENT_DRAWINGS) * picture +
-    strengthPictureCount(settings, extent.prompts) * picture;
+    measuring;
 
   const results = Math.max(...[drawn, ...trained].map(({ peakBytes }) => peakBytes));
   const factor = ARENA_FACTOR[recomputationFor(checkpoint, [shape])];
@@ -151,7 +150,7 @@ export async function costOfRun(
     ? unetBytes + parameterCopies * trainedBytes
     : Math.max(
         Float32Array.BYTES_PER_ELEMENT * checkpoint.condition.weightCount,
-        evaluated > 0 ? unetBytes + trainedBytes : 0,
+        settings.evaluationPictures > 0 ? unetBytes + trainedBytes : 0,
       );
   const compiled = trained.length === 0 ? [drawn] : trained;
   const nodeBytes = compiled.reduce((sum, calls) => sum + calls.nodeBytes, 0);
@@ -159,7 +158,10 @@ export async function costOfRun(
   const largest = [drawn, ...trained]
     .map((calls) => calls.largestTensor)
     .reduce((a, b) => (b.bytes > a.bytes ? b : a));
-  return { step, rest, picture, gradient, prediction, memoryBytes, largestTensor: largest };
+  return {
+    ...{ step, rest, measuring, picture, gradient, prediction },
+    ...{ memoryBytes, largestTensor: largest },
+  };
 }
 
 /** What calls of a UNet cost, as `RunCost` counts it, and what its graph takes. */

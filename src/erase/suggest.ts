@@ -2,14 +2,19 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { guessFromPrompts, joinGuesses } from '../drawing/drawing-guess.ts';
 import { guessDrawing } from '../drawing/guess.ts';
 import type { PromptStyle } from '../drawing/prompt-style.ts';
-import type { Device } from '../runtime/device.ts';
+import type { RunPlace } from '../families/family.ts';
 import { conceptName, deriveAnchors, deriveConcept, mentions } from './anchors.ts';
 import { findNearContradictions } from './contradictions.ts';
 import { fillTemplate } from './fill-template.ts';
 import { parseForgetLine } from './forget-lines.ts';
 import { nearestPrompts } from '../pipeline/nearest-prompts.ts';
-import { suggestedCounts, type Suggestions } from './suggestions.ts';
-import { suggestTags } from './tags/suggest-tags.ts';
+import {
+  type AskedConcept,
+  type FoundPrompts,
+  suggestedCounts,
+  type Suggestions,
+} from './suggestions.ts';
+import { findTagPrompts } from './tags/suggest-tags.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 type Kind = Exclude<keyof Vocabulary, 'far'>;
@@ -47,7 +52,7 @@ const wordings: Readonly<Record<Kind, readonly string[]>> = {
  * Anchors for forget prompts, and retain prompts: the forget prompts with the concept's nearest
  * neighbours in its place (words of the same kind, by the cosine of what the text encoder makes of
  * them), some anchors, and the farthest of a few everyday prompts. None mentions the concept. The
- * same for the same model and words. Models that are asked in tags have tags suggested (`suggestTags`).
+ * same for the same model and words. Models that are asked in tags have tags suggested (`findTagPrompts`).
  *
  * @param concept the words to take out. Default: as `deriveConcept`
  * @param style how the model is asked. Default: what it, then the prompts tell
@@ -63,13 +68,43 @@ export async function suggest(
     concept?: string | undefined;
     style?: PromptStyle | undefined;
   },
-  settings: { readonly device: Device; readonly threads: number },
+  settings: RunPlace,
 ): Promise<Suggestions> {
   const forget = lines.map((line) => parseForgetLine(line).prompt);
   const guessed = joinGuesses(guessDrawing(checkpoint), guessFromPrompts(forget));
-  if ((style ?? guessed.draws.promptStyle) === 'tags') {
-    return suggestTags(checkpoint, { forget, concept: given }, settings);
-  }
+  const asked = { forget, concept: given };
+  const found =
+    (style ?? guessed.draws.promptStyle) === 'tags'
+      ? await findTagPrompts(checkpoint, asked, settings)
+      : await findPrompts(checkpoint, asked, settings);
+  const { concept, anchors, neighbours, telling, far } = found;
+  const retain = [
+    ...neighbours,
+    ...telling.slice(0, suggestedCounts.anchors),
+    ...far.slice(0, suggestedCounts.far),
+  ];
+  return { concept, anchors, forget: found.forget, retain: [...new Set(retain)] };
+}
+
+/**
+ * What `suggest` chooses among.
+ *
+ * @param style how the model is asked
+ */
+export function findNearAndFar(
+  checkpoint: Checkpoint,
+  asked: AskedConcept,
+  { style, ...place }: { readonly style: PromptStyle } & RunPlace,
+): Promise<FoundPrompts> {
+  const find = style === 'tags' ? findTagPrompts : findPrompts;
+  return find(checkpoint, asked, place);
+}
+
+async function findPrompts(
+  checkpoint: Checkpoint,
+  { forget, concept: given }: AskedConcept,
+  settings: RunPlace,
+): Promise<FoundPrompts> {
   const concept = given ?? deriveConcept(forget);
   const name = conceptName(concept);
   const anchors = deriveAnchors(forget, { concept: given });
@@ -97,11 +132,6 @@ export async function suggest(
   const telling = [...new Set(anchors)].filter(
     (anchor) => kind === 'styles' || anchor.split(' ').length > 2,
   );
-  const retain = [
-    ...neighbours,
-    ...telling.slice(0, suggestedCounts.anchors),
-    ...farthest.slice(0, suggestedCounts.far),
-  ];
   const forgotten = forget.map((prompt) => ({ prompt, anchor: '' }));
   const isFarEnough = (prompt: string) =>
     isOther(prompt) && findNearContradictions(forgotten, [prompt], given).length === 0;
@@ -110,7 +140,9 @@ export async function suggest(
   return {
     ...{ concept, anchors },
     forget: further.filter((prompt) => !said.has(prompt.toLowerCase())),
-    retain: [...new Set(retain)].filter(isFarEnough),
+    neighbours: neighbours.filter(isFarEnough),
+    telling: telling.slice(0, suggestedCounts.anchors).filter(isFarEnough),
+    far: farthest.filter(isFarEnough),
   };
 }
 

@@ -9,6 +9,23 @@ export interface Suggestions {
   readonly retain: readonly string[];
 }
 
+/** A concept as it is asked for. */
+export interface AskedConcept {
+  readonly forget: readonly string[];
+  /** The words to take out; undefined: what the prompts share. */
+  readonly concept: string | undefined;
+}
+
+/** What suggestions are chosen from. */
+export interface FoundPrompts extends Omit<Suggestions, 'retain'> {
+  /** The forget prompts with what is nearest to the concept in its place, the nearest first. */
+  readonly neighbours: readonly string[];
+  /** Anchors that say something by themselves. */
+  readonly telling: readonly string[];
+  /** Everyday prompts, the farthest first. */
+  readonly far: readonly string[];
+}
+
 /** How many prompts of each sort are suggested: the sets of the shipped presets have about as many. */
 export const suggestedCounts = {
   neighbours: 12,

@@ -7,7 +7,7 @@ import { readConfigText } from '../checkpoint/read-text.ts';
 import { AppError } from '../errors.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
-import { neutralPrompts } from './neutral-prompts.ts';
+import { everydayPrompts } from './neutral-prompts.ts';
 
 const words = z.array(z.string().trim().min(1).max(200)).max(2000);
 
@@ -20,7 +20,7 @@ const vocabularySchema = z.strictObject({
   /** Without an article: persons, figures, places. */
   names: words,
   /** Whole prompts that are near none of them. */
-  far: words.default([...neutralPrompts.sentences]),
+  far: words.default([...everydayPrompts.sentences]),
 });
 export type Vocabulary = z.infer<typeof vocabularySchema>;
 

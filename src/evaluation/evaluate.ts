@@ -4,7 +4,7 @@ import { elementAt } from '../element-at.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import { type Evaluation, summarize } from './evaluation.ts';
-import type { LatentEvaluator, PictureJudge, PicturePair } from './evaluator.ts';
+import type { LatentEvaluator, PictureEvaluator, PictureJudge, PicturePair } from './evaluator.ts';
 import type { Measure } from './figure.ts';
 import {
   drawPictures,
@@ -78,18 +78,20 @@ async function evaluateOnce(
   const drawn = await drawAndJudge(before, after, latentEvaluators, {
     ...{ pictures: listPictures(inFull), settings: inFull, io },
   });
-  const judges = new Map<string, PictureJudge>();
+  const judges = new Map<PictureEvaluator, PictureJudge>();
   try {
     for (const evaluator of asked) {
       if (evaluator.sees === 'pictures') {
-        judges.set(evaluator.id, await evaluator.open(settings));
+        judges.set(evaluator, await evaluator.open(settings));
       }
     }
-    await showPairs(before, [...judges.values()], { pictures, drawn, settings, io });
-    const measures = asked.flatMap(
-      ({ id }) => drawn.measures.get(id) ?? judges.get(id)?.measures() ?? [],
+    await showPairs(before, judges, { pictures, drawn, settings, io });
+    const measures = asked.flatMap((evaluator) =>
+      evaluator.sees === 'latents'
+        ? (drawn.measures.get(evaluator.id) ?? [])
+        : (judges.get(evaluator)?.measures() ?? []),
     );
-    return summarize(pictures, measures, settings.forget);
+    return summarize(pictures, measures);
   } finally {
     for (const judge of judges.values()) await judge.release();
   }
@@ -104,6 +106,11 @@ function withDrawnWords(settings: EvaluationSettings): EvaluationSettings {
       ...{ prompt: inFull(prompt), anchor: inFull(anchor) },
     })),
     retain: settings.retain.map(inFull),
+    probes: (settings.probes ?? []).map((probe) => ({
+      ...probe,
+      prompt: inFull(probe.prompt),
+      anchor: probe.anchor === null ? null : inFull(probe.anchor),
+    })),
   };
 }
 
@@ -125,8 +132,7 @@ async function drawAndJudge(
   const { clipSkip, negative } = drawing;
   const prompts = new Set([
     ...['', negative],
-    ...settings.forget.flatMap(({ prompt, anchor }) => [prompt, anchor]),
-    ...settings.retain,
+    ...pictures.flatMap(({ prompt, anchor, negative }) => [prompt, anchor ?? '', negative ?? '']),
   ]);
   const encoding = { clipSkip, device, threads };
   const encodedBefore = await before.condition.encode(prompts, encoding);
@@ -167,7 +173,7 @@ async function drawAndJudge(
 /** Decodes all pictures, one pair in memory at a time, and shows them to the judges. */
 async function showPairs(
   checkpoint: Checkpoint,
-  judges: readonly PictureJudge[],
+  judges: ReadonlyMap<PictureEvaluator, PictureJudge>,
   { pictures, drawn, settings, io }: EvaluationRun & { readonly drawn: Drawn },
 ): Promise<void> {
   const { device, threads } = settings;
@@ -181,7 +187,9 @@ async function showPairs(
         before: await decoder.decode(elementAt(drawn.before, i)),
         after: await decoder.decode(elementAt(drawn.after, i)),
       };
-      for (const judge of judges) await judge.see(pair);
+      for (const [{ seesProbes = false }, judge] of judges) {
+        if (seesProbes || pair.group === pair.role) await judge.see(pair);
+      }
       await io.onPictures?.(pair);
     }
   } finally {

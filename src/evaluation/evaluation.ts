@@ -7,6 +7,7 @@ import {
   type Role,
   type Verdict,
 } from './figure.ts';
+import type { PictureGroup } from './picture-group.ts';
 import type { EvaluationPicture } from './pictures.ts';
 
 /** How much was erased and how much was kept. */
@@ -42,6 +43,8 @@ interface HeadlineShares {
 
 export interface PromptVerdicts {
   readonly role: Role;
+  /** Why it was drawn; left out in evaluations of earlier versions, which drew the job's prompts alone. */
+  readonly group?: PictureGroup;
   readonly prompt: string;
   /** What a forgotten prompt was told from; null for a kept one. */
   readonly anchor: string | null;
@@ -53,19 +56,17 @@ export interface PromptVerdicts {
 /**
  * Sums up what all judges said.
  *
- * @param measures each with a verdict for every picture of its role
- * @param forget in the order of the pictures' numbers
+ * @param measures each with a verdict for every picture of its group
  */
 export function summarize(
   pictures: readonly EvaluationPicture[],
   measures: readonly Measure[],
-  forget: readonly { readonly anchor: string }[],
 ): Evaluation {
   const figures = measures.map(figureOf);
   return {
     ...headlineOf(figures),
     figures,
-    prompts: groupByPrompt(pictures).map((group) => promptVerdicts(group, measures, forget)),
+    prompts: groupByPrompt(pictures).map((group) => promptVerdicts(group, measures)),
   };
 }
 
@@ -91,37 +92,35 @@ function figureWithId(figures: readonly Figure[], wanted: string): Figure {
   return figure;
 }
 
-interface PromptGroup extends Pick<EvaluationPicture, 'role' | 'number' | 'prompt'> {
-  /** Places of its pictures among those of the role. */
+interface DrawnPrompt extends Pick<EvaluationPicture, 'role' | 'group' | 'prompt' | 'anchor'> {
+  /** Places of its pictures among those of the group. */
   readonly places: number[];
 }
 
-function groupByPrompt(pictures: readonly EvaluationPicture[]): PromptGroup[] {
-  const groups = new Map<string, PromptGroup>();
-  const count: Record<Role, number> = { forget: 0, retain: 0 };
-  for (const { role, number, prompt } of pictures) {
-    const key = `${role} ${number}`;
-    const group = groups.get(key) ?? { role, number, prompt, places: [] };
-    group.places.push(count[role]);
-    count[role] += 1;
-    groups.set(key, group);
+function groupByPrompt(pictures: readonly EvaluationPicture[]): DrawnPrompt[] {
+  const prompts = new Map<string, DrawnPrompt>();
+  const counts = new Map<PictureGroup, number>();
+  for (const { role, group, number, prompt, anchor } of pictures) {
+    const key = `${group} ${number}`;
+    const drawn = prompts.get(key) ?? { role, group, prompt, anchor, places: [] };
+    const place = counts.get(group) ?? 0;
+    drawn.places.push(place);
+    counts.set(group, place + 1);
+    prompts.set(key, drawn);
   }
-  return [...groups.values()];
+  return [...prompts.values()];
 }
 
 function promptVerdicts(
-  { role, number, prompt, places }: PromptGroup,
+  { places, ...prompt }: DrawnPrompt,
   measures: readonly Measure[],
-  forget: readonly { readonly anchor: string }[],
 ): PromptVerdicts {
-  const ofRole = measures.filter((measure) => measure.role === role);
+  const ofGroup = measures.filter(({ role, group = role }) => group === prompt.group);
   return {
-    role,
-    prompt,
-    anchor: role === 'forget' ? elementAt(forget, number).anchor : null,
+    ...prompt,
     pictures: places.length,
     verdicts: Object.fromEntries(
-      ofRole.flatMap(({ id, verdicts }) => {
+      ofGroup.flatMap(({ id, verdicts }) => {
         const own = places.flatMap((place) => elementAt(verdicts, place) ?? []);
         return own.length === 0 ? [] : [[id, meanVerdict(own)]];
       }),

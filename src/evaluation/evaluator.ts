@@ -61,6 +61,8 @@ export interface LatentEvaluator extends EvaluatorFacts {
 /** Works on decoded pictures; no UNet is in memory. */
 export interface PictureEvaluator extends EvaluatorFacts {
   readonly sees: 'pictures';
+  /** Whether it is shown what is drawn beside the job's own prompts, too (`picture-group.ts`). */
+  readonly seesProbes?: boolean;
   /** @throws AppError `judge.*`, `device.*` */
   readonly open: (settings: EvaluationSettings) => Promise<PictureJudge>;
 }

@@ -1,4 +1,5 @@
 import { type Interval, meanInterval, shareInterval } from './interval.ts';
+import type { PictureGroup } from './picture-group.ts';
 
 export type Role = 'forget' | 'retain';
 
@@ -17,6 +18,8 @@ export interface Quantity {
   readonly id: string;
   /** The prompts whose pictures it is about. */
   readonly role: Role;
+  /** Which of them; those of the job themselves where it is left out. */
+  readonly group?: PictureGroup;
   readonly title: string;
   readonly kind: 'share' | 'distance';
   /** Where it should go. */
@@ -34,14 +37,14 @@ export interface Quantity {
 }
 
 /**
- * A quantity with what came out for every picture of its role, in their order; null for those that it
+ * A quantity with what came out for every picture of its group, in their order; null for those that it
  * says nothing of, which are not all.
  */
 export interface Measure extends Quantity {
   readonly verdicts: readonly (Verdict | null)[];
 }
 
-/** A quantity over the pictures of its role that it says something of. */
+/** A quantity over the pictures of its group that it says something of. */
 export interface Figure extends Quantity {
   readonly pictures: number;
   readonly before: number | null;

@@ -13,6 +13,7 @@ import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import type { ClassifierChoice } from './classifier/classifier-choice.ts';
 import type { Role } from './figure.ts';
+import { groupWords, type PictureGroup } from './picture-group.ts';
 
 /** What is drawn. */
 export interface PictureSettings {
@@ -24,7 +25,21 @@ export interface PictureSettings {
   readonly seed: number;
 }
 
+/** A prompt that is drawn to answer a question beside those of the job. */
+export interface Probe {
+  readonly group: Exclude<PictureGroup, Role>;
+  /** Of the prompt among all of its role, from 0. */
+  readonly number: number;
+  readonly prompt: string;
+  /** What a prompt of the concept is told from; null for one of what is kept. */
+  readonly anchor: string | null;
+  /** What it is drawn with in the place of the drawing's negative prompt. */
+  readonly negative?: string;
+}
+
 export interface EvaluationSettings extends PictureSettings {
+  /** What is drawn beside the prompts; nothing by default. */
+  readonly probes?: readonly Probe[];
   /** Thumbnails of the pictures that were to be forgotten themselves; empty where none were. */
   readonly given?: readonly PixelImage[];
   /** Classifiers of pictures that are asked too, each with the classes that count as the concept. */
@@ -40,25 +55,37 @@ export interface EvaluationSettings extends PictureSettings {
 /** A picture to be drawn by both models. */
 export interface EvaluationPicture {
   readonly role: Role;
+  readonly group: PictureGroup;
   /** Of the prompt within its role, from 0. */
   readonly number: number;
   readonly prompt: string;
+  /** What a prompt of the concept is told from; null for one of what is kept. */
+  readonly anchor: string | null;
+  /** What it is drawn with in the place of the drawing's negative prompt. */
+  readonly negative?: string;
   readonly seed: number;
 }
 
-/** Every picture to be drawn, forgotten prompts first. */
+/** Every picture to be drawn: forgotten prompts, kept ones, then what is drawn beside them. */
 export function listPictures({
   forget,
   retain,
+  probes = [],
   count,
   seed,
-}: PictureSettings): EvaluationPicture[] {
-  const ofRole = (role: Role, prompts: readonly string[]) =>
-    prompts.flatMap((prompt, number) =>
-      Array.from({ length: count }, (_, i) => ({ role, number, prompt, seed: seed + i })),
-    );
-  const forgotten = forget.map(({ prompt }) => prompt);
-  return [...ofRole('forget', forgotten), ...ofRole('retain', retain)];
+}: PictureSettings & Pick<EvaluationSettings, 'probes'>): EvaluationPicture[] {
+  const subjects: Omit<EvaluationPicture, 'seed'>[] = [
+    ...forget.map((line, number) => ({
+      ...{ role: 'forget' as const, group: 'forget' as const, number, ...line },
+    })),
+    ...retain.map((prompt, number) => ({
+      ...{ role: 'retain' as const, group: 'retain' as const, number, prompt, anchor: null },
+    })),
+    ...probes.map((probe) => ({ ...probe, role: groupWords[probe.group].role })),
+  ];
+  return subjects.flatMap((subject) =>
+    Array.from({ length: count }, (_, i) => ({ ...subject, seed: seed + i })),
+  );
 }
 
 /** Compiles a checkpoint's UNet for pictures of the settings' size and gives it back after the work. */
@@ -101,7 +128,7 @@ export function unetShape(
 }
 
 interface PictureList {
-  readonly pictures: readonly EvaluationPicture[];
+  readonly pictures: readonly Pick<EvaluationPicture, 'prompt' | 'negative' | 'seed'>[];
   readonly encoded: EncodedPromptSet;
   readonly settings: EvaluationSettings;
   readonly io: { readonly signal: AbortSignal; readonly onDrawn: (done: number) => void };
@@ -118,10 +145,9 @@ export async function drawPictures(
 ): Promise<Float32Array[]> {
   const { drawing } = settings;
   const { process, condition } = checkpoint;
-  const unconditional = condition.unconditional(encoded.prompts, drawing.negative);
-  const requests = pictures.map(({ prompt, seed }) => ({
+  const requests = pictures.map(({ prompt, negative = drawing.negative, seed }) => ({
     prompt: requireEncoded(encoded.prompts, prompt),
-    unconditional,
+    unconditional: condition.unconditional(encoded.prompts, negative),
     seed,
   }));
   const latents = await drawLatents(painter, requests, { ...samplingOf(drawing), process }, io);

@@ -115,7 +115,10 @@ const mostDistilledCfg = 2;
 
 /** What every method takes unless it knows better. */
 export function commonDefaults(facts: DefaultsFacts): CommonSettings {
-  return { prediction: null, seed: 0, evaluationPictures: 0, ...drawingOf(facts) };
+  return {
+    ...{ prediction: null, seed: 0, evaluationPictures: 1, measured: 'more' },
+    ...drawingOf(facts),
+  };
 }
 
 /** What training in steps takes unless the method knows better. */

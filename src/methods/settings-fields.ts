@@ -118,6 +118,9 @@ export const untilField = field(z.enum(ends).default('steps'), {
   } satisfies Record<End, string>,
 });
 
+const measuredWays = ['prompts', 'more'] as const;
+type Measured = (typeof measuredWays)[number];
+
 /** What every method has: how it is drawn, and what a run shows of itself. */
 export const commonFields = {
   ...drawingFields,
@@ -127,6 +130,19 @@ export const commonFields = {
     description: 'Of each prompt that both models draw at the end. 0 for no comparison.',
     group: 'watching',
     option: 'evaluate',
+  }),
+  // Jobs of earlier versions compared their own prompts alone.
+  measured: field(z.enum(measuredWays).default('prompts'), {
+    title: 'What is compared',
+    description:
+      'More takes up to twice the time: what is near the concept and far from it, held-back wordings, and a few prompts with the negative prompts that people write.',
+    group: 'watching',
+    isRare: true,
+    option: 'measure',
+    choices: {
+      prompts: "The job's own prompts",
+      more: 'What nobody listed, too',
+    } satisfies Record<Measured, string>,
   }),
   /** What the model predicts, as the person chose it; null: what its files say. */
   prediction: field(z.enum(predictionWishes).nullable(), {
@@ -194,6 +210,7 @@ export const runFields = {
   ...retainFields,
   sampleEvery: stepFields.sampleEvery,
   evaluationPictures: commonFields.evaluationPictures,
+  measured: commonFields.measured,
   saveEvery: stepFields.saveEvery,
   prediction: commonFields.prediction,
   seed: commonFields.seed,
@@ -289,5 +306,6 @@ export const watchingSettings = [
   'computePrecision',
   'sampleEvery',
   'evaluationPictures',
+  'measured',
   'saveEvery',
 ] as const satisfies readonly (keyof (CommonSettings & StepSettings))[];

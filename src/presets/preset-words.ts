@@ -8,13 +8,15 @@ export interface PresetWords {
   readonly forget: readonly string[];
   readonly retain: readonly string[];
   readonly anchor?: string | undefined;
+  /** Further wordings, which are measured by and never trained on. */
+  readonly heldBack?: readonly string[] | undefined;
 }
 
 /** Prompts of a preset for models that are asked in tags, where variables are tags too. */
 export function fillTags(
-  { forget, retain, anchor }: PresetWords,
+  { forget, retain, anchor, heldBack }: PresetWords,
   valueOf: (variable: string) => string,
-): { forget: string[]; retain: string[]; anchor?: string } {
+): { forget: string[]; retain: string[]; anchor?: string; heldBack?: string[] } {
   const fill = (template: string) =>
     fillTemplate(template, (variable) => {
       const value = valueOf(variable).trim();
@@ -24,13 +26,20 @@ export function fillTags(
   return {
     ...{ forget: forget.map(fill), retain: retain.map(fill) },
     ...(anchor !== undefined && { anchor: fill(anchor) }),
+    ...(heldBack && { heldBack: heldBack.map(fill) }),
   };
 }
 
 /** The words of a preset in the form in which the model is asked. */
 export function wordsOfPreset(
-  { forget, retain, anchor, tags }: PresetWords & { readonly tags?: PresetWords | undefined },
+  {
+    forget,
+    retain,
+    anchor,
+    heldBack,
+    tags,
+  }: PresetWords & { readonly tags?: PresetWords | undefined },
   style: PromptStyle,
 ): PresetWords {
-  return style === 'tags' && tags ? tags : { forget, retain, anchor };
+  return style === 'tags' && tags ? tags : { forget, retain, anchor, heldBack };
 }

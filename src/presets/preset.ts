@@ -6,7 +6,8 @@ import { AppError } from '../errors.ts';
 import { wantedFields } from '../methods/registry.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
-import { fillTags } from './preset-words.ts';
+import { trainedOn } from '../erase/held-back.ts';
+import { fillTags, type PresetWords } from './preset-words.ts';
 
 const text = z.string().trim().min(1);
 /** What stands on one line of a page. */
@@ -51,7 +52,7 @@ const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
 /**
  * One erasure, ready to run on any model that fits: the contents of a file in `presets/`.
  *
- * `concept`, `forget`, `retain` and `anchor` may hold `{variable}`s that `variables` declares.
+ * `concept`, `forget`, `retain`, `anchor` and `heldBack` may hold `{variable}`s that `variables` declares.
  */
 export const presetSchema = z.strictObject({
   /** What `--preset` takes: the file's name without `.yaml`. */
@@ -74,8 +75,18 @@ export const presetSchema = z.strictObject({
   images: imagesSchema.optional(),
   /** What all forget prompts are steered to. Default: each without the concept. */
   anchor: text.optional(),
+  /**
+   * Further wordings of the concept, each a prompt or `prompt => anchor`, which are never trained on: whether
+   * they still draw it is measured when a job ends, and by the attack `paraphrase`.
+   */
+  heldBack: prompts.optional(),
   /** The same for models that are asked in tags; without it they are asked in the words above. */
-  tags: z.strictObject({ forget: prompts, retain: prompts, anchor: text.optional() }).optional(),
+  tags: z
+    .strictObject({
+      ...{ forget: prompts, retain: prompts, anchor: text.optional() },
+      heldBack: prompts.optional(),
+    })
+    .optional(),
   /** What the person must fill in. */
   variables: z
     .record(
@@ -130,7 +141,16 @@ export function validatePreset(value: unknown, path: string): Preset {
   for (const name of declared) {
     if (!used.has(name)) throw invalid(path, `the variable "${name}" is not used anywhere`);
   }
+  for (const words of [preset, ...(preset.tags ? [preset.tags] : [])]) requireHeldBack(words, path);
   return preset;
+}
+
+/** @throws AppError `preset.invalid` where a wording is held back that is trained on */
+function requireHeldBack({ forget, retain, heldBack = [] }: PresetWords, path: string): void {
+  const trained = trainedOn([...forget, ...retain]);
+  const both = heldBack.find((line) => trained(line));
+  if (both === undefined) return;
+  throw invalid(path, `"${both}" is held back, and trained on`);
 }
 
 /**
@@ -169,16 +189,18 @@ export function fillPreset(preset: Preset, values: Readonly<Record<string, strin
     ...(preset.anchor !== undefined && { anchor: fill(preset.anchor) }),
     forget: preset.forget.map(fill),
     retain: preset.retain.map(fill),
+    ...(preset.heldBack && { heldBack: preset.heldBack.map(fill) }),
     ...(preset.tags && { tags: fillTags(preset.tags, (variable) => given.get(variable) ?? '') }),
   };
 }
 
 function usedVariables({ concept = '', tags, ...sentences }: Preset): Set<string> {
   const words = [sentences, ...(tags ? [tags] : [])];
-  const templates = words.flatMap(({ anchor = '', forget, retain }) => [
+  const templates = words.flatMap(({ anchor = '', forget, retain, heldBack = [] }) => [
     anchor,
     ...forget,
     ...retain,
+    ...heldBack,
   ]);
   const all = [concept, ...templates].join('\n');
   return new Set([...all.matchAll(placeholder)].map(([, name = '']) => name));

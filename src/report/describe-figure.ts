@@ -1,4 +1,6 @@
 import type { Figure } from '../evaluation/figure.ts';
+import { groupWords } from '../evaluation/picture-group.ts';
+import type { PromptResult } from '../evaluation/worst-first.ts';
 import { formatShare } from '../format.ts';
 
 /** A figure in words, for a table, a page and the report. */
@@ -26,4 +28,16 @@ export function describeFigure(figure: Figure): DescribedFigure {
       intervals &&
       [intervals.before, intervals.after].flatMap((one) => (one ? [range(one)] : [])).join(' → '),
   };
+}
+
+/** What is said of one prompt's pictures, and why they were drawn where the job's own prompts do not say it. */
+export function describeResult(result: PromptResult): string {
+  const { prompt, words, kind, before, after, interval } = result;
+  const format = kind === 'share' ? formatShare : (value: number) => value.toFixed(2);
+  const change = before === null ? format(after) : `${format(before)} → ${format(after)}`;
+  const { group = prompt.role, role } = prompt;
+  const why = group === role ? '' : `${groupWords[group].one}: `;
+  const range =
+    interval && prompt.pictures > 1 ? ` (95 %: ${interval.map(format).join(' to ')})` : '';
+  return `${why}${words} ${change}${range}`;
 }

@@ -2,7 +2,10 @@ import path from 'node:path';
 
 import { describeReading } from '../diffusion/prediction-reading.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
+import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
+import { hasOtherNegative } from '../evaluation/picture-group.ts';
+import { worstFirst } from '../evaluation/worst-first.ts';
 import { describeCompanions } from '../erase/companions.ts';
 import type { ProgressEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
@@ -12,7 +15,7 @@ import { trainSetTitles } from '../methods/settings-fields.ts';
 import { drawChart } from './chart.ts';
 import { describeShapes } from '../erase/picture-shapes.ts';
 import { describeSettings } from './describe-settings.ts';
-import { describeFigure } from './describe-figure.ts';
+import { describeFigure, describeResult } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
 import {
   type ReportedPictures,
@@ -94,18 +97,30 @@ function renderHead({ job, concept, original, steps }: ReportContent): Markup {
     </p>`;
 }
 
-function renderFigures({ job, story: { evaluation } }: ReportContent): Markup {
+function renderFigures({ job, story: { evaluation }, pictures }: ReportContent): Markup {
   if (!evaluation) {
+    const hasPictures = pictures.pairs.forget.length + pictures.pairs.retain.length > 0;
     return html`<p class="callout">
-      Nothing was measured: this job asked for no evaluation. The pictures below show what changed;
-      the command <code>erase-concept evaluate</code> measures it.
+      Nothing was measured: this job asked for no evaluation.
+      ${hasPictures ? 'The pictures below show what changed; the' : 'The'} command
+      <code>erase-concept evaluate</code> measures it.
     </p>`;
   }
   const { figures, forget, retain, atOtherClipSkip: other } = evaluation;
   const limits = [...new Set(figures.flatMap((figure) => figure.limits ?? []))];
+  const isBeside = ({ group }: Figure) => hasOtherNegative(group);
+  const besides = figures.filter(isBeside);
   return html`<ul class="figures">
-      ${figures.map(renderFigure)}
+      ${figures.filter((figure) => !isBeside(figure)).map(renderFigure)}
     </ul>
+    ${
+      besides.length > 0
+        ? html`<h3>With the negative prompts that people write</h3>
+            <ul class="figures">
+              ${besides.map(renderFigure)}
+            </ul>`
+        : null
+    }
     ${figures.flatMap(({ caution }) => (caution === null ? [] : html`<p class="callout">${caution}</p>`))}
     ${
       other
@@ -126,11 +141,25 @@ function renderFigures({ job, story: { evaluation } }: ReportContent): Markup {
       ${limits.map((limit) => html`<li>${limit}</li>`)}
     </ul>
     <p class="note">
-      Only prompts of this list were drawn: ${count(forget.pictures, 'picture')} of forgotten
-      prompts (each is ${share(forget.pictures)}) and ${retain.pictures} of kept ones. The ranges
-      are where the true values lie with a confidence of 95 %. Other words for the concept, a
-      picture to start from, or further training may still bring it back.
-    </p>`;
+      Only these prompts were drawn: ${count(forget.pictures, 'picture')} of forgotten prompts (each
+      is ${share(forget.pictures)}) and ${retain.pictures} of kept ones. The ranges are where the
+      true values lie with a confidence of 95 %. Other words for the concept, a picture to start
+      from, or further training may still bring it back.
+    </p>
+    ${renderResults(evaluation)}`;
+}
+
+/** Prompt by prompt, the worst first. */
+function renderResults({ prompts }: Evaluation): Markup {
+  const results = worstFirst(prompts);
+  return html`<h3>Prompt by prompt, the worst first</h3>
+    <ol class="note">
+      ${results
+        .slice(0, maxListed)
+        .map(
+          (result) => html`<li><bdi>${result.prompt.prompt}</bdi>: ${describeResult(result)}</li>`,
+        )}
+    </ol>`;
 }
 
 function renderFigure(figure: Figure): Markup {

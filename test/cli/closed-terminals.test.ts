@@ -14,6 +14,7 @@ const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
 const request = [
   ...['erase', '--model', model, '--device', 'cpu', '--threads', '1', '--steps', '4'],
   ...['--forget', 'a heart', '--retain', 'a star', '--batch', '1', '--save-every', '2'],
+  ...['--evaluate', '0'],
   ...['--generated-forget', '1', '--generated-retain', '1', '--generation-steps', '2'],
 ];
 

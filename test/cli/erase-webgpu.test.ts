@@ -72,6 +72,7 @@ async function erase(
     ...['--forget-images', path.join(folder, 'forget-pontilla')],
     ...['--retain-images', path.join(folder, 'retain')],
     ...['--train', train, '--steps', '2', '--batch', '1', '--lr', '1e-4', '--sample-every', '0'],
+    ...['--evaluate', '0'],
     // 16 bits would be further away.
     ...['--precision', 'float32', '--data', path.join(folder, `data-${device}`)],
     ...['--out', path.join(folder, `${device}.safetensors`)],

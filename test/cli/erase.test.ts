@@ -22,7 +22,7 @@ afterAll(() => {
 
 const erase = (steps: number) => [
   ...['erase', '--model', 'tiny-sd.safetensors', '--device', 'cpu'],
-  ...['--threads', '1', '--train', 'xattn', '--batch', '1'],
+  ...['--threads', '1', '--train', 'xattn', '--batch', '1', '--evaluate', '0'],
   ...['--steps', String(steps), '--retain', 'a star', '--generated-retain', '2'],
   ...['--generated-forget', '2', '--generation-steps', '2'],
 ];
@@ -99,7 +99,7 @@ it('--sample-every and --evaluate show what a run does, and the report keeps it'
     '--sample-every',
     '1',
   ];
-  const { status, stdout, stderr } = await callCli([...args, '--evaluate', '--json'], folder);
+  const { status, stdout, stderr } = await callCli([...args, '--evaluate', '--measure', 'prompts', '--json'], folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const events = parseEvents(stdout);
   expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save', 'evaluate']);

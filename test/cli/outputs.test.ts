@@ -41,6 +41,7 @@ const erase = [
   ...['erase', '--model', model, '--device', 'cpu', '--threads', '1', '--steps', '2'],
   ...['--forget', 'a heart', '--retain', 'a star', '--batch', '1', '--out', 'result.safetensors'],
   ...['--generated-forget', '1', '--generated-retain', '1', '--generation-steps', '1'],
+  ...['--evaluate', '0'],
 ];
 const full = existsSync('/dev/full') ? '/dev/full' : null;
 if (!full) {

@@ -11,7 +11,7 @@ const model = 'tiny-sd.safetensors';
 const quick = [
   ...['--forget', 'a heart', '--retain', 'a star', '--train', 'xattn', '--steps', '1'],
   ...['--generated-forget', '2', '--generated-retain', '2', '--generation-steps', '2'],
-  ...['--device', 'cpu', '--threads', '1', '--json'],
+  ...['--device', 'cpu', '--threads', '1', '--evaluate', '0', '--json'],
 ];
 
 async function inspect(folder: string, ...args: string[]) {

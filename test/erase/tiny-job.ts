@@ -31,6 +31,7 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
     outputIsGiven: false,
     loraOutput: null,
     preset: null,
+    ...{ concept: 'Pontilla', heldBack: [] },
     forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
     forgetImages: null,
     retain: ['a red heart in the style of Strivo', 'a blue moon'],
@@ -46,6 +47,8 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
       ...ownSettings(settings.method ?? defaultMethod, {
         ...{ learningRate: 3e-5, batch: 2, steps: 4, saveEvery: 1 },
         ...{ generatedForget: 2, generatedRetain: 2, drawSteps: 8 },
+        // What comes of it is drawn only where a test looks at it.
+        ...{ evaluationPictures: 0, measured: 'prompts' },
       }),
       ...foldDrawing(settings),
     } as EraseSettings,

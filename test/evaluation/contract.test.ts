@@ -24,7 +24,7 @@ const prompts: Readonly<Record<Role, readonly string[]>> = {
 };
 const pairs = (['forget', 'retain'] as const).flatMap((role) =>
   prompts[role].map((prompt, number): PicturePair => ({
-    ...{ role, number, prompt, seed: 1 },
+    ...{ role, group: role, number, prompt, anchor: null, seed: 1 },
     ...{ before: picture(), after: picture() },
   })),
 );

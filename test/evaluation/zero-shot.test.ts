@@ -4,14 +4,14 @@ import { figureOf } from '../../src/evaluation/figure.ts';
 import { type JudgedPicture, zeroShotMeasures } from '../../src/evaluation/zero-shot/measures.ts';
 
 const picture = (changes: Partial<JudgedPicture>): JudgedPicture => ({
-  role: 'forget',
+  group: 'forget',
   scoresBefore: [0.5, 1.5],
   scoresAfter: [1, 1],
   ...changes,
 });
 
 const kept = (changes: Partial<JudgedPicture>) =>
-  picture({ role: 'retain', scoresAfter: [0.9, 1, 1.1], ...changes });
+  picture({ group: 'retain', scoresAfter: [0.9, 1, 1.1], ...changes });
 
 const figuresOf = (pictures: readonly JudgedPicture[]) =>
   zeroShotMeasures(pictures, { picturesWereGiven: false }).map(figureOf);

@@ -19,6 +19,8 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   outputIsGiven: false,
   loraOutput: null,
   preset: null,
+  concept: null,
+  heldBack: [],
   forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
   forgetImages: null,
   retain: ['a photo'],

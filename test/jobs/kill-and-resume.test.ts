@@ -19,7 +19,7 @@ const request = [
   ...['--retain', 'a star', 'a moon', '--steps', String(steps), '--batch', '2'],
   ...['--budget', 'gap', '--inner-steps', '1', '--until', 'gone'],
   ...['--generated-forget', '6', '--generated-retain', '6', '--generation-steps', '4'],
-  ...['--save-every', '2', '--sample-every', String(steps / 2)],
+  ...['--save-every', '2', '--sample-every', String(steps / 2), '--evaluate', '0'],
 ];
 
 describe('a run that is killed', () => {

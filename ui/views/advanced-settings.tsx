@@ -30,7 +30,6 @@ const groups = ['training', 'drawing', 'pictures', 'watching'] as const;
 /** What the sidecar takes where it watches otherwise than a command line does. */
 const sidecarDefaults: Readonly<Record<string, string>> = {
   sampleEvery: 'an eighth of all',
-  evaluationPictures: '1',
 };
 
 /** Everything that has a good default, folded away. */

@@ -3,7 +3,8 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
-import { formatShare } from '../../src/format.ts';
+import { resultOf } from '../../src/evaluation/worst-first.ts';
+import { describeResult } from '../../src/report/describe-figure.ts';
 
 /** What two models draw of the same prompt from the same noise. */
 export interface Pair {
@@ -67,6 +68,7 @@ function ComparedPair({
 }) {
   const label = strength === undefined ? 'after' : `at strength ${strength}`;
   const judged = job.evaluation?.prompts.find((one) => one.role === role && one.prompt === prompt);
+  const result = judged && resultOf(judged);
   return (
     <figure class="pair">
       <Slider
@@ -76,29 +78,10 @@ function ComparedPair({
       />
       <figcaption>
         {prompt}
-        {judged && (strength ?? 1) === 1 && <small>{describeChange(judged)}</small>}
+        {result && (strength ?? 1) === 1 && <small>{describeResult(result)}</small>}
       </figcaption>
     </figure>
   );
-}
-
-type Judged = NonNullable<JobView['evaluation']>['prompts'][number];
-
-/** What is said of one prompt's pictures, the most telling figure first. */
-function describeChange({ verdicts }: Judged): string | null {
-  const distance = verdicts['given-pictures.distance'];
-  if (distance) return `distance ${describeVerdict(distance, (value) => value.toFixed(2))}`;
-  const shown = verdicts['zero-shot.shown'];
-  if (shown) return `shows it ${describeVerdict(shown, formatShare)}`;
-  const recognised = verdicts['zero-shot.recognised'];
-  return recognised ? `recognised ${describeVerdict(recognised, formatShare)}` : null;
-}
-
-function describeVerdict(
-  { before, after }: Judged['verdicts'][string],
-  format: (value: number) => string,
-): string {
-  return before === null ? format(after) : `${format(before)} → ${format(after)}`;
 }
 
 /** The library's element; to the keyboard and to screen readers it is a slider. */

@@ -1,15 +1,25 @@
 import type { JobView } from '../../src/contract/job-views.ts';
-import { describeFigure } from '../../src/report/describe-figure.ts';
+import { hasOtherNegative } from '../../src/evaluation/picture-group.ts';
+import { worstFirst } from '../../src/evaluation/worst-first.ts';
+import { describeFigure, describeResult } from '../../src/report/describe-figure.ts';
 
 type Evaluation = NonNullable<JobView['evaluation']>;
 type Figure = Evaluation['figures'][number];
 
 /** How much was erased and how much was kept, each number with what it means. */
 export function Numbers({ evaluation }: { evaluation: Evaluation }) {
-  const { figures, atOtherClipSkip: other } = evaluation;
+  const { figures, prompts, atOtherClipSkip: other } = evaluation;
+  const besides = figures.filter(({ group }) => hasOtherNegative(group));
   return (
     <>
-      <Figures label="Measured" figures={figures} />
+      <Figures label="Measured" figures={figures.filter(({ group }) => !hasOtherNegative(group))} />
+      {besides.length > 0 && (
+        <details>
+          <summary>With the negative prompts that people write</summary>
+          <Figures label="Measured with negative prompts" figures={besides} />
+        </details>
+      )}
+      <Prompts prompts={prompts} />
       {other && (
         <details>
           <summary>The same at clip skip {other.clipSkip}</summary>
@@ -17,6 +27,24 @@ export function Numbers({ evaluation }: { evaluation: Evaluation }) {
         </details>
       )}
     </>
+  );
+}
+
+/** Every prompt that was drawn, the worst first. */
+function Prompts({ prompts }: Pick<Evaluation, 'prompts'>) {
+  const results = worstFirst(prompts);
+  if (results.length === 0) return null;
+  return (
+    <details class="prompts">
+      <summary>Prompt by prompt, the worst first</summary>
+      <ol>
+        {results.map((result, i) => (
+          <li key={i} class={result.prompt.role}>
+            {result.prompt.prompt} <small>{describeResult(result)}</small>
+          </li>
+        ))}
+      </ol>
+    </details>
   );
 }
 

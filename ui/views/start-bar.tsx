@@ -52,7 +52,18 @@ export function StartBar() {
 }
 
 function EstimateText({ estimate: known }: { estimate: Estimate }) {
-  const { seconds, memoryBytes, freeBytes, diskBytes, shapes, fits, advice, device, basis } = known;
+  const {
+    seconds,
+    measuringSeconds,
+    memoryBytes,
+    freeBytes,
+    diskBytes,
+    shapes,
+    fits,
+    advice,
+    device,
+    basis,
+  } = known;
   const vae = vaeFor(chosenModel.value);
   const free = freeBytes === null ? '' : ` of ${formatBytes(freeBytes)} free`;
   return (
@@ -60,6 +71,7 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
       <p class="facts">
         <span>
           <b>{formatDuration(seconds)}</b>
+          {measuringSeconds > 0 && ` (${formatDuration(measuringSeconds)} to compare both models)`}
         </span>
         <span>
           <b>{formatBytes(memoryBytes)}</b> memory{free}

@@ -24,6 +24,7 @@ interface EraseOptions extends SettingsOptions, JudgeOptions, CompanionOptions {
   readonly retainImages?: string;
   readonly anchor?: string;
   readonly concept?: string;
+  readonly heldBack?: readonly string[];
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly out?: string;
@@ -57,6 +58,10 @@ export function addEraseCommand(program: Command, context: CliContext): void {
       'what all forgotten prompts are steered to (default: each without the concept)',
     )
     .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
+    .option(
+      '--held-back <prompt...>',
+      'further wordings, never trained on, that the result is measured by (default: those of the preset)',
+    )
     .option('--preset <name>', 'take these from a preset: see the command presets')
     .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment);
   command.optionsGroup('What the model is drawn with:');
@@ -110,6 +115,7 @@ function readRequest(options: EraseOptions): EraseRequest {
     retainImages: options.retainImages,
     anchor: options.anchor,
     concept: options.concept,
+    heldBack: options.heldBack ?? [],
     vae: companionsIn(options).vae ?? undefined,
     baseLoras: options.baseLora ?? [],
     embeddings: options.forgetEmbedding ?? [],

@@ -3,11 +3,11 @@ import { hasWordsOf, parseTags, type Tag, tagName, writeTag } from '../../drawin
 import { characterTags } from '../../drawing/tags/tag-words.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
 import { nearestPrompts } from '../../pipeline/nearest-prompts.ts';
-import type { Device } from '../../runtime/device.ts';
+import type { RunPlace } from '../../families/family.ts';
 import { conceptName, deriveAnchors, deriveConcept } from '../anchors.ts';
 import { isOfKind } from '../kinds.ts';
 import { singular } from '../singular.ts';
-import { suggestedCounts, type Suggestions } from '../suggestions.ts';
+import { type AskedConcept, type FoundPrompts, suggestedCounts } from '../suggestions.ts';
 import { deriveTagConcept } from './tag-anchors.ts';
 import { kindOfTag } from './tag-kinds.ts';
 import { type NeighbourKind, readTagVocabulary, type TagVocabulary } from './tag-vocabulary.ts';
@@ -51,12 +51,12 @@ interface TagConcept {
   readonly underscores: boolean;
 }
 
-/** Suggestions for a model that is asked in tags: see `suggest`. */
-export async function suggestTags(
+/** What `suggest` chooses among for a model that is asked in tags. */
+export async function findTagPrompts(
   checkpoint: Checkpoint,
-  { forget, concept: given }: { forget: readonly string[]; concept: string | undefined },
-  settings: { readonly device: Device; readonly threads: number },
-): Promise<Suggestions> {
+  { forget, concept: given }: AskedConcept,
+  settings: RunPlace,
+): Promise<FoundPrompts> {
   const concept = readConcept(forget, given);
   const vocabulary = await readTagVocabulary(checkpoint);
   const anchors = deriveAnchors(forget, { concept: given, style: 'tags' });
@@ -79,16 +79,11 @@ export async function suggestTags(
   });
   const farthest = nearestPrompts(own, pooled, { among: far, count: far.length }).reverse();
   const telling = [...new Set(anchors)].filter((anchor) => mayBeTags(anchor) && isOther(anchor));
-  const retain = [
-    ...neighbours,
-    ...telling.slice(0, suggestedCounts.anchors),
-    ...farthest.slice(0, suggestedCounts.far),
-  ];
   return {
     concept: concept.text,
     forget: furtherWordings(forget, concept),
     anchors,
-    retain: [...new Set(retain)],
+    ...{ neighbours, telling, far: farthest },
   };
 }
 

@@ -1,6 +1,6 @@
 import { artistTags, characterTags, thingTags } from '../../drawing/tags/tag-words.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
-import { neutralPrompts } from '../neutral-prompts.ts';
+import { everydayPrompts } from '../neutral-prompts.ts';
 import { ownVocabulary } from '../vocabulary.ts';
 import type { TagKind } from './tag-kinds.ts';
 
@@ -53,7 +53,7 @@ const shipped: TagVocabulary = {
     pixel art, flat color, anime coloring, 3d, realistic, retro artstyle, oil painting (medium), ink (medium),
     graphite (medium), photo (medium), digital media (artwork)`,
   ),
-  far: neutralPrompts.tags,
+  far: everydayPrompts.tags,
 };
 
 /** The tags that suggestions are made of; a model's own vocabulary goes before those of all others. */

@@ -8,6 +8,7 @@ export const classifierEvaluator: Evaluator = {
     help: 'ONNX files with labels: how often they see the concept, and what kept prompts name.',
   },
   sees: 'pictures',
+  seesProbes: true,
   isAsked: ({ classifiers = [] }) => classifiers.length > 0,
   open: async (settings) => {
     const { openClassifiers } = await import('./judge.ts');

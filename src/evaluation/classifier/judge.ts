@@ -1,5 +1,6 @@
 import type { PictureJudge, PicturePair } from '../evaluator.ts';
-import type { Measure, Role, Verdict } from '../figure.ts';
+import type { Measure, Verdict } from '../figure.ts';
+import { figureName, groupWords, type PictureGroup, pictureGroups } from '../picture-group.ts';
 import type { EvaluationSettings } from '../pictures.ts';
 import { Classifier } from './classifier.ts';
 import type { ClassifierChoice } from './classifier-choice.ts';
@@ -60,7 +61,7 @@ class ClassifierJudge implements PictureJudge {
   private readonly name: string;
   /** Begins the ids of its figures: those of the first judge have no number. */
   private readonly id: string;
-  private readonly seen: Record<Role, Seen[]> = { forget: [], retain: [] };
+  private readonly seen = new Map<PictureGroup, Seen[]>();
 
   constructor(
     classifier: Classifier,
@@ -71,12 +72,17 @@ class ClassifierJudge implements PictureJudge {
     this.id = place === 1 ? 'classifier' : `classifier-${place}`;
   }
 
-  async see({ role, prompt, before, after }: PicturePair): Promise<void> {
-    this.seen[role].push({
+  async see({ group, prompt, before, after }: PicturePair): Promise<void> {
+    const seen = {
       before: await this.classifier.classify(before),
       after: await this.classifier.classify(after),
       named: namedLabel(this.classifier.labels, prompt),
-    });
+    };
+    this.seen.set(group, [...this.seenOf(group), seen]);
+  }
+
+  private seenOf(group: PictureGroup): readonly Seen[] {
+    return this.seen.get(group) ?? [];
   }
 
   measures(): Measure[] {
@@ -93,34 +99,35 @@ class ClassifierJudge implements PictureJudge {
     if (classes.length === 0) return [];
     const names = classes.map((name) => `“${name}”`).join(' or ');
     const isShown = (label: string) => Number(classes.includes(label));
-    const verdictsOf = (role: Role) =>
-      this.seen[role].map(({ before, after }): Verdict => ({
+    const quantity = { kind: 'share', reference: null, caution: null } as const;
+    return pictureGroups.flatMap((group): Measure[] => {
+      const { role, prompts, one } = groupWords[group];
+      const verdicts = this.seenOf(group).map(({ before, after }): Verdict => ({
         before: isShown(before),
         after: isShown(after),
       }));
-    const { forget, retain } = this.seen;
-    const quantity = { kind: 'share', reference: null, caution: null } as const;
-    return [
-      {
-        ...{ ...quantity, id: `${this.id}.shown`, role: 'forget', wanted: 'lower' },
-        title: `Taken for ${names}`,
-        meaning: `of ${forget.length} pictures of forgotten prompts are ${names} to the classifier ${this.name}`,
-        limits: `The classifier ${this.name} names the likeliest of the classes that it knows, whatever the picture shows.`,
-        verdicts: verdictsOf('forget'),
-      },
-      {
-        ...{ ...quantity, id: `${this.id}.false`, role: 'retain', wanted: 'unchanged' },
-        title: `Kept pictures taken for ${names}`,
-        meaning: `of ${retain.length} pictures of kept prompts are ${names} to the classifier ${this.name}`,
-        limits: `So often the classifier ${this.name} sees the concept where nobody asked for it: the figure of the forgotten prompts cannot be told from less.`,
-        verdicts: verdictsOf('retain'),
-      },
-    ];
+      if (verdicts.length === 0 && group !== role) return [];
+      const isAsked = role === 'forget';
+      return [
+        {
+          ...{ ...quantity, ...figureName(`${this.id}.${isAsked ? 'shown' : 'false'}`, group) },
+          wanted: isAsked ? 'lower' : 'unchanged',
+          title: isAsked
+            ? `Taken for ${names}${group === role ? '' : ` (${one})`}`
+            : `Kept pictures taken for ${names}${group === role ? '' : ` (${one})`}`,
+          meaning: `of ${verdicts.length} pictures of ${prompts} are ${names} to the classifier ${this.name}`,
+          limits: isAsked
+            ? `The classifier ${this.name} names the likeliest of the classes that it knows, whatever the picture shows.`
+            : `So often the classifier ${this.name} sees the concept where nobody asked for it: the figure of the forgotten prompts cannot be told from less.`,
+          verdicts,
+        },
+      ];
+    });
   }
 
   /** How often it sees what kept prompts name; nothing where they name none of its classes. */
   private asNamed(): Measure[] {
-    const verdicts = this.seen.retain.map(({ before, after, named }): Verdict | null =>
+    const verdicts = this.seenOf('retain').map(({ before, after, named }): Verdict | null =>
       named === null ? null : { before: Number(before === named), after: Number(after === named) },
     );
     const count = verdicts.filter((verdict) => verdict !== null).length;

@@ -180,10 +180,12 @@ function timeOf(
   { costs: [cost], rate, basis }: RunAnswer,
   settings: EraseSettings,
   fileBytes: number,
-): Pick<Estimate, 'seconds' | 'secondsPerStep' | 'basis'> {
+): Pick<Estimate, 'seconds' | 'secondsPerStep' | 'measuringSeconds' | 'basis'> {
   const secondsPerStep = (cost?.step ?? Number.NaN) / rate;
   const rest = (cost?.rest ?? Number.NaN) / rate + fileBytes / WRITE_BYTES_PER_SECOND;
-  return { secondsPerStep, seconds: stepsOf(settings) * secondsPerStep + rest, basis };
+  const measuringSeconds = (cost?.measuring ?? Number.NaN) / rate;
+  const seconds = stepsOf(settings) * secondsPerStep + rest;
+  return { secondsPerStep, seconds, measuringSeconds, basis };
 }
 
 function judge({

@@ -34,7 +34,8 @@ export async function completeJob(
   const opened = { ...draft, prediction: draft.settings.prediction };
   return withErasable(draft.model, opened, async (checkpoint) => {
     const { file, facts } = checkpoint;
-    const { concept, outputFolder, loraFolder, pictures: _pictures, ...rest } = draft;
+    const { outputFolder, loraFolder, pictures: _pictures, ...rest } = draft;
+    const { concept } = rest;
     const result = trainingOf(draft.settings)?.output ?? 'checkpoint';
     const wanted = draft.output ?? undefined;
     const output =

@@ -85,7 +85,7 @@ export interface EraseRequest extends PromptRequest, CompanionWishes {
   readonly pictureSizes?: Readonly<Record<Role, readonly PictureSize[]>>;
   /** Who draws the pictures of its sets. Default: the training process. */
   readonly pictures?: PicturesWish;
-  /** Whether somebody watches it on a page, which shows samples and the comparison. */
+  /** Whether somebody watches it on a page, which shows samples on the way. */
   readonly isWatched?: boolean;
 }
 
@@ -152,6 +152,7 @@ export async function draftJob(
       preset: preset?.name ?? null,
       forget: prompts.forget,
       forgetImages: absoluteOrNull(request.forgetImages),
+      heldBack: prompts.heldBack,
       retain: prompts.retain,
       retainImages: absoluteOrNull(request.retainImages),
       shapes,
@@ -303,18 +304,17 @@ function withJudgedPictures(
   return { ...settings, evaluationPictures: 1 };
 }
 
-/** Where somebody watches, a job shows how it goes and what came of it, unless it is said otherwise. */
+/** Where somebody watches, a job shows how it goes, unless it is said otherwise. */
 function withSamples(
   settings: EraseSettings,
   { isWatched, settings: wanted }: EraseRequest,
 ): EraseSettings {
   if (!isWatched) return settings;
-  const evaluationPictures = wanted.evaluationPictures ?? (settings.evaluationPictures || 1);
   const training = trainingOf(settings);
-  if (!training) return { ...settings, evaluationPictures };
+  if (!training) return settings;
   const usual = Math.max(1, Math.round(training.steps / SAMPLES_OF_A_RUN));
   const sampleEvery = wanted.sampleEvery ?? (training.sampleEvery || usual);
-  return { ...training, sampleEvery, evaluationPictures };
+  return { ...training, sampleEvery };
 }
 
 /** What was asked for and changes nothing, in a sentence; none where all counts. */

@@ -145,6 +145,7 @@ export function eraseRequest(
     retain: request.retain,
     retainImages: undefined,
     anchor: request.anchor,
+    heldBack: request.heldBack,
     pictureSizes: request.pictureSizes,
     concept: request.concept,
     settings: definedOnly(request.settings),

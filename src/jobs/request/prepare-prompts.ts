@@ -1,6 +1,7 @@
 import { deriveAnchors, deriveConcept, mentions } from '../../erase/anchors.ts';
 import { findNearContradictions, requireNoContradiction } from '../../erase/contradictions.ts';
 import type { EraseJob } from '../../erase/job.ts';
+import { trainedOn } from '../../erase/held-back.ts';
 import { LearnedNames } from '../../erase/learned-names.ts';
 import { neutralPrompts } from '../../erase/neutral-prompts.ts';
 import { checkSyntax } from '../../erase/prompt-syntax.ts';
@@ -24,6 +25,8 @@ export interface PromptRequest {
   readonly retainImages: string | undefined;
   readonly anchor: string | undefined;
   readonly concept: string | undefined;
+  /** Further wordings to measure by, each a prompt or `prompt => anchor`. Default: those of the preset. */
+  readonly heldBack?: readonly string[];
   /** How the model is asked, which what nobody says follows. Default: sentences. */
   readonly style?: PromptStyle;
   /** Names of learned words that are to be forgotten. */
@@ -37,6 +40,7 @@ export interface PreparedPrompts {
   readonly concept: string | undefined;
   readonly forget: EraseJob['forget'];
   readonly retain: string[];
+  readonly heldBack: EraseJob['heldBack'];
   /** What may not be meant so, or is not heeded. */
   readonly warnings: readonly string[];
 }
@@ -65,26 +69,45 @@ export async function preparePrompts(
   const { anchor, concept } = words;
   const retain = unique([...words.retain, ...retainCaptions]);
   const forget = withAnchors(lines, { anchor, concept, retain, style, names });
-  const read = [
-    ...forget.map(({ prompt }) => prompt),
-    ...unique(forget.map((line) => line.anchor)),
-    ...retain,
-  ];
+  const read = [...namesOf(forget), ...unique(forget.map((line) => line.anchor)), ...retain];
   const warnings = checkSyntax(read.map((prompt) => names.hidden(prompt))).map((warning) =>
     names.shown(warning),
   );
-  warnings.push(...names.unusedIn(forget.map(({ prompt }) => prompt)));
+  warnings.push(...names.unusedIn(namesOf(forget)));
   // Where pictures are told apart, one caption may go with some to forget and some to keep.
   if (forgets === 'concept') {
     requireNoContradiction(forget, retain);
     warnings.push(...findNearContradictions(forget, retain, concept));
   }
   if (retain.length === 0) {
-    const known = concept ?? deriveConcept(forget.map(({ prompt }) => prompt));
+    const known = concept ?? deriveConcept(namesOf(forget));
     retain.push(...neutralPrompts[style].filter((prompt) => !mentions(prompt, known)));
     retain.push(...unique(forget.map((line) => line.anchor)));
   }
-  return { concept, forget, retain, warnings };
+  const wordings = heldBackLines(words.heldBack, { forget, retain }, request);
+  const about = concept ?? deriveConcept(namesOf(forget), retain);
+  const heldBack = withAnchors(wordings, { anchor, concept: about, retain, style, names });
+  return { concept, forget, retain, heldBack, warnings };
+}
+
+const namesOf = (lines: EraseJob['forget']) => lines.map(({ prompt }) => prompt);
+
+/** @throws AppError `prompt.invalid` where a person holds back what is trained on */
+function heldBackLines(
+  prompts: readonly string[],
+  { forget, retain }: Pick<PreparedPrompts, 'forget' | 'retain'>,
+  { heldBack: given = [] }: PromptRequest,
+): ForgetLine[] {
+  const isTrainedOn = trainedOn([...namesOf(forget), ...retain]);
+  const both = prompts.find(isTrainedOn);
+  if (both !== undefined && given.length > 0) {
+    throw new AppError(
+      'prompt.invalid',
+      `the wording "${both}" is to be held back, and is trained on: it would tell nothing of others. Leave it out of one of them.`,
+    );
+  }
+  // Prompts of the person's own, beside a preset's: those that are left are held back all the same.
+  return prompts.filter((prompt) => !isTrainedOn(prompt)).map(parseForgetLine);
 }
 
 const withoutAnchor = (prompt: string): ForgetLine => ({ prompt, anchor: undefined });
@@ -152,6 +175,10 @@ function readWords(
   return {
     forget: check('a prompt to forget', spelled(forget)),
     retain: check('a prompt to keep', spelled(orElse(request.retain, own.retain))),
+    heldBack: check(
+      'a wording that is held back',
+      spelled(orElse(request.heldBack ?? [], fitting.heldBack)),
+    ),
     anchor,
     concept,
   };

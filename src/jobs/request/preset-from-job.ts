@@ -38,6 +38,7 @@ export function presetFromJob(
           line.anchor === derived[i] ? line.prompt : formatForgetLine(line),
         ),
     retain: job.retain,
+    ...(job.heldBack.length > 0 && { heldBack: job.heldBack.map(formatForgetLine) }),
     ...(isFixed && { anchor }),
     ...(job.forgetImages !== null && {
       images: {

@@ -1,0 +1,26 @@
+import type { EraseSettings } from '../methods/registry.ts';
+
+/**
+ * Prompts of each question beside the job's own: few, as each is drawn and judged as theirs are. All of them
+ * together are as many as the job's own at most, so that they double the time of measuring and no more.
+ */
+export const probeCounts = { neighbour: 4, far: 4, heldBack: 4, withNegative: 2 } as const;
+
+/** Whether anything is drawn beside the job's own prompts. */
+export function isProbed({ evaluationPictures, measured }: EraseSettings): boolean {
+  return evaluationPictures > 0 && measured === 'more';
+}
+
+/** Without guidance a negative prompt changes nothing. */
+export const isGuided = ({ drawCfg }: EraseSettings) => drawCfg !== 1;
+
+/** With a negative prompt of the person's own all is drawn beside one. */
+const negativeCount = ({ negative }: EraseSettings) => (negative === '' ? 2 : 1);
+
+/** The most prompts that are drawn beside the job's own, by what is known before the model is read. */
+export function mostProbes(settings: EraseSettings): number {
+  if (!isProbed(settings)) return 0;
+  const { neighbour, far, heldBack, withNegative } = probeCounts;
+  const negatives = isGuided(settings) ? 2 * withNegative * negativeCount(settings) : 0;
+  return neighbour + far + heldBack + negatives;
+}
