@@ -166,11 +166,14 @@ async function listModels(host: Host, jobs: JobService): Promise<ModelView[]> {
   for (const model of models) {
     const { concept, drawing, ...description } = await describeModel(model);
     const ofHost = await hostDrawing(host, model);
+    const maker = makers.get(model.path);
     views.push({
       name: model.name,
       bytes: model.bytes,
       isActive: model.name === active,
-      scrubbed: concept === null ? null : { concept, jobId: makers.get(model.path) ?? null },
+      // What was erased the job says, where the result itself does not.
+      scrubbed:
+        concept === null ? null : { concept: maker?.concept ?? concept, jobId: maker?.id ?? null },
       ...description,
       drawing: joinGuesses(ofHost, drawing),
     });

@@ -46,7 +46,7 @@ export async function attackModels(
   const [wish] = readJudge(options);
   const classifier = wish ? await chooseClassifier(wish, options.dataFolder) : null;
   await withPair(options, async (pair) => {
-    const { warnings, ...asked } = await attackedPrompts(options, pair.after);
+    const { warnings, ...asked } = await attackedPrompts(options, pair.after, options.dataFolder);
     const { prompts } = asked;
     for (const message of warnings) tell({ event: 'warning', message });
     const drawn = drawingOfPair(

@@ -3,8 +3,10 @@ import * as z from 'zod';
 import type { AttackedPrompt } from '../attacks/attack.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { AppError } from '../errors.ts';
+import type { EraseJob } from '../erase/job.ts';
 import { spread } from '../erase/spread.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
+import { findMarkedJob } from '../jobs/local/find-marked-job.ts';
 import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
 
 /** What a person says of the words of an attack. */
@@ -33,11 +35,22 @@ export interface AttackedPrompts {
 const mostPrompts = 16;
 const mostRetained = 48;
 
-/** As much of `erase_concept` in a result's metadata as is read here. */
-const provenanceSchema = z.object({
-  forget: z.array(z.object({ prompt: z.string(), anchor: z.string() })).min(1),
-  retain: z.array(z.string()),
-});
+/** As much of `erase_concept` in a result's metadata as is read here: its words, or what leads to its job. */
+const provenanceSchema = z.union([
+  z.object({
+    forget: z.array(z.object({ prompt: z.string(), anchor: z.string() })).min(1),
+    retain: z.array(z.string()),
+  }),
+  z.object({ job: z.string() }),
+]);
+type Told = Pick<EraseJob, 'forget' | 'retain'> & Partial<Pick<EraseJob, 'heldBack' | 'concept'>>;
+
+/** What the scrubbed model, or the job that made it, says of what was forgotten; null where neither does. */
+async function toldBy(scrubbed: Checkpoint, dataFolder: string | null): Promise<Told | null> {
+  const { data } = provenanceSchema.safeParse(readProvenance(scrubbed.file.metadata));
+  if (!data || 'forget' in data) return data ?? null;
+  return dataFolder === null ? null : findMarkedJob(dataFolder, data.job);
+}
 
 /**
  * What was asked for, else what the scrubbed model says of itself.
@@ -47,23 +60,29 @@ const provenanceSchema = z.object({
 export async function attackedPrompts(
   words: AttackWords,
   scrubbed: Checkpoint,
+  dataFolder: string | null,
 ): Promise<AttackedPrompts> {
-  const { prompt, paraphrase = [], concept = null } = words;
-  requireWordings(words);
-  const told = provenanceSchema.safeParse(readProvenance(scrubbed.file.metadata)).data;
+  const { prompt, paraphrase = [] } = words;
+  const told = await toldBy(scrubbed, dataFolder);
+  // What was held back belongs to the job's own prompts.
+  const heldBack = prompt ? [] : (told?.heldBack ?? []);
+  requireWordings(words, heldBack);
   const known = words.retain ?? spread(told?.retain ?? [], mostRetained).map(({ item }) => item);
   const asked = prompt ? await prepare(prompt, words, known) : toldPrompts(told, known);
   const others = paraphrase.length > 0 ? await prepare(paraphrase, words, known) : null;
   return {
     ...asked,
-    concept,
-    paraphrases: others?.prompts ?? [],
+    concept: words.concept ?? (prompt ? null : (told?.concept ?? null)),
+    paraphrases: others?.prompts ?? heldBack,
     warnings: [...asked.warnings, ...(others?.warnings ?? [])],
   };
 }
 
-function requireWordings({ kind, paraphrase = [] }: AttackWords): void {
-  if (kind !== 'paraphrase' || paraphrase.length > 0) return;
+function requireWordings(
+  { kind, paraphrase = [] }: AttackWords,
+  heldBack: AttackedPrompts['paraphrases'],
+): void {
+  if (kind !== 'paraphrase' || paraphrase.length > 0 || heldBack.length > 0) return;
   throw new AppError(
     'usage.invalid',
     '--kind paraphrase asks in other words, and none are given. Add --paraphrase PROMPT…, wordings of the concept that it was not made to forget by.',
@@ -86,14 +105,11 @@ async function prepare(
   return { prompts: forget, retain, warnings };
 }
 
-function toldPrompts(
-  told: z.infer<typeof provenanceSchema> | undefined,
-  retain: readonly string[],
-): Prepared {
+function toldPrompts(told: Told | null, retain: readonly string[]): Prepared {
   if (!told) {
     throw new AppError(
       'usage.invalid',
-      'the scrubbed model does not say what it was made to forget. Add --prompt PROMPT…, prompts that draw the concept.',
+      'neither the scrubbed model nor a job in the data folder says what it was made to forget. Add --prompt PROMPT…, prompts that draw the concept, or --data with the folder of its job.',
     );
   }
   return {

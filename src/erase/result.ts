@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+
 import { openModelFiles } from '../families/open-model-files.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import type { PredictionReading } from '../diffusion/prediction-reading.ts';
@@ -11,7 +13,8 @@ import { stepsOf, trainingSettings } from '../methods/registry.ts';
 
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
- * how it was watched, so that the same erasure gives the same bytes.
+ * how it was watched, so that the same erasure gives the same bytes. Where nobody wants its words in there, a
+ * mark that leads to the job and to nothing else stands for them.
  *
  * @param dropped copies of the UNet that the original has and the result has not
  */
@@ -21,21 +24,29 @@ export function provenanceOf(
   dropped: readonly string[],
 ): Readonly<Record<string, unknown>> {
   const { appVersion, prediction, settings } = job;
+  const isFull = settings.metadata === 'full';
   return {
     version: appVersion,
     method: settings.method,
-    forget: job.forget,
-    retain: job.retain,
+    ...(isFull ? { forget: job.forget, retain: job.retain } : { job: markOf(job) }),
     steps,
     seed: settings.seed,
     settings: trainingSettings(settings),
     // Jobs of earlier versions know none.
     ...(prediction && { prediction: predictionOf(prediction) }),
     originalSha256: job.model.sha256,
-    ...companionProvenance(job),
+    // An embedding's name is that of what is forgotten.
+    ...companionProvenance(isFull ? job : { ...job, embeddings: [] }),
     ...(dropped.length > 0 && { dropped }),
   };
 }
+
+/** What a result's metadata calls its job by: told from when it was made, not from its words. */
+export function markOf({ createdAt, model }: Pick<EraseJob, 'createdAt' | 'model'>): string {
+  const hash = createHash('sha256').update(`${createdAt} ${model.sha256}`);
+  return hash.digest('hex').slice(0, MARK_CHARACTERS);
+}
+const MARK_CHARACTERS = 16;
 
 /** What is read again of a result whose name no longer tells it. */
 function predictionOf(reading: PredictionReading): Omit<PredictionReading, 'remarks'> {

@@ -36,7 +36,7 @@ export async function writeResults(
   // Before the checkpoint, with which the job is done.
   if (outputs.lora !== null) {
     if (!change) throw new AppError('internal.unexpected', 'there is no change to write alone');
-    await writeLora(outputs.lora, change, provenanceOf(job, steps, []));
+    await writeLora(outputs.lora, change, job, steps);
     notice(describeLora(outputs.lora, job));
   }
   if (outputs.checkpoint === null) return;
@@ -57,19 +57,27 @@ export async function writeResults(
   if (dropped.length > 0) notice(describeDropped(dropped));
 }
 
-/** Writes the change alone, with the name that web UIs show and take in a prompt. */
+/**
+ * Writes the change alone, with the name that web UIs show and take in a prompt. Where its metadata is to name
+ * nothing, they take the file's name, which is the same.
+ */
 async function writeLora(
   file: string,
   { entries, metadata }: ChangeFile,
-  provenance: Readonly<Record<string, unknown>>,
+  job: EraseJob,
+  steps: number,
 ): Promise<void> {
   const title = loraTitle(file);
-  const named = { ...metadata, ss_output_name: title, 'modelspec.title': title };
+  const isFull = job.settings.metadata === 'full';
+  const named = {
+    ...metadata,
+    ...(isFull && { ss_output_name: title, 'modelspec.title': title }),
+  };
   await asOutputErrors(file, async () => {
     await writeTensorFile(file, entries, {
       ...named,
       ...(await hostHashes(entries, named)),
-      [PROVENANCE_KEY]: JSON.stringify(provenance),
+      [PROVENANCE_KEY]: JSON.stringify(provenanceOf(job, steps, [])),
     });
   });
 }

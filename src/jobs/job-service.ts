@@ -235,14 +235,14 @@ export class JobService implements JobServices {
     return () => this.listeners.delete(listener);
   }
 
-  /** Ids of the jobs that made scrubbed models, by the models' paths. */
-  async makers(): Promise<ReadonlyMap<string, string>> {
+  /** The jobs that made scrubbed models, by the models' paths. */
+  async makers(): Promise<ReadonlyMap<string, Pick<JobRecord, 'id' | 'concept'>>> {
     await this.opened;
     const records = await this.records.all();
     return new Map(
       records
         .filter(({ state }) => state === 'done')
-        .flatMap((record) => modelsOf(record).map((model) => [model, record.id])),
+        .flatMap((record) => modelsOf(record).map((model) => [model, record])),
     );
   }
 

@@ -116,7 +116,7 @@ const mostDistilledCfg = 2;
 /** What every method takes unless it knows better. */
 export function commonDefaults(facts: DefaultsFacts): CommonSettings {
   return {
-    ...{ prediction: null, seed: 0, evaluationPictures: 1, measured: 'more' },
+    ...{ prediction: null, seed: 0, evaluationPictures: 1, measured: 'more', metadata: 'minimal' },
     ...drawingOf(facts),
   };
 }

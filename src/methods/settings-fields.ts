@@ -121,6 +121,9 @@ export const untilField = field(z.enum(ends).default('steps'), {
 const measuredWays = ['prompts', 'more'] as const;
 type Measured = (typeof measuredWays)[number];
 
+const metadataWays = ['minimal', 'full'] as const;
+type MetadataWay = (typeof metadataWays)[number];
+
 /** What every method has: how it is drawn, and what a run shows of itself. */
 export const commonFields = {
   ...drawingFields,
@@ -143,6 +146,18 @@ export const commonFields = {
       prompts: "The job's own prompts",
       more: 'What nobody listed, too',
     } satisfies Record<Measured, string>,
+  }),
+  // Results of earlier versions told their prompts.
+  metadata: field(z.enum(metadataWays).default('full'), {
+    title: 'What the result says of itself',
+    description:
+      'In its metadata, which whoever has the file can read. A result alone then does not tell what it forgot; the job in the data folder does.',
+    group: 'watching',
+    isRare: true,
+    choices: {
+      minimal: 'How it was made, but no prompt and no name',
+      full: 'The prompts to forget and to keep, too',
+    } satisfies Record<MetadataWay, string>,
   }),
   /** What the model predicts, as the person chose it; null: what its files say. */
   prediction: field(z.enum(predictionWishes).nullable(), {
@@ -211,6 +226,7 @@ export const runFields = {
   sampleEvery: stepFields.sampleEvery,
   evaluationPictures: commonFields.evaluationPictures,
   measured: commonFields.measured,
+  metadata: commonFields.metadata,
   saveEvery: stepFields.saveEvery,
   prediction: commonFields.prediction,
   seed: commonFields.seed,
@@ -307,5 +323,6 @@ export const watchingSettings = [
   'sampleEvery',
   'evaluationPictures',
   'measured',
+  'metadata',
   'saveEvery',
 ] as const satisfies readonly (keyof (CommonSettings & StepSettings))[];

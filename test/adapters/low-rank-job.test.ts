@@ -13,6 +13,7 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { maxAbs, relativeError } from '../helpers/relative-error.ts';
 
 const settings = {
+  metadata: 'full',
   adapter: { kind: 'lora', rank: 4, convRank: null, basePrecision: 'stored', alpha: 8 },
   ...{ learningRate: 3e-3, steps: 3 },
 } as const;

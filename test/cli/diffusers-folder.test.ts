@@ -39,7 +39,7 @@ it('a folder is erased from, resumed, inspected, drawn with and evaluated', asyn
       ...['erase', '--model', 'tiny', '--device', 'cpu', '--threads', '1', '--steps', '8'],
       ...['--forget', 'a red heart', '--concept', 'heart', '--retain', 'a star'],
       ...['--generated-forget', '2', '--generated-retain', '2', '--generation-steps', '2'],
-      ...['--evaluate', '0', '--json'],
+      ...['--evaluate', '0', '--metadata', 'full', '--json'],
     ],
     { folder, limitMs: LIMIT_MS },
   );

@@ -99,7 +99,10 @@ it('--sample-every and --evaluate show what a run does, and the report keeps it'
     '--sample-every',
     '1',
   ];
-  const { status, stdout, stderr } = await callCli([...args, '--evaluate', '--measure', 'prompts', '--json'], folder);
+  const { status, stdout, stderr } = await callCli(
+    [...args, '--evaluate', '--measure', 'prompts', '--json'],
+    folder,
+  );
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const events = parseEvents(stdout);
   expect(phasesOf(events)).toEqual(['encode', 'generate', 'train', 'save', 'evaluate']);

@@ -26,7 +26,8 @@ describe('erase', () => {
       const args = [
         ...['erase', '--model', model, '--forget', 'a red heart', '--retain', 'a star'],
         ...['--train', 'xattn', '--steps', '4', '--generated-forget', '2', '--size', '64'],
-        ...['--generated-retain', '2', '--generation-steps', '2', '--evaluate', '1', '--measure', 'prompts'],
+        ...['--generated-retain', '2', '--generation-steps', '2', '--metadata', 'full'],
+        ...['--evaluate', '1', '--measure', 'prompts'],
         ...['--device', 'cpu', '--threads', '1', '--json'],
       ];
       const { status, stdout, stderr } = await callCli(args, place);

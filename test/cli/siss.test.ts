@@ -31,7 +31,7 @@ describe('erase --method siss', () => {
       ...['--method', 'siss', '--forget-images', 'given', '--retain', 'a star', '--steps', '2'],
       ...['--generated-retain', '2', '--generation-steps', '2', '--accumulation', '1'],
       ...['--first-timestep', '800', '--forget-norm', '300', '--mixture', '0.25', '--lr', '1e-4'],
-      ...['--evaluate', '0'],
+      ...['--evaluate', '0', '--metadata', 'full'],
     );
     const { status, stdout, stderr } = await callCli(args, folder);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -21,7 +21,11 @@ it('a model without a VAE and with LoRAs is erased from with both, and has the L
   const lora = await writeTinyLora(path.join(folder, 'style.safetensors'));
   const file = async (at: string) => ({ path: at, sha256: await hashCheckpoint(at) });
   const job = {
-    ...(await makeTinyJob(path.join(folder, 'job'), { method: 'uce', evaluationPictures: 1 })),
+    ...(await makeTinyJob(path.join(folder, 'job'), {
+      method: 'uce',
+      evaluationPictures: 1,
+      metadata: 'full',
+    })),
     model: await file(model),
     vae: await file(vae),
     baseLoras: [{ ...(await file(lora)), strength: 0.5 }],

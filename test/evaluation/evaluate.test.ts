@@ -25,6 +25,13 @@ const settings: EvaluationSettings = {
     anchor: `a ${thing}`,
   })),
   retain: things.map((thing) => `a ${thing} in the style of Flatto`),
+  probes: [
+    { group: 'neighbour', number: 6, prompt: 'a red star in the style of Strivo', anchor: null },
+    {
+      ...{ group: 'forget-against', number: 0, negative: 'Pontilla' },
+      ...{ prompt: 'a red circle in the style of Pontilla', anchor: 'a red circle' },
+    },
+  ],
   count: 1,
   // Noise that ten steps draw well from: from others the classifiers miss a colour or a style.
   seed: 3,
@@ -67,7 +74,7 @@ describe('evaluate', () => {
     await after.file.close();
 
     expect(phases).toEqual(['encode', 'generate', 'evaluate']);
-    expect(progress).toEqual([48, 48]);
+    expect(progress).toEqual([56, 56]);
     const { figures, forget, retain, prompts, unrelatedChange } = evaluation;
     expect(forget).toMatchObject({ pictures: 6, before: 1, after: 0 });
     expect(forget.margin).toBeGreaterThan(0.1);
@@ -76,13 +83,20 @@ describe('evaluate', () => {
     expect(retain.after).toBe(retain.before);
     expect(unrelatedChange).toBeGreaterThan(0.1);
 
+    const neighbour = figures.find(({ id }) => id === 'zero-shot.recognised.neighbour');
     const sharpness = figures.find(({ id }) => id === 'sharpness.kept');
     // The classifier of styles as a judge: the same verdicts as here, and its false positives.
     expect(figures.map(({ id, before, after }) => [id, before, after])).toEqual([
       ['zero-shot.shown', 1, 0],
       ['zero-shot.recognised', retain.before, retain.after],
+      // A red circle that lost its style is still a red circle.
+      ['zero-shot.rest', 1, 1],
+      ['zero-shot.shown.forget-against', expect.any(Number), 0],
+      ['zero-shot.recognised.neighbour', neighbour?.before, neighbour?.before],
       ['classifier.shown', 1, 0],
+      ['classifier.shown.forget-against', expect.any(Number), 0],
       ['classifier.false', 0, 0],
+      ['classifier.false.neighbour', 0, 0],
       // What kept prompts name is still there, to the classifiers of style, subject and colour.
       ['classifier.named', 1, 1],
       ['classifier-2.named', 1, 1],
@@ -93,7 +107,8 @@ describe('evaluate', () => {
     ]);
     expect(figures[0]?.intervals?.after).toEqual([expect.closeTo(0, 6), expect.closeTo(0.39, 2)]);
 
-    const verdicts = prompts.flatMap(({ role, prompt, verdicts }) => {
+    const own = prompts.filter(({ role, group }) => group === role);
+    const verdicts = own.flatMap(({ role, prompt, verdicts }) => {
       const id = role === 'forget' ? 'zero-shot.shown' : 'zero-shot.recognised';
       const { before, after } = verdicts[id]!;
       return [[`before ${prompt}`, before] as const, [`after ${prompt}`, after] as const];

@@ -41,8 +41,6 @@ it('a judge is taken by its name or its files; who asks for one has pictures jud
 it('a preset names its judges; a person’s own go before them, one that is not there is told of', async () => {
   const pontilla = await draft({ preset: 'pontilla', forget: [], retain: [], anchor: undefined });
   expect(pontilla.judges).toMatchObject([{ name: 'tiny-style', classes: ['Pontilla'] }]);
-  // Only where pictures are compared anyway.
-  expect(pontilla.settings.evaluationPictures).toBe(0);
   const judges = [{ name: 'tiny-colour', classes: ['red'] }];
   const own = await draft({ preset: 'pontilla', judges });
   expect(own.judges.map(({ name }) => name)).toEqual(['tiny-colour']);

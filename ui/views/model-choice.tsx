@@ -63,7 +63,13 @@ function ModelFacts({ model }: { model: ModelView }) {
       <span>{model.architecture ?? 'unknown family'}</span>
       <span>{formatBytes(model.bytes)}</span>
       {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
-      {model.scrubbed && <span>already without {model.scrubbed.concept}</span>}
+      {model.scrubbed && (
+        <span>
+          {model.scrubbed.concept === 'unknown'
+            ? 'something was erased from it already'
+            : `already without ${model.scrubbed.concept}`}
+        </span>
+      )}
     </p>
   );
 }

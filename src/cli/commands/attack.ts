@@ -3,7 +3,13 @@ import { type Command, Option } from 'commander';
 import { attacks } from '../../attacks/registry.ts';
 import { askAndReport } from '../ask-and-report.ts';
 import type { AttackOptions } from '../attack-models.ts';
-import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
+import {
+  dataOption,
+  deviceOption,
+  jsonOption,
+  predictionOption,
+  threadsOption,
+} from '../common-options.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import type { CliContext } from '../context.ts';
 import { addDrawingOptions, readDrawing } from '../drawing-options.ts';
@@ -17,6 +23,7 @@ const worker = new URL('../attack-worker.ts', import.meta.url);
 type GivenOptions = Omit<AttackOptions, 'before' | 'after' | 'drawing' | 'dataFolder'> & {
   readonly original: string;
   readonly model: string;
+  readonly data?: string;
 };
 
 /** `erase-concept attack`: whether what was forgotten comes back. */
@@ -36,9 +43,12 @@ export function addAttackCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--prompt <prompt...>',
-      'prompts that draw the concept, each a prompt or "prompt => anchor" (default: those that the scrubbed model was made to forget)',
+      'prompts that draw the concept, each a prompt or "prompt => anchor" (default: those that the scrubbed model, or its job in the data folder, was made to forget)',
     )
-    .option('--paraphrase <prompt...>', 'other wordings of the concept, for --kind paraphrase')
+    .option(
+      '--paraphrase <prompt...>',
+      'other wordings of the concept, for --kind paraphrase (default: those that were held back)',
+    )
     .option('--retain <prompt...>', 'prompts of other things (default: those that were kept)')
     .option(
       '--anchor <prompt>',
@@ -57,6 +67,7 @@ export function addAttackCommand(program: Command, context: CliContext): void {
     .addOption(predictionOption())
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(dataOption(context.config.dataFolder))
     .addOption(jsonOption())
     .action((options: GivenOptions) =>
       withInterrupts(({ cancel }) => attack(options, context, cancel)),
@@ -64,8 +75,8 @@ export function addAttackCommand(program: Command, context: CliContext): void {
 }
 
 async function attack(
-  { original, model, ...options }: GivenOptions,
-  { terminal, config: { dataFolder } }: CliContext,
+  { original, model, data, ...options }: GivenOptions,
+  { terminal }: CliContext,
   cancel: AbortSignal,
 ): Promise<void> {
   // Steps are those of learning here.
@@ -75,7 +86,7 @@ async function attack(
     before: original,
     after: model,
     drawing,
-    dataFolder,
+    dataFolder: data ?? null,
   };
   await askAndReport(worker, question, { terminal, purpose: 'the attack', cancel });
 }
