@@ -64,18 +64,25 @@ export async function attackedPrompts(
 ): Promise<AttackedPrompts> {
   const { prompt, paraphrase = [] } = words;
   const told = await toldBy(scrubbed, dataFolder);
-  // What was held back belongs to the job's own prompts.
-  const heldBack = prompt ? [] : (told?.heldBack ?? []);
+  // What was held back and the concept's name belong to the job's own prompts.
+  const { heldBack = [], concept = null } = prompt ? {} : (told ?? {});
   requireWordings(words, heldBack);
-  const known = words.retain ?? spread(told?.retain ?? [], mostRetained).map(({ item }) => item);
+  const known = words.retain ?? keptBy(told);
   const asked = prompt ? await prepare(prompt, words, known) : toldPrompts(told, known);
-  const others = paraphrase.length > 0 ? await prepare(paraphrase, words, known) : null;
+  const others =
+    paraphrase.length > 0
+      ? await prepare(paraphrase, words, known)
+      : { prompts: heldBack, warnings: [] };
   return {
     ...asked,
-    concept: words.concept ?? (prompt ? null : (told?.concept ?? null)),
-    paraphrases: others?.prompts ?? heldBack,
-    warnings: [...asked.warnings, ...(others?.warnings ?? [])],
+    concept: words.concept ?? concept,
+    paraphrases: others.prompts,
+    warnings: [...asked.warnings, ...others.warnings],
   };
+}
+
+function keptBy(told: Told | null): string[] {
+  return spread(told?.retain ?? [], mostRetained).map(({ item }) => item);
 }
 
 function requireWordings(

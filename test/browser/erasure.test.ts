@@ -129,7 +129,10 @@ describeInBrowser('an erasure by a preset', () => {
   it(
     'ends in a comparison: pictures under a slider, and numbers with their meaning',
     async () => {
-      await page.getByRole('heading', { name: /^Still shows the concept/ }).waitFor();
+      await page.getByRole('heading', { name: 'Still shows the concept', exact: true }).waitFor();
+      await page.getByRole('heading', { name: 'Still shows what is kept (neighbours)' }).waitFor();
+      await page.getByText('Prompt by prompt, the worst first').click();
+      await page.getByText('With the negative prompts that people write').click();
       expect(
         await page.getByText(/% of \d+ pictures of forgotten prompts still show/).isVisible(),
       ).toBe(true);
