@@ -7,10 +7,12 @@ import { elementAt } from '../element-at.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import type { LatentSize } from '../families/family.ts';
 import { isSameSize } from '../families/latent-sizes.ts';
+import type { Precision } from '../pipeline/unet-graph.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
 import type { TensorSet } from '../runtime/tensor-set.ts';
-import type { Dataset } from '../training/dataset.ts';
+import type { Dataset, DatasetItem } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
+import type { DrawnSets } from './drawn-sets.ts';
 import type { Phase } from './events.ts';
 import type { EraseJob, TrainingJob } from './job.ts';
 import type { NewWeights } from './new-weights.ts';
@@ -29,6 +31,8 @@ export interface RunPlace {
   readonly folder: string;
   readonly stateFolder: string;
   readonly io: RunIo;
+  /** Sets of earlier jobs; null where every set is drawn anew. */
+  readonly drawnSets: DrawnSets | null;
 }
 
 /**
@@ -55,6 +59,7 @@ export async function trainWeights(
     ? await encodeFiles(checkpoint, job, { images, signal: place.io.signal })
     : null;
 
+  const precision = await choosePrecision(settings.computePrecision, job.device);
   const unet = await UnetSession.create(checkpoint, {
     shape: {
       batch: settings.batch,
@@ -65,11 +70,12 @@ export async function trainWeights(
     adaptation,
     device: job.device,
     threads: job.threads,
-    precision: await choosePrecision(settings.computePrecision, job.device),
+    precision,
   });
   try {
     const parameters = saved?.parameters ?? (await adaptation.initial());
-    const dataset = known ?? (await makeDataset(parameters));
+    const sources = { checkpoint, unet, precision, parameters, encoded, images, files };
+    const dataset = known ?? (await makeDataset(job, method, sources, place));
     const samples = new SampleFolder(place.folder, place.io);
     const run = {
       checkpoint,
@@ -92,28 +98,52 @@ export async function trainWeights(
   } finally {
     await unet.release();
   }
+}
 
-  async function makeDataset(original: TensorSet): Promise<Dataset> {
-    const tools = { checkpoint, unet, parameters: original, encoded };
-    const { signal } = place.io;
-    if (method.pictures.some((role) => !files?.[role])) phase(place.io, 'generate');
-    const picturesOf = async (role: Role) => {
-      if (!method.pictures.includes(role)) return [];
-      return files?.[role] ?? drawImages(tools, job, role, signal);
-    };
-    const made: Dataset = {
-      forget: await picturesOf('forget'),
-      retain: await picturesOf('retain'),
-      anchors: images?.anchors ?? new Map<string, string>(),
-      prompts: encoded.prompts,
-    };
-    const contextWidth = checkpoint.condition.width;
-    await writeDataset(place.stateFolder, made, {
-      channels: elementAt(unet.latentShape, 1),
-      contextShape: [encoded.tokens, contextWidth],
-    });
-    return made;
-  }
+/** What a run's data are made of. */
+interface DataSources {
+  readonly checkpoint: Checkpoint;
+  readonly unet: UnetSession;
+  readonly precision: Precision;
+  /** Those of the original. */
+  readonly parameters: TensorSet;
+  readonly encoded: EncodedPromptSet;
+  readonly images: JobImages | null;
+  /** Pictures that were given, by their role. */
+  readonly files: Readonly<Record<Role, readonly DatasetItem[] | null | undefined>> | null;
+}
+
+/** Draws the sets that no pictures were given for, or takes those of an earlier job, and keeps all of it. */
+async function makeDataset(
+  job: TrainingJob,
+  method: TrainingMethod<EraseSettings>,
+  { images, files, precision, ...tools }: DataSources,
+  { stateFolder, io, drawnSets }: RunPlace,
+): Promise<Dataset> {
+  const { checkpoint, unet, encoded } = tools;
+  if (method.pictures.some((role) => !files?.[role])) phase(io, 'generate');
+  // All of a set or nothing: what is drawn in other batches differs in its last bits.
+  const drawnSet = async (role: Role) => {
+    const graph = { precision, tokens: encoded.tokens };
+    const found = await drawnSets?.find(job, role, graph);
+    if (found) return found;
+    const items = await drawImages(tools, job, role, io.signal);
+    await drawnSets?.keep(job, role, graph, items);
+    return items;
+  };
+  const picturesOf = async (role: Role) =>
+    method.pictures.includes(role) ? (files?.[role] ?? drawnSet(role)) : [];
+  const made: Dataset = {
+    forget: await picturesOf('forget'),
+    retain: await picturesOf('retain'),
+    anchors: images?.anchors ?? new Map<string, string>(),
+    prompts: encoded.prompts,
+  };
+  await writeDataset(stateFolder, made, {
+    channels: elementAt(unet.latentShape, 1),
+    contextShape: [encoded.tokens, checkpoint.condition.width],
+  });
+  return made;
 }
 
 /** Sizes of latents besides that of what is drawn. */

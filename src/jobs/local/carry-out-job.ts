@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
 
+import { DrawnSets } from '../../erase/drawn-sets.ts';
 import type { EraseEvent } from '../../erase/events.ts';
 import { jobBegun } from '../../erase/job-begun.ts';
 import { runJob, stateFolderOf } from '../../erase/run.ts';
 import type { RunIo } from '../../erase/run-io.ts';
 import { writeReport } from '../../report/write-report.ts';
 import { describeError } from '../describe-error.ts';
-import type { JobFolder } from './job-folder.ts';
+import { drawnSetsFolderOf, type JobFolder } from './job-folder.ts';
 
 /**
  * Does all that a job asks for, from wherever it stands to its last event.
@@ -30,7 +31,13 @@ export async function carryOutJob(
   if (past.every(({ event }) => event !== 'job')) {
     for (const message of job.warnings) tell({ event: 'warning', message });
   }
-  await runJob(job, path, { onEvent: tell, past, signal });
+  const sets = drawnSetsFolderOf(path);
+  await runJob(
+    job,
+    path,
+    { onEvent: tell, past, signal },
+    sets === null ? null : new DrawnSets(sets),
+  );
   try {
     await writeReport(path, job, told);
   } catch (error) {

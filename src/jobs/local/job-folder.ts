@@ -82,6 +82,13 @@ export function jobsFolderOf(dataFolder: string): string {
   return path.join(dataFolder, 'jobs');
 }
 
+/** Where jobs of one data folder share what they drew; null for a job that was moved out of one. */
+export function drawnSetsFolderOf(jobFolder: string): string | null {
+  const jobs = path.dirname(path.resolve(jobFolder));
+  const dataFolder = path.dirname(jobs);
+  return jobs === jobsFolderOf(dataFolder) ? path.join(dataFolder, 'cache', 'sets') : null;
+}
+
 /** Where what is run of a job stands. */
 export const jobPathOf = (folder: string) => path.join(folder, 'job.yaml');
 
