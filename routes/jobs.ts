@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { attackRequestSchema, jobAttackSchema } from '../src/contract/attack-view.ts';
 import { jobHistorySchema, jobSummarySchema, jobViewSchema } from '../src/contract/job-views.ts';
 import { applyRequestSchema, jobRequestSchema } from '../src/contract/requests.ts';
 import { requireSameMachine } from './access.ts';
@@ -104,6 +105,42 @@ export const jobRoutes: readonly Route[] = [
       response.json(await services.jobs[action](parameter(request, 'id')));
     },
   })),
+  {
+    method: 'get',
+    path: '/jobs/:id/attacks',
+    summary: "Attacks on a finished job's result: how far they are, and what came of them.",
+    answer: json(z.array(jobAttackSchema), 'The attacks'),
+    errors: [404],
+    handle: async (services, request, response) => {
+      const { attacks } = await services.jobs.view(parameter(request, 'id'));
+      response.json(attacks);
+    },
+  },
+  {
+    method: 'post',
+    path: '/jobs/:id/attacks',
+    summary:
+      "Tries to bring back what a finished job's result has forgotten, in the queue of jobs.",
+    body: { type: 'application/json', schema: attackRequestSchema },
+    answer: json(z.array(jobAttackSchema), 'The attacks', 202),
+    errors: [404, 409],
+    handle: async (services, request, response) => {
+      const asked = parse(attackRequestSchema, request.body);
+      const { attacks } = await services.jobs.attack(parameter(request, 'id'), asked);
+      response.status(202).json(attacks);
+    },
+  },
+  {
+    method: 'post',
+    path: '/jobs/:id/attacks/cancel',
+    summary: 'Ends the attacks on a job that are under way or wait.',
+    answer: json(z.array(jobAttackSchema), 'The attacks'),
+    errors: [404, 409],
+    handle: async (services, request, response) => {
+      const { attacks } = await services.jobs.cancelAttacks(parameter(request, 'id'));
+      response.json(attacks);
+    },
+  },
   {
     method: 'post',
     path: '/jobs/:id/open-folder',

@@ -82,6 +82,10 @@ export const api = {
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
   applyLora: (id: string) => jobAction(id, 'apply-lora'),
   rollbackLora: (id: string) => jobAction(id, 'rollback-lora'),
+  attackJob: (id: string, kinds: readonly string[]) =>
+    request<unknown>('POST', `jobs/${encodeURIComponent(id)}/attacks`, { body: { kinds } }),
+  cancelAttacks: (id: string) =>
+    request<unknown>('POST', `jobs/${encodeURIComponent(id)}/attacks/cancel`),
   openFolder: (id: string) =>
     request<unknown>('POST', `jobs/${encodeURIComponent(id)}/open-folder`),
   deleteJob: (id: string, withModel: boolean) =>

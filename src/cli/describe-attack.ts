@@ -1,6 +1,7 @@
 import { attackOf } from '../attacks/registry.ts';
-import type { AttackResult, CurvePoint } from '../attacks/run-attack.ts';
-import { formatShare, formatTable } from '../format.ts';
+import type { AttackResult } from '../attacks/run-attack.ts';
+import { formatTable } from '../format.ts';
+import { describePoint } from '../report/describe-figure.ts';
 
 /** What came of an attack as a table: a line for each curve, a column for each point. */
 export function describeAttack({ kind, curves, asked, caution }: AttackResult): string {
@@ -24,10 +25,4 @@ export function describeAttack({ kind, curves, asked, caution }: AttackResult): 
     words.limits,
     ...(caution === null ? [] : [caution]),
   ].join('\n');
-}
-
-function describePoint(point: CurvePoint | undefined): string {
-  if (!point) return '';
-  const [low, high] = point.interval.map(formatShare);
-  return `${point.shown}/${point.pictures} (${low ?? ''} to ${high ?? ''})`;
 }

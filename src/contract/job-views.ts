@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { jobAttackSchema } from './attack-view.ts';
 import { drawingNames } from '../drawing/drawing.ts';
 import { pictureShapeSchema } from '../erase/picture-shapes.ts';
 import { type JudgedEvent, phases, type ProgressEvent } from '../erase/events.ts';
@@ -139,6 +140,8 @@ export const jobViewSchema = named(
         isActive: z.boolean(),
       })
       .nullable(),
+    /** Attacks on its result, each of another kind. */
+    attacks: z.array(jobAttackSchema),
     /** Checkpoints merged from its LoRA file at strengths that were chosen, those that are there. */
     merged: z.array(
       z.object({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { attacks } from '../attacks/registry.ts';
 import { evaluators } from '../evaluation/registry.ts';
 import { findMethod, type MethodId, methodIds } from '../methods/registry.ts';
 import { formsOf, type SettingForm } from '../methods/setting-form.ts';
@@ -81,6 +82,10 @@ export const manifestSchema = named(
     devices: z.array(z.object({ ...titled, id: z.enum(devices) })),
     /** Who judges a result; `classifier` takes the judges of `GET /api/judges`. */
     evaluators: z.array(z.object({ ...titled, help: z.string() })),
+    /** Ways to bring back what was forgotten: of `POST /api/jobs/:id/attacks`. */
+    attacks: z.array(
+      z.object({ ...titled, help: z.string(), axis: z.string(), limits: z.string() }),
+    ),
   }),
 );
 export type Manifest = Answer<typeof manifestSchema>;
@@ -96,6 +101,7 @@ export const manifest: Manifest = {
   trainSets: trainSets.map((id) => ({ id, title: trainSetTitles[id] })),
   devices: devices.map((id) => ({ id, title: deviceTitles[id] })),
   evaluators: evaluators.map(({ id, words: { title, help } }) => ({ id, title, help })),
+  attacks: attacks.map(({ id, words }) => ({ id, ...words })),
 };
 
 /** Of the manifest's methods the one of that id. */

@@ -1,3 +1,4 @@
+import type { AttackRequest } from './attack-view.ts';
 import type { Estimate, Suggestions } from './estimate.ts';
 import type { JobHistory, JobSummary, JobView, SampleView } from './job-views.ts';
 import type { jobRequestSchema, SuggestionRequest } from './requests.ts';
@@ -68,6 +69,10 @@ export interface JobServices {
   applyLora(id: string): Promise<JobView>;
   /** Takes it out again. */
   rollbackLora(id: string): Promise<JobView>;
+  /** Has the result attacked, as soon as it is its turn. */
+  attack(id: string, request: AttackRequest): Promise<JobView>;
+  /** Ends the attacks that are under way or wait. */
+  cancelAttacks(id: string): Promise<JobView>;
   delete(id: string, options: { withModel: boolean }): Promise<void>;
   /** Shows the scrubbed model's folder on the desktop of the sidecar's machine. */
   openFolder(id: string): Promise<void>;

@@ -1,6 +1,4 @@
-import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
-import { readLora } from '../adapters/low-rank/read-lora.ts';
-import { openCheckpoint, type Checkpoint } from '../families/checkpoint.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import { generationOf } from '../drawing/drawing.ts';
 import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
@@ -14,12 +12,11 @@ import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { EvaluationPicture } from '../evaluation/pictures.ts';
-import { companionsOf } from './companions.ts';
 import { chooseProbes } from './choose-probes.ts';
 import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
 import { drawStrengths, missingStrengths } from './draw-strengths.ts';
 import type { EraseJob } from './job.ts';
-import { outputsOf } from './outputs.ts';
+import { openResult } from './open-result.ts';
 import type { RunIo } from './run-io.ts';
 import { methodOf } from '../methods/registry.ts';
 import { SampleFolder } from './sample-folder.ts';
@@ -67,11 +64,7 @@ async function compareModels(
   place: ComparisonPlace,
 ): Promise<void> {
   const { io } = place;
-  const { checkpoint: output, lora } = outputsOf(job);
-  const after =
-    output === null && lora !== null
-      ? putOnTop(before, await readLora(lora, before), 1)
-      : await openCheckpoint(job.output, job.prediction ?? undefined, companionsOf(job));
+  const after = await openResult(before, job);
   try {
     const evaluation = await evaluateChosen(before, after, job, place);
     io.onEvent({ event: 'evaluation', evaluation });

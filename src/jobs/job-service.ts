@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { z } from 'zod';
 
+import type { AttackRequest } from '../contract/attack-view.ts';
 import type { JobHistory, JobSummary, JobView } from '../contract/job-views.ts';
 import type { jobRequestSchema } from '../contract/requests.ts';
 import type { JobListener, JobServices, JobWatch, Uploads } from '../contract/services.ts';
@@ -14,6 +15,8 @@ import type { Host, HostModel } from '../hosts/host.ts';
 import { HostLoras } from '../hosts/host-loras.ts';
 import { ModelInUse } from '../hosts/model-in-use.ts';
 import { pictureSeconds } from './estimate/picture-seconds.ts';
+import { attackingToo } from './attacks/attacking-too.ts';
+import { attackKey, JobAttacks } from './attacks/job-attacks.ts';
 import { compareInHost } from './host-drawn/host-comparison.ts';
 import { HostPictures, requireDrawing } from './host-drawn/host-pictures.ts';
 import { historyOf, reportPathOf, samplePathOf, watchOf } from './job-history.ts';
@@ -55,6 +58,7 @@ export class JobService implements JobServices {
   private readonly model: ModelInUse;
   private readonly loras: HostLoras;
   private readonly results: JobResults;
+  private readonly attacks: JobAttacks;
   private readonly listeners = new Set<JobListener>();
   private opened: Promise<void> = Promise.resolve();
 
@@ -89,7 +93,15 @@ export class JobService implements JobServices {
       },
       onTrouble,
     });
-    backend.queue.start(this.steps);
+    this.attacks = new JobAttacks({
+      backend,
+      find: (id) => this.records.get(id),
+      onChange: (id) => {
+        this.announce(id, 'state');
+      },
+      onTrouble,
+    });
+    backend.queue.start(attackingToo(this.steps, this.attacks));
     this.results = new JobResults({
       ...{ host, hostStates: this.hostStates, model: this.model, loras: this.loras, onTrouble },
       artifacts: backend.artifacts,
@@ -110,6 +122,7 @@ export class JobService implements JobServices {
   async close(patience: AbortSignal): Promise<void> {
     await this.opened.catch(() => undefined);
     this.steps.close();
+    this.attacks.close();
     await this.queue.close(patience, new AppError('job.cancelled', 'the server was ended.'));
   }
 
@@ -192,12 +205,22 @@ export class JobService implements JobServices {
     return this.exclusively(id, (record) => this.results.rollbackLora(record));
   }
 
+  attack(id: string, request: AttackRequest): Promise<JobView> {
+    return this.exclusively(id, (record) => this.attacks.ask(record, request));
+  }
+
+  cancelAttacks(id: string): Promise<JobView> {
+    return this.exclusively(id, (record) => this.attacks.cancel(record));
+  }
+
   async delete(id: string, { withModel }: { withModel: boolean }): Promise<void> {
     await this.locked(id, async (record) => {
-      if (record.isOurs || record.isRunElsewhere) {
+      if (record.isOurs || record.isRunElsewhere || this.attacks.isOwed(record)) {
         throw new AppError(
           'job.wrong-state',
-          `job ${record.id} is ${record.state}: cancel it before it is deleted.`,
+          this.attacks.isOwed(record)
+            ? `job ${record.id} is being attacked: cancel that before it is deleted.`
+            : `job ${record.id} is ${record.state}: cancel it before it is deleted.`,
         );
       }
       if (withModel) await this.results.remove(record);
@@ -292,6 +315,9 @@ export class JobService implements JobServices {
     // Jobs wait for it where they need the host; who asks for them does not.
     void this.settleHost();
     for (const { id } of await recoverJobs(records)) await this.queue.add(id);
+    for (const record of records) {
+      if (this.attacks.isOwed(record)) await this.queue.add(attackKey(record.id));
+    }
   }
 
   private async enqueue(record: JobRecord): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { jobAttackSchema } from '../contract/attack-view.ts';
 import { jobStates, type JobState } from '../contract/job-views.ts';
 import type { RecordedEvent } from '../erase/events.ts';
 import type { Outcome } from './job-progress.ts';
@@ -75,6 +76,8 @@ export const statusSchema = z.object({
       }),
     )
     .default([]),
+  /** Attacks on its result, asked for once it was done. */
+  attacks: z.array(jobAttackSchema).default([]),
 });
 /** Where a job stands, as it is kept with it: its events tell how it came there. */
 export type JobStatus = z.infer<typeof statusSchema>;
@@ -94,6 +97,7 @@ export function newStatus(queuedAt: string | null): JobStatus {
     picturesBy: null,
     modelBefore: null,
     merged: [],
+    attacks: [],
   };
 }
 

@@ -89,6 +89,7 @@ export async function viewJob(
     samples: [...progress.samples],
     evaluation: progress.evaluation,
     ...{ result, lora, merged },
+    attacks: record.status.current.attacks,
     hasReport: record.state === 'done' && (await artifacts.find(record.id, reportName)) !== null,
     canResume: canResume(record),
     rollbackTo: isInUse(record, { result, merged }, host) ? before : null,

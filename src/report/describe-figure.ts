@@ -41,3 +41,17 @@ export function describeResult(result: PromptResult): string {
     interval && prompt.pictures > 1 ? ` (95 %: ${interval.map(format).join(' to ')})` : '';
   return `${why}${words} ${change}${range}`;
 }
+
+/** A point of an attack's curve: `7/8 (53 % to 98 %)`. */
+export function describePoint(
+  point:
+    | {
+        readonly shown: number;
+        readonly pictures: number;
+        readonly interval: readonly [number, number];
+      }
+    | undefined,
+): string {
+  if (!point) return '';
+  return `${point.shown}/${point.pictures} (${point.interval.map(formatShare).join(' to ')})`;
+}

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import { describeReading } from '../diffusion/prediction-reading.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
+import type { JobAttack } from '../contract/attack-view.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Figure, Role } from '../evaluation/figure.ts';
 import { hasOtherNegative } from '../evaluation/picture-group.ts';
@@ -23,6 +24,7 @@ import {
   renderStrengths,
   renderStrips,
 } from './render-pictures.ts';
+import { renderAttacks } from './render-attacks.ts';
 import { renderJudged } from './render-judged.ts';
 import { html, Markup } from './markup.ts';
 import { reportStyle } from './report-style.ts';
@@ -49,6 +51,8 @@ export interface ReportContent extends ReportedPictures {
   readonly finishedAt: Date;
   /** Whether a web UI drew the pictures of the sets that none were given for. */
   readonly isDrawnByHost: boolean;
+  /** Attacks on the result, as far as any were made. */
+  readonly attacks: readonly JobAttack[];
 }
 
 /** A whole job as one page of HTML that needs nothing else: no script, no request. */
@@ -71,9 +75,9 @@ export function renderReport(content: ReportContent): string {
       <main class="${job.settings.width <= 128 ? 'pixels' : ''}">
         ${renderHead(content)} ${renderFigures(content)}
         ${story.notices.map((notice) => html`<p class="callout"><bdi>${notice}</bdi></p>`)}
-        ${renderPairs(content)} ${renderStrengths(content)} ${renderStrips(content)}
-        ${renderTraining(content)} ${renderPrompts(content)} ${renderSettings(content)}
-        ${renderFiles(content)}
+        ${renderPairs(content)} ${renderStrengths(content)} ${renderAttacks(content.attacks)}
+        ${renderStrips(content)} ${renderTraining(content)} ${renderPrompts(content)}
+        ${renderSettings(content)} ${renderFiles(content)}
         <footer>
           Made by Erase Concept ${job.appVersion} on ${formatDate(content.finishedAt)}. Everything
           in this file is in it: it loads nothing and sends nothing.

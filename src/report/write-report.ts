@@ -5,6 +5,7 @@ import { hashCheckpoint } from '../families/checkpoint-hash.ts';
 import { measureModel } from '../families/model-on-disk.ts';
 import { pathExists } from '../checkpoint/output-path.ts';
 import { conceptName, deriveConcept } from '../erase/anchors.ts';
+import type { JobAttack } from '../contract/attack-view.ts';
 import type { EraseEvent, SampleEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { stepsOf } from '../methods/registry.ts';
@@ -24,17 +25,19 @@ const stripSize = 176;
  * for its hash.
  *
  * @param events everything that happened, of all runs
+ * @param attacks on its result
  */
 export async function writeReport(
   folder: string,
   job: EraseJob,
   events: readonly EraseEvent[],
+  attacks: readonly JobAttack[] = [],
 ): Promise<void> {
   const story = tellStory(events);
   const pictures = choosePictures(job, story);
   const page = renderReport({
     job,
-    story,
+    ...{ story, attacks },
     concept: conceptName(
       deriveConcept(
         job.forget.map(({ prompt }) => prompt),

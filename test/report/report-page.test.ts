@@ -81,6 +81,7 @@ function render(events: readonly EraseEvent[], job = eraseDiffJob): string {
     finishedAt: new Date('2026-11-24T05:00:00Z'),
     pictures,
     isDrawnByHost: false,
+    attacks: [],
     embedded: new Map(files.map((file) => [file, 'data:image/webp;base64,AAAA'])),
   });
 }

@@ -6,6 +6,7 @@ import { formatBytes } from '../../src/format-bytes.ts';
 import { api, jobUrl } from '../api.ts';
 import { rollBackModel, useScrubbedModel } from '../host-page.ts';
 import type { WatchedJob } from '../state.ts';
+import { Attacks } from './attacks.tsx';
 import { BeforeAfter } from './before-after.tsx';
 import { CopyField } from './copy-field.tsx';
 import { ActionButton, DeleteButton } from './job-actions.tsx';
@@ -33,6 +34,7 @@ export function Compare({ job, history }: WatchedJob) {
       {job.evaluation && <Numbers evaluation={job.evaluation} />}
       {job.lora && <StrengthChoice job={job} strength={strength} />}
       <BeforeAfter job={job} />
+      {job.state === 'done' && <Attacks job={job} />}
       <details class="how">
         <summary>How it trained</summary>
         <TrainingPlots points={history.progress} method={job.settings?.method} />

@@ -1,0 +1,66 @@
+import path from 'node:path';
+
+import type { AttackSettings } from '../../attacks/attack.ts';
+import { attackOf } from '../../attacks/registry.ts';
+import { type AttackResult, runAttack } from '../../attacks/run-attack.ts';
+import type { JobAttack } from '../../contract/attack-view.ts';
+import { drawingIn } from '../../drawing/drawing.ts';
+import type { EraseJob } from '../../erase/job.ts';
+import { openBase } from '../../erase/open-base.ts';
+import { openResult } from '../../erase/open-result.ts';
+import { spread } from '../../erase/spread.ts';
+
+/** What the attacking process is asked. */
+export interface AttackQuestion {
+  readonly job: EraseJob;
+  /** The job's. */
+  readonly folder: string;
+  readonly attack: Pick<JobAttack, 'kind' | 'steps' | 'count' | 'seed'>;
+}
+
+/** Of a job's own prompts so many are attacked, and told from: they say the same in turn. */
+const mostPrompts = 16;
+const mostRetained = 48;
+
+/**
+ * Tries to bring back what a job has forgotten, with the words that it was made with.
+ *
+ * @throws AppError `device.*`, `checkpoint.*`, `model.unsupported`, `judge.*`
+ */
+export async function attackResult(
+  { job, folder, attack }: AttackQuestion,
+  onProgress: (done: number, total: number) => void,
+): Promise<AttackResult> {
+  const { signal } = new AbortController();
+  const original = await openBase(job, path.join(folder, 'state'), {
+    ...{ signal, onEvent: () => undefined },
+  });
+  try {
+    const scrubbed = await openResult(original, job);
+    try {
+      const kind = attackOf(attack.kind);
+      const settings = attackSettings(job, attack);
+      return await runAttack(kind, { original, scrubbed }, settings, { signal, onProgress });
+    } finally {
+      // A LoRA lies on top of the original, which is closed below.
+      if (scrubbed.file !== original.file) await scrubbed.close();
+    }
+  } finally {
+    await original.close();
+  }
+}
+
+function attackSettings(
+  { forget, retain, heldBack, concept, settings, judges, device, threads }: EraseJob,
+  { steps, count, seed }: AttackQuestion['attack'],
+): AttackSettings {
+  return {
+    prompts: spread(forget, mostPrompts).map(({ item }) => item),
+    paraphrases: heldBack,
+    concept,
+    retain: spread(retain, mostRetained).map(({ item }) => item),
+    ...{ steps, count, seed, device, threads },
+    drawing: drawingIn(settings),
+    classifier: judges.find(({ classes }) => classes.length > 0) ?? null,
+  };
+}

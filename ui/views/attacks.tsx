@@ -1,0 +1,161 @@
+import type { JobAttack } from '../../src/contract/attack-view.ts';
+import type { JobView } from '../../src/contract/job-views.ts';
+import type { Manifest } from '../../src/contract/manifest.ts';
+import { describePoint } from '../../src/report/describe-figure.ts';
+import { api } from '../api.ts';
+import { manifest } from '../state.ts';
+import { ActionButton } from './job-actions.tsx';
+
+type Kind = Manifest['attacks'][number];
+type Curve = NonNullable<JobAttack['result']>['curves'][number];
+
+/** Whether what was forgotten comes back another way: tried on demand, and never a promise. */
+export function Attacks({ job }: { job: JobView }) {
+  const kinds = manifest.value?.attacks ?? [];
+  if (kinds.length === 0) return null;
+  return (
+    <section class="attacks" aria-labelledby="attacks">
+      <h2 id="attacks">Does it come back another way?</h2>
+      <p class="help">
+        Each attack tries to bring it back, beside the original. Only what was tried is told: it is
+        no promise of safety. On a processor it may take as long as the erasure.
+      </p>
+      {kinds.map((kind) => (
+        <AttackOfKind
+          key={kind.id}
+          kind={kind}
+          job={job}
+          attack={job.attacks.find((one) => one.kind === kind.id)}
+        />
+      ))}
+    </section>
+  );
+}
+
+function AttackOfKind({
+  kind: { id, title, help, limits, axis },
+  attack,
+  job,
+}: {
+  kind: Kind;
+  attack: JobAttack | undefined;
+  job: JobView;
+}) {
+  const isOpen = attack?.state === 'queued' || attack?.state === 'running';
+  return (
+    <section aria-label={title}>
+      <h3>{title}</h3>
+      <p class="help">{help}</p>
+      {isOpen && <AttackProgress attack={attack} title={title} />}
+      {attack?.state === 'failed' && <p class="problem">{attack.error}</p>}
+      {attack?.state === 'cancelled' && <p class="help">It was cancelled.</p>}
+      {attack?.result && <Result result={attack.result} axis={axis} limits={limits} />}
+      {isOpen ? (
+        <ActionButton title="Cancel the attacks" work={() => api.cancelAttacks(job.id)} />
+      ) : (
+        <ActionButton
+          title={attack ? `Try again: ${title}` : `Try: ${title}`}
+          work={() => api.attackJob(job.id, [id])}
+        />
+      )}
+    </section>
+  );
+}
+
+function AttackProgress({ attack, title }: { attack: JobAttack; title: string }) {
+  const { state, done, total } = attack;
+  if (state === 'queued' || total === 0) {
+    return <p class="help">{state === 'queued' ? 'It waits for its turn.' : 'It begins.'}</p>;
+  }
+  return <progress aria-label={`How far: ${title}`} max={total} value={done} />;
+}
+
+function Result({
+  result: { curves, asked, caution },
+  axis,
+  limits,
+}: {
+  result: NonNullable<JobAttack['result']>;
+  axis: string;
+  limits: string;
+}) {
+  const places = [...new Set(curves.flatMap(({ points }) => points.map(({ at }) => at)))];
+  return (
+    <>
+      <CurveChart curves={curves} title={`How often it came back, by ${axis.toLowerCase()}`} />
+      <div class="scroll" role="region" aria-label="Figures of the attack" tabIndex={0}>
+        <table class="rows">
+          <thead>
+            <tr>
+              <th scope="col">{axis}</th>
+              {places.map((place) => (
+                <th key={place} scope="col">
+                  {labelOf(curves, place)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {curves.map(({ id, title, points }) => (
+              <tr key={id}>
+                <th scope="row">{title}</th>
+                {places.map((place) => (
+                  <td key={place}>{describePoint(points.find(({ at }) => at === place))}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="help">
+        Without an attack: the original {describePoint(asked.original)}, the new model{' '}
+        {describePoint(asked.scrubbed)}. {limits}
+        {caution !== null && <strong> {caution}</strong>}
+      </p>
+    </>
+  );
+}
+
+function labelOf(curves: readonly Curve[], place: number): string {
+  const named = curves.flatMap(({ points }) => points).find(({ at }) => at === place);
+  return named?.label ?? String(place);
+}
+
+const [width, height, margin] = [320, 120, 8];
+const colours = ['forget', 'retain', 'lambda'] as const;
+
+/** Shares over the attack's axis, a line for each curve; the table has the figures. */
+function CurveChart({ curves, title }: { curves: readonly Curve[]; title: string }) {
+  const last = Math.max(1, ...curves.flatMap(({ points }) => points.map(({ at }) => at)));
+  const x = (at: number) => margin + (at / last) * (width - 2 * margin);
+  const y = (share: number) => height - margin - share * (height - 2 * margin);
+  return (
+    <figure class="curves">
+      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={title}>
+        <path
+          class="grid"
+          d={`M${margin} ${y(0)}H${width - margin}M${margin} ${y(1)}H${width - margin}`}
+        />
+        {curves.map(({ id, points }, i) => (
+          <g key={id} class={colours[i % colours.length]}>
+            <polyline
+              points={points
+                .map(({ at, shown, pictures }) => `${x(at)},${y(shown / pictures)}`)
+                .join(' ')}
+            />
+            {points.map(({ at, shown, pictures }) => (
+              <circle key={at} cx={x(at)} cy={y(shown / pictures)} r="3" />
+            ))}
+          </g>
+        ))}
+      </svg>
+      <figcaption>
+        {curves.map(({ id, title: name }, i) => (
+          <span key={id} class={`key ${colours[i % colours.length] ?? ''}`}>
+            {name}{' '}
+          </span>
+        ))}
+      </figcaption>
+    </figure>
+  );
+}
