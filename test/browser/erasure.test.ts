@@ -152,6 +152,26 @@ describeInBrowser('an erasure by a preset', () => {
     limitMs,
   );
 
+  it(
+    'tries whether it comes back, which can be cancelled, and shows what came',
+    async () => {
+      await page.getByRole('button', { name: 'Try: A learnt token' }).click();
+      await page.getByRole('button', { name: 'Cancel the attacks' }).click();
+      await page.getByText('It was cancelled.').waitFor();
+      const id = decodeURIComponent(jobAddress.split('#/jobs/')[1] ?? '');
+      // With fewer pictures than the button asks for.
+      const status = await page.evaluate<number>(
+        `fetch('api/jobs/${id}/attacks', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ kinds: ['paraphrase'], count: 1 }) }).then((reply) => reply.status)`,
+      );
+      expect(status).toBe(202);
+      await page.getByText(/Without an attack: the original/).waitFor({ timeout: limitMs });
+      await page.getByRole('img', { name: /^How often it came back/ }).waitFor();
+      await expectAccessible(page);
+    },
+    limitMs,
+  );
+
   it('fits a frame of 700 pixels, and a telephone, in each moment', async () => {
     for (const width of [700, 400]) {
       await page.setViewportSize({ width, height: 800 });

@@ -89,6 +89,8 @@ describe('the shipped presets', () => {
       expect(preset.settings?.reason.length).toBeGreaterThan(60);
       expect(preset.expectation.length).toBeGreaterThan(60);
       expect(filled.concept).toBeDefined();
+      // That they are not trained on, the schema sees to.
+      expect(preset.heldBack?.length).toBeGreaterThanOrEqual(3);
     },
   );
 
@@ -147,7 +149,7 @@ describe('the shipped presets', () => {
       'my-own-artwork':
         'an artwork | a painting | a painting | an illustration | a portrait of a woman | a landscape | a drawing of an animal | a city street',
       'object-class':
-        'a photo | a close-up photo | a street | a lawn | a photo of a person | an oil painting | a drawing on a white background',
+        'a photo of a street | a close-up photo | a street | a lawn | a photo of a person | an oil painting of a tree | a drawing on a white background',
       'photographer-look':
         'a photo | a photograph | a portrait of a woman | a black and white photo of a man | a landscape | a street at night | a fashion photo | a still life',
     });

@@ -47,9 +47,7 @@ function AttackOfKind({
       <h3>{title}</h3>
       <p class="help">{help}</p>
       {isOpen && <AttackProgress attack={attack} title={title} />}
-      {attack?.state === 'failed' && <p class="problem">{attack.error}</p>}
-      {attack?.state === 'cancelled' && <p class="help">It was cancelled.</p>}
-      {attack?.result && <Result result={attack.result} axis={axis} limits={limits} />}
+      {attack && <Outcome attack={attack} axis={axis} limits={limits} />}
       {isOpen ? (
         <ActionButton title="Cancel the attacks" work={() => api.cancelAttacks(job.id)} />
       ) : (
@@ -60,6 +58,21 @@ function AttackOfKind({
       )}
     </section>
   );
+}
+
+/** What came of it, or why nothing did. */
+function Outcome({
+  attack: { state, error, result },
+  axis,
+  limits,
+}: {
+  attack: JobAttack;
+  axis: string;
+  limits: string;
+}) {
+  if (state === 'failed') return <p class="problem">{error}</p>;
+  if (state === 'cancelled') return <p class="help">It was cancelled.</p>;
+  return result && <Result result={result} axis={axis} limits={limits} />;
 }
 
 function AttackProgress({ attack, title }: { attack: JobAttack; title: string }) {
