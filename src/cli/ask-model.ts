@@ -10,6 +10,7 @@ import { deriveConcept } from '../erase/anchors.ts';
 import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
 import { askKnowledge } from '../evaluation/knowledge/ask-knowledge.ts';
+import { readImageFolder } from '../images/image-folder.ts';
 import { openCheckpoint, requireErasable, requireSizeFits } from '../families/checkpoint.ts';
 import { drawingOf } from '../methods/default-settings.ts';
 import type { Device } from '../runtime/device.ts';
@@ -20,7 +21,10 @@ import type { EvaluationTold } from './evaluation-reporter.ts';
 /** The options of the command `knows`. */
 export interface KnowsOptions extends CompanionOptions {
   readonly model: string;
-  readonly prompt: readonly string[];
+  /** Of pictures those that lack captions, which are then one. */
+  readonly prompt?: readonly string[];
+  /** A folder of pictures of what is asked for. */
+  readonly images?: string;
   readonly concept?: string;
   readonly count: number;
   readonly seed: number;
@@ -41,7 +45,15 @@ export async function askModel(
   tell: (event: EvaluationTold) => void,
 ): Promise<void> {
   const started = performance.now();
-  const { prompt: prompts, count, seed } = options;
+  const { count, seed } = options;
+  const given = options.images === undefined ? undefined : await givenPictures(options);
+  const prompts = given ? [...given.keys()] : (options.prompt ?? []);
+  if (prompts.length === 0) {
+    throw new AppError(
+      'usage.invalid',
+      'nothing is said of what to ask for. Add --prompt PROMPT…, or --images with a folder of pictures.',
+    );
+  }
   if (prompts.some((text) => text.trim() === '')) {
     throw new AppError('prompt.invalid', 'a prompt of --prompt is empty. Give one or more words.');
   }
@@ -65,6 +77,7 @@ export async function askModel(
       await withBaseLoras(checkpoint, options),
       {
         ...{ prompts, concept, count, seed, drawing },
+        ...(given && { given }),
         device: await chooseDevice(options.device),
         threads: options.threads ?? availableParallelism(),
       },
@@ -77,11 +90,35 @@ export async function askModel(
         },
       },
     );
-    tell({ event: 'knowledge', prompts: known });
+    tell({ event: 'knowledge', of: given ? 'given' : 'drawn', prompts: known });
   } finally {
     await checkpoint.close();
   }
   tell({ event: 'done', output: null, seconds: (performance.now() - started) / 1000 });
+}
+
+/**
+ * The pictures of a folder by what they show: their captions, or the one prompt that is given for all that have none.
+ *
+ * @throws AppError `image.*`; `prompt.invalid` for a picture that nothing is said of
+ */
+async function givenPictures({
+  images: folder = '',
+  prompt: prompts = [],
+}: KnowsOptions): Promise<Map<string, string[]>> {
+  const [forAll, ...more] = prompts;
+  const given = new Map<string, string[]>();
+  for (const { file, caption } of await readImageFolder(path.resolve(folder))) {
+    const shown = caption ?? (more.length === 0 ? forAll : undefined);
+    if (shown === undefined) {
+      throw new AppError(
+        'prompt.invalid',
+        `nothing says what "${file}" shows. Write it into a text file of the same name, or give one --prompt for all pictures without.`,
+      );
+    }
+    given.set(shown, [...(given.get(shown) ?? []), file]);
+  }
+  return given;
 }
 
 /**

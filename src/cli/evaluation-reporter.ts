@@ -4,8 +4,7 @@ import type { AttackResult } from '../attacks/run-attack.ts';
 import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Phase, SampleEvent } from '../erase/events.ts';
 import { describeAttack } from './describe-attack.ts';
-import type { KnownPrompt } from '../evaluation/knowledge/ask-knowledge.ts';
-import { describeKnowledge } from './describe-knowledge.ts';
+import { describeKnowledge, type Knowledge } from './describe-knowledge.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration } from '../format.ts';
 import { printJson, printLine, type Remark, tellRemark, type Terminal } from './terminal.ts';
@@ -25,7 +24,7 @@ export type EvaluationTold =
   | ({ readonly event: 'sample' } & Pick<SampleEvent, 'file' | 'prompt' | 'which'>)
   | ({ readonly event: 'evaluation' } & Evaluation)
   | ({ readonly event: 'attack' } & AttackResult)
-  | { readonly event: 'knowledge'; readonly prompts: readonly KnownPrompt[] }
+  | ({ readonly event: 'knowledge' } & Knowledge)
   | { readonly event: 'done'; readonly output: string | null; readonly seconds: number };
 
 /** Tells a person or a program how an evaluation goes and what came out. */
@@ -104,7 +103,7 @@ class TextReporter implements EvaluationReporter {
         this.print(describeAttack(event));
         break;
       case 'knowledge':
-        this.print(describeKnowledge(event.prompts));
+        this.print(describeKnowledge(event));
         break;
       case 'done':
         if (event.output !== null) this.print(`Pictures: ${event.output}`);

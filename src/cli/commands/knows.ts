@@ -19,7 +19,14 @@ export function addKnowsCommand(program: Command, { terminal }: CliContext): voi
       'Tell whether a model knows what prompts ask for, held against names that it cannot know. Nothing leaves this machine.',
     )
     .requiredOption('--model <file>', 'the checkpoint, a file or a diffusers folder')
-    .requiredOption('--prompt <prompt...>', 'prompts that would draw it')
+    .option(
+      '--prompt <prompt...>',
+      'prompts that would draw it; of pictures, what those without captions show',
+    )
+    .option(
+      '--images <folder>',
+      'pictures of it, with captions in NAME.txt, .caption or .json, that are judged in the place of drawn ones',
+    )
     .option(
       '--concept <words>',
       'the words of the prompts that invented names take the place of (default: what they share)',

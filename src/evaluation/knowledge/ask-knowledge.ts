@@ -1,11 +1,12 @@
 import { asDrawn, type Drawing, samplingOf } from '../../drawing/drawing.ts';
 import { elementAt } from '../../element-at.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
+import { decodeImage } from '../../images/decode-image.ts';
 import { requireEncoded } from '../../families/encoded-prompt.ts';
 import type { RunPlace } from '../../families/family.ts';
 import { drawLatents, type Painter } from '../../pipeline/draw-latents.ts';
 import { predictRows } from '../../pipeline/predict-rows.ts';
-import { seedFor } from '../../tensor/random.ts';
+import { createGenerator, seedFor } from '../../tensor/random.ts';
 import { mean } from '../figure.ts';
 import { type Interval, meanInterval } from '../interval.ts';
 import { withPainter } from '../pictures.ts';
@@ -21,8 +22,10 @@ export interface KnowledgeSettings extends RunPlace {
   readonly prompts: readonly string[];
   /** Words that name what is asked for; they stand in each of the prompts, in whatever case. */
   readonly concept: string;
-  /** Pictures of each prompt and of each invented name. */
+  /** Pictures of each prompt and of each invented name, where none are given. */
   readonly count: number;
+  /** Files of pictures that show each of the prompts; undefined: the model draws them. */
+  readonly given?: ReadonlyMap<string, readonly string[]>;
   readonly seed: number;
   readonly drawing: Drawing;
 }
@@ -47,7 +50,8 @@ export interface KnownPrompt {
  * Whether there is anything to erase: the model draws each prompt, and the same with invented names in the
  * place of the concept's, which it cannot know; then it says under which of them each picture is explained
  * best (`ZeroShotJudge`). A name that means something is far ahead on its own pictures, one that does not is
- * no better than any other.
+ * no better than any other. Where pictures are given, they take the place of what the model draws of all of them:
+ * only a model that has learnt the name explains them better by it.
  *
  * @throws the signal's reason; AppError `device.*`
  */
@@ -70,6 +74,7 @@ export async function askKnowledge(
   const encoded = await checkpoint.condition.encode(['', negative, ...groups.flat()], {
     ...{ clipSkip, device, threads },
   });
+  const given = await encodeGiven(checkpoint, settings, signal);
   const total = groups.length * (1 + names);
   let done = 0;
   return withPainter(checkpoint, settings, encoded, async (painter) => {
@@ -78,7 +83,9 @@ export async function askKnowledge(
       const leads: number[][] = [];
       for (const text of group) {
         const others = group.filter((other) => other !== text);
-        leads.push(await leadsOf(text, others, { checkpoint, painter, encoded, settings, signal }));
+        const asked = { checkpoint, painter, encoded, settings, signal };
+        const latents = given?.[i] ?? (await drawPictures(text, asked));
+        leads.push(await leadsOf({ text, others, latents }, asked));
         done += 1;
         onProgress(done, total);
       }
@@ -102,17 +109,40 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-/** Draws pictures of a prompt, and says of each how far the prompt is ahead of others. */
-async function leadsOf(
+/** Latents of the given pictures of each prompt, in their order; null where none are given. */
+async function encodeGiven(
+  { codec }: Checkpoint,
+  { prompts, given, seed, drawing: { width, height }, device, threads }: KnowledgeSettings,
+  signal: AbortSignal,
+): Promise<Float32Array[][] | null> {
+  if (!given) return null;
+  const encoder = await codec.openEncoder({ width, height, device, threads });
+  try {
+    const encoded: Float32Array[][] = [];
+    for (const prompt of prompts) {
+      const latents: Float32Array[] = [];
+      for (const [i, file] of (given.get(prompt) ?? []).entries()) {
+        signal.throwIfAborted();
+        const generator = createGenerator(seedFor(seed, 'given', i));
+        const image = await decodeImage(file, { width, height });
+        latents.push(await encoder.encode(image, (count) => generator.randn(count)));
+      }
+      encoded.push(latents);
+    }
+    return encoded;
+  } finally {
+    await encoder.release();
+  }
+}
+
+function drawPictures(
   text: string,
-  others: readonly string[],
-  { checkpoint, painter, encoded, settings, signal }: Asked,
-): Promise<number[]> {
+  { checkpoint, painter, encoded: { prompts }, settings, signal }: Asked,
+): Promise<Float32Array[]> {
   const { count, seed, drawing } = settings;
   const { process, condition } = checkpoint;
-  const { prompts } = encoded;
   const unconditional = condition.unconditional(prompts, drawing.negative);
-  const latents = await drawLatents(
+  return drawLatents(
     painter,
     Array.from({ length: count }, (_, i) => ({
       prompt: requireEncoded(prompts, text),
@@ -121,9 +151,20 @@ async function leadsOf(
     { ...samplingOf(drawing), process },
     { signal },
   );
+}
+
+/** Says of each picture how far a prompt is ahead of others. */
+async function leadsOf(
+  {
+    text,
+    others,
+    latents,
+  }: { text: string; others: readonly string[]; latents: readonly Float32Array[] },
+  { checkpoint, painter, encoded: { prompts }, settings: { seed } }: Asked,
+): Promise<number[]> {
   const judge = new ZeroShotJudge({
     predict: (rows) => predictRows(painter.unet, painter.parameters, rows),
-    ...{ process, seed, latentSize: elementAt(latents, 0).length },
+    ...{ process: checkpoint.process, seed, latentSize: elementAt(latents, 0).length },
   });
   const candidates = [text, ...others].map((candidate) => requireEncoded(prompts, candidate));
   const scores = await judge.scores(latents.map((one) => ({ latents: one, candidates })));
