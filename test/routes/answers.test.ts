@@ -59,6 +59,9 @@ it('every route answers as it says', async () => {
   await api('post', `/jobs/${id}/resume`);
   await sidecar.reaches(id, 'done');
   for (const path of [`/jobs/${id}`, `/jobs/${id}/metrics`, '/jobs']) await api('get', path);
+  await send('post', `/jobs/${id}/attacks`, { kinds: ['context'] });
+  await api('get', `/jobs/${id}/attacks`);
+  await api('post', `/jobs/${id}/attacks/cancel`);
   await api('post', `/jobs/${id}/apply`);
   await api('post', `/jobs/${id}/rollback`);
   const { isOwn, needsImages, name, ...draft } = (await send('post', `/jobs/${id}/preset`, {
