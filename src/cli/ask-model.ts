@@ -11,8 +11,13 @@ import { checkSyntax } from '../erase/prompt-syntax.ts';
 import { AppError } from '../errors.ts';
 import { askKnowledge } from '../evaluation/knowledge/ask-knowledge.ts';
 import { readImageFolder } from '../images/image-folder.ts';
-import { openCheckpoint, requireErasable, requireSizeFits } from '../families/checkpoint.ts';
-import { drawingOf } from '../methods/default-settings.ts';
+import {
+  openCheckpoint,
+  requireErasable,
+  requireGuidable,
+  requireSizeFits,
+} from '../families/checkpoint.ts';
+import { drawingOf, sizeFacts } from '../methods/default-settings.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
@@ -67,11 +72,14 @@ export async function askModel(
   try {
     requireErasable(checkpoint);
     await requireFiniteWeights(checkpoint.file, checkpoint.facts.tensors);
-    const { facts, denoiser } = checkpoint;
+    const { facts } = checkpoint;
     const guess = joinGuesses(guessDrawing(checkpoint), guessFromPrompts(prompts));
-    const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
-    const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
+    const drawing = {
+      ...drawingOf({ ...sizeFacts(checkpoint), drawing: guess.draws }),
+      ...options.drawing,
+    };
     requireSizeFits(checkpoint, drawing);
+    requireGuidable(checkpoint, drawing);
     for (const message of facts.prediction.remarks) tell({ event: 'notice', message });
     const known = await askKnowledge(
       await withBaseLoras(checkpoint, options),

@@ -8,8 +8,10 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
+  requireGuidable,
   requireSizeFits,
 } from '../families/checkpoint.ts';
+import { ANYTHING, classPrompt } from '../families/class-prompts.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { wordOf } from '../tokenizer/learned-words.ts';
@@ -31,13 +33,16 @@ import type { Remark } from './terminal.ts';
 /** The options of the command `sample`. */
 export interface SampleOptions extends CompanionOptions {
   readonly model: string;
-  readonly prompt: readonly string[];
+  readonly prompt?: readonly string[];
+  /** Classes, behind the prompts. */
+  readonly class?: readonly number[];
   readonly negative: string;
   readonly seed: number;
   readonly count: number;
-  readonly steps: number;
-  readonly cfg: number;
-  readonly sampler: SamplerName;
+  /** What is left out is as usual for the model. */
+  readonly steps?: number;
+  readonly cfg?: number;
+  readonly sampler?: SamplerName;
   readonly size?: number;
   readonly width?: number;
   readonly height?: number;
@@ -81,8 +86,8 @@ export async function drawSamples(
   tell: (event: SampleTold) => void,
 ): Promise<void> {
   const started = performance.now();
-  const requests = listRequests(options);
-  for (const message of promptWarnings(options)) tell({ event: 'warning', message });
+  const said = promptsIn(options);
+  for (const message of promptWarnings(options, said)) tell({ event: 'warning', message });
   const checkpoint = await openCheckpoint(
     path.resolve(options.model),
     options.prediction,
@@ -90,6 +95,10 @@ export async function drawSamples(
   );
   try {
     requireErasable(checkpoint);
+    const prompts = askedPrompts(checkpoint, said);
+    const requests = listRequests(options, prompts);
+    const sampling = samplingFor(checkpoint, options);
+    requireGuidable(checkpoint, { drawCfg: sampling.guidanceScale, negative: options.negative });
     const side = options.size ?? checkpoint.facts.nativeSize;
     const size = { width: options.width ?? side, height: options.height ?? side };
     requireSizeFits(checkpoint, size);
@@ -108,16 +117,14 @@ export async function drawSamples(
     const settings = {
       ...size,
       ...(options.clipSkip !== undefined && { clipSkip: options.clipSkip }),
-      steps: options.steps,
-      guidanceScale: options.cfg,
-      sampler: options.sampler,
+      ...sampling,
       batch: options.batch,
       device: await chooseDevice(options.device),
       threads,
     };
     await drawPictures(model, requests, settings, async (image, request) => {
       const { file, prompt, seed } = request;
-      await writePicture(image, request, { ...options, tag: lora && tagOf(lora) });
+      await writePicture(image, request, { ...options, sampling, tag: lora && tagOf(lora) });
       tell({ event: 'sample', file, prompt, seed });
     });
   } finally {
@@ -127,13 +134,47 @@ export async function drawSamples(
   tell({ event: 'done', output: path.resolve(options.out), seconds });
 }
 
-function listRequests(options: SampleOptions): SampleRequest[] {
-  const { prompt, negative, seed, count, out } = options;
-  const names = namesIn(options);
+/** @throws AppError `prompt.invalid` */
+function promptsIn({ prompt = [], class: classes = [] }: SampleOptions): readonly string[] {
   if (prompt.some((text) => text.trim() === '')) {
     throw new AppError('prompt.invalid', 'a prompt of --prompt is empty. Give one or more words.');
   }
-  return prompt.flatMap((text, number) =>
+  return [...prompt, ...classes.map(classPrompt)];
+}
+
+/**
+ * What is asked for where that may be left to the model.
+ *
+ * @throws AppError `usage.invalid` where it may not
+ */
+function askedPrompts(
+  { condition: { asks } }: Checkpoint,
+  said: readonly string[],
+): readonly string[] {
+  if (said.length > 0) return said;
+  if (asks.kind === 'nothing') return [ANYTHING];
+  throw new AppError(
+    'usage.invalid',
+    asks.kind === 'words'
+      ? 'nothing is said of what to draw. Add --prompt PROMPT….'
+      : 'nothing is said of which class to draw. Add --class N….',
+  );
+}
+
+/** As it is said, else as is usual for models that are asked so. */
+function samplingFor({ condition: { asks } }: Checkpoint, options: SampleOptions) {
+  const usual =
+    asks.kind === 'words'
+      ? ({ steps: 20, cfg: 7.5, sampler: 'DPM++ 2M' } as const)
+      : ({ steps: 50, cfg: 1, sampler: 'DDIM' } as const);
+  const { steps = usual.steps, cfg = usual.cfg, sampler = usual.sampler } = options;
+  return { steps, guidanceScale: cfg, sampler };
+}
+
+function listRequests(options: SampleOptions, prompts: readonly string[]): SampleRequest[] {
+  const { negative, seed, count, out } = options;
+  const names = namesIn(options);
+  return prompts.flatMap((text, number) =>
     Array.from({ length: count }, (_, i) => ({
       prompt: asDrawn(names.spelled(text), options),
       negativePrompt: names.spelled(negative),
@@ -143,10 +184,10 @@ function listRequests(options: SampleOptions): SampleRequest[] {
   );
 }
 
-function promptWarnings(options: SampleOptions): string[] {
-  const { prompt, negative } = options;
+function promptWarnings(options: SampleOptions, prompts: readonly string[]): string[] {
+  const { negative } = options;
   const names = namesIn(options);
-  const read = negative.trim() === '' ? prompt : [...prompt, negative];
+  const read = negative.trim() === '' ? prompts : [...prompts, negative];
   return checkSyntax(read.map((text) => names.hidden(text))).map((text) => names.shown(text));
 }
 
@@ -176,17 +217,20 @@ function tagOf({ title, strength }: CountedLora): string {
   return loraTag(title, strength);
 }
 
+interface PictureFacts extends Pick<SampleOptions, 'model' | 'clipSkip'> {
+  readonly sampling: ReturnType<typeof samplingFor>;
+  readonly tag: string | null;
+}
+
 async function writePicture(
   image: PixelImage,
   { file, ...request }: SampleRequest,
-  { steps, cfg, sampler, model, clipSkip, tag }: SampleOptions & { readonly tag: string | null },
+  { sampling, model, clipSkip, tag }: PictureFacts,
 ): Promise<void> {
   const png = await encodeGeneratedPng(image, {
     ...request,
     prompt: tag === null ? request.prompt : `${request.prompt} ${tag}`,
-    steps,
-    sampler,
-    guidanceScale: cfg,
+    ...sampling,
     ...(clipSkip !== undefined && { clipSkip }),
     model: modelTitle(model),
   });

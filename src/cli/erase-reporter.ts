@@ -16,7 +16,7 @@ import { readEvaluation } from '../evaluation/stored-evaluation.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { formatDuration, formatLoss } from '../format.ts';
 import type { WatchedFigure } from '../methods/method.ts';
-import { methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
+import { methodOf, steeredTo, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { trainSetTitles } from '../methods/settings-fields.ts';
 import { printJson, printLine, tellRemark, type Terminal } from './terminal.ts';
 
@@ -193,10 +193,10 @@ const shortNames = { retainLoss: 'retain', forgetLoss: 'forget', lambda: 'λ' };
 
 /** Each prompt to forget with its anchor, where the job steers to one. */
 function forgetLines({ forget, settings }: EraseJob): string[] {
-  const isSteered = methodOf(settings).steersToAnchors(settings);
-  const lines = forget
-    .slice(0, mostLines)
-    .map((line) => (isSteered ? formatForgetLine(line) : line.prompt));
+  const lines = forget.slice(0, mostLines).map(({ prompt, anchor: own }) => {
+    const anchor = steeredTo(settings, own);
+    return anchor === null ? prompt : formatForgetLine({ prompt, anchor });
+  });
   const more = forget.length - lines.length;
   return more > 0 ? [...lines, `and ${more} more, in job.yaml`] : lines;
 }

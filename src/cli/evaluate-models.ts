@@ -14,6 +14,8 @@ import { evaluate } from '../evaluation/evaluate.ts';
 import { listPictures, type EvaluationPicture } from '../evaluation/pictures.ts';
 import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
+import { classPrompt } from '../families/class-prompts.ts';
+import type { Asks } from '../families/family.ts';
 import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
@@ -31,7 +33,10 @@ import { preparePictureFolder } from './picture-folder.ts';
 
 /** The options of the command `evaluate`. */
 export interface EvaluateOptions extends JudgeOptions, PairOptions {
-  readonly forget: readonly string[];
+  readonly forget?: readonly string[];
+  /** Classes, of models that have some. */
+  readonly forgetClass?: readonly number[];
+  readonly keepClass?: readonly number[];
   readonly retain?: readonly string[];
   readonly anchor?: string;
   readonly concept?: string;
@@ -64,15 +69,17 @@ export async function evaluateModels(
     wishes.map((wish) => chooseClassifier(wish, options.dataFolder)),
   );
   // What is wrong with the prompts is told before any model is opened, which may be asked in another style.
-  const ofPrompts = guessFromPrompts(options.forget);
+  const ofPrompts = guessFromPrompts(options.forget ?? []);
   const { promptStyle = 'sentences' } = { ...ofPrompts.draws, ...options.drawing };
-  const told = await askedPrompts(options, { promptStyle });
-  for (const message of told.warnings) tell({ event: 'warning', message });
+  const told = isOfWords(options) ? await askedPrompts(options, { promptStyle }) : null;
+  for (const message of told?.warnings ?? []) tell({ event: 'warning', message });
   await withPair(options, async (pair) => {
     const drawn = drawingOfPair(pair, ofPrompts, options);
     const { drawing } = drawn;
+    const { asks } = pair.before.condition;
+    const isTold = asks.kind === 'words' && drawing.promptStyle === promptStyle;
     const { forget, retain } =
-      drawing.promptStyle === promptStyle ? told : await askedPrompts(options, drawing);
+      (isTold ? told : null) ?? (await askedPrompts(options, drawing, asks));
     const { count, seed } = options;
     const asked = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
@@ -110,11 +117,22 @@ export async function evaluateModels(
   });
 }
 
+/** Whether classes are asked for, of which only the model tells what they are. */
+function isOfWords({ forget = [], forgetClass = [] }: EvaluateOptions): boolean {
+  return forget.length > 0 && forgetClass.length === 0;
+}
+
 function askedPrompts(
-  { forget, retain = [], anchor, concept, forgetEmbedding = [] }: EvaluateOptions,
+  options: EvaluateOptions,
   { promptStyle }: Pick<Drawing, 'promptStyle'>,
+  asks?: Asks,
 ) {
-  const request = { forget, retain, anchor, concept, style: promptStyle };
+  const { anchor, concept, forgetEmbedding = [] } = options;
+  const request = {
+    forget: [...(options.forget ?? []), ...(options.forgetClass ?? []).map(classPrompt)],
+    retain: [...(options.retain ?? []), ...(options.keepClass ?? []).map(classPrompt)],
+    ...{ anchor, concept, style: promptStyle },
+  };
   return preparePrompts(
     {
       ...request,
@@ -123,6 +141,7 @@ function askedPrompts(
     },
     undefined,
     'concept',
+    asks,
   );
 }
 

@@ -11,10 +11,11 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
+  requireGuidable,
   requireSizeFits,
 } from '../families/checkpoint.ts';
 import { requireComparable } from '../families/compare-checkpoints.ts';
-import { drawingOf } from '../methods/default-settings.ts';
+import { drawingOf, sizeFacts } from '../methods/default-settings.ts';
 import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
 
 /** Options of a command that works on a model and on what was made of it. */
@@ -64,10 +65,12 @@ export function drawingOfPair(
   options: PairOptions,
 ): { readonly drawing: Drawing; readonly guesses: readonly string[] } {
   const guess = joinGuesses(guessDrawing(before), ofPrompts);
-  const { facts, denoiser } = before;
-  const usual = { size: facts.nativeSize, modelChannels: denoiser.width };
-  const drawing = { ...drawingOf({ ...usual, drawing: guess.draws }), ...options.drawing };
+  const drawing = {
+    ...drawingOf({ ...sizeFacts(before), drawing: guess.draws }),
+    ...options.drawing,
+  };
   requireSizeFits(before, drawing);
+  requireGuidable(before, drawing);
   const guessed = Object.entries(guess.sources).filter(([name]) => !(name in options.drawing));
   return { drawing, guesses: describeGuesses(drawing, Object.fromEntries(guessed)) };
 }

@@ -9,8 +9,14 @@ export interface NoiseSchedule {
   readonly alphasCumprod: Float64Array;
 }
 
-/** The three numbers of an LDM config (`linear_start`, `linear_end`, `timesteps`) that fix it. */
+/** How beta rises: as diffusers calls it. */
+export const betaSchedules = ['linear', 'scaled_linear', 'squaredcos_cap_v2'] as const;
+export type BetaSchedule = (typeof betaSchedules)[number];
+
+/** What fixes a schedule: the numbers of an LDM config (`linear_start`, `linear_end`, `timesteps`), or diffusers'. */
 export interface NoiseScheduleConfig {
+  /** Default: `scaled_linear`, which CompVis calls `linear`. */
+  kind?: BetaSchedule;
   linearStart: number;
   linearEnd: number;
   timesteps: number;
@@ -25,19 +31,38 @@ const STABLE_DIFFUSION_SCHEDULE: NoiseScheduleConfig = {
   timesteps: 1000,
 };
 
-/**
- * The schedule that diffusers calls `scaled_linear` and CompVis `linear`:
- * beta_t = (sqrt(start) + t / (T - 1) (sqrt(end) - sqrt(start)))^2, alphasCumprod_t = prod (1 - beta).
- */
-export function createNoiseSchedule({
-  linearStart,
-  linearEnd,
-  timesteps,
-  zeroTerminalSnr = false,
-}: NoiseScheduleConfig = STABLE_DIFFUSION_SCHEDULE): NoiseSchedule {
-  const first = Math.sqrt(linearStart);
-  const increment = (Math.sqrt(linearEnd) - first) / (timesteps - 1);
-  const betas = Float64Array.from({ length: timesteps }, (_, t) => (first + t * increment) ** 2);
+/** A schedule by its numbers; that of Stable Diffusion unless said otherwise. */
+export function createNoiseSchedule(
+  config: NoiseScheduleConfig = STABLE_DIFFUSION_SCHEDULE,
+): NoiseSchedule {
+  const { timesteps, zeroTerminalSnr = false } = config;
+  const betas = Float64Array.from({ length: timesteps }, (_, t) => betaAt(config, t));
+  return scheduleOfBetas(betas, zeroTerminalSnr);
+}
+
+/** beta_t, with T timesteps from `start` to `end`. */
+function betaAt(
+  { kind = 'scaled_linear', linearStart, linearEnd, timesteps }: NoiseScheduleConfig,
+  t: number,
+): number {
+  const between = (start: number, end: number) => start + (t / (timesteps - 1)) * (end - start);
+  switch (kind) {
+    case 'linear':
+      return between(linearStart, linearEnd);
+    case 'scaled_linear':
+      return between(Math.sqrt(linearStart), Math.sqrt(linearEnd)) ** 2;
+    case 'squaredcos_cap_v2':
+      return Math.min(1 - cosineAlpha((t + 1) / timesteps) / cosineAlpha(t / timesteps), 0.999);
+  }
+}
+
+/** alphasCumprod at a share of the schedule, not yet scaled to begin at 1 (Eq. 17, Nichol and Dhariwal 2021). */
+function cosineAlpha(share: number): number {
+  return Math.cos((((share + 0.008) / 1.008) * Math.PI) / 2) ** 2;
+}
+
+/** alphasCumprod_t = prod (1 - beta), for betas that are given. */
+export function scheduleOfBetas(betas: Float64Array, zeroTerminalSnr = false): NoiseSchedule {
   let product = 1;
   const alphasCumprod = betas.map((beta) => (product *= 1 - beta));
   return zeroTerminalSnr ? rescaleToZero(alphasCumprod) : { betas, alphasCumprod };

@@ -5,6 +5,7 @@ import { convertPrediction, targetCoefficients, type TrainedType } from './predi
 import type { Drawing, NoisedPair, Process } from './process.ts';
 import { continueDdim } from './samplers/ddim.ts';
 import { findSampler } from './samplers/registry.ts';
+import type { SchedulerDrawing } from './scheduler-drawing.ts';
 
 /** An answer of the model, beside the noisy latents that it was asked about. */
 export interface Answer {
@@ -22,11 +23,18 @@ export interface Answer {
  */
 export class VariancePreserving implements Process {
   readonly schedule: NoiseSchedule;
+  /** What the model's scheduler says of drawing; null leaves it to samplers. */
+  readonly drawing: SchedulerDrawing | null;
   private readonly predictionType: TrainedType;
 
-  constructor(schedule: NoiseSchedule, predictionType: TrainedType) {
+  constructor(
+    schedule: NoiseSchedule,
+    predictionType: TrainedType,
+    drawing: SchedulerDrawing | null = null,
+  ) {
     this.schedule = schedule;
     this.predictionType = predictionType;
+    this.drawing = drawing;
   }
 
   get timesteps(): number {
@@ -60,9 +68,11 @@ export class VariancePreserving implements Process {
     return continueDdim({ ...drawing, process: this }, start);
   }
 
-  /** The clean latents that an answer speaks of: float32 [N, C, H, W] */
+  /** The clean latents that an answer speaks of, as far as they are believed: float32 [N, C, H, W] */
   toX0(answer: Answer): Float32Array {
-    return convertPrediction({ type: this.predictionType, ...answer }, 'sample');
+    const x0 = convertPrediction({ type: this.predictionType, ...answer }, 'sample');
+    const most = this.drawing?.clip ?? null;
+    return most === null ? x0 : x0.map((value) => Math.max(-most, Math.min(most, value)));
   }
 
   /** The noise that an answer speaks of: float32 [N, C, H, W] */

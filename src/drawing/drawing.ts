@@ -10,7 +10,8 @@ const MAX_WORDS_CHARACTERS = 10_000;
 /** Layers of the deepest text encoder that a host skips in. */
 const MAX_CLIP_SKIP = 12;
 
-const side = z.int().min(8).multipleOf(8);
+/** Of what it has to be a multiple is the model's to say. */
+const side = z.int().min(1);
 const words = z.string().max(MAX_WORDS_CHARACTERS);
 /** A sampler by any name that it has, in any case. */
 const sampler = z.preprocess(

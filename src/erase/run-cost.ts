@@ -77,7 +77,6 @@ const WEIGHT_WORK = { gradient: 60, prediction: 10 } as const;
  * size of latents takes 70 MB with tiny-sd, 115 MB with SD 1.5 at 512 pixels (7,100 nodes).
  */
 const NODE_BYTES = 12e3;
-const TOKENS = 77;
 
 /**
  * Counts what a run costs by the graph that it will run: nothing is computed, in about a second.
@@ -133,7 +132,7 @@ export async function costOfRun(
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
     start +
-    encodedPrompts * TOKENS * checkpoint.condition.tokenMultiplyAdds +
+    encodedPrompts * checkpoint.condition.tokens * checkpoint.condition.tokenMultiplyAdds +
     // A session of one row is called twice for a picture, one of more rows once for several.
     extent.drawnPictures * picture +
     (training && method.pictures.includes('retain') ? healthCheckPredictions(training.steps) : 0) *
@@ -201,7 +200,7 @@ async function costOfCalls(
  */
 export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): DenoiserShape {
   const batch = trainingOf(settings)?.batch ?? 2;
-  return { batch, ...latentSize(checkpoint, settings), contextTokens: TOKENS };
+  return { batch, ...latentSize(checkpoint, settings), contextTokens: checkpoint.condition.tokens };
 }
 
 function unetWeights({ file, denoiser }: Checkpoint): number {

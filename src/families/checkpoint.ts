@@ -41,7 +41,7 @@ export async function openCheckpoint(
 export function requireErasable({ file, codec, facts: { refusal } }: Checkpoint): void {
   const name = `"${path.basename(file.path)}"`;
   if (refusal !== null) throw new AppError('model.unsupported', `${name}: ${refusal}`);
-  if (codec.source !== null) return;
+  if (!codec.isMissing) return;
   throw new AppError('model.unsupported', `${name} holds no VAE, which makes its pictures.`, {
     remedy: { advice: 'Give yours', settings: [{ setting: 'vae' }] },
   });
@@ -69,6 +69,33 @@ export function requireSizeFits({ facts: { sizeStep } }: Checkpoint, size: Pictu
       `${name} ${value} does not fit this model, which needs a multiple of ${sizeStep} pixels. The nearest is ${nearest}.`,
     );
   }
+}
+
+/** How much is drawn towards a prompt, and what away from. */
+interface Guidance {
+  readonly drawCfg: number;
+  readonly negative: string;
+}
+
+/**
+ * Refuses guidance of a model that cannot be asked for nothing: it needs what it leads away from.
+ *
+ * @throws AppError `settings.invalid`
+ */
+export function requireGuidable(
+  { condition: { asks } }: Checkpoint,
+  { drawCfg, negative }: Guidance,
+): void {
+  if (asks.kind === 'words' || drawCfg === 1) return;
+  if (asks.kind === 'classes' && negative.trim() !== '') return;
+  const advice =
+    asks.kind === 'classes'
+      ? ' If one of its classes stands for none, give it as the negative prompt.'
+      : '';
+  throw new AppError(
+    'settings.invalid',
+    `guidance (CFG) of ${drawCfg} leads away from what the model draws unasked, and this one has no such state. Draw without guidance, at 1.${advice}`,
+  );
 }
 
 /** Cells of the latents of a picture. */

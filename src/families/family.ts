@@ -202,8 +202,19 @@ export interface SoftToken {
   release(): Promise<void>;
 }
 
+/** How a model is asked for pictures: in words, by classes (`classPrompt` where prompts stand), or not at all. */
+export type Asks =
+  | { readonly kind: 'words' }
+  /** From 0 on; null where any number is a class. */
+  | { readonly kind: 'classes'; readonly count: number | null }
+  | { readonly kind: 'nothing' };
+
 /** What a model makes of prompts. */
 export interface Condition {
+  /** How the model is asked. */
+  readonly asks: Asks;
+  /** Tokens of the shortest context: 77 for CLIP's. */
+  readonly tokens: number;
   /** Channels of a context. */
   readonly width: number;
   /** Numbers in its weights. */
@@ -268,8 +279,10 @@ export interface CodecSource {
 export interface Codec {
   /** Pixels along one side of a latent cell. */
   readonly scale: number;
-  /** Whose weights it runs: the model's own, or those it was opened with; null where there are neither. */
+  /** Whose weights it runs: the model's own, or those it was opened with; null where it runs none. */
   readonly source: CodecSource | null;
+  /** Whether what makes pictures is not there. */
+  readonly isMissing: boolean;
   /**
    * Refuses weights that are damaged or made for another kind of model, by what they make of pictures.
    * A model's own are not looked at.

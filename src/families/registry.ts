@@ -4,10 +4,11 @@ import type { TensorStore } from '../checkpoint/tensor-store.ts';
 import { AppError } from '../errors.ts';
 import type { Family } from './family.ts';
 import { describeOtherFile } from './other-files.ts';
+import { ddpm } from './ddpm/family.ts';
 import { stableDiffusion } from './stable-diffusion/family.ts';
 
-/** Every family; a new one is a line here. */
-export const families: readonly Family[] = [stableDiffusion];
+/** Every family, in the order that they are asked about a folder; a new one is a line here. */
+export const families: readonly Family[] = [ddpm, stableDiffusion];
 
 /** The family that opens a file, by its tensors; undefined where none does. */
 export function findFamily(tensors: TensorStore['tensors']): Family | undefined {

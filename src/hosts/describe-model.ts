@@ -122,7 +122,7 @@ async function describeOpened(
     prediction: choice === undefined ? facts.prediction : null,
     drawing: guessDrawing(checkpoint),
     predictionProblem,
-    hasVae: codec.source !== null,
+    hasVae: !codec.isMissing,
     concept: conceptOf(readProvenance(file.metadata)),
   };
 }

@@ -1,5 +1,7 @@
 import { type AdapterSettings, defaultAdapters } from '../adapters/settings.ts';
+import type { SamplerName } from '../diffusion/samplers/registry.ts';
 import type { Drawing } from '../drawing/drawing.ts';
+import type { Checkpoint } from '../families/checkpoint.ts';
 import type { DefaultsFacts } from './method.ts';
 import {
   type CommonSettings,
@@ -21,6 +23,7 @@ interface SizedSettings {
   readonly generatedRetain: number;
   readonly drawSteps: number;
   readonly drawCfg: number;
+  readonly drawSampler: SamplerName;
 }
 
 /** Models as wide as those of Stable Diffusion: what the published code takes for it. */
@@ -36,6 +39,7 @@ const fullSized: SizedSettings = {
   generatedRetain: 64,
   drawSteps: 20,
   drawCfg: 7.5,
+  drawSampler: 'DPM++ 2M',
 };
 
 /**
@@ -52,8 +56,38 @@ const tiny: SizedSettings = {
   generatedRetain: 256,
   drawSteps: 10,
   drawCfg: 5,
+  drawSampler: 'DPM++ 2M',
 };
 const tinyChannels = 128;
+
+/**
+ * Models of small pictures without a text encoder: as the published code of EraseDiff takes them (Adam 1e-4,
+ * whole weights), with batches that a machine without a graphics card takes.
+ */
+const smallPictures: SizedSettings = {
+  train: 'full',
+  learningRate: 2e-4,
+  lowRankLearningRate: 1e-3,
+  steps: 100,
+  batch: 16,
+  generatedForget: 64,
+  generatedRetain: 256,
+  drawSteps: 50,
+  drawCfg: 1,
+  // The best of those that take few steps and are known to fit; DDPM's own takes the whole schedule.
+  drawSampler: 'DDIM',
+};
+/** From so many pixels on they are as CelebA-HQ's, which the published code of SISS trains at 5e-6. */
+const largePixels = 128;
+const largePictures: SizedSettings = {
+  ...smallPictures,
+  learningRate: 1e-5,
+  lowRankLearningRate: 1e-4,
+  steps: 60,
+  batch: 4,
+  generatedForget: 16,
+  generatedRetain: 64,
+};
 
 /** Sets that hold most of the UNet move its output further for the same step of each parameter. */
 const learningRateShares: Readonly<Record<TrainSet, number>> = {
@@ -90,17 +124,18 @@ const tinyAdapter: AdapterSettings = { ...defaultAdapters.lora, rank: 4 };
  * changed: its biases, norms and convolutions too, which a low rank leaves as they are.
  */
 function usualAdapter(facts: DefaultsFacts): AdapterSettings {
+  if (isPixelSpace(facts)) return defaultAdapters.full;
   if (isTiny(facts)) return facts.train === undefined ? tinyAdapter : defaultAdapters.full;
   return facts.size >= minLowRankSize ? defaultAdapters.lora : defaultAdapters.full;
 }
 
 /** How a model is drawn with: as was guessed, else as most models of its size. */
 export function drawingOf(
-  facts: Pick<DefaultsFacts, 'size' | 'modelChannels' | 'drawing'>,
+  facts: Pick<DefaultsFacts, 'size' | 'modelChannels' | 'asks' | 'drawing'>,
 ): Drawing {
-  const { drawSteps, drawCfg } = sizedFor(facts);
+  const { drawSteps, drawCfg, drawSampler } = sizedFor(facts);
   return {
-    ...{ drawSteps, drawCfg, drawSampler: 'DPM++ 2M', clipSkip: 1 },
+    ...{ drawSteps, drawCfg, drawSampler, clipSkip: 1 },
     promptStyle: 'sentences',
     ...{ qualityWords: '', negative: '', width: facts.size, height: facts.size },
     ...facts.drawing,
@@ -146,7 +181,8 @@ export function descentDefaults(
     ...commonDefaults(facts),
     ...stepDefaults(facts),
     generatedRetain,
-    givenPictures: facts.isShapeWanted === true ? 'cut' : 'whole',
+    // Pixel-space models were trained at one shape.
+    givenPictures: facts.isShapeWanted === true || isPixelSpace(facts) ? 'cut' : 'whole',
     optimizer: defaultOptimizers.adam,
     clipNorm: 1,
     accumulation: 1,
@@ -157,6 +193,22 @@ export function descentDefaults(
   };
 }
 
-function sizedFor(facts: Pick<DefaultsFacts, 'modelChannels'>): SizedSettings {
+function sizedFor(facts: Pick<DefaultsFacts, 'size' | 'modelChannels' | 'asks'>): SizedSettings {
+  if (isPixelSpace(facts)) return facts.size < largePixels ? smallPictures : largePictures;
   return isTiny(facts) ? tiny : fullSized;
+}
+
+/** Whether a model is asked by classes, or for nothing. */
+function isPixelSpace({ asks = 'words' }: Pick<DefaultsFacts, 'asks'>): boolean {
+  return asks !== 'words';
+}
+
+/** What of a model its default settings depend on. */
+export function sizeFacts({
+  facts,
+  denoiser,
+  condition,
+}: Checkpoint): Required<Pick<DefaultsFacts, 'size' | 'modelChannels' | 'asks'>> {
+  const { nativeSize: size } = facts;
+  return { size, modelChannels: denoiser.width, asks: condition.asks.kind };
 }

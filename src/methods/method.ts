@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { TrainableModel } from '../descent/trainable-model.ts';
 import type { Role } from '../evaluation/figure.ts';
+import type { Asks } from '../families/family.ts';
 import type { EncodedPrompts } from '../families/encoded-prompt.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Adaptation } from '../adapters/adapter.ts';
@@ -25,6 +26,10 @@ export interface DefaultsFacts {
   readonly size: number;
   /** Channels of the UNet's first level: 320 in SD 1.x. */
   readonly modelChannels: number;
+  /** How the model is asked. Default: in words. */
+  readonly asks?: Asks['kind'] | undefined;
+  /** Whether the person says what forgotten prompts are steered to. */
+  readonly hasAnchors?: boolean | undefined;
   /** How it is drawn with, as far as that was guessed; the rest is usual. */
   readonly drawing?: Partial<Drawing> | undefined;
 }
@@ -157,6 +162,8 @@ interface MethodBase<S extends CommonSettings & { readonly method: string }> {
    * it is given, so that one caption may go with some to forget and some to keep.
    */
   readonly forgets: 'concept' | 'pictures';
+  /** Set where it works only with models that are asked so. */
+  readonly asks?: Asks['kind'];
   /** Sets of pictures that it works with, given or drawn by the model; of others none are made. */
   readonly pictures: readonly Role[];
   /**
@@ -166,6 +173,8 @@ interface MethodBase<S extends CommonSettings & { readonly method: string }> {
   readonly drawsAnchors?: boolean;
   /** Whether forgotten prompts are brought to their anchors. */
   steersToAnchors(settings: S): boolean;
+  /** Whether these are kept prompts, drawn anew for each picture; default: they are not. */
+  drawsAnchors?(settings: S): boolean;
   /** Which figures its steps have; none where it takes no steps. */
   readonly figures: readonly WatchedFigure[];
   /** All that decides how it trains, as `job.yaml` keeps it. */

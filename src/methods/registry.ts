@@ -45,6 +45,15 @@ export function methodOf({ method }: Pick<EraseSettings, 'method'>): AnyMethod {
   return findMethod(method);
 }
 
+/** What a forgotten prompt is steered to, for people; null where nothing is. */
+export function steeredTo(settings: EraseSettings, anchor: string): string | null {
+  const method = methodOf(settings);
+  if (!method.steersToAnchors(settings)) return null;
+  return method.drawsAnchors?.(settings) === true
+    ? 'a kept prompt, drawn anew for each picture'
+    : anchor;
+}
+
 /** Settings of a method that trains in steps. */
 export type TrainingSettings = Extract<EraseSettings, StepSettings>;
 

@@ -11,7 +11,7 @@ import { describeCompanions } from '../erase/companions.ts';
 import type { ProgressEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import { formatBytes } from '../format-bytes.ts';
-import { methodOf, stepsOf, trainingOf, trainSetOf } from '../methods/registry.ts';
+import { methodOf, steeredTo, stepsOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { trainSetTitles } from '../methods/settings-fields.ts';
 import { drawChart } from './chart.ts';
 import { describeShapes } from '../erase/picture-shapes.ts';
@@ -275,7 +275,7 @@ function renderPrompts({ job, isDrawnByHost }: ReportContent): Markup {
           ({ prompt, anchor }) =>
             html`<tr>
               <td><bdi>${prompt}</bdi></td>
-              ${isSteered ? html`<td><bdi>${anchor}</bdi></td>` : null}
+              ${isSteered ? html`<td><bdi>${steeredTo(job.settings, anchor)}</bdi></td>` : null}
             </tr>`,
         )}
       </tbody>

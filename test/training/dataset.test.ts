@@ -48,7 +48,7 @@ const source = (changes: Partial<BatchSettings> = {}, of = dataset) =>
   new BatchSource(of, { ...settings, ...changes });
 
 const anchored = (from: BatchSource, role: 'forget' | 'inner', index: number) =>
-  forgetBatch(from, { kind: 'anchor' }, { role, index });
+  forgetBatch(from, { target: { kind: 'anchor' }, anchors: 'own' }, [], { role, index });
 const mixing = { accumulation: 1, mixture: 0.5, firstTimestep: 999 };
 
 /** The texts of a batch's prompts, by their contexts. */
@@ -139,8 +139,22 @@ describe('BatchSource', () => {
     });
   });
 
+  it('steers each row to a kept prompt drawn for it, the rest of the batch being the same', () => {
+    const kept = allPrompts.slice(1, 4);
+    const choice = { target: { kind: 'anchor' }, anchors: 'kept' } as const;
+    const seen = indices(20).flatMap((index) => {
+      const drawn = forgetBatch(source(), choice, kept, { role: 'forget', index });
+      const own = anchored(source(), 'forget', index);
+      expect({ ...drawn, steerTo: own.steerTo }).toEqual(own);
+      return drawn.steerTo.kind === 'anchor' ? textsOf(drawn.steerTo.prompts) : [];
+    });
+    expect(seen).toHaveLength(20 * batch);
+    expect([...new Set(seen)].sort()).toEqual([...kept].sort());
+  });
+
   it('steers to U(0, 1) otherwise, the rest of the batch being the same', () => {
-    const drawn = forgetBatch(source(), { kind: 'uniform' }, { role: 'forget', index: 2 });
+    const uniform = { target: { kind: 'uniform' }, anchors: 'own' } as const;
+    const drawn = forgetBatch(source(), uniform, [], { role: 'forget', index: 2 });
     const { steerTo } = drawn;
     if (steerTo.kind !== 'values') throw new Error('values were expected');
     expect(steerTo.values).toHaveLength(batch * latentSize);

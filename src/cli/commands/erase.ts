@@ -9,7 +9,9 @@ import { addCompanionOptions, type CompanionOptions, companionsIn } from '../com
 import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { untilAborted } from '../interrupts.ts';
-import { assignment } from '../parse-option.ts';
+import { assignment, wholeNumber } from '../parse-option.ts';
+import { classesOption } from '../class-option.ts';
+import { classPrompt } from '../../families/class-prompts.ts';
 import { addJudgeOptions, type JudgeOptions, readJudge } from '../judge-options.ts';
 import { endingHelp, runToTheEnd, withCancelNotice } from '../run-to-the-end.ts';
 import { addSettingsOptions, readSettings, type SettingsOptions } from '../settings-options.ts';
@@ -22,6 +24,9 @@ interface EraseOptions extends SettingsOptions, JudgeOptions, CompanionOptions {
   readonly forgetImages?: string;
   readonly retain?: readonly string[];
   readonly retainImages?: string;
+  readonly forgetClass?: readonly number[];
+  readonly keepClass?: readonly number[];
+  readonly anchorClass?: number;
   readonly anchor?: string;
   readonly concept?: string;
   readonly heldBack?: readonly string[];
@@ -40,7 +45,8 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .description('Erase a concept from a checkpoint. The original is never changed.')
     .requiredOption(
       '--model <file>',
-      'the checkpoint: one .safetensors file or a diffusers folder of SD 1.x, 2.x or SDXL',
+      'the checkpoint: one .safetensors file or a diffusers folder of SD 1.x, 2.x or SDXL, or of a pixel-space model' +
+        ' (UNet2DModel)',
     )
     .optionsGroup('What to forget and what to keep:')
     .option(
@@ -56,6 +62,15 @@ export function addEraseCommand(program: Command, context: CliContext): void {
     .option(
       '--anchor <prompt>',
       'what all forgotten prompts are steered to (default: each without the concept)',
+    )
+    .addOption(
+      classesOption('--forget-class <n...>', 'classes to forget, of a model that has classes'),
+    )
+    .addOption(classesOption('--keep-class <n...>', 'classes to keep (default: all others)'))
+    .option(
+      '--anchor-class <n>',
+      'the class that all forgotten ones are steered to (default: kept ones, drawn anew for each picture)',
+      wholeNumber(0),
     )
     .option('--concept <words>', 'what the forget prompts are about (default: what they share)')
     .option(
@@ -109,11 +124,11 @@ function readRequest(options: EraseOptions): EraseRequest {
     model: options.model,
     preset: options.preset,
     variables: options.set ?? {},
-    forget: options.forget ?? [],
+    forget: [...(options.forget ?? []), ...(options.forgetClass ?? []).map(classPrompt)],
     forgetImages: options.forgetImages,
-    retain: options.retain ?? [],
+    retain: [...(options.retain ?? []), ...(options.keepClass ?? []).map(classPrompt)],
     retainImages: options.retainImages,
-    anchor: options.anchor,
+    anchor: options.anchorClass === undefined ? options.anchor : classPrompt(options.anchorClass),
     concept: options.concept,
     heldBack: options.heldBack ?? [],
     vae: companionsIn(options).vae ?? undefined,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import { askAndReport } from '../ask-and-report.ts';
+import { classesOption } from '../class-option.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
@@ -21,7 +22,11 @@ export function addEvaluateCommand(program: Command, { terminal, config }: CliCo
     )
     .requiredOption('--before <file>', 'the original checkpoint, a file or a diffusers folder')
     .requiredOption('--after <file>', 'the scrubbed one')
-    .requiredOption('--forget <prompt...>', 'prompts that draw the concept')
+    .option('--forget <prompt...>', 'prompts that draw the concept')
+    .addOption(classesOption('--forget-class <n...>', 'classes that were to be forgotten'))
+    .addOption(
+      classesOption('--keep-class <n...>', 'classes that should be kept (default: all others)'),
+    )
     .option(
       '--retain <prompt...>',
       'prompts that should be kept (default: a neutral set and the anchors)',

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 
+import { classesOption } from '../class-option.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
@@ -23,16 +24,23 @@ export function addSampleCommand(program: Command, context: CliContext): void {
       '--model <file>',
       'the checkpoint: one .safetensors file, or a diffusers folder',
     )
-    .requiredOption('--prompt <prompt...>', 'what to draw; numbered from 0')
+    .option('--prompt <prompt...>', 'what to draw; numbered from 0')
+    .addOption(
+      classesOption(
+        '--class <n...>',
+        'which class to draw, of a model that has classes; numbered behind prompts',
+      ),
+    )
     .option('--negative <prompt>', 'what guidance leads away from', '')
     .option('--seed <n>', 'the first seed', wholeNumber(0), 0)
     .option('--count <n>', 'pictures of each prompt, with seeds from --seed on', wholeNumber(1), 1)
-    .option('--steps <n>', 'sampling steps', wholeNumber(1), 20)
-    .option('--cfg <x>', 'guidance scale', realNumber(1), 7.5)
+    .option('--steps <n>', 'sampling steps (default: 20, of pixel-space models 50)', wholeNumber(1))
+    .option('--cfg <x>', 'guidance scale (default: 7.5, of pixel-space models 1)', realNumber(1))
     .addOption(
-      new Option('--draw-sampler, --sampler <name>', `how the steps are taken: ${samplerChoice}`)
-        .argParser(samplerName)
-        .default('DPM++ 2M'),
+      new Option(
+        '--draw-sampler, --sampler <name>',
+        `how the steps are taken: ${samplerChoice} (default: DPM++ 2M, of pixel-space models DDIM)`,
+      ).argParser(samplerName),
     )
     .option(
       '--size <pixels>',

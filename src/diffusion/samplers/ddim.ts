@@ -1,5 +1,6 @@
 import { linearCombination } from '../linear-combination.ts';
-import { alphaCumprodAt, type NoiseSchedule } from '../noise-schedule.ts';
+import { alphaCumprodAt } from '../noise-schedule.ts';
+import { spacedTimesteps } from '../scheduler-drawing.ts';
 import type { Sampler, SamplingRequest } from './sampler.ts';
 
 /**
@@ -23,18 +24,15 @@ export function ddimTimesteps(steps: number, trainTimesteps: number): number[] {
  * @returns integers, counted from 0, falling
  */
 export function trailingTimesteps(steps: number, trainTimesteps: number): number[] {
-  const count = Math.min(steps, trainTimesteps);
-  const stride = trainTimesteps / count;
-  return Array.from({ length: count }, (_, i) => roundHalfToEven(trainTimesteps - i * stride) - 1);
+  return spacedTimesteps({ spacing: 'trailing', stepsOffset: 0 }, steps, trainTimesteps);
 }
 
-/** As numpy rounds, and so diffusers. */
-function roundHalfToEven(value: number): number {
-  const rounded = Math.round(value);
-  return value % 1 === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
-}
-
-function timestepsOf({ alphasCumprod }: NoiseSchedule, steps: number): number[] {
+/** Those that the model's scheduler names, else those that are usual for its schedule. */
+export function timestepsOf(
+  { schedule: { alphasCumprod }, drawing }: SamplingRequest['process'],
+  steps: number,
+): number[] {
+  if (drawing) return spacedTimesteps(drawing, steps, alphasCumprod.length);
   const endsInNoise = alphasCumprod.at(-1) === 0;
   return (endsInNoise ? trailingTimesteps : ddimTimesteps)(steps, alphasCumprod.length);
 }
@@ -42,10 +40,10 @@ function timestepsOf({ alphasCumprod }: NoiseSchedule, steps: number): number[] 
 /**
  * Denoising diffusion implicit models with eta = 0 (Eq. 12, Song et al. 2021):
  * x_prev = sqrt(abar_prev) x_0 + sqrt(1 - abar_prev) eps. The last step goes to abar_0, not to 1,
- * as in CompVis (diffusers: `set_alpha_to_one: false`).
+ * as in CompVis (diffusers: `set_alpha_to_one: false`), unless the model's scheduler says otherwise.
  */
 export const sampleDdim: Sampler = (request) =>
-  walk(request, request.noise, timestepsOf(request.process.schedule, request.steps));
+  walk(request, request.noise, timestepsOf(request.process, request.steps));
 
 /**
  * The same from latents that are noised to a timestep already: so many steps would lead there from noise
@@ -57,7 +55,7 @@ export function continueDdim(
   request: Omit<SamplingRequest, 'noise'>,
   { latents, timestep }: { readonly latents: Float32Array; readonly timestep: number },
 ): Promise<Float32Array> {
-  const below = timestepsOf(request.process.schedule, request.steps).filter((t) => t < timestep);
+  const below = timestepsOf(request.process, request.steps).filter((t) => t < timestep);
   return walk(request, latents, [timestep, ...below]);
 }
 
@@ -66,11 +64,13 @@ async function walk(
   start: Float32Array,
   timesteps: readonly number[],
 ): Promise<Float32Array> {
-  const { schedule } = process;
+  const { schedule, drawing } = process;
+  const last = drawing?.endsClean === true ? 1 : alphaCumprodAt(schedule, 0);
   let latents = start;
   for (const [index, timestep] of timesteps.entries()) {
     const alphaCumprod = alphaCumprodAt(schedule, timestep);
-    const alphaCumprodPrev = alphaCumprodAt(schedule, timesteps[index + 1] ?? 0);
+    const next = timesteps[index + 1];
+    const alphaCumprodPrev = next === undefined ? last : alphaCumprodAt(schedule, next);
     const output = await predict(latents, timestep);
     const answer = { output, latents, alphaCumprod };
     latents = linearCombination(

@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts';
 import { sampleDdim } from './ddim.ts';
+import { sampleDdpm } from './ddpm.ts';
 import { solveDpmPp2m } from './dpm-solver-pp-2m.ts';
 import { solveDpmPpSde } from './dpm-solver-pp-sde.ts';
 import { solveEulerAncestral } from './euler-ancestral.ts';
@@ -30,6 +31,8 @@ const entry = (solve: Solver, usual = overSigmas(solve, discreteSigmas)): Solver
 /** Every solver, by the name that AUTOMATIC1111 gives it and writes into a picture's settings. */
 const solvers = {
   DDIM: entry(fromUnitNoise(solveEuler), sampleDdim),
+  // Its step between two levels is that of Euler's ancestral method (`ancestralStep`).
+  DDPM: entry(fromUnitNoise(solveEulerAncestral), sampleDdpm),
   Euler: entry(solveEuler),
   'Euler a': entry(solveEulerAncestral),
   'DPM++ 2M': entry(solveDpmPp2m),

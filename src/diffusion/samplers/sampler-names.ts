@@ -9,6 +9,7 @@ import {
 /** ComfyUI's name of each solver (`sampler_name`). */
 const comfySolvers: Readonly<Record<SolverName, string>> = {
   DDIM: 'ddim',
+  DDPM: 'ddpm',
   Euler: 'euler',
   'Euler a': 'euler_ancestral',
   'DPM++ 2M': 'dpmpp_2m',

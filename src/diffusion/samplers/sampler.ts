@@ -13,7 +13,8 @@ export interface SamplingRequest {
   noise: Float32Array;
   steps: number;
   /** Has the noise levels, and says what `predict` returns. */
-  process: Pick<VariancePreserving, 'schedule' | 'toX0' | 'toNoise'>;
+  process: Pick<VariancePreserving, 'schedule' | 'toX0' | 'toNoise'> &
+    Partial<Pick<VariancePreserving, 'drawing'>>;
   predict: Predict;
   /** Standard normal noise, other at each call, for samplers that add some: float32 [N, C, H, W]. */
   drawNoise?: (() => Float32Array) | undefined;

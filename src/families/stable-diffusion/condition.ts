@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { TensorInfo } from '../../checkpoint/safetensors-header.ts';
 import { elementCount } from '../../tensor/shape.ts';
+import { clipTokenizerConfig } from '../../tokenizer/tokenizer-config.ts';
 import { requireEncoded } from '../encoded-prompt.ts';
 import type { Condition } from '../family.ts';
 import { clipConfigPath } from './clip-config.ts';
@@ -13,7 +14,9 @@ export function createCondition(opened: Opened): Condition {
   const { unet, textEncoders } = architecture;
   const version = ldmConfig?.textEncoderVersion;
   return {
+    asks: { kind: 'words' },
     width: unet.contextDim,
+    tokens: clipTokenizerConfig.length,
     get weightCount() {
       return countWeights(tensorsOf(opened));
     },

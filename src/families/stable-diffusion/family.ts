@@ -97,6 +97,7 @@ function codecOf(opened: Opened): Codec {
   return {
     scale: latentScale(opened),
     source: vae && { file: vae.file, part: vaePart(vae.config) },
+    isMissing: vae === null,
     async requireFitting(place) {
       if (!vae || vae.file === file) return;
       await requireFiniteWeights(vae.file);

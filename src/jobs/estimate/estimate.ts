@@ -1,6 +1,7 @@
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 
+import type { Asks } from '../../families/family.ts';
 import { freeDiskBytes } from '../../checkpoint/disk-space.ts';
 import { type EraseSettings, findMethod, stepsOf } from '../../methods/registry.ts';
 import type { RunExtent } from '../../erase/run-cost.ts';
@@ -73,8 +74,9 @@ export async function estimateJob(
     async (checkpoint) => {
       const { settings } = prepareSettings(checkpoint, request, preset);
       const { promptStyle } = settings;
+      const { asks } = checkpoint.condition;
       const asked = { ...request, style: promptStyle };
-      const { warnings, forget } = await promptsOf(asked, { preset, words });
+      const { warnings, forget } = await promptsOf(asked, { preset, words, asks });
       const said = preset && wordsOfPreset(preset, promptStyle);
       const device = await environment.chooseDevice(request.device);
       const extent = extentOf(request, { ...said, images: preset?.images }, settings);
@@ -117,7 +119,15 @@ export async function estimateJob(
 /** None as long as there is nothing to forget, or a variable of the preset is not filled in. */
 async function promptsOf(
   request: EraseRequest,
-  { preset, words }: { readonly preset: Preset | undefined; readonly words: readonly string[] },
+  {
+    preset,
+    words,
+    asks,
+  }: {
+    readonly preset: Preset | undefined;
+    readonly words: readonly string[];
+    readonly asks: Asks;
+  },
 ): Promise<Pick<PreparedPrompts, 'warnings' | 'forget'>> {
   const variables = preset ? withWord(preset, request.variables, words) : {};
   const isFilled = Object.keys(preset?.variables ?? {}).every(
@@ -129,12 +139,14 @@ async function promptsOf(
     ...(request.captions?.forget ?? []),
     ...words,
   ];
-  if (!isFilled || prompts.length === 0) return { warnings: [], forget: [] };
+  const isSaid = prompts.length > 0 || asks.kind === 'nothing';
+  if (!isFilled || !isSaid) return { warnings: [], forget: [] };
   const filled = preset && fillPreset(preset, variables);
   return preparePrompts(
     { ...request, learned: words },
     filled,
     findMethod(chosenMethod(request, preset)).forgets,
+    asks,
   );
 }
 

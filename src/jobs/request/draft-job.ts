@@ -6,13 +6,13 @@ import {
   type Checkpoint,
   openCheckpoint,
   requireErasable,
+  requireGuidable,
   requireSizeFits,
 } from '../../families/checkpoint.ts';
 import { readLora } from '../../adapters/low-rank/read-lora.ts';
 import { hasStrength } from '../../adapters/settings.ts';
 import type { Companions } from '../../families/companions.ts';
 import type { PredictionWish } from '../../diffusion/prediction-reading.ts';
-import { conceptName, deriveConcept } from '../../erase/anchors.ts';
 import { parseForgetLine } from '../../erase/forget-lines.ts';
 import {
   type DrawingGuess,
@@ -31,9 +31,11 @@ import {
   hasSetting,
   isShapeWanted,
   methodIds,
+  methodOf,
   type MethodId,
   ownSettings,
   settingsSchema,
+  trainSetOf,
   trainingOf,
   type WantedSettings,
 } from '../../methods/registry.ts';
@@ -41,6 +43,7 @@ import type { PicturesWish } from '../../contract/pictures-wish.ts';
 import type { Role } from '../../evaluation/figure.ts';
 import type { PictureSize } from '../../images/picture-size.ts';
 import type { ClassifierWish } from '../../evaluation/classifier/classifier-choice.ts';
+import { sizeFacts } from '../../methods/default-settings.ts';
 import { findPreset } from '../../presets/load-presets.ts';
 import { fillPreset, type Preset } from '../../presets/preset.ts';
 import type { Device } from '../../runtime/device.ts';
@@ -126,6 +129,7 @@ export async function draftJob(
       { ...request, style: prepared.settings.promptStyle, learned: words },
       preset,
       findMethod(method).forgets,
+      checkpoint.condition.asks,
     );
     const { shapes, warnings } = await prepareShapes(prepared.settings, {
       ...{ forget: request.forgetImages, retain: request.retainImages },
@@ -135,13 +139,7 @@ export async function draftJob(
       ...prepared,
       createdAt: new Date().toISOString(),
       appVersion,
-      concept: conceptName(
-        prompts.concept ??
-          deriveConcept(
-            prompts.forget.map(({ prompt }) => prompt),
-            prompts.retain,
-          ),
-      ),
+      concept: prompts.concept,
       model: checkpoint.file.path,
       vae: vaePathOf(checkpoint),
       ...{ baseLoras, embeddings },
@@ -255,8 +253,8 @@ export function prepareSettings(
     train: wanted.train,
     adapter: wanted.adapter,
     isShapeWanted: isShapeWanted(wanted),
-    size: checkpoint.facts.nativeSize,
-    modelChannels: checkpoint.denoiser.width,
+    ...sizeFacts(checkpoint),
+    hasAnchors: hasAnchors(request),
     drawing: guess.draws,
   });
   // Before the schema: it knows no model, and so not the nearest size that fits.
@@ -266,11 +264,50 @@ export function prepareSettings(
   const settings = { ...defaults, ...ownSettings(id, wanted), method: id };
   const complete = requireValid(settingsSchema, findMethod(id).flat?.fold(settings) ?? settings);
   requireChange(complete);
+  requireLayers(checkpoint, complete);
+  requireGuidable(checkpoint, complete);
   const guessed = Object.entries(guess.sources).filter(([name]) => !Object.hasOwn(wanted, name));
   return {
     settings: withSamples(withJudgedPictures(complete, request), request),
     drawingSources: Object.fromEntries(guessed),
   };
+}
+
+/** Whether the person says what forgotten prompts are steered to. */
+function hasAnchors({ anchor, forget }: EraseRequest): boolean {
+  return anchor !== undefined || forget.some((line) => parseForgetLine(line).anchor !== undefined);
+}
+
+/** @throws AppError `settings.invalid` where the model has none of the layers, or is not asked as the method asks */
+function requireLayers({ condition, groups }: Checkpoint, settings: EraseSettings): void {
+  const { asks, words } = methodOf(settings);
+  if (asks === 'words' && condition.asks.kind !== 'words') {
+    const others = methodIds.filter((id) => findMethod(id).asks !== 'words');
+    throw new AppError(
+      'settings.invalid',
+      `${words.name} goes by what a model makes of words, and this one reads none.`,
+      {
+        remedy: {
+          advice: `Use ${others.join(' or ')}`,
+          settings: [{ setting: 'method' }],
+        },
+      },
+    );
+  }
+  if (condition.asks.kind === 'nothing' && methodOf(settings).steersToAnchors(settings)) {
+    throw new AppError(
+      'settings.invalid',
+      'the model is asked for nothing, so forgotten pictures cannot be steered to another prompt.',
+      { remedy: { advice: 'Steer to noise', settings: [{ setting: 'target', value: 'uniform' }] } },
+    );
+  }
+  const train = trainSetOf(settings);
+  if (groups.namesOf(train).length > 0) return;
+  throw new AppError(
+    'settings.invalid',
+    `the model has none of the layers of "${train}", which read prompts.`,
+    { remedy: { advice: 'Train others', settings: [{ setting: 'train', value: 'full' }] } },
+  );
 }
 
 /** @throws AppError `settings.invalid` where a LoRA file is asked for and whole weights are trained */

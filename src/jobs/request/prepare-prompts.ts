@@ -1,4 +1,4 @@
-import { deriveAnchors, deriveConcept, mentions } from '../../erase/anchors.ts';
+import { conceptName, deriveAnchors, deriveConcept, mentions } from '../../erase/anchors.ts';
 import { findNearContradictions, requireNoContradiction } from '../../erase/contradictions.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { trainedOn } from '../../erase/held-back.ts';
@@ -7,10 +7,12 @@ import { neutralPrompts } from '../../erase/neutral-prompts.ts';
 import { checkSyntax } from '../../erase/prompt-syntax.ts';
 import type { PromptStyle } from '../../drawing/prompt-style.ts';
 import { AppError } from '../../errors.ts';
+import type { Asks } from '../../families/family.ts';
 import type { AnyMethod } from '../../methods/registry.ts';
 import { type PresetWords, wordsOfPreset } from '../../presets/preset-words.ts';
 import type { Preset } from '../../presets/preset.ts';
 import { clipWords } from '../../tokenizer/clip-tokenizer.ts';
+import { prepareClasses } from './prepare-classes.ts';
 import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
 
 /** Far longer than any prompt that means something; a file given by mistake is longer. */
@@ -37,7 +39,8 @@ export interface PromptRequest {
 
 /** The prompts of a job. */
 export interface PreparedPrompts {
-  readonly concept: string | undefined;
+  /** What is erased, in few words. */
+  readonly concept: string;
   readonly forget: EraseJob['forget'];
   readonly retain: string[];
   readonly heldBack: EraseJob['heldBack'];
@@ -50,13 +53,19 @@ export interface PreparedPrompts {
  * what the preset has; captions of images join; without any retain prompts a neutral set and the
  * anchors are kept. All are looked through for what web UIs read otherwise, and for contradictions.
  *
+ * @param asks how the model is asked
  * @throws AppError `prompt.invalid`, `image.*`
  */
 export async function preparePrompts(
   request: PromptRequest,
   preset: Preset | undefined,
   forgets: AnyMethod['forgets'],
+  asks: Asks = { kind: 'words' },
 ): Promise<PreparedPrompts> {
+  if (asks.kind !== 'words') {
+    const own = request.forget.length > 0 ? {} : { forget: preset?.forget ?? [] };
+    return prepareClasses({ ...request, ...own }, forgets, asks);
+  }
   // Words first: an empty prompt is told before folders are read.
   const names = new LearnedNames(request.learned ?? []);
   const { style = 'sentences', captions } = request;
@@ -87,7 +96,7 @@ export async function preparePrompts(
   const wordings = heldBackLines(words.heldBack, { forget, retain }, request);
   const about = concept ?? deriveConcept(namesOf(forget), retain);
   const heldBack = withAnchors(wordings, { anchor, concept: about, retain, style, names });
-  return { concept, forget, retain, heldBack, warnings };
+  return { concept: conceptName(about), forget, retain, heldBack, warnings };
 }
 
 const namesOf = (lines: EraseJob['forget']) => lines.map(({ prompt }) => prompt);

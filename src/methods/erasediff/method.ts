@@ -2,7 +2,7 @@ import { hasStrength } from '../../adapters/settings.ts';
 import { descentCopies, descentStateSets, maskWork } from '../../descent/descent-cost.ts';
 import { momentNames } from '../../optim/update-rule.ts';
 import { descentDefaults, generatedForget } from '../default-settings.ts';
-import type { TrainingMethod } from '../method.ts';
+import type { DefaultsFacts, TrainingMethod } from '../method.ts';
 import { defaultOptimizers } from '../settings-fields.ts';
 import {
   defaultRules,
@@ -30,6 +30,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   },
   forgets: 'concept',
   steersToAnchors: ({ target }) => target.kind !== 'uniform',
+  drawsAnchors: ({ anchors }) => anchors === 'kept',
   pictures: ['forget', 'retain'],
   figures: ['retainLoss', 'forgetLoss', 'lambda', 'retainCosine', 'forgetCosine'],
   settings: eraseDiffSettings,
@@ -42,7 +43,8 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
       method: 'erasediff',
       until: 'steps',
       rule: defaultRules.constant,
-      target: hasStrength(shared.adapter) ? lowRankTarget : defaultTargets.original,
+      target: targetFor(facts, shared),
+      anchors: facts.asks === 'classes' && facts.hasAnchors !== true ? 'kept' : 'own',
       generatedForget: generatedForget(facts),
     };
   },
@@ -78,6 +80,15 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
     return openEraseDiff(context);
   },
 };
+
+/** Where nothing is asked for, nothing else can be steered to than noise. */
+function targetFor(
+  { asks }: DefaultsFacts,
+  { adapter }: Pick<EraseDiffSettings, 'adapter'>,
+): EraseDiffSettings['target'] {
+  if (asks === 'nothing') return defaultTargets.uniform;
+  return hasStrength(adapter) ? lowRankTarget : defaultTargets.original;
+}
 
 /**
  * Predictions that a forget batch is steered by: under the anchor, and under the prompt itself where it is

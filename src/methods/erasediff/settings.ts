@@ -132,6 +132,15 @@ export const eraseDiffSettings = z.strictObject({
       uniform: 'Noise from 0 to 1',
     } satisfies Record<Target['kind'], string>,
   }),
+  anchors: field(z.enum(['own', 'kept']).default('own'), {
+    title: 'Anchors are',
+    description: 'What takes the place of a forgotten prompt.',
+    isRare: true,
+    choices: {
+      own: 'Each prompt’s own',
+      kept: 'Kept prompts, drawn anew for each picture of each batch',
+    },
+  }),
   ...forgetFields,
   ...runFields,
 });

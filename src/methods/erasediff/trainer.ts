@@ -58,12 +58,14 @@ class EraseDiffTrainer implements Trainer {
   }
 
   private async drawBatches(index: number): Promise<StepBatches> {
-    const { batches, settings, adaptation } = this.context;
-    const { accumulation, target, seed } = settings;
+    const { batches, settings, adaptation, prompts } = this.context;
+    const { accumulation, seed } = settings;
     const innerSteps = innerLoopOf(settings)?.steps ?? 0;
     const forgetting = (role: 'inner' | 'forget', place: Place) =>
-      withStrength(adaptation, forgetBatch(batches, target, { role, ...place }), {
-        ...{ seed, role, place: place.index },
+      withStrength(adaptation, forgetBatch(batches, settings, prompts.retain, { role, ...place }), {
+        seed,
+        role,
+        place: place.index,
       });
     return this.withOriginal({
       inner: placesOfStep(index, innerSteps).map((place) => forgetting('inner', place)),

@@ -20,6 +20,8 @@ export const esd: TrainingMethod<EsdSettings> = {
       "The forget loss is how far predictions under forgotten prompts are from the original's without a prompt, led away from the concept. ESD has no loss for what is kept.",
   },
   forgets: 'concept',
+  // It follows what the empty prompt predicts.
+  asks: 'words',
   steersToAnchors: () => false,
   pictures: [],
   figures: ['forgetLoss'],

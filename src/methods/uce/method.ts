@@ -19,6 +19,7 @@ export const uce: WeightsMethod<UceSettings> = {
       "The keys and values of the cross-attention layers were solved for at once: those of forgotten prompts are as near as can be to their anchors', those of kept prompts to what they were.",
   },
   forgets: 'concept',
+  asks: 'words',
   steersToAnchors: () => true,
   pictures: [],
   figures: [],

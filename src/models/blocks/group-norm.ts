@@ -3,16 +3,22 @@ import { dimAt } from '../../onnx/shape.ts';
 import { elementCount } from '../../tensor/shape.ts';
 import type { Module } from '../module.ts';
 
-/** Number of groups in every normalisation of Stable Diffusion's UNet and VAE. */
-const groups = 32;
+/** Number of groups in every normalisation of Stable Diffusion's UNet and VAE, and of most other models. */
+const usualGroups = 32;
 
 /**
- * x normalised over each of 32 groups of channels, times `weight` [C] plus `bias` [C]
+ * x normalised over each group of channels, times `weight` [C] plus `bias` [C]
  * (Wu and He 2018). Written with InstanceNormalization: GroupNormalization runs on no GPU.
  *
  * @param x [N, C, H, W]
+ * @param groups how many; they divide C
  */
-export function groupNorm(module: Module, x: Value, epsilon: number): Value {
+export function groupNorm(
+  module: Module,
+  x: Value,
+  epsilon: number,
+  groups: number = usualGroups,
+): Value {
   const { g } = module;
   const [batch, channels] = [dimAt(x.shape, 0), dimAt(x.shape, 1)];
   const perGroup = elementCount(x.shape) / (batch * groups);

@@ -6,7 +6,7 @@ import { groupNorm } from './group-norm.ts';
 import { linear } from './linear.ts';
 import { silu } from './silu.ts';
 
-/** What a residual block calls its layers, and the epsilon of its normalisations. */
+/** What a residual block calls its layers, and what its normalisations are. */
 export interface ResnetStyle {
   readonly norm1: string;
   readonly conv1: string;
@@ -15,6 +15,8 @@ export interface ResnetStyle {
   readonly conv2: string;
   readonly shortcut: string;
   readonly epsilon: number;
+  /** Of channels in its normalisations. Default: 32. */
+  readonly groups?: number;
 }
 
 /**
@@ -32,9 +34,9 @@ export function resnet(
   style: ResnetStyle,
 ): Value {
   const { g } = module;
-  const { epsilon } = style;
+  const { epsilon, groups } = style;
   const convolve = (norm: string, conv: string, input: Value) => {
-    const normalized = module.within(norm, (part) => groupNorm(part, input, epsilon));
+    const normalized = module.within(norm, (part) => groupNorm(part, input, epsilon, groups));
     const activated = silu(g, normalized);
     return module.within(conv, (part) => conv2d(part, activated, { pads: samePads }));
   };

@@ -60,9 +60,9 @@ describe('samplers', () => {
     },
   );
 
-  it('are all among the references, but DDIM with its own timesteps', () => {
+  it('are all among the references, but DDIM and DDPM with their own timesteps', () => {
     const referenced = new Set(cases.map(({ sampler }) => sampler));
-    expect(solverNames.filter((name) => !referenced.has(name))).toEqual(['DDIM']);
+    expect(solverNames.filter((name) => !referenced.has(name))).toEqual(['DDIM', 'DDPM']);
   });
 
   it.each(['Euler a', 'LCM', 'DPM++ SDE'])(

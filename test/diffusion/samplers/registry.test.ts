@@ -9,7 +9,7 @@ import {
 
 describe('findSampler', () => {
   it('knows the samplers by the names that AUTOMATIC1111 gives them', () => {
-    expect(samplerNames).toHaveLength(7 * 4);
+    expect(samplerNames).toHaveLength(8 * 4);
     for (const name of [
       'DDIM',
       'Euler a',
