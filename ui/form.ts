@@ -164,15 +164,18 @@ function decidingOf(settings: EraseSettings): Pick<WantedSettings, 'train' | 'ad
 }
 
 function baseOf({ method: id, train, adapter, ...others }: WantedSettings) {
-  const { nativeSize, modelChannels } = chosenModel.value ?? {};
+  const { nativeSize, modelChannels, asks } = chosenModel.value ?? {};
   return defaultSettings({
     ...{ method: id, train, adapter, drawing: guess.value.draws },
     isShapeWanted: isShapeWanted(others),
     ...(nativeSize == null || modelChannels == null
       ? usualModel
-      : { size: nativeSize, modelChannels }),
+      : { size: nativeSize, modelChannels, asks: asks ?? undefined }),
   });
 }
+
+/** How the chosen model is asked for pictures. */
+export const asks = computed(() => chosenModel.value?.asks ?? 'words');
 
 /** How the model is probably drawn with, by itself or by what the person wrote. */
 const guess = computed(() =>

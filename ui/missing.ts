@@ -3,6 +3,7 @@ import { computed } from '@preact/signals';
 import { findMethod } from '../src/methods/registry.ts';
 import { learnedWords, vaeFor } from './companions.ts';
 import {
+  asks,
   chosenModel,
   chosenPreset,
   forgetText,
@@ -18,6 +19,7 @@ const needsPictures = computed<string | null>(() => {
   if (preset?.needsImages === true) {
     return `“${preset.title}” needs pictures to forget: add them below.`;
   }
+  if (asks.value === 'nothing') return 'The model reads no prompts: add pictures to forget below.';
   const { forgets, words } = findMethod(method.value);
   return forgets === 'pictures'
     ? `${words.name} forgets the very pictures that it is given: add them below.`
@@ -55,7 +57,10 @@ export const missing = computed<string | null>(() => {
   if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
   const hasCaption = pictures.some(({ caption }) => caption.trim() !== '');
   const isSaid =
-    toLines(forgetText.value).length > 0 || hasCaption || learnedWords.value.length > 0;
+    asks.value === 'nothing' ||
+    toLines(forgetText.value).length > 0 ||
+    hasCaption ||
+    learnedWords.value.length > 0;
   if (!isSaid) {
     return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
   }

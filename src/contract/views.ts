@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { drawingNames, partialDrawingSchema } from '../drawing/drawing.ts';
+import { askKinds } from '../families/family.ts';
 import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { presetSchema } from '../presets/preset.ts';
 import { devices } from '../runtime/device.ts';
@@ -57,6 +58,8 @@ export const modelViewSchema = named(
     nativeSize: z.number().nullable(),
     /** Channels of the UNet's first level, which the default settings depend on. */
     modelChannels: z.number().nullable(),
+    /** How it is asked: in words, by classes (`class 3`), or for nothing; null where it cannot be told. */
+    asks: z.enum(askKinds).nullable(),
     /** How it is drawn with where nothing is said, and where that was guessed from. */
     drawing: z.object({
       draws: partialDrawingSchema,

@@ -64,13 +64,14 @@ function ofScheduler({ sampler }: Pick<ModelFacts, 'sampler'>): DrawingGuess {
  */
 function ofResolution(
   metadata: ReadonlyMap<string, string>,
-  { nativeSize }: Pick<ModelFacts, 'nativeSize'>,
+  { nativeSize, sizeStep }: Pick<ModelFacts, 'nativeSize' | 'sizeStep'>,
 ): DrawingGuess {
   const sides = /^\s*(\d+)\s*x\s*(\d+)\s*$/i.exec(metadata.get('modelspec.resolution') ?? '');
   const [width, height] = (sides ?? [])
     .slice(1)
     .map((side) => drawingFields.width.safeParse(Number(side)).data);
   if (width === undefined || height === undefined) return noGuess;
+  if (width % sizeStep !== 0 || height % sizeStep !== 0) return noGuess;
   const isSmaller = width * height < nativeSize ** 2 && Math.max(width, height) <= nativeSize;
   if (!isSmaller) return noGuess;
   return guessFrom('modelspec.resolution in its metadata', { width, height });

@@ -5,6 +5,7 @@ import { elementAt } from '../element-at.ts';
 import { frameIn } from '../images/buckets.ts';
 import { decodeImage } from '../images/decode-image.ts';
 import { readImageFolder } from '../images/image-folder.ts';
+import type { Condition } from '../families/family.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
 import { asDrawn, samplingOf } from '../drawing/drawing.ts';
 import { drawLatents } from '../pipeline/draw-latents.ts';
@@ -50,16 +51,22 @@ export interface JobImages {
  *
  * @param folder the job's
  */
-export async function readJobImages(job: EraseJob, folder: string): Promise<JobImages> {
+export async function readJobImages(
+  job: EraseJob,
+  folder: string,
+  { readCaption }: Pick<Condition, 'readCaption'>,
+): Promise<JobImages> {
   const forgetPrompts = job.forget.map(({ prompt }) => prompt);
   const { pictures } = methodOf(job.settings);
   const folderOf = async (role: Role, given: string | null) =>
     pictures.includes(role) ? (given ?? (await drawnSet(folder, role))) : null;
+  const read = (from: string | null, prompts: readonly string[]) =>
+    captionedFiles(from, prompts, readCaption);
   const forget = withEveryPrompt(
-    await captionedFiles(await folderOf('forget', job.forgetImages), forgetPrompts),
+    await read(await folderOf('forget', job.forgetImages), forgetPrompts),
     forgetPrompts,
   );
-  const retain = await captionedFiles(await folderOf('retain', job.retainImages), job.retain);
+  const retain = await read(await folderOf('retain', job.retainImages), job.retain);
   const anchors = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
   const captions = [...new Set(forget?.map(({ prompt }) => prompt))].filter(
     (prompt) => !anchors.has(prompt),
@@ -84,12 +91,16 @@ async function drawnSet(jobFolder: string, role: Role): Promise<string | null> {
   return (await pathExists(folder)) ? folder : null;
 }
 
-async function captionedFiles(folder: string | null, prompts: readonly string[]) {
+async function captionedFiles(
+  folder: string | null,
+  prompts: readonly string[],
+  readCaption: Condition['readCaption'],
+) {
   if (folder === null) return null;
   const images = await readImageFolder(folder);
   return images.map(({ file, caption, size }, i) => ({
     ...{ file, size },
-    prompt: caption ?? prompts[i % prompts.length] ?? '',
+    prompt: caption === undefined ? (prompts[i % prompts.length] ?? '') : readCaption(caption),
     isCaptioned: caption !== undefined,
   }));
 }

@@ -8,6 +8,7 @@ import { findNearContradictions } from './contradictions.ts';
 import { fillTemplate } from './fill-template.ts';
 import { parseForgetLine } from './forget-lines.ts';
 import { nearestPrompts } from '../pipeline/nearest-prompts.ts';
+import { suggestClasses } from './suggest-classes.ts';
 import {
   type AskedConcept,
   type FoundPrompts,
@@ -71,6 +72,8 @@ export async function suggest(
   settings: RunPlace,
 ): Promise<Suggestions> {
   const forget = lines.map((line) => parseForgetLine(line).prompt);
+  const { asks } = checkpoint.condition;
+  if (asks.kind !== 'words') return suggestClasses(asks, forget);
   const guessed = joinGuesses(guessDrawing(checkpoint), guessFromPrompts(forget));
   const asked = { forget, concept: given };
   const found =

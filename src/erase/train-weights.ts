@@ -51,7 +51,7 @@ export async function trainWeights(
   const adaptation = await openAdaptation(checkpoint, job, place);
   const known = await readDataset(place.stateFolder);
   const saved = known && (await readRunState(place.stateFolder, method.stateSets(settings)));
-  const images = known ? null : await readJobImages(job, place.folder);
+  const images = known ? null : await readJobImages(job, place.folder, checkpoint.condition);
   const encoded = known
     ? encodedPrompts(known, checkpoint.condition.width)
     : await encodeJobPrompts(checkpoint, job, { images, io: place.io });

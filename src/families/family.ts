@@ -202,6 +202,9 @@ export interface SoftToken {
   release(): Promise<void>;
 }
 
+/** See `Asks`. */
+export const askKinds = ['words', 'classes', 'nothing'] as const satisfies readonly Asks['kind'][];
+
 /** How a model is asked for pictures: in words, by classes (`classPrompt` where prompts stand), or not at all. */
 export type Asks =
   | { readonly kind: 'words' }
@@ -225,6 +228,13 @@ export interface Condition {
   readonly clipSkips: { readonly least: number; readonly most: number };
   /** Where a `vocabulary.yaml` of the model's own would be; null where there is no such place. */
   readonly vocabularyFolder: string | null;
+  /**
+   * What a picture's caption asks for, as prompts of a job ask it: of models without words that is a class,
+   * or nothing whatever it says.
+   *
+   * @throws AppError `prompt.invalid`
+   */
+  readCaption(caption: string): string;
   encode(prompts: Iterable<string>, settings: EncodingSettings): Promise<EncodedPromptSet>;
   /**
    * A token whose embedding is free, to be attacked with.

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { type DrawingGuess, noGuess } from '../drawing/drawing-guess.ts';
 import { guessDrawing } from '../drawing/guess.ts';
+import type { Asks } from '../families/family.ts';
 import { openCheckpoint } from '../families/checkpoint.ts';
 import { configPathOf } from '../checkpoint/output-path.ts';
 import { anyPrediction, type PredictionReading } from '../diffusion/prediction-reading.ts';
@@ -21,6 +22,8 @@ export interface ModelDescription {
   readonly refusal: string | null;
   readonly nativeSize: number | null;
   readonly modelChannels: number | null;
+  /** How it is asked; null where it cannot be told. */
+  readonly asks: Asks['kind'] | null;
   /** What it predicts, as its files say or as is assumed; null where that is refused. */
   readonly prediction: PredictionReading | null;
   /** How it is drawn with, as far as its files tell. */
@@ -96,6 +99,7 @@ export async function readDescription(path: string): Promise<ModelDescription> {
       refusal: problem,
       nativeSize: null,
       modelChannels: null,
+      asks: null,
       prediction: null,
       drawing: noGuess,
       predictionProblem: null,
@@ -112,13 +116,14 @@ async function describeOpened(
 ): Promise<ModelDescription> {
   const choice = predictionProblem === null ? undefined : anyPrediction;
   const checkpoint = await openCheckpoint(path, choice);
-  const { file, facts, denoiser, codec } = checkpoint;
+  const { file, facts, denoiser, codec, condition } = checkpoint;
   await checkpoint.close();
   return {
     architecture: facts.title,
     refusal: facts.refusal,
     nativeSize: facts.nativeSize,
     modelChannels: denoiser.width,
+    asks: condition.asks.kind,
     prediction: choice === undefined ? facts.prediction : null,
     drawing: guessDrawing(checkpoint),
     predictionProblem,

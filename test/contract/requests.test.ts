@@ -20,7 +20,7 @@ it.each([
 it.each(['DPM++ 3M', '', 7, null])('the sampler %j is refused with those there are', (text) => {
   const { error } = samplerOf(text);
   expect(error?.issues[0]?.path).toEqual(['settings', 'drawSampler']);
-  expect(error?.message).toContain('choose one of DDIM, Euler, Euler a');
+  expect(error?.message).toContain('choose one of DDIM, DDPM, Euler, Euler a');
   expect(error?.message).toContain(
     `no sampler ${JSON.stringify(text).replaceAll('"', String.raw`\"`)}`,
   );

@@ -2,7 +2,7 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 
 /** Tiny pixel-space models as diffusers writes them: see test/golden/make-ddpm.py. */
-export const pixelModels = path.resolve(import.meta.dirname, '../golden/ddpm');
+const pixelModels = path.resolve(import.meta.dirname, '../golden/ddpm');
 
 /** A copy of one of them. @returns its folder, `to` */
 export function copyPixelModel(

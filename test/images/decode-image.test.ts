@@ -158,7 +158,7 @@ describe('decodeImage', () => {
     await expect(decodeImage(folder, size)).rejects.toMatchObject({ code: 'image.unreadable' });
   });
 
-  it.each([0, 12, 7.5, -8, NaN])('refuses a side of %d pixels', async (width) => {
+  it.each([0, 7.5, -8, NaN])('refuses a side of %d pixels', async (width) => {
     await expect(decodeImage('any.png', { width, height: 8 })).rejects.toMatchObject({
       code: 'settings.invalid',
     });

@@ -61,6 +61,7 @@ describe('GET /api/models', () => {
         drawing: { draws: {}, sources: {} },
         predictionProblem: null,
         hasVae: true,
+        asks: 'words',
       },
     ]);
     mkdirSync(join(data, 'models', 'inner'));

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
 import {
+  asks,
   chosenPreset,
   forgetText,
   form,
@@ -19,15 +20,18 @@ export function ForgetSet() {
   return (
     <section class="set forget" aria-labelledby="forget-title">
       <h2 id="forget-title">Forget</h2>
-      <PromptLines
-        label="Prompts to forget"
-        text={forgetText.value}
-        placeholder={'a heart\na red heart\na photo of a heart'}
-        onText={(text) => (form.forget.value = text)}
-      >
-        One a line. Say it in several wordings: what is not asked for in training may survive.{' '}
-        <code>prompt =&gt; anchor</code> says what is drawn instead.
-      </PromptLines>
+      {asks.value !== 'nothing' && (
+        <PromptLines
+          label={asks.value === 'classes' ? 'Classes to forget' : 'Prompts to forget'}
+          text={forgetText.value}
+          placeholder={
+            asks.value === 'classes' ? 'class 3' : 'a heart\na red heart\na photo of a heart'
+          }
+          onText={(text) => (form.forget.value = text)}
+        >
+          <ForgetHelp />
+        </PromptLines>
+      )}
       <Suggested
         label="Suggestions of what to forget"
         text={forgetText.value}
@@ -44,21 +48,38 @@ export function ForgetSet() {
   );
 }
 
+function ForgetHelp() {
+  if (asks.value === 'classes') {
+    return (
+      <>
+        One a line, by its number from 0. <code>class 3 =&gt; class 5</code> says what is drawn
+        instead.
+      </>
+    );
+  }
+  return (
+    <>
+      One a line. Say it in several wordings: what is not asked for in training may survive.{' '}
+      <code>prompt =&gt; anchor</code> says what is drawn instead.
+    </>
+  );
+}
+
 /** What must stay as it is. */
 export function RetainSet() {
   return (
     <section class="set retain" aria-labelledby="retain-title">
       <h2 id="retain-title">Keep</h2>
-      <PromptLines
-        label="Prompts to keep"
-        text={retainText.value}
-        placeholder={'a star\na photo of a moon'}
-        onText={(text) => (form.retain.value = text)}
-      >
-        {isRetainSuggested.value
-          ? 'Suggested: what this model holds for similar, and suffers first. Edit as you like.'
-          : 'One a line: neighbours of what is forgotten first, they suffer first.'}
-      </PromptLines>
+      {asks.value !== 'nothing' && (
+        <PromptLines
+          label={asks.value === 'classes' ? 'Classes to keep' : 'Prompts to keep'}
+          text={retainText.value}
+          placeholder={asks.value === 'classes' ? 'all others' : 'a star\na photo of a moon'}
+          onText={(text) => (form.retain.value = text)}
+        >
+          {retainHelp()}
+        </PromptLines>
+      )}
       <Suggested
         label="Suggestions of what to keep"
         text={retainText.value}
@@ -71,6 +92,13 @@ export function RetainSet() {
       </PictureDrop>
     </section>
   );
+}
+
+function retainHelp(): string {
+  if (asks.value === 'classes') return 'One a line. Empty: all others.';
+  return isRetainSuggested.value
+    ? 'Suggested: what this model holds for similar, and suffers first. Edit as you like.'
+    : 'One a line: neighbours of what is forgotten first, they suffer first.';
 }
 
 interface SuggestedProps {

@@ -16,6 +16,18 @@ export function contextWidth({ classes, widths }: PixelUnetConfig): number {
 }
 
 /**
+ * The prompt that a caption stands for, written as prompts of a job are.
+ *
+ * @throws AppError `prompt.invalid` where it names no class
+ */
+export function promptOf({ classes }: PixelUnetConfig, caption: string): string {
+  if (classes.kind === 'none') return ANYTHING;
+  const label = readClass(caption);
+  if (label !== null) return classPrompt(label);
+  throw invalid(`the caption ${JSON.stringify(caption.slice(0, 80))} names no class.`);
+}
+
+/**
  * What the UNet is told of a prompt: of `class 3` the share of each class, 1 for that one, or its number as
  * timesteps are embedded. Zeros where nothing is asked for.
  *

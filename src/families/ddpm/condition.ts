@@ -1,7 +1,7 @@
 import { AppError } from '../../errors.ts';
 import { type EncodedPrompt, requireEncoded } from '../encoded-prompt.ts';
 import type { Condition } from '../family.ts';
-import { classContext, contextWidth } from './class-context.ts';
+import { classContext, contextWidth, promptOf } from './class-context.ts';
 import type { PixelUnetConfig } from './config.ts';
 
 /** Its one token: the class. */
@@ -23,6 +23,7 @@ export function createCondition(config: PixelUnetConfig): Condition {
     ...{ width, tokens: TOKENS, weightCount: 0, tokenMultiplyAdds: 0 },
     clipSkips: { least: 1, most: 1 },
     vocabularyFolder: null,
+    readCaption: (caption) => promptOf(config, caption),
     encode(prompts) {
       const all = new Map([...prompts].map((prompt) => [prompt, encoded(prompt)]));
       return Promise.resolve({ tokens: TOKENS, prompts: all });

@@ -51,7 +51,7 @@ export const attentionNames = {
 } as const;
 
 /** Every tensor of the model with its shape, attention by the names that the file has. */
-export function* unetShapes(
+function* unetShapes(
   config: PixelUnetConfig,
   tensors: TensorTable,
 ): Generator<readonly [name: string, shape: Shape]> {

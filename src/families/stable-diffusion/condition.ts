@@ -32,6 +32,7 @@ export function createCondition(opened: Opened): Condition {
     get vocabularyFolder() {
       return version === undefined ? null : path.dirname(clipConfigPath(file.path, version));
     },
+    readCaption: (caption) => caption,
     async encode(prompts, settings) {
       const { encodePrompts } = await import('./text-encoder.ts');
       return encodePrompts(opened, prompts, settings);
