@@ -174,7 +174,7 @@ interface MethodBase<S extends CommonSettings & { readonly method: string }> {
   /** Whether forgotten prompts are brought to their anchors. */
   steersToAnchors(settings: S): boolean;
   /** Whether these are kept prompts, drawn anew for each picture; default: they are not. */
-  drawsAnchors?(settings: S): boolean;
+  steersToKept?(settings: S): boolean;
   /** Which figures its steps have; none where it takes no steps. */
   readonly figures: readonly WatchedFigure[];
   /** All that decides how it trains, as `job.yaml` keeps it. */

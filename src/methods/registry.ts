@@ -49,7 +49,7 @@ export function methodOf({ method }: Pick<EraseSettings, 'method'>): AnyMethod {
 export function steeredTo(settings: EraseSettings, anchor: string): string | null {
   const method = methodOf(settings);
   if (!method.steersToAnchors(settings)) return null;
-  return method.drawsAnchors?.(settings) === true
+  return method.steersToKept?.(settings) === true
     ? 'a kept prompt, drawn anew for each picture'
     : anchor;
 }

@@ -30,7 +30,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
   },
   forgets: 'concept',
   steersToAnchors: ({ target }) => target.kind !== 'uniform',
-  drawsAnchors: ({ anchors }) => anchors === 'kept',
+  steersToKept: ({ anchors }) => anchors === 'kept',
   pictures: ['forget', 'retain'],
   figures: ['retainLoss', 'forgetLoss', 'lambda', 'retainCosine', 'forgetCosine'],
   settings: eraseDiffSettings,

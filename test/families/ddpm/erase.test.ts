@@ -43,7 +43,10 @@ const classes = () => copyPixelModel(path.join(makeTemporaryFolder(), 'classes')
 const grey = () => copyPixelModel(path.join(makeTemporaryFolder(), 'grey'), 'grey');
 
 /** A folder of grey pictures of 28 pixels, each darker at another place. */
-async function writePictures(captions: readonly (string | null)[], side = 28): Promise<string> {
+async function writePictures(
+  captions: readonly (string | null)[],
+  { side = 28, kind = 2 }: { side?: number; kind?: number } = {},
+): Promise<string> {
   const folder = makeTemporaryFolder();
   for (const [i, caption] of captions.entries()) {
     const data = new Float32Array(3 * side * side).map((_, at) => Math.sin(at / (i + kind)));
