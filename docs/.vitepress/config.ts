@@ -57,6 +57,7 @@ export default defineConfig({
           page('Attacks and limits', 'attacks'),
           page('How a model is drawn with', 'drawing'),
           page('Models', 'models'),
+          page('Pixel-space models', 'pixel-space'),
           page('API', 'api'),
           page('Benchmarks', 'benchmarks'),
           page('Security', 'security'),

@@ -7,6 +7,7 @@ import { writeNewFile } from '../checkpoint/atomic-file.ts';
 import {
   type Checkpoint,
   openCheckpoint,
+  requireClasses,
   requireErasable,
   requireGuidable,
   requireSizeFits,
@@ -95,6 +96,7 @@ export async function drawSamples(
   );
   try {
     requireErasable(checkpoint);
+    if (options.class) requireClasses(checkpoint);
     const prompts = askedPrompts(checkpoint, said);
     const requests = listRequests(options, prompts);
     const sampling = samplingFor(checkpoint, options);

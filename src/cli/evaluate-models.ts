@@ -15,6 +15,7 @@ import { listPictures, type EvaluationPicture } from '../evaluation/pictures.ts'
 import { buildContactSheet, type ContactSheetRow } from '../images/contact-sheet.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { classPrompt } from '../families/class-prompts.ts';
+import { requireClasses } from '../families/checkpoint.ts';
 import type { Asks } from '../families/family.ts';
 import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
@@ -77,6 +78,7 @@ export async function evaluateModels(
     const drawn = drawingOfPair(pair, ofPrompts, options);
     const { drawing } = drawn;
     const { asks } = pair.before.condition;
+    if (options.forgetClass ?? options.keepClass) requireClasses(pair.before);
     const isTold = asks.kind === 'words' && drawing.promptStyle === promptStyle;
     const { forget, retain } =
       (isTold ? told : null) ?? (await askedPrompts(options, drawing, asks));

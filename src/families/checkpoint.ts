@@ -71,6 +71,19 @@ export function requireSizeFits({ facts: { sizeStep } }: Checkpoint, size: Pictu
   }
 }
 
+/**
+ * Refuses classes of a model that has none.
+ *
+ * @throws AppError `settings.invalid`
+ */
+export function requireClasses({ file, condition: { asks } }: Checkpoint): void {
+  if (asks.kind === 'classes') return;
+  throw new AppError(
+    'settings.invalid',
+    `"${path.basename(file.path)}" has no classes: ${asks.kind === 'words' ? 'it is asked in words. Give prompts' : 'it is asked for nothing. Leave them out'}.`,
+  );
+}
+
 /** How much is drawn towards a prompt, and what away from. */
 interface Guidance {
   readonly drawCfg: number;

@@ -119,12 +119,17 @@ async function erase(options: EraseOptions, context: CliContext): Promise<void> 
   });
 }
 
+function isByClass({ forgetClass, keepClass, anchorClass }: EraseOptions): boolean {
+  return [forgetClass, keepClass, anchorClass].some((given) => given !== undefined);
+}
+
 function readRequest(options: EraseOptions): EraseRequest {
   return {
     model: options.model,
     preset: options.preset,
     variables: options.set ?? {},
     forget: [...(options.forget ?? []), ...(options.forgetClass ?? []).map(classPrompt)],
+    isByClass: isByClass(options),
     forgetImages: options.forgetImages,
     retain: [...(options.retain ?? []), ...(options.keepClass ?? []).map(classPrompt)],
     retainImages: options.retainImages,

@@ -5,12 +5,12 @@ import { z } from 'zod';
 import {
   type Checkpoint,
   openCheckpoint,
+  requireClasses,
   requireErasable,
   requireGuidable,
   requireSizeFits,
 } from '../../families/checkpoint.ts';
 import { readLora } from '../../adapters/low-rank/read-lora.ts';
-import { hasStrength } from '../../adapters/settings.ts';
 import type { Companions } from '../../families/companions.ts';
 import type { PredictionWish } from '../../diffusion/prediction-reading.ts';
 import { parseForgetLine } from '../../erase/forget-lines.ts';
@@ -31,11 +31,9 @@ import {
   hasSetting,
   isShapeWanted,
   methodIds,
-  methodOf,
   type MethodId,
   ownSettings,
   settingsSchema,
-  trainSetOf,
   trainingOf,
   type WantedSettings,
 } from '../../methods/registry.ts';
@@ -58,6 +56,7 @@ import {
   withWord,
 } from './companion-wishes.ts';
 import type { JobDraft } from './job-draft.ts';
+import { requireChange, requireLayers } from './require-settings.ts';
 import { prepareShapes } from './prepare-shapes.ts';
 import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
 
@@ -86,6 +85,8 @@ export interface EraseRequest extends PromptRequest, CompanionWishes {
   readonly hostDrawing?: DrawingGuess;
   /** Sizes of the given pictures, upright, where an estimate is asked for and they are not there. */
   readonly pictureSizes?: Readonly<Record<Role, readonly PictureSize[]>>;
+  /** Whether its prompts are classes, which only some models have. */
+  readonly isByClass?: boolean;
   /** Who draws the pictures of its sets. Default: the training process. */
   readonly pictures?: PicturesWish;
   /** Whether somebody watches it on a page, which shows samples on the way. */
@@ -124,6 +125,7 @@ export async function draftJob(
   }));
   const opened = { prediction, ...request, baseLoras, embeddings };
   return withErasable(path.resolve(request.model), opened, async (checkpoint) => {
+    if (request.isByClass) requireClasses(checkpoint);
     const prepared = prepareSettings(checkpoint, request, preset);
     const prompts = await preparePrompts(
       { ...request, style: prepared.settings.promptStyle, learned: words },
@@ -276,49 +278,6 @@ export function prepareSettings(
 /** Whether the person says what forgotten prompts are steered to. */
 function hasAnchors({ anchor, forget }: EraseRequest): boolean {
   return anchor !== undefined || forget.some((line) => parseForgetLine(line).anchor !== undefined);
-}
-
-/** @throws AppError `settings.invalid` where the model has none of the layers, or is not asked as the method asks */
-function requireLayers({ condition, groups }: Checkpoint, settings: EraseSettings): void {
-  const { asks, words } = methodOf(settings);
-  if (asks === 'words' && condition.asks.kind !== 'words') {
-    const others = methodIds.filter((id) => findMethod(id).asks !== 'words');
-    throw new AppError(
-      'settings.invalid',
-      `${words.name} goes by what a model makes of words, and this one reads none.`,
-      {
-        remedy: {
-          advice: `Use ${others.join(' or ')}`,
-          settings: [{ setting: 'method' }],
-        },
-      },
-    );
-  }
-  if (condition.asks.kind === 'nothing' && methodOf(settings).steersToAnchors(settings)) {
-    throw new AppError(
-      'settings.invalid',
-      'the model is asked for nothing, so forgotten pictures cannot be steered to another prompt.',
-      { remedy: { advice: 'Steer to noise', settings: [{ setting: 'target', value: 'uniform' }] } },
-    );
-  }
-  const train = trainSetOf(settings);
-  if (groups.namesOf(train).length > 0) return;
-  throw new AppError(
-    'settings.invalid',
-    `the model has none of the layers of "${train}", which read prompts.`,
-    { remedy: { advice: 'Train others', settings: [{ setting: 'train', value: 'full' }] } },
-  );
-}
-
-/** @throws AppError `settings.invalid` where a LoRA file is asked for and whole weights are trained */
-function requireChange(settings: EraseSettings): void {
-  const training = trainingOf(settings);
-  if (!training || training.output === 'checkpoint' || hasStrength(training.adapter)) return;
-  throw new AppError(
-    'settings.invalid',
-    `the result "${training.output}" needs a low-rank change, and whole weights are to be trained, whose change is as large as the model.`,
-    { remedy: { advice: 'Train one', settings: [{ setting: 'adapter', value: 'lora' }] } },
-  );
 }
 
 /**

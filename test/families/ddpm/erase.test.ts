@@ -124,7 +124,11 @@ describe('a class', () => {
     ['its own anchor', { forget: ['1'], anchor: '1' }, /class 1 is its own anchor/],
     ['with guidance', { forget: ['1'], settings: { drawCfg: 2 } }, /guidance \(CFG\) of 2/],
     ['by UCE', { forget: ['1'], settings: { method: 'uce', ...unset } }, /UCE goes by .* words/],
-    ['by layers that it lacks', { forget: ['1'], settings: { train: 'xattn' } }, /--train full/],
+    [
+      'by layers that it lacks',
+      { forget: ['1'], settings: { train: 'xattn' } },
+      /no layers of the set "xattn".*--train full/,
+    ],
     ['at an odd size', { forget: ['1'], settings: { width: 17 } }, /multiple of 2 pixels/],
     ['that is not named', {}, /nothing is said of which class to forget/],
   ])('%s is refused', async (_what, request, message) => {
@@ -148,7 +152,9 @@ describe('a model that is asked for nothing', () => {
     expect(await hashCheckpoint(job.output)).not.toBe(await hashCheckpoint(model));
   });
 
-  it('is refused prompts, and without pictures', async () => {
+  it('is refused prompts, classes, and without pictures', async () => {
+    const byClass = { model: grey(), forget: ['class 0'], isByClass: true };
+    await expect(prepare(byClass)).rejects.toThrow(/has no classes: it is asked for nothing/);
     await expect(prepare({ model: grey(), forget: ['class 0'] })).rejects.toThrow(/means nothing/);
     await expect(prepare({ model: grey() })).rejects.toMatchObject({ code: 'image.none' });
     await expect(
