@@ -46,6 +46,15 @@ const needsClasses = computed<string | null>(() =>
     : null,
 );
 
+/** Whether anything says what to forget: words, captions, or pictures alone where nothing is asked for. */
+const isConceptSaid = computed<boolean>(
+  () =>
+    asks.value === 'nothing' ||
+    toLines(forgetText.value).length > 0 ||
+    form.forgetPictures.value.some(({ caption }) => caption.trim() !== '') ||
+    learnedWords.value.length > 0,
+);
+
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
   if (needsOfModel.value !== null) return needsOfModel.value;
@@ -55,13 +64,7 @@ export const missing = computed<string | null>(() => {
   }
   const pictures = form.forgetPictures.value;
   if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
-  const hasCaption = pictures.some(({ caption }) => caption.trim() !== '');
-  const isSaid =
-    asks.value === 'nothing' ||
-    toLines(forgetText.value).length > 0 ||
-    hasCaption ||
-    learnedWords.value.length > 0;
-  if (!isSaid) {
+  if (!isConceptSaid.value) {
     return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
   }
   return needsClasses.value;

@@ -17,13 +17,14 @@ import { encodeGeneratedPng } from '../images/generated-png.ts';
 import { classPrompt } from '../families/class-prompts.ts';
 import { requireClasses } from '../families/checkpoint.ts';
 import type { Asks } from '../families/family.ts';
-import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
+import { type PreparedPrompts, preparePrompts } from '../jobs/request/prepare-prompts.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import type { EvaluationTold } from './evaluation-reporter.ts';
 import { type JudgeOptions, readJudge } from './judge-options.ts';
 import {
   drawingOfPair,
+  type ModelPair,
   type PairOptions,
   remarksOfPair,
   requirePair,
@@ -77,11 +78,10 @@ export async function evaluateModels(
   await withPair(options, async (pair) => {
     const drawn = drawingOfPair(pair, ofPrompts, options);
     const { drawing } = drawn;
-    const { asks } = pair.before.condition;
-    if (options.forgetClass ?? options.keepClass) requireClasses(pair.before);
-    const isTold = asks.kind === 'words' && drawing.promptStyle === promptStyle;
-    const { forget, retain } =
-      (isTold ? told : null) ?? (await askedPrompts(options, drawing, asks));
+    const isTold = told !== null && drawing.promptStyle === promptStyle;
+    const { forget, retain } = await promptsOfPair(pair, {
+      ...{ options, drawing, told: isTold ? told : null },
+    });
     const { count, seed } = options;
     const asked = { forget, retain, count, seed };
     const folder = options.out === undefined ? null : path.resolve(options.out);
@@ -122,6 +122,22 @@ export async function evaluateModels(
 /** Whether classes are asked for, of which only the model tells what they are. */
 function isOfWords({ forget = [], forgetClass = [] }: EvaluateOptions): boolean {
   return forget.length > 0 && forgetClass.length === 0;
+}
+
+/** What was told before the model was opened, or what the model can be asked. */
+async function promptsOfPair(
+  { before }: ModelPair,
+  { options, drawing, told }: PromptSources,
+): Promise<PreparedPrompts> {
+  const { asks } = before.condition;
+  if (options.forgetClass ?? options.keepClass) requireClasses(before);
+  return told !== null && asks.kind === 'words' ? told : askedPrompts(options, drawing, asks);
+}
+
+interface PromptSources {
+  readonly options: EvaluateOptions;
+  readonly drawing: Drawing;
+  readonly told: PreparedPrompts | null;
 }
 
 function askedPrompts(

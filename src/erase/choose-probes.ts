@@ -20,7 +20,8 @@ const usualNegative = 'lowres, bad anatomy, bad hands, cropped, worst quality, l
  */
 export async function chooseProbes(original: Checkpoint, job: EraseJob): Promise<Probe[]> {
   const { settings, device, threads } = job;
-  if (!isProbed(settings)) return [];
+  // Classes have no wordings, and all of them are forgotten or kept.
+  if (!isProbed(settings) || original.condition.asks.kind !== 'words') return [];
   const forget = job.forget.map(({ prompt }) => prompt);
   const concept = job.concept ?? undefined;
   const found = await findNearAndFar(

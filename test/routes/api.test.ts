@@ -293,7 +293,7 @@ describe('POST /api/jobs', () => {
     ['nothing to forget', { forget: [] }, 422, 'prompt.invalid'],
     ['an empty prompt', { forget: [' '] }, 422, 'prompt.invalid'],
     ['a contradiction', { retain: ['a red heart'] }, 422, 'prompt.invalid'],
-    ['a size of half a cell', { settings: { size: 8 * 3 + 4 } }, 400, 'usage.invalid'],
+    ['a size of half a cell', { settings: { size: 8 * 3 + 4 } }, 422, 'settings.invalid'],
     [
       'a setting of another method',
       { settings: { method: 'uce', steps: 3 } },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { readJsonConfig } from '../../checkpoint/json-config.ts';
+import { elementAt } from '../../element-at.ts';
 import { AppError } from '../../errors.ts';
 
 const count = z.int().min(1).max(1_000_000);
@@ -145,13 +146,43 @@ const knownBlocks = [
 ];
 
 function shapeOf(filePath: string, config: Config): PixelUnetConfig {
+  requireFittingNumbers(filePath, config);
   const { block_out_channels: widths, norm_num_groups: groups } = config;
-  const [first = 0] = widths;
-  const lengths = [config.down_block_types.length, config.up_block_types.length];
-  if (lengths.some((length) => length !== widths.length)) {
+  const hasMiddle = config.mid_block_type !== null;
+  return {
+    ...{ sampleSize: sizeOf(config), channels: config.in_channels, widths },
+    attendsDown: config.down_block_types.map((type) => type === 'AttnDownBlock2D'),
+    attendsUp: config.up_block_types.map((type) => type === 'AttnUpBlock2D').reverse(),
+    ...{ hasMiddle, attendsInMiddle: hasMiddle && config.add_attention },
+    layersPerBlock: config.layers_per_block,
+    embeddingWidth: config.time_embedding_dim ?? 4 * elementAt(widths, 0),
+    timesteps: { sinesFirst: !config.flip_sin_to_cos, shift: config.freq_shift },
+    classes: classesOf(config),
+    padsEvenly: config.downsample_padding === 1,
+    headChannels: config.attention_head_dim,
+    ...{ groups, middleGroups: config.attn_norm_num_groups ?? groups, epsilon: config.norm_eps },
+  };
+}
+
+function sizeOf({ sample_size: given }: Config): PixelUnetConfig['sampleSize'] {
+  if (given == null) return null;
+  const sides = [given].flat();
+  const height = elementAt(sides, 0);
+  return { height, width: sides[1] ?? height };
+}
+
+function classesOf({ class_embed_type: type, num_class_embeds: classes }: Config): ClassEmbedding {
+  if (type === 'timestep') return { kind: type };
+  return classes == null ? { kind: 'none' } : { kind: 'table', classes };
+}
+
+/** @throws AppError `checkpoint.config` for numbers that do not go together, `model.unsupported` */
+function requireFittingNumbers(filePath: string, config: Config): void {
+  const { block_out_channels: widths, down_block_types: down, up_block_types: up } = config;
+  if (down.length !== widths.length || up.length !== widths.length) {
     throw configError(
       filePath,
-      `has ${widths.length} block_out_channels, ${lengths[0]} down_block_types and ${lengths[1]} up_block_types, which must be as many`,
+      `has ${widths.length} block_out_channels, ${down.length} down_block_types and ${up.length} up_block_types, which must be as many`,
     );
   }
   if (config.in_channels !== config.out_channels || ![1, 3].includes(config.in_channels)) {
@@ -160,42 +191,26 @@ function shapeOf(filePath: string, config: Config): PixelUnetConfig {
       `it takes ${config.in_channels} channels and gives ${config.out_channels}, where a model of pictures has 3 of both, or 1 of grey ones.`,
     );
   }
-  for (const [setting, divisor] of [
-    ['norm_num_groups', groups],
-    ['attention_head_dim', config.attention_head_dim ?? 1],
-  ] as const) {
-    const odd = widths.find((width) => width % divisor !== 0);
-    if (odd !== undefined && (setting === 'norm_num_groups' || hasAttention(config))) {
-      throw configError(filePath, `sets ${setting} to ${divisor}, which does not divide ${odd}`);
-    }
-  }
-  const isTable = config.class_embed_type == null && config.num_class_embeds != null;
-  const sides = config.sample_size == null ? null : [config.sample_size].flat();
-  return {
-    sampleSize: sides && { height: sides[0] ?? 0, width: sides[1] ?? sides[0] ?? 0 },
-    channels: config.in_channels,
-    widths,
-    attendsDown: config.down_block_types.map((type) => type === 'AttnDownBlock2D'),
-    attendsUp: config.up_block_types.map((type) => type === 'AttnUpBlock2D').reverse(),
-    hasMiddle: config.mid_block_type !== null,
-    attendsInMiddle: config.mid_block_type !== null && config.add_attention,
-    layersPerBlock: config.layers_per_block,
-    embeddingWidth: config.time_embedding_dim ?? 4 * first,
-    timesteps: { sinesFirst: !config.flip_sin_to_cos, shift: config.freq_shift },
-    classes: isTable
-      ? { kind: 'table', classes: config.num_class_embeds ?? 0 }
-      : { kind: config.class_embed_type === 'timestep' ? 'timestep' : 'none' },
-    padsEvenly: config.downsample_padding === 1,
-    headChannels: config.attention_head_dim,
-    groups,
-    middleGroups: config.attn_norm_num_groups ?? groups,
-    epsilon: config.norm_eps,
-  };
+  requireDivided(filePath, widths, ['norm_num_groups', config.norm_num_groups]);
+  const attending = widths.filter((_, level) => attendsAt(config, level));
+  requireDivided(filePath, attending, ['attention_head_dim', config.attention_head_dim ?? 1]);
 }
 
-function hasAttention(config: Config): boolean {
-  const types: readonly string[] = [...config.down_block_types, ...config.up_block_types];
-  return types.some((type) => type.startsWith('Attn')) || config.add_attention;
+function requireDivided(
+  filePath: string,
+  widths: readonly number[],
+  [setting, divisor]: readonly [setting: string, divisor: number],
+): void {
+  const odd = widths.find((width) => width % divisor !== 0);
+  if (odd === undefined) return;
+  throw configError(filePath, `sets ${setting} to ${divisor}, which does not divide ${odd}`);
+}
+
+/** Whether anything attends at a level, from the finest on; the middle is at the last one. */
+function attendsAt(config: Config, level: number): boolean {
+  const types = [config.down_block_types[level], config.up_block_types.at(-1 - level)];
+  const isMiddle = level === config.block_out_channels.length - 1 && config.add_attention;
+  return isMiddle || types.some((type) => type?.startsWith('Attn') === true);
 }
 
 function unsupported(filePath: string, reason: string): AppError {

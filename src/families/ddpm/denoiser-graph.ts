@@ -7,7 +7,7 @@ import type { DenoiserGraph, DenoiserShape } from '../family.ts';
 import { inputOf, shapeOfSize } from '../latent-sizes.ts';
 import { contextWidth } from './class-context.ts';
 import type { PixelUnetConfig } from './config.ts';
-import { latentShapeOf } from './denoiser.ts';
+import { latentShapeOf } from './latent-shape.ts';
 import { buildPixelUnet } from './unet.ts';
 
 /**

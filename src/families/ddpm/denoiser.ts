@@ -1,7 +1,7 @@
 import { elementAt } from '../../element-at.ts';
-import type { Shape } from '../../tensor/shape.ts';
-import type { Denoiser, DenoiserShape } from '../family.ts';
+import type { Denoiser } from '../family.ts';
 import type { PixelUnetConfig } from './config.ts';
+import { latentShapeOf } from './latent-shape.ts';
 
 /** The UNet of a model, which is all of it. */
 export function createDenoiser(config: PixelUnetConfig): Denoiser {
@@ -14,12 +14,4 @@ export function createDenoiser(config: PixelUnetConfig): Denoiser {
       return createDenoiserGraph(config);
     },
   };
-}
-
-/** Of noisy pictures and predictions: [N, C, h, w]. */
-export function latentShapeOf(
-  { channels }: PixelUnetConfig,
-  { batch, latentHeight, latentWidth }: DenoiserShape,
-): Shape {
-  return [batch, channels, latentHeight, latentWidth];
 }

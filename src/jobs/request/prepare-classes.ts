@@ -1,5 +1,4 @@
 import { parseForgetLine } from '../../erase/forget-lines.ts';
-import type { EraseJob } from '../../erase/job.ts';
 import { AppError } from '../../errors.ts';
 import { ANYTHING, classPrompt, readClass } from '../../families/class-prompts.ts';
 import type { Asks } from '../../families/family.ts';

@@ -53,7 +53,7 @@ export interface PreparedPrompts {
  * what the preset has; captions of images join; without any retain prompts a neutral set and the
  * anchors are kept. All are looked through for what web UIs read otherwise, and for contradictions.
  *
- * @param asks how the model is asked
+ * @param asks how the model is asked; of classes it is as `prepareClasses` has it
  * @throws AppError `prompt.invalid`, `image.*`
  */
 export async function preparePrompts(
@@ -62,10 +62,16 @@ export async function preparePrompts(
   forgets: AnyMethod['forgets'],
   asks: Asks = { kind: 'words' },
 ): Promise<PreparedPrompts> {
-  if (asks.kind !== 'words') {
-    const own = request.forget.length > 0 ? {} : { forget: preset?.forget ?? [] };
-    return prepareClasses({ ...request, ...own }, forgets, asks);
-  }
+  if (asks.kind === 'words') return prepareWords(request, preset, forgets);
+  const { forget } = request.forget.length > 0 ? request : { forget: preset?.forget ?? [] };
+  return prepareClasses({ ...request, forget }, forgets, asks);
+}
+
+async function prepareWords(
+  request: PromptRequest,
+  preset: Preset | undefined,
+  forgets: AnyMethod['forgets'],
+): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
   const names = new LearnedNames(request.learned ?? []);
   const { style = 'sentences', captions } = request;
