@@ -83,7 +83,7 @@ describe('a class', () => {
     expect(await hashCheckpoint(again.output)).toBe(await hashCheckpoint(job.output));
     expect(await hashCheckpoint(job.output)).not.toBe(await hashCheckpoint(model));
     const checkpoint = await openCheckpoint(job.output);
-    expect(checkpoint.file.metadata.get('erase_concept')).toContain('"class 3"');
+    expect(checkpoint.file.metadata.get('erase_concept')).toContain('"erasediff"');
     await checkpoint.close();
   });
 

@@ -74,7 +74,9 @@ describe('a pixel-space model in a folder', () => {
     expect(await isModelFolder(unet)).toBe(true);
     const { process, facts, ...checkpoint } = await openCheckpoint(unet);
     expect(facts.prediction.predictionType).toBe('v_prediction');
-    expect(process).toEqual((await openCheckpoint(folder)).process);
+    const whole = await openCheckpoint(folder);
+    expect(process).toEqual(whole.process);
+    await whole.close();
     await checkpoint.close();
   });
 
