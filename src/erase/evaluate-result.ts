@@ -11,7 +11,7 @@ import { thumbnailOfFile } from '../images/thumbnail.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import type { EvaluationPicture } from '../evaluation/pictures.ts';
+import type { EvaluationPicture, Probe } from '../evaluation/pictures.ts';
 import { chooseProbes } from './choose-probes.ts';
 import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
 import { drawStrengths, missingStrengths } from './draw-strengths.ts';
@@ -86,7 +86,7 @@ async function evaluateChosen(
 ) {
   const { settings, device, threads } = job;
   const chosen = comparedPromptsOf(job);
-  const probes = await chooseProbes(before, job);
+  const probes = await probesFor(before, job, io);
   const publish = async (
     { role, group, number: place, prompt, seed }: EvaluationPicture,
     which: 'before' | 'after',
@@ -133,6 +133,18 @@ async function evaluateChosen(
       },
     },
   );
+}
+
+/** What is drawn beside the job's own prompts: a vocabulary that cannot be read keeps nobody from the rest. */
+async function probesFor(before: Checkpoint, job: EraseJob, io: RunIo): Promise<Probe[]> {
+  try {
+    return await chooseProbes(before, job);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code.startsWith('device.')) throw error;
+    const message = `Only the job's own prompts are compared: ${error.message}`;
+    io.onEvent({ event: 'notice', message });
+    return [];
+  }
 }
 
 /** The job's judges, but for those whose files were there when it was made and are not what they were. */

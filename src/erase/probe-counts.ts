@@ -2,7 +2,7 @@ import type { EraseSettings } from '../methods/registry.ts';
 
 /**
  * Prompts of each question beside the job's own: few, as each is drawn and judged as theirs are. All of them
- * together are as many as the job's own at most, so that they double the time of measuring and no more.
+ * together are 20 at most, beside 16 of the job's own: they about double the time of measuring.
  */
 export const probeCounts = { neighbour: 4, far: 4, heldBack: 4, withNegative: 2 } as const;
 
