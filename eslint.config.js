@@ -130,6 +130,7 @@ export default defineConfig(
                 './lora-tag.ts',
                 './strengths.ts',
                 './presets/preset-words.ts',
+                './report/describe-concepts.ts',
                 './report/describe-figure.ts',
               ],
               message: 'The page takes from src only what is pure and small.',

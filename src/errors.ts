@@ -37,6 +37,7 @@ const errorTable = {
   'vae.invalid': { exit: 3, http: 422 },
   'embedding.invalid': { exit: 3, http: 422 },
   'prompt.invalid': { exit: 3, http: 422 },
+  'concepts.invalid': { exit: 3, http: 422 },
   'preset.not-found': { exit: 3, http: 404 },
   'preset.invalid': { exit: 3, http: 422 },
   'preset.exists': { exit: 3, http: 409 },

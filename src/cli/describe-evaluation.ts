@@ -2,15 +2,15 @@ import type { Evaluation } from '../evaluation/evaluation.ts';
 import type { Figure } from '../evaluation/figure.ts';
 import { type PromptResult, worstFirst } from '../evaluation/worst-first.ts';
 import { formatTable } from '../format.ts';
+import { describeConcepts } from '../report/describe-concepts.ts';
 import { describeFigure, describeResult } from '../report/describe-figure.ts';
 
 /** An evaluation as a small table, each number with a sentence that says what it is. */
-export function describeEvaluation({
-  figures,
-  prompts,
-  atOtherClipSkip: other,
-}: Evaluation): string {
+export function describeEvaluation(evaluation: Evaluation): string {
+  const { figures, prompts, atOtherClipSkip: other } = evaluation;
   const lines = [tableOf(figures), ...figures.flatMap(({ caution }) => caution ?? [])];
+  const concepts = describeConcepts(evaluation);
+  if (concepts) lines.push(formatTable([concepts.head, ...concepts.rows]));
   lines.push(...worstPrompts(prompts));
   if (other) lines.push(`The same at clip skip ${other.clipSkip}:`, tableOf(other.figures));
   return lines.join('\n');

@@ -36,6 +36,10 @@ const figure = named(
 
 const shares = { pictures: z.number(), before: z.number(), after: z.number() };
 
+/** By the id of the figure. */
+const verdicts = z.record(z.string(), verdict);
+const verdictsOfPictures = z.object({ pictures: z.number(), verdicts });
+
 /** How much was erased and how much was kept. */
 export const evaluationSchema = named(
   'Evaluation',
@@ -51,10 +55,19 @@ export const evaluationSchema = named(
         prompt: z.string(),
         anchor: z.string().nullable(),
         pictures: z.number(),
-        /** By the id of the figure. */
-        verdicts: z.record(z.string(), verdict),
+        verdicts,
       }),
     ),
+    /** Of each of several concepts, its own prompts and those of its neighbours; left out where there is one. */
+    concepts: z
+      .array(
+        z.object({
+          name: z.string(),
+          forget: verdictsOfPictures,
+          retain: verdictsOfPictures.nullable(),
+        }),
+      )
+      .exactOptional(),
     /** The same pictures drawn at another clip skip; left out where the model is drawn at one alone. */
     atOtherClipSkip: z
       .object({ clipSkip: z.number().int(), figures: z.array(figure) })

@@ -50,6 +50,18 @@ export const jobRequestSchema = z.strictObject({
   variables: z.record(z.string().max(64), prompt).default({}),
   forget: prompts.default([]),
   retain: prompts.default([]),
+  /** Several things to forget, each with prompts of its own, in the place of `forget`. */
+  concepts: z
+    .array(
+      z.strictObject({
+        name: z.string().trim().min(1).max(200),
+        forget: prompts.min(1),
+        anchor: prompt.optional(),
+        neighbours: prompts.default([]),
+      }),
+    )
+    .max(200)
+    .default([]),
   anchor: prompt.optional(),
   /** Further wordings, each a prompt or `prompt => anchor`, which are measured by and never trained on. */
   heldBack: prompts.default([]),

@@ -19,6 +19,8 @@ export interface SteeredBatch extends DenoisingBatch {
         readonly noisyLatents?: Float32Array;
       }
     | { readonly kind: 'values'; readonly values: Float32Array };
+  /** Rows of a concept that is gone: they are steered to their target, and not past it. Default: none are. */
+  readonly isHeld?: readonly boolean[];
   /**
    * What the original predicts at the batch, [N, C, h, w]: from there a change of another strength than 1
    * goes its part of the way. Needed where there is one.

@@ -1,4 +1,5 @@
 import { otherClipSkip } from '../drawing/other-clip-skip.ts';
+import { byConcept } from './concepts.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { shownStrengths } from '../strengths.ts';
@@ -12,6 +13,8 @@ import { type PromptCounts, spread, spreadCount } from './spread.ts';
  * much as drawing 16 pictures with each model and half as much again for judging them.
  */
 const comparedPrompts = 8;
+/** Neighbours of each of several concepts that are drawn, too. */
+const comparedNeighbours = 2;
 /** Prompts of each role that are drawn at other strengths too: enough to choose one by. */
 const strengthPrompts = 2;
 /** The comparison itself draws strength 0, the original, and 1, the result. */
@@ -59,12 +62,36 @@ function isDrawnAtStrengths(settings: EraseSettings): boolean {
   return makesLora && settings.evaluationPictures > 0;
 }
 
-/** The prompts that the original and the result are compared by, with their places among the job's. */
-export function comparedPromptsOf({ forget, retain }: Pick<EraseJob, 'forget' | 'retain'>) {
+/**
+ * The prompts that the original and the result are compared by, with their places among the job's: of several
+ * concepts some of each, and some of the neighbours of each.
+ */
+export function comparedPromptsOf({ forget, retain, concepts }: ComparedJob) {
+  const places = forget.map((item, index) => ({ item, index, prompt: item.prompt }));
+  const neighbours = concepts.flatMap((concept) => concept.neighbours.slice(0, comparedNeighbours));
+  const kept = spread(retain, comparedPrompts);
+  const others = retain
+    .map((item, index) => ({ item, index }))
+    .filter(
+      ({ item, index }) => neighbours.includes(item) && kept.every((one) => one.index !== index),
+    );
   return {
-    forget: spread(forget, comparedPrompts),
-    retain: spread(retain, comparedPrompts),
+    forget: byConcept(places, concepts).flatMap((own) =>
+      spread(own, promptsOfConcept(concepts.length)).map(({ item: { item, index } }) => ({
+        item,
+        index,
+      })),
+    ),
+    retain: [...kept, ...others].sort((a, b) => a.index - b.index),
   };
+}
+
+/** What of a job says which pictures are compared. */
+type ComparedJob = Pick<EraseJob, 'forget' | 'retain' | 'concepts'>;
+
+/** Prompts of each concept that are compared; several share what one has. */
+function promptsOfConcept(concepts: number): number {
+  return Math.ceil(comparedPrompts / Math.max(1, concepts));
 }
 
 /** Other noise than that of the previews: a picture of the same name would be another one. */
@@ -73,9 +100,7 @@ export function comparisonSeed({ seed }: EraseSettings): number {
 }
 
 /** Every picture that both models draw for the comparison, forgotten prompts first. */
-export function comparedPictures(
-  job: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,
-): SampleSubject[] {
+export function comparedPictures(job: ComparedJob & Pick<EraseJob, 'settings'>): SampleSubject[] {
   const { forget, retain } = comparedPromptsOf(job);
   const first = comparisonSeed(job.settings);
   const seeds = Array.from({ length: job.settings.evaluationPictures }, (_, i) => first + i);
@@ -94,9 +119,7 @@ export interface StrengthPicture extends SampleSubject {
 }
 
 /** Some of the compared pictures at each other strength, one strength after the other. */
-export function strengthPictures(
-  job: Pick<EraseJob, 'forget' | 'retain' | 'settings'>,
-): StrengthPicture[] {
+export function strengthPictures(job: ComparedJob & Pick<EraseJob, 'settings'>): StrengthPicture[] {
   if (!isDrawnAtStrengths(job.settings)) return [];
   const first = comparedPictures(job).filter(({ seed }) => seed === comparisonSeed(job.settings));
   const chosen = (['forget', 'retain'] as const).flatMap((wanted) =>

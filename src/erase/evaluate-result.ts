@@ -10,6 +10,7 @@ import type { PixelImage } from '../images/pixels.ts';
 import { thumbnailOfFile } from '../images/thumbnail.ts';
 import { requireClassifier } from '../evaluation/classifier/classifier.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
+import { byConcept } from '../evaluation/by-concept.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { EvaluationPicture, Probe } from '../evaluation/pictures.ts';
 import { chooseProbes } from './choose-probes.ts';
@@ -66,7 +67,9 @@ async function compareModels(
   const { io } = place;
   const after = await openResult(before, job);
   try {
-    const evaluation = await evaluateChosen(before, after, job, place);
+    const judged = await evaluateChosen(before, after, job, place);
+    const concepts = byConcept(judged.prompts, job.concepts);
+    const evaluation = { ...judged, ...(concepts.length > 0 && { concepts }) };
     io.onEvent({ event: 'evaluation', evaluation });
   } catch (error) {
     if (!(error instanceof AppError && error.code.startsWith('device.'))) throw error;
@@ -164,8 +167,14 @@ async function usableJudges({ judges }: EraseJob, io: RunIo): Promise<Classifier
 }
 
 /** The pictures that shall not come back, small; none where a concept is forgotten. */
-async function givenPictures({ settings, forgetImages }: EraseJob): Promise<PixelImage[]> {
-  if (methodOf(settings).forgets !== 'pictures' || forgetImages === null) return [];
-  const images = await readImageFolder(forgetImages);
+async function givenPictures({
+  settings,
+  forgetImages,
+  concepts,
+}: EraseJob): Promise<PixelImage[]> {
+  if (methodOf(settings).forgets !== 'pictures') return [];
+  const folders = [forgetImages, ...concepts.map(({ images }) => images)];
+  const given = folders.filter((folder) => folder !== null);
+  const images = (await Promise.all(given.map(readImageFolder))).flat();
   return Promise.all(images.map(({ file }) => thumbnailOfFile(file)));
 }

@@ -143,6 +143,17 @@ export interface JudgedEvent {
   readonly shown: number;
   /** of those that were judged: a check that sees several ends early. */
   readonly pictures: number;
+  /** The same of each of several concepts; left out where there is one. */
+  readonly concepts?: readonly ConceptSighting[];
   /** How far the loss on kept pictures has risen, from 0 (the original's) to 1 (that of a model that predicts zeros). */
   readonly rise: number;
+}
+
+/** How much of one concept was still seen. */
+export interface ConceptSighting {
+  readonly name: string;
+  readonly shown: number;
+  readonly pictures: number;
+  /** It is held where it is, and no longer pushed. */
+  readonly isGone: boolean;
 }

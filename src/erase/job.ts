@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { predictionReadingSchema } from '../diffusion/prediction-reading.ts';
 import { classifierChoiceSchema } from '../evaluation/classifier/classifier-choice.ts';
 import { companionFields } from './companions.ts';
+import { jobConceptSchema } from './concepts.ts';
 import { pictureShapeSchema } from './picture-shapes.ts';
 import { drawingNames } from '../drawing/drawing.ts';
 import { devices } from '../runtime/device.ts';
@@ -34,6 +35,8 @@ export const jobSchema = z.object({
   forget: z.array(forgetPromptSchema).min(1),
   /** Further wordings, which are measured by and never trained on. */
   heldBack: z.array(forgetPromptSchema).default([]),
+  /** What is forgotten, where that is several things with prompts of their own; none for one. */
+  concepts: z.array(jobConceptSchema).default([]),
   /** Folder of images to forget; their captions name prompts that also join `forget`. */
   forgetImages: z.string().nullable(),
   retain: z.array(z.string()).min(1),

@@ -39,6 +39,8 @@ export interface CaptionedFile {
 export interface JobImages {
   readonly forget: readonly CaptionedFile[] | null;
   readonly retain: readonly CaptionedFile[] | null;
+  /** Whether the model draws pictures of a set: of concepts that none are given of, beside others'. */
+  readonly areMissing: Readonly<Record<Role, boolean>>;
   /** Each prompt that is forgotten, captions included, with what it is steered to. */
   readonly anchors: ReadonlyMap<string, string>;
 }
@@ -62,10 +64,12 @@ export async function readJobImages(
     pictures.includes(role) ? (given ?? (await drawnSet(folder, role))) : null;
   const read = (from: string | null, prompts: readonly string[]) =>
     captionedFiles(from, prompts, readCaption);
-  const forget = withEveryPrompt(
+  const common = withEveryPrompt(
     await read(await folderOf('forget', job.forgetImages), forgetPrompts),
     forgetPrompts,
   );
+  const own = pictures.includes('forget') ? await conceptFiles(job, read) : null;
+  const forget = common || own ? [...(common ?? []), ...(own ?? [])] : null;
   const retain = await read(await folderOf('retain', job.retainImages), job.retain);
   const anchors = new Map(job.forget.map(({ prompt, anchor }) => [prompt, anchor]));
   const captions = [...new Set(forget?.map(({ prompt }) => prompt))].filter(
@@ -82,8 +86,26 @@ export async function readJobImages(
     all?.map(({ file, prompt, size }) => ({ file, prompt: inFull(prompt), size })) ?? null;
   return {
     ...{ forget: files(forget), retain: files(retain) },
+    areMissing: {
+      forget: common === null && picturesOfSet(job, 'forget').length > 0,
+      retain: retain === null && picturesOfSet(job, 'retain').length > 0,
+    },
     anchors: new Map([...anchors].map((pair) => pair.map(inFull) as [string, string])),
   };
+}
+
+/** The pictures that are given of single concepts; null where there are none. */
+async function conceptFiles(
+  { concepts }: EraseJob,
+  read: (from: string | null, prompts: readonly string[]) => ReturnType<typeof captionedFiles>,
+): Promise<CaptionedFile[] | null> {
+  const sets = await Promise.all(
+    concepts.map(async ({ images, prompts }) =>
+      withEveryPrompt(await read(images, prompts), prompts),
+    ),
+  );
+  const given = sets.filter((set) => set !== null);
+  return given.length === 0 ? null : given.flat();
 }
 
 async function drawnSet(jobFolder: string, role: Role): Promise<string | null> {

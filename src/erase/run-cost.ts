@@ -31,6 +31,8 @@ export interface RunExtent {
   readonly prompts: PromptCounts;
   /** Pictures that the model draws for its own sets. */
   readonly drawnPictures: number;
+  /** How many concepts are forgotten, where that is several. */
+  readonly concepts?: number;
   /** Shapes that it trains in; none for that of what is drawn. */
   readonly shapes: readonly PictureShape[];
 }
@@ -126,7 +128,7 @@ export async function costOfRun(
   const drawing = (samplingSteps: number) => guidedRows(settings.drawCfg) * samplingSteps * row;
   const picture = drawing(settings.drawSteps);
   const previewed = previewPictures(settings, extent.prompts);
-  const judged = judgedPictures(settings);
+  const judged = judgedPictures(settings, extent.concepts ?? 0);
   const measuring = picture * measuringDrawings(checkpoint, settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;

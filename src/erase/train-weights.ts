@@ -121,7 +121,9 @@ async function makeDataset(
   { stateFolder, io, drawnSets }: RunPlace,
 ): Promise<Dataset> {
   const { checkpoint, unet, encoded } = tools;
-  if (method.pictures.some((role) => !files?.[role])) phase(io, 'generate');
+  const isDrawn = (role: Role) =>
+    method.pictures.includes(role) && images?.areMissing[role] === true;
+  if (method.pictures.some(isDrawn)) phase(io, 'generate');
   // All of a set or nothing: what is drawn in other batches differs in its last bits.
   const drawnSet = async (role: Role) => {
     const graph = { precision, tokens: encoded.tokens };
@@ -131,8 +133,11 @@ async function makeDataset(
     await drawnSets?.keep(job, role, graph, items);
     return items;
   };
-  const picturesOf = async (role: Role) =>
-    method.pictures.includes(role) ? (files?.[role] ?? drawnSet(role)) : [];
+  // Of several concepts some may have pictures, and the others are drawn.
+  const picturesOf = async (role: Role) => [
+    ...(files?.[role] ?? []),
+    ...(isDrawn(role) ? await drawnSet(role) : []),
+  ];
   const made: Dataset = {
     forget: await picturesOf('forget'),
     retain: await picturesOf('retain'),

@@ -1,4 +1,5 @@
 import { elementAt } from '../element-at.ts';
+import type { ConceptVerdicts } from './by-concept.ts';
 import {
   figureOf,
   type Figure,
@@ -15,6 +16,8 @@ export interface Evaluation extends Headline {
   readonly figures: readonly Figure[];
   /** Every prompt that was drawn, with what each figure is for its pictures alone. */
   readonly prompts: readonly PromptVerdicts[];
+  /** What came out for each of several concepts; left out where there is one. */
+  readonly concepts?: readonly ConceptVerdicts[];
   /** The same pictures drawn at another clip skip, where people draw with the model at both. */
   readonly atOtherClipSkip?: { readonly clipSkip: number; readonly figures: readonly Figure[] };
 }

@@ -1,4 +1,5 @@
 import type { JudgedEvent } from '../erase/events.ts';
+import { describeSighting } from '../erase/describe-judged.ts';
 import { drawChart, type Series } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 
@@ -14,10 +15,13 @@ function placeOf({ shown, pictures, rise }: JudgedEvent): Series['points'][numbe
  */
 export function renderJudged(judged: readonly JudgedEvent[], steps: number): Markup {
   if (judged.length === 0) return html``;
-  const row = ({ step, shown, pictures, rise }: JudgedEvent) =>
+  const row = ({ step, shown, pictures, rise, concepts = [] }: JudgedEvent) =>
     html`<tr>
       <td>${step}${step === steps ? ' (the result)' : ''}</td>
-      <td>${shown} of ${pictures}</td>
+      <td>
+        ${shown} of
+        ${pictures}${concepts.map((one) => html`<br /><bdi>${describeSighting(one)}</bdi>`)}
+      </td>
       <td>${(100 * rise).toFixed(1)} %</td>
     </tr>`;
   return html`<h3>When it was gone</h3>

@@ -16,6 +16,7 @@ import { trainSetTitles } from '../methods/settings-fields.ts';
 import { drawChart } from './chart.ts';
 import { describeShapes } from '../erase/picture-shapes.ts';
 import { describeSettings } from './describe-settings.ts';
+import { describeConcepts } from './describe-concepts.ts';
 import { describeFigure, describeResult } from './describe-figure.ts';
 import type { JobStory } from './job-story.ts';
 import {
@@ -126,6 +127,7 @@ function renderFigures({ job, story: { evaluation }, pictures }: ReportContent):
         : null
     }
     ${figures.flatMap(({ caution }) => (caution === null ? [] : html`<p class="callout">${caution}</p>`))}
+    ${renderConcepts(evaluation)}
     ${
       other
         ? html`<h3>At clip skip ${String(other.clipSkip)}</h3>
@@ -164,6 +166,28 @@ function renderResults({ prompts }: Evaluation): Markup {
           (result) => html`<li><bdi>${result.prompt.prompt}</bdi>: ${describeResult(result)}</li>`,
         )}
     </ol>`;
+}
+
+/** The figures of each of several concepts. */
+function renderConcepts(evaluation: Evaluation): Markup | null {
+  const table = describeConcepts(evaluation);
+  if (!table) return null;
+  return html`<h3>Each concept</h3>
+    <table class="rows">
+      <thead>
+        <tr>
+          ${table.head.map((title) => html`<th scope="col">${title}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${table.rows.map(
+          (cells) =>
+            html`<tr>
+              ${cells.map((cell) => html`<td><bdi>${cell}</bdi></td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>`;
 }
 
 function renderFigure(figure: Figure): Markup {

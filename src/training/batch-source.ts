@@ -7,6 +7,7 @@ import type { LatentSize } from '../families/family.ts';
 import { isSameSize } from '../families/latent-sizes.ts';
 import { createGenerator, type Generator, seedFor } from '../tensor/random.ts';
 import { joinRows } from '../tensor/rows.ts';
+import { ConceptTurns } from './concept-turns.ts';
 import type { Dataset, DatasetItem } from './dataset.ts';
 import { type SizeShare, SizeTurns } from './size-turns.ts';
 
@@ -18,6 +19,10 @@ export interface BatchSettings {
   readonly process: Process;
   /** Sizes of the pictures, where not all have the one that the model is asked with by default. */
   readonly sizes?: readonly SizeShare[];
+  /** The prompts of each of several concepts, as the model is asked with them, which take turns. */
+  readonly concepts?: readonly (readonly string[])[];
+  /** Whether a concept that is gone can be held where it is. */
+  readonly holds?: boolean;
 }
 
 /** Where in a run a batch is drawn. */
@@ -43,11 +48,12 @@ export interface TakenItems {
   readonly items: readonly DatasetItem[];
   /** What a batch says of them beside their latents. */
   readonly shown: Pick<DenoisingBatch, 'prompts' | 'size' | 'framings'>;
+  /** Whether each is of a concept that is gone. */
+  readonly isHeld: readonly boolean[];
 }
 
 /** Noisy latents of pictures of one set. */
-export interface NoisyBatch {
-  readonly items: readonly DatasetItem[];
+export interface NoisyBatch extends Pick<TakenItems, 'items' | 'isHeld'> {
   /** For whatever else the batch needs to be drawn. */
   readonly generator: Generator;
   /** float32 [N, C, h, w] each */
@@ -64,11 +70,30 @@ export class BatchSource {
   readonly dataset: Dataset;
   readonly settings: BatchSettings;
   private readonly turns: SizeTurns | null;
+  private readonly concepts: {
+    readonly turns: ConceptTurns;
+    readonly owners: Map<string, number>;
+  } | null;
 
   constructor(dataset: Dataset, settings: BatchSettings) {
     this.dataset = dataset;
     this.settings = settings;
     this.turns = settings.sizes ? new SizeTurns(settings.sizes) : null;
+    const { concepts = [], holds = false } = settings;
+    this.concepts =
+      concepts.length < 2
+        ? null
+        : {
+            turns: new ConceptTurns(concepts.length, holds),
+            owners: new Map(
+              concepts.flatMap((prompts, i) => prompts.map((prompt) => [prompt, i] as const)),
+            ),
+          };
+  }
+
+  /** From now on these concepts, by their places, are gone: see `ConceptTurns`. */
+  hold(gone: readonly number[]): void {
+    this.concepts?.turns.hold(gone);
   }
 
   /** Pictures to retain, noised, with what the model is trained to answer. */
@@ -96,41 +121,68 @@ export class BatchSource {
   draw(role: string, place: BatchPlace, set: Role): NoisyBatch {
     const { seed, batch, process } = this.settings;
     const generator = createGenerator(seedFor(seed, role, String(place.index)));
-    const { items, shown } = this.take(role, place, set);
+    const { items, shown, isHeld } = this.take(role, place, set);
     const x0 = joinRows(items.map(({ latents }) => latents));
     const timesteps = [...generator.randomIntegers(batch, 0, process.timesteps)];
     const noise = generator.randn(x0.length);
     const noisyLatents = process.noise({ x0, noise, timesteps });
-    return { items, generator, x0, noise, batch: { noisyLatents, timesteps, ...shown } };
+    return { items, isHeld, generator, x0, noise, batch: { noisyLatents, timesteps, ...shown } };
   }
 
   /** The next pictures of a set, all of the size whose turn it is in the step. */
   take(role: string, { index, perStep = 1 }: BatchPlace, set: Role): TakenItems {
     const all = this.dataset[set];
     const turned = this.turns?.at(Math.floor(index / perStep));
-    const items = turned
-      ? this.pick(role, turned.turn * perStep + (index % perStep), itemsOf(all, turned.size))
-      : this.pick(role, index, all);
+    const picked = this.pickInTurn(role, set, {
+      index: turned ? turned.turn * perStep + (index % perStep) : index,
+      among: turned ? itemsOf(all, turned.size) : all,
+    });
+    const items = picked.map(({ item }) => item);
     const prompts = this.encoded(items.map(({ prompt }) => prompt));
     const framings = items.map(({ framing }) => framing);
     const isFramed = framings.some((framing) => framing !== null);
     const size = turned && { size: turned.size };
-    return { items, shown: { prompts, ...size, ...(isFramed && { framings }) } };
+    return {
+      items,
+      shown: { prompts, ...size, ...(isFramed && { framings }) },
+      isHeld: picked.map(({ isHeld }) => isHeld),
+    };
+  }
+
+  /** The next items of a set; of pictures to forget, of the concepts whose turns they are. */
+  private pickInTurn(
+    role: string,
+    set: Role,
+    { index, among }: { readonly index: number; readonly among: readonly DatasetItem[] },
+  ): { readonly item: DatasetItem; readonly isHeld: boolean }[] {
+    const { concepts } = this;
+    if (set === 'retain' || concepts === null) {
+      return this.pick(role, index, among).map((item) => ({ item, isHeld: false }));
+    }
+    const { batch } = this.settings;
+    return Array.from({ length: batch }, (_, row) => {
+      const { concept, turn, isHeld } = concepts.turns.at(index * batch + row);
+      const own = among.filter(({ prompt }) => concepts.owners.get(prompt) === concept);
+      // A size may have no picture of it.
+      const from = own.length > 0 ? own : among;
+      return { item: this.nth(`${role} of concept ${concept}`, turn, from), isHeld };
+    });
   }
 
   /** The next `batch` items of an endless series of shuffles of the set. */
   pick<T>(role: string, index: number, set: readonly T[]): T[] {
-    const { seed, batch } = this.settings;
-    return Array.from({ length: batch }, (_, row) => {
-      const position = index * batch + row;
-      const order = shuffled(
-        set.length,
-        seedFor(seed, role, 'order', String(Math.floor(position / set.length))),
-      );
-      const item = set[order[position % set.length] ?? 0];
-      if (item === undefined) throw new RangeError(`the ${role} set is empty`);
-      return item;
-    });
+    const { batch } = this.settings;
+    return Array.from({ length: batch }, (_, row) => this.nth(role, index * batch + row, set));
+  }
+
+  private nth<T>(role: string, position: number, set: readonly T[]): T {
+    const order = shuffled(
+      set.length,
+      seedFor(this.settings.seed, role, 'order', String(Math.floor(position / set.length))),
+    );
+    const item = set[order[position % set.length] ?? 0];
+    if (item === undefined) throw new RangeError(`the ${role} set is empty`);
+    return item;
   }
 
   /** @throws RangeError for a prompt that was not encoded */

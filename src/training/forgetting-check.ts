@@ -1,6 +1,7 @@
 import type { Adaptation } from '../adapters/adapter.ts';
-import { type Drawing, samplingOf } from '../drawing/drawing.ts';
+import { asDrawn, type Drawing, samplingOf } from '../drawing/drawing.ts';
 import { elementAt } from '../element-at.ts';
+import { byConcept } from '../erase/concepts.ts';
 import type { TrainingJob } from '../erase/job.ts';
 import { spread } from '../erase/spread.ts';
 import {
@@ -28,7 +29,7 @@ const [fewestPictures, mostPictures] = [4, 16];
  * How many of a check's pictures may show the concept, and it counts as gone: of sixteen a judge takes one
  * for it that does not show it.
  */
-export function mostFalse(pictures: number): number {
+function mostFalse(pictures: number): number {
   return Math.floor(pictures / 16);
 }
 /** A run of fewer steps is over before judging could save any. */
@@ -63,64 +64,96 @@ export interface Sighting {
   readonly isWhole: boolean;
 }
 
-/** Whether a few pictures of forgotten prompts still show them; of the same noise at every check. */
+/** A picture that every check draws. */
+interface Subject {
+  readonly prompt: string;
+  readonly anchor: string;
+  readonly seed: number;
+}
+
+/** Whether a few pictures of each concept's prompts still show it; of the same noise at every check. */
 export class ForgettingCheck {
   private readonly tools: ForgettingTools;
-  private readonly subjects: readonly { prompt: string; anchor: string; seed: number }[];
+  /** Of each concept. */
+  private readonly subjects: readonly (readonly Subject[])[];
 
   constructor(tools: ForgettingTools) {
     this.tools = tools;
-    const { batch, seed } = tools.job.settings;
-    const count = picturesOfCheck(batch);
-    const chosen = spread([...tools.forget], count).map(({ item }) => item);
-    this.subjects = Array.from({ length: count }, (_, i) => {
-      const [prompt, anchor] = elementAt(chosen, i % chosen.length);
-      return { prompt, anchor, seed: seedFor(seed, 'forgetting', i) };
+    const { settings, concepts } = tools.job;
+    const { batch, seed } = settings;
+    const count = picturesOfCheck(batch, concepts.length);
+    const prompts = [...tools.forget].map(([prompt, anchor]) => ({ prompt, anchor }));
+    const asked = concepts.map((concept) => ({
+      prompts: concept.prompts.map((prompt) => asDrawn(prompt, settings)),
+    }));
+    this.subjects = byConcept(prompts, asked).map((own, concept) => {
+      const chosen = spread(own, count).map(({ item }) => item);
+      return Array.from({ length: count }, (_, i) => ({
+        ...elementAt(chosen, i % chosen.length),
+        seed: seedFor(seed, 'forgetting', ...(concept > 0 ? [concept] : []), i),
+      }));
     });
   }
 
   /**
-   * The score above which a picture counts as showing its prompt, by the original's own pictures.
+   * The score above which a picture of each concept counts as showing its prompt, by the original's own pictures.
    *
    * @param parameters the original's
-   * @returns null where it cannot be told, so that no check would mean anything
+   * @returns null for what cannot be told, so that no check of it would mean anything
    */
-  async threshold(parameters: TensorSet): Promise<number | null> {
-    return shownAbove(await this.scores(parameters, () => true));
+  async thresholds(parameters: TensorSet): Promise<(number | null)[]> {
+    const scores = await this.scores(parameters, () => true);
+    return scores.map(shownAbove);
   }
 
   /**
-   * @param threshold of the original
+   * @param thresholds of the original
+   * @returns what was seen of each concept; null of one without a threshold
    * @throws the signal's reason
    */
-  async look(parameters: TensorSet, threshold: number): Promise<Sighting> {
-    const isShown = (score: number) => score > threshold;
-    const scores = await this.scores(
-      parameters,
-      (some) => some.filter(isShown).length <= mostFalse(this.subjects.length),
-    );
-    return {
-      shown: scores.filter(isShown).length,
-      pictures: scores.length,
-      isWhole: scores.length === this.subjects.length,
+  async look(
+    parameters: TensorSet,
+    thresholds: readonly (number | null)[],
+  ): Promise<(Sighting | null)[]> {
+    const shownIn = (scores: readonly number[], concept: number) => {
+      const threshold = thresholds[concept] ?? null;
+      return threshold === null ? 0 : scores.filter((score) => score > threshold).length;
     };
+    const scores = await this.scores(parameters, (some, concept) => {
+      const most = mostFalse(elementAt(this.subjects, concept).length);
+      return (thresholds[concept] ?? null) !== null && shownIn(some, concept) <= most;
+    });
+    return scores.map((own, concept) =>
+      own.length === 0
+        ? null
+        : {
+            shown: shownIn(own, concept),
+            pictures: own.length,
+            isWhole: own.length === elementAt(this.subjects, concept).length,
+          },
+    );
   }
 
-  /** Draws and judges as many as are drawn at once, one group after the other while it goes on. */
+  /** Draws and judges pictures of each concept, as many as are drawn at once, while that goes on. */
   private async scores(
     parameters: TensorSet,
-    goesOn: (scores: readonly number[]) => boolean,
-  ): Promise<number[]> {
+    goesOn: (scores: readonly number[], concept: number) => boolean,
+  ): Promise<number[][]> {
     const { unet, job, adaptation } = this.tools;
     const original = await adaptation.initial();
     const judge = await this.openJudge(original);
     try {
       const atOnce = imagesAtOnce(unet, job.settings.drawCfg);
-      const scores: number[] = [];
-      while (scores.length < this.subjects.length && goesOn(scores)) {
-        scores.push(...(await judge.scores(await this.draw(parameters, scores.length, atOnce))));
+      const all: number[][] = [];
+      for (const [concept, subjects] of this.subjects.entries()) {
+        const scores: number[] = [];
+        while (scores.length < subjects.length && goesOn(scores, concept)) {
+          const group = subjects.slice(scores.length, scores.length + atOnce);
+          scores.push(...(await judge.scores(await this.draw(parameters, group))));
+        }
+        all.push(scores);
       }
-      return scores;
+      return all;
     } finally {
       await judge.release();
       original.dispose();
@@ -140,16 +173,11 @@ export class ForgettingCheck {
     });
   }
 
-  private async draw(
-    parameters: TensorSet,
-    start: number,
-    count: number,
-  ): Promise<ConceptPicture[]> {
+  private async draw(parameters: TensorSet, group: readonly Subject[]): Promise<ConceptPicture[]> {
     const { checkpoint, job, unet, encoded, signal } = this.tools;
     const { process, condition } = checkpoint;
     const drawing = checkedDrawing(job.settings);
     const unconditional = condition.unconditional(encoded, drawing.negative);
-    const group = this.subjects.slice(start, start + count);
     const latents = await drawLatents(
       { unet, parameters },
       group.map(({ prompt, seed }) => ({
@@ -165,13 +193,25 @@ export class ForgettingCheck {
   }
 }
 
+/** Whether what was seen says that a concept is gone. */
+export function isGone({ shown, pictures, isWhole }: Sighting): boolean {
+  return isWhole && shown <= mostFalse(pictures);
+}
+
 /** Whether a training ends when pictures of forgotten prompts no longer show them. */
 export function endsWhenGone(settings: EraseSettings): boolean {
   return 'until' in settings && settings.until === 'gone' && settings.steps >= fewestSteps;
 }
 
-/** What the checks of a run, with the one before the first step, draw, in how many steps each, and judge. */
-export function judgedPictures(settings: EraseSettings): {
+/**
+ * What the checks of a run, with the one before the first step, draw, in how many steps each, and judge.
+ *
+ * @param concepts how many; 0 or 1 for one
+ */
+export function judgedPictures(
+  settings: EraseSettings,
+  concepts: number,
+): {
   readonly pictures: number;
   readonly samplingSteps: number;
   /** Predictions for each picture. */
@@ -181,15 +221,20 @@ export function judgedPictures(settings: EraseSettings): {
   const isJudged = training !== null && endsWhenGone(settings);
   return {
     // The first one is whole; about half of the others end early, or would come after the end.
-    pictures: isJudged ? (1 + checksIn(training.steps) / 2) * picturesOfCheck(training.batch) : 0,
+    pictures: isJudged
+      ? (1 + checksIn(training.steps) / 2) *
+        Math.max(1, concepts) *
+        picturesOfCheck(training.batch, concepts)
+      : 0,
     samplingSteps: checkedDrawing(settings).drawSteps,
     judgedRows,
   };
 }
 
-/** How many pictures a check draws at most. */
-function picturesOfCheck(batch: number): number {
-  return Math.min(mostPictures, Math.max(fewestPictures, picturesPerRow * batch));
+/** How many pictures of each concept a check draws at most; several share what one has. */
+function picturesOfCheck(batch: number, concepts: number): number {
+  const all = Math.min(mostPictures, Math.max(fewestPictures, picturesPerRow * batch));
+  return Math.max(fewestPictures, Math.ceil(all / Math.max(1, concepts)));
 }
 
 /** As everything is drawn, in fewer steps where it takes many. */

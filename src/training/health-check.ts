@@ -31,7 +31,7 @@ export class HealthCheck {
     /** Of the whole run. */
     readonly steps: number;
     /** Null where all steps are taken, whatever is still shown. */
-    readonly forgetting: Pick<ForgettingCheck, 'threshold' | 'look'> | null;
+    readonly forgetting: Pick<ForgettingCheck, 'thresholds' | 'look'> | null;
     readonly onFinding: (finding: Finding) => void;
   };
   state: HealthState;
@@ -71,12 +71,17 @@ export class HealthCheck {
     const { end } = this.state;
     const unseen = { end, isBest: true, isOver: false };
     if (!forgetting) return unseen;
-    if (step === 0)
-      return { ...unseen, end: { ...end, threshold: await forgetting.threshold(parameters) } };
-    if (end.threshold === null || verdict !== 'healthy') return unseen;
-    const finding = { step, rise, sighting: await forgetting.look(parameters, end.threshold) };
+    if (step === 0) {
+      return { ...unseen, end: { ...end, thresholds: await forgetting.thresholds(parameters) } };
+    }
+    const canTell = end.thresholds.some((threshold) => threshold !== null);
+    if (!canTell || verdict !== 'healthy') return unseen;
+    const sightings = await forgetting.look(parameters, end.thresholds);
+    const finding = { step, rise, sightings };
     onFinding(finding);
     const { state, ...weighed } = weigh(end, finding);
+    // What is gone is only held from here on.
+    this.tools.batches.hold(state.gone);
     return { end: state, ...weighed };
   }
 

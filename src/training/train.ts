@@ -2,7 +2,7 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { elementAt } from '../element-at.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
-import type { EraseEvent } from '../erase/events.ts';
+import type { ConceptSighting, EraseEvent } from '../erase/events.ts';
 import type { TrainingJob } from '../erase/job.ts';
 import { type PictureShape, sharesOf } from '../erase/picture-shapes.ts';
 import type { RunIo } from '../erase/run-io.ts';
@@ -17,13 +17,13 @@ import type { Remedy } from '../remedy.ts';
 import { BatchSource } from './batch-source.ts';
 import { initialGuardState } from './collapse-guard.ts';
 import type { Dataset } from './dataset.ts';
-import { endsWhenGone, ForgettingCheck } from './forgetting-check.ts';
+import { endsWhenGone, ForgettingCheck, isGone, type Sighting } from './forgetting-check.ts';
 import { HealthCheck } from './health-check.ts';
 import { Previews } from './previews.ts';
 import { readHealthy, writeRunState, type HealthyState, type RunState } from './run-state.ts';
 import type { SizeShare } from './size-turns.ts';
 import { SaveSchedule } from './save-schedule.ts';
-import { initialEndState } from './when-gone.ts';
+import { initialEndState, totalOf } from './when-gone.ts';
 
 const lostLoss = 'the loss left the range of numbers';
 const risenLoss = "the loss on kept prompts rose far above the original's";
@@ -70,7 +70,10 @@ export async function train(
     batch: settings.batch,
     process: checkpoint.process,
     ...(job.shapes.length > 0 && { sizes: sizesOf(checkpoint, job.shapes) }),
+    concepts: job.concepts.map(({ prompts }) => prompts.map((prompt) => asDrawn(prompt, settings))),
+    holds: method.steersToAnchors(settings),
   });
+  batches.hold(saved?.progress.end.gone ?? []);
   const retain = job.retain.map((prompt) => asDrawn(prompt, settings));
   const trainer = await method.open({
     ...{ settings, checkpoint, model: unet, adaptation, parameters, batches, device, threads },
@@ -128,8 +131,12 @@ class TrainingLoop {
       new HealthCheck(
         {
           ...{ model: unet, stateFolder, steps, ...watched },
-          onFinding: ({ step, sighting: { shown, pictures }, rise }) => {
-            io.onEvent({ event: 'judged', step, shown, pictures, rise });
+          onFinding: ({ step, sightings, rise }) => {
+            const concepts = conceptSightings(job.concepts, sightings);
+            io.onEvent({
+              ...{ event: 'judged', step, ...totalOf(sightings), rise },
+              ...(concepts.length > 0 && { concepts }),
+            });
           },
         },
         saved?.progress ?? unwatched,
@@ -253,6 +260,19 @@ class TrainingLoop {
     };
     await this.saves.run(() => writeRunState(stateFolder, state));
   }
+}
+
+/** What a check saw of each of several concepts, by its name; none of one that cannot be told. */
+function conceptSightings(
+  concepts: TrainingJob['concepts'],
+  sightings: readonly (Sighting | null)[],
+): ConceptSighting[] {
+  return concepts.flatMap(({ name }, i) => {
+    const sighting = sightings[i];
+    if (!sighting) return [];
+    const { shown, pictures } = sighting;
+    return [{ name, shown, pictures, isGone: isGone(sighting) }];
+  });
 }
 
 /** Whether a loss is no number any more. */

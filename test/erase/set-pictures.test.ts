@@ -10,7 +10,7 @@ const pictures = (method: MethodId) =>
         { prompt: 'a heart', anchor: 'a star' },
         { prompt: 'a red heart', anchor: 'a red star' },
       ],
-      retain: ['a moon'],
+      ...{ retain: ['a moon'], concepts: [] },
       shapes: [],
       settings: defaultSettings({ method, ...usualModel }),
     },

@@ -33,6 +33,7 @@ export async function makeTinyJob(folder: string, settings: WantedSettings): Pro
     preset: null,
     ...{ concept: 'Pontilla', heldBack: [] },
     forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
+    concepts: [],
     forgetImages: null,
     retain: ['a red heart in the style of Strivo', 'a blue moon'],
     retainImages: null,

@@ -22,6 +22,7 @@ export const exampleJob: Omit<EraseJob, 'id'> = {
   concept: null,
   heldBack: [],
   forget: [{ prompt: 'a star in the style of Pontilla', anchor: 'a star' }],
+  concepts: [],
   forgetImages: null,
   retain: ['a photo'],
   retainImages: null,

@@ -41,7 +41,7 @@ const state: RunState = {
   progress: {
     step: 7,
     guard: { baseline: 0.25, badChecks: 1 },
-    end: { threshold: 0.1, best: null },
+    end: { thresholds: [0.1], gone: [], best: null },
   },
 };
 const moments = ['mean', 'square'];

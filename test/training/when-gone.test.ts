@@ -13,23 +13,24 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 const seen = (shown: number, pictures = 16) => ({ shown, pictures, isWhole: pictures === 16 });
 
 describe('what is found of forgotten and kept', () => {
-  const best = { threshold: 0.1, best: { step: 12, score: 0.25 } };
+  const best = { thresholds: [0.1], gone: [], best: { step: 12, score: 0.25 } };
 
   it('is the best where fewer pictures show it', () => {
-    expect(weigh(best, { step: 18, sighting: seen(1, 8), rise: 0.05 })).toEqual({
-      state: { threshold: 0.1, best: { step: 18, score: 1 / 8 + 0.05 } },
+    expect(weigh(best, { step: 18, sightings: [seen(1, 8)], rise: 0.05 })).toEqual({
+      state: { thresholds: [0.1], gone: [], best: { step: 18, score: 1 / 8 + 0.05 } },
       ...{ isBest: true, isOver: false },
     });
   });
 
   it('is not the best where what is kept has lost more than was forgotten', () => {
-    const { isBest, state } = weigh(best, { step: 18, sighting: seen(1, 8), rise: 0.2 });
+    const { isBest, state } = weigh(best, { step: 18, sightings: [seen(1, 8)], rise: 0.2 });
     expect([isBest, state]).toEqual([false, best]);
   });
 
   it('ends it once the concept is gone and little was gained since', () => {
-    const gone = { threshold: 0.1, best: { step: 24, score: 0.03 } };
-    const at = (rise: number, shown = 0) => weigh(gone, { step: 30, sighting: seen(shown), rise });
+    const gone = { thresholds: [0.1], gone: [], best: { step: 24, score: 0.03 } };
+    const at = (rise: number, shown = 0) =>
+      weigh(gone, { step: 30, sightings: [seen(shown)], rise });
     expect(at(0.01)).toMatchObject({ isBest: true, isOver: false });
     expect(at(0.025)).toMatchObject({ isBest: true, isOver: true });
     expect(at(0.05)).toMatchObject({ isBest: false, isOver: true });
@@ -38,14 +39,14 @@ describe('what is found of forgotten and kept', () => {
     expect(at(0.05, 2).isOver).toBe(false);
     // Where a check has but four, each counts.
     const few = (shown: number) => ({ shown, pictures: 4, isWhole: true });
-    expect(weigh(gone, { step: 30, sighting: few(0), rise: 0.05 }).isOver).toBe(true);
-    expect(weigh(gone, { step: 30, sighting: few(1), rise: 0.05 }).isOver).toBe(false);
+    expect(weigh(gone, { step: 30, sightings: [few(0)], rise: 0.05 }).isOver).toBe(true);
+    expect(weigh(gone, { step: 30, sightings: [few(1)], rise: 0.05 }).isOver).toBe(false);
     // Of four of sixteen pictures nobody knows.
-    expect(weigh(gone, { step: 30, sighting: seen(0, 4), rise: 0.05 }).isOver).toBe(false);
+    expect(weigh(gone, { step: 30, sightings: [seen(0, 4)], rise: 0.05 }).isOver).toBe(false);
   });
 
   it('does not take a loss below the original’s for a gain', () => {
-    const { state } = weigh(initialEndState, { step: 6, sighting: seen(0), rise: -0.3 });
+    const { state } = weigh(initialEndState, { step: 6, sightings: [seen(0)], rise: -0.3 });
     expect(state.best).toEqual({ step: 6, score: 0 });
   });
 
@@ -60,6 +61,7 @@ describe('what is found of forgotten and kept', () => {
 function runOf(losses: number[], sightings: ReturnType<typeof seen>[]) {
   const stateFolder = makeTemporaryFolder();
   const batches = {
+    hold: () => undefined,
     retainBatch: (): TargetedBatch => ({ target: new Float32Array() }) as TargetedBatch,
   } as unknown as BatchSource;
   let loss = 0;
@@ -69,8 +71,8 @@ function runOf(losses: number[], sightings: ReturnType<typeof seen>[]) {
   } as unknown as TrainableModel;
   const found: number[] = [];
   const forgetting = {
-    threshold: () => Promise.resolve(0.1),
-    look: () => Promise.resolve(sightings.shift()!),
+    thresholds: () => Promise.resolve([0.1]),
+    look: () => Promise.resolve([sightings.shift()!]),
   };
   const health = new HealthCheck(
     {
@@ -98,7 +100,7 @@ describe('the checks of a run that ends when it is gone', () => {
     for (const step of [0, 6, 12, 18, 24]) verdicts.push(await check(step));
     expect(verdicts).toEqual(['healthy', 'healthy', 'healthy', 'healthy', 'gone']);
     expect(found).toEqual([6, 12, 18, 24]);
-    expect(health.state.end).toMatchObject({ threshold: 0.1, best: { step: 12 } });
+    expect(health.state.end).toMatchObject({ thresholds: [0.1], gone: [0], best: { step: 12 } });
     expect((await readHealthy(stateFolder))?.step).toBe(12);
   });
 

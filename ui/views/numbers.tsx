@@ -1,6 +1,7 @@
 import type { JobView } from '../../src/contract/job-views.ts';
 import { hasOtherNegative } from '../../src/evaluation/picture-group.ts';
 import { worstFirst } from '../../src/evaluation/worst-first.ts';
+import { describeConcepts } from '../../src/report/describe-concepts.ts';
 import { describeFigure, describeResult } from '../../src/report/describe-figure.ts';
 
 type Evaluation = NonNullable<JobView['evaluation']>;
@@ -19,6 +20,7 @@ export function Numbers({ evaluation }: { evaluation: Evaluation }) {
           <Figures label="Measured with negative prompts" figures={besides} />
         </details>
       )}
+      <Concepts evaluation={evaluation} />
       <Prompts prompts={prompts} />
       {other && (
         <details>
@@ -45,6 +47,37 @@ function Prompts({ prompts }: Pick<Evaluation, 'prompts'>) {
         ))}
       </ol>
     </details>
+  );
+}
+
+/** The figures of each of several concepts. */
+function Concepts({ evaluation }: { evaluation: Evaluation }) {
+  const table = describeConcepts(evaluation);
+  if (!table) return null;
+  return (
+    <div class="concepts" role="region" aria-label="Each concept" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {table.head.map((title) => (
+              <th key={title} scope="col">
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {table.rows.map(([name, ...cells]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {cells.map((cell, i) => (
+                <td key={table.head[i + 1]}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -30,6 +30,7 @@ interface EraseOptions extends SettingsOptions, JudgeOptions, CompanionOptions {
   readonly anchor?: string;
   readonly concept?: string;
   readonly heldBack?: readonly string[];
+  readonly concepts?: string;
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly out?: string;
@@ -77,6 +78,10 @@ export function addEraseCommand(program: Command, context: CliContext): void {
       '--held-back <prompt...>',
       'further wordings, never trained on, that the result is measured by (default: those of the preset)',
     )
+    .option(
+      '--concepts <file>',
+      'several concepts in one run: a YAML list of entries with name, forget, anchor, neighbours and images',
+    )
     .option('--preset <name>', 'take these from a preset: see the command presets')
     .option('--set <name=value>', "fill in a preset's variable; may be repeated", assignment);
   command.optionsGroup('What the model is drawn with:');
@@ -108,11 +113,16 @@ async function erase(options: EraseOptions, context: CliContext): Promise<void> 
     await requireJobsFolder(options.data);
     // Loaded here, not at the start: other commands need not wait for it.
     const { prepareJob } = await import('../../jobs/request/prepare-job.ts');
-    const preparing = prepareJob(readRequest(options), {
-      dataFolder: options.data,
-      presetFolders: presetFolders(options.data),
-      chooseDevice: context.chooseDevice,
-    });
+    const { readConceptsFile } = await import('../../erase/read-concepts.ts');
+    const concepts = options.concepts === undefined ? [] : await readConceptsFile(options.concepts);
+    const preparing = prepareJob(
+      { ...readRequest(options), concepts },
+      {
+        dataFolder: options.data,
+        presetFolders: presetFolders(options.data),
+        chooseDevice: context.chooseDevice,
+      },
+    );
     const { draft, job } = await untilAborted(preparing, interrupts.cancel);
     const folder = await new FolderRepository(options.data).addPrepared(draft, job);
     await runToTheEnd(folder, { context, interrupts, json: options.json === true });

@@ -135,6 +135,7 @@ async function promptsOf(
   );
   const prompts = [
     ...request.forget,
+    ...(request.concepts ?? []).flatMap(({ forget }) => forget),
     ...(preset?.forget ?? []),
     ...(request.captions?.forget ?? []),
     ...words,
@@ -171,16 +172,17 @@ function extentOf(
 ): RunExtent {
   const countOf = (given: readonly string[], others: readonly string[] = []) =>
     given.length > 0 ? given.length : others.length;
-  const { forget, retain, forgetImages, retainImages } = request;
+  const { forget, retain, forgetImages, retainImages, concepts = [] } = request;
   const given = givenSizes(request);
   const drawsForget =
     forgetImages === undefined && given.forget === null && preset.images?.use !== 'required';
   const drawsRetain = retainImages === undefined && given.retain === null;
   return {
     prompts: {
-      forget: countOf(forget, preset.forget),
-      retain: countOf(retain, preset.retain),
+      forget: countOf([...forget, ...concepts.flatMap((one) => one.forget)], preset.forget),
+      retain: countOf([...retain, ...concepts.flatMap((one) => one.neighbours)], preset.retain),
     },
+    concepts: concepts.length,
     drawnPictures:
       (drawsForget ? drawnCount(settings, 'forget') : 0) +
       (drawsRetain ? drawnCount(settings, 'retain') : 0),

@@ -116,7 +116,8 @@ export async function draftJob(
   const words = learnedNames(embeddings);
   const preset = await loadPreset(request, { presetFolders, words });
   const method = chosenMethod(request, preset);
-  requirePictures(method, request.forgetImages);
+  requirePictures(method, request);
+  requireOneList(request);
   const pictureWarnings = await comparePictures(request);
   const chosen = await chooseJudges(request, preset, dataFolder);
   const { prediction } = request.settings;
@@ -151,6 +152,7 @@ export async function draftJob(
       loraFolder: null,
       preset: preset?.name ?? null,
       forget: prompts.forget,
+      concepts: prompts.concepts,
       forgetImages: absoluteOrNull(request.forgetImages),
       heldBack: prompts.heldBack,
       retain: prompts.retain,
@@ -172,11 +174,34 @@ export async function draftJob(
   });
 }
 
-async function comparePictures({ forgetImages, retainImages }: EraseRequest): Promise<string[]> {
-  if (forgetImages === undefined || retainImages === undefined) return [];
+/** @throws AppError `concepts.invalid` where something is to be forgotten that belongs to none of several concepts */
+function requireOneList({ concepts = [], forget, forgetImages, preset }: EraseRequest): void {
+  if (concepts.length === 0) return;
+  const other =
+    (forget.length > 0 && 'prompts to forget') ||
+    (forgetImages !== undefined && 'pictures to forget') ||
+    (preset !== undefined && 'a preset');
+  if (other === false) return;
+  throw new AppError(
+    'concepts.invalid',
+    `${other} and a list of concepts are given, and each thing to forget is an entry of the list. Give it a name there, or leave the list out.`,
+  );
+}
+
+async function comparePictures({
+  forgetImages,
+  retainImages,
+  concepts = [],
+}: EraseRequest): Promise<string[]> {
+  const folders = [forgetImages, ...concepts.map(({ images }) => images)];
+  const forgotten = folders.filter((folder) => folder !== undefined);
+  if (forgotten.length === 0 || retainImages === undefined) return [];
   // Loaded here, not at the start: it brings the image library, which a request of words need not.
   const { comparePictureSets } = await import('./compare-pictures.ts');
-  return comparePictureSets(forgetImages, retainImages);
+  const warnings: string[] = [];
+  for (const folder of forgotten)
+    warnings.push(...(await comparePictureSets(folder, retainImages)));
+  return warnings;
 }
 
 /** Opens a checkpoint that something can be erased from, and closes it afterwards. */
@@ -229,9 +254,10 @@ async function loadPreset(
 /** What the web UI has set goes before what the model's files say, that before how prompts are written. */
 function guessFor(
   checkpoint: Checkpoint,
-  { hostDrawing = noGuess, forget }: EraseRequest,
+  { hostDrawing = noGuess, forget, concepts = [] }: EraseRequest,
 ): DrawingGuess {
-  const prompts = forget.map((line) => parseForgetLine(line).prompt);
+  const lines = [...forget, ...concepts.flatMap((one) => one.forget)];
+  const prompts = lines.map((line) => parseForgetLine(line).prompt);
   return [hostDrawing, guessDrawing(checkpoint), guessFromPrompts(prompts)].reduce(joinGuesses);
 }
 
@@ -342,8 +368,9 @@ export function chosenMethod({ settings }: EraseRequest, preset: Preset | undefi
 }
 
 /** @throws AppError `image.none` where the method forgets given pictures, and none are */
-function requirePictures(method: MethodId, forgetImages: string | undefined): void {
+function requirePictures(method: MethodId, { forgetImages, concepts = [] }: EraseRequest): void {
   if (forgetImages !== undefined || findMethod(method).forgets !== 'pictures') return;
+  if (concepts.length > 0 && concepts.every(({ images }) => images !== undefined)) return;
   const others = methodIds.filter((id) => findMethod(id).forgets !== 'pictures');
   throw new AppError(
     'image.none',

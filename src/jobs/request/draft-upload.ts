@@ -141,6 +141,7 @@ export function eraseRequest(
     preset: request.preset,
     variables: request.variables,
     forget: request.forget,
+    concepts: request.concepts,
     forgetImages: undefined,
     retain: request.retain,
     retainImages: undefined,
@@ -162,7 +163,8 @@ export function eraseRequest(
 /** Said here and not where folders are read: a client knows no folders. */
 function requireSomething(request: Request, { forgetImages }: Uploads): void {
   const hasCaption = Object.values(request.captions.forget).some((text) => text.trim() !== '');
-  const isSaid = request.preset !== undefined || request.forget.length > 0 || hasCaption;
+  const prompts = request.forget.length + request.concepts.length;
+  const isSaid = request.preset !== undefined || prompts > 0 || hasCaption;
   if (isSaid || request.embeddings.length > 0) return;
   throw new AppError(
     'prompt.invalid',

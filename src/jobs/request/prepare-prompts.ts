@@ -1,7 +1,9 @@
 import { conceptName, deriveAnchors, deriveConcept, mentions } from '../../erase/anchors.ts';
 import { findNearContradictions, requireNoContradiction } from '../../erase/contradictions.ts';
 import type { EraseJob } from '../../erase/job.ts';
+import { titleOfConcepts } from '../../erase/concepts.ts';
 import { trainedOn } from '../../erase/held-back.ts';
+import type { ConceptRequest } from '../../erase/read-concepts.ts';
 import { LearnedNames } from '../../erase/learned-names.ts';
 import { neutralPrompts } from '../../erase/neutral-prompts.ts';
 import { checkSyntax } from '../../erase/prompt-syntax.ts';
@@ -11,12 +13,10 @@ import type { Asks } from '../../families/family.ts';
 import type { AnyMethod } from '../../methods/registry.ts';
 import { type PresetWords, wordsOfPreset } from '../../presets/preset-words.ts';
 import type { Preset } from '../../presets/preset.ts';
-import { clipWords } from '../../tokenizer/clip-tokenizer.ts';
 import { prepareClasses } from './prepare-classes.ts';
+import { checkPrompts as check, readCaptions } from './check-prompts.ts';
+import { readConcepts, requireOwnPrompts, hintsOf, nameOf } from './prepare-concepts.ts';
 import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
-
-/** Far longer than any prompt that means something; a file given by mistake is longer. */
-const MAX_PROMPT_CHARACTERS = 10_000;
 
 /** What a person says of the two sets. */
 export interface PromptRequest {
@@ -29,6 +29,8 @@ export interface PromptRequest {
   readonly concept: string | undefined;
   /** Further wordings to measure by, each a prompt or `prompt => anchor`. Default: those of the preset. */
   readonly heldBack?: readonly string[];
+  /** Several things to forget, each with prompts of its own, in the place of `forget`. */
+  readonly concepts?: readonly ConceptRequest[];
   /** How the model is asked, which what nobody says follows. Default: sentences. */
   readonly style?: PromptStyle;
   /** Names of learned words that are to be forgotten. */
@@ -42,6 +44,7 @@ export interface PreparedPrompts {
   /** What is erased, in few words. */
   readonly concept: string;
   readonly forget: EraseJob['forget'];
+  readonly concepts: EraseJob['concepts'];
   readonly retain: string[];
   readonly heldBack: EraseJob['heldBack'];
   /** What may not be meant so, or is not heeded. */
@@ -79,11 +82,22 @@ async function prepareWords(
   const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
   const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
 
-  const lines = [...words.forget.map(parseForgetLine), ...forgetCaptions.map(withoutAnchor)];
-  if (lines.length === 0) throw nothingToForget(request.forgetImages);
   const { anchor, concept } = words;
-  const retain = unique([...words.retain, ...retainCaptions]);
-  const forget = withAnchors(lines, { anchor, concept, retain, style, names });
+  const several = await readConcepts(request.concepts ?? [], names);
+  const neighbours = several.flatMap((one) => one.neighbours);
+  const retain = unique([...words.retain, ...neighbours, ...retainCaptions]);
+  const shared = { anchor, retain, style, names };
+  const lines = [...words.forget.map(parseForgetLine), ...forgetCaptions.map(withoutAnchor)];
+  if (lines.length + several.length === 0) throw nothingToForget(request.forgetImages);
+  const concepts = several.map((one) => ({
+    ...one,
+    forget: withAnchors(one.lines, { ...shared, ...hintsOf(one, anchor) }),
+  }));
+  requireOwnPrompts(concepts);
+  const forget = [
+    ...withAnchors(lines, { ...shared, concept }),
+    ...concepts.flatMap((one) => one.forget),
+  ];
   const read = [...namesOf(forget), ...unique(forget.map((line) => line.anchor)), ...retain];
   const warnings = checkSyntax(read.map((prompt) => names.hidden(prompt))).map((warning) =>
     names.shown(warning),
@@ -95,14 +109,25 @@ async function prepareWords(
     warnings.push(...findNearContradictions(forget, retain, concept));
   }
   if (retain.length === 0) {
-    const known = concept ?? deriveConcept(namesOf(forget));
-    retain.push(...neutralPrompts[style].filter((prompt) => !mentions(prompt, known)));
+    const known =
+      several.length > 0 ? several.map(nameOf) : [concept ?? deriveConcept(namesOf(forget))];
+    retain.push(
+      ...neutralPrompts[style].filter((prompt) => !known.some((name) => mentions(prompt, name))),
+    );
     retain.push(...unique(forget.map((line) => line.anchor)));
   }
   const wordings = heldBackLines(words.heldBack, { forget, retain }, request);
   const about = concept ?? deriveConcept(namesOf(forget), retain);
   const heldBack = withAnchors(wordings, { anchor, concept: about, retain, style, names });
-  return { concept: conceptName(about), forget, retain, heldBack, warnings };
+  import { prepareClasses } from './prepare-classes.ts';
+  return {
+    concept: several.length > 0 ? (concept ?? titleOfConcepts(several.map(nameOf))) : concept,
+    ...{ forget, retain, heldBack, warnings },
+    concepts: concepts.map(({ name, neighbours: near, images, forget: own }) => ({
+      ...{ name, images, neighbours: near },
+      prompts: namesOf(own),
+    })),
+  };
 }
 
 const namesOf = (lines: EraseJob['forget']) => lines.map(({ prompt }) => prompt);
@@ -183,10 +208,8 @@ function readWords(
   const named = request.concept ?? fitting.concept ?? names.concept;
   const [concept] = check('the name of the concept', listOf(named));
   const spelled = (prompts: readonly string[]) => prompts.map((prompt) => names.spelled(prompt));
-  const forget = orElse(
-    request.forget,
-    own.forget ?? (hasPictures(request) ? [] : names.prompts(style)),
-  );
+  const isSaid = hasPictures(request) || (request.concepts ?? []).length > 0;
+  const forget = orElse(request.forget, own.forget ?? (isSaid ? [] : names.prompts(style)));
   return {
     forget: check('a prompt to forget', spelled(forget)),
     retain: check('a prompt to keep', spelled(orElse(request.retain, own.retain))),
@@ -219,33 +242,6 @@ function orElse(given: readonly string[], fallback: readonly string[] = []): rea
   return given.length > 0 ? given : fallback;
 }
 
-/** @param said what each is, as a subject */
-function check(said: string, prompts: readonly string[]): string[] {
-  for (const prompt of prompts) {
-    if (prompt.trim() === '') {
-      throw new AppError(
-        'prompt.invalid',
-        `${said} is empty. Give one or more words, in quotation marks where it has several.`,
-      );
-    }
-    if (prompt.length > MAX_PROMPT_CHARACTERS) {
-      throw new AppError(
-        'prompt.invalid',
-        `${said} that begins "${prompt.slice(0, 40)}…" has ${prompt.length} characters, more than ${MAX_PROMPT_CHARACTERS}. Shorten it.`,
-      );
-    }
-  }
-  return withoutRespellings(prompts.map((prompt) => prompt.trim()));
-}
-
-async function readCaptions(folder: string | undefined): Promise<string[]> {
-  if (folder === undefined) return [];
-  // Loaded here, not at the start: it brings the image library, which a request of words need not.
-  const { readImageFolder } = await import('../../images/image-folder.ts');
-  const images = await readImageFolder(folder);
-  return images.flatMap(({ caption }) => caption ?? []);
-}
-
 function nothingToForget(imageFolder: string | undefined): AppError {
   return new AppError(
     'prompt.invalid',
@@ -266,14 +262,4 @@ function nothingToForget(imageFolder: string | undefined): AppError {
 
 function unique(prompts: readonly string[]): string[] {
   return [...new Set(prompts)];
-}
-
-/** Each prompt once, however its letters and spaces are written: a text encoder reads the same. */
-function withoutRespellings(prompts: readonly string[]): string[] {
-  const byWords = new Map<string, string>();
-  for (const prompt of prompts) {
-    const words = clipWords(prompt).join(' ');
-    if (!byWords.has(words)) byWords.set(words, prompt);
-  }
-  return [...byWords.values()];
 }

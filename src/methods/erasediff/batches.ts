@@ -15,7 +15,7 @@ export function forgetBatch(
   kept: readonly string[],
   { role, ...place }: BatchPlace & { readonly role: 'forget' | 'inner' },
 ): SteeredBatch {
-  const { items, generator, noise, batch } = source.draw(role, place, 'forget');
+  const { items, isHeld, generator, noise, batch } = source.draw(role, place, 'forget');
   if (target.kind === 'uniform') {
     return { ...batch, steerTo: { kind: 'values', values: generator.uniform(noise.length) } };
   }
@@ -25,7 +25,7 @@ export function forgetBatch(
     return { ...batch, steerTo: { kind: 'anchor', prompts } };
   }
   return {
-    ...batch,
+    ...{ ...batch, isHeld },
     steerTo: { kind: 'anchor', prompts: source.encoded(anchorsOf(source.dataset, items)) },
   };
 }

@@ -97,7 +97,7 @@ class EraseDiffTrainer implements Trainer {
       const [under, original] = [anchored[i], forgotten[i]];
       const asked = original ? { ...batch, original } : batch;
       if (!under) return asked;
-      const values = original ? linearCombination(1 + eta, under, -eta, original) : under;
+      const values = original ? overshot(under, original, { eta, isHeld: batch.isHeld }) : under;
       return { ...asked, steerTo: { kind: 'values', values } };
     };
     return {
@@ -118,4 +118,18 @@ class EraseDiffTrainer implements Trainer {
 /** A batch to forget as its anchors see it. */
 function underAnchor(batch: SteeredBatch): DenoisingBatch {
   return batch.steerTo.kind === 'anchor' ? { ...batch, ...batch.steerTo } : batch;
+}
+
+/** (1 + η)·under − η·original, but for rows that are held: these stop at what they are steered to. */
+function overshot(
+  under: Float32Array,
+  original: Float32Array,
+  { eta, isHeld = [] }: { readonly eta: number; readonly isHeld?: readonly boolean[] | undefined },
+): Float32Array {
+  const whole = linearCombination(1 + eta, under, -eta, original);
+  if (!isHeld.includes(true)) return whole;
+  const size = under.length / isHeld.length;
+  return whole.map((value, i) =>
+    isHeld[Math.floor(i / size)] === true ? (under[i] ?? Number.NaN) : value,
+  );
 }
