@@ -22,7 +22,7 @@ function promptKey(prompt: string): string {
 export function requireNoContradiction(forget: Forget, retain: readonly string[]): void {
   const kept = new Map(retain.map((prompt) => [promptKey(prompt), prompt]));
   const forgotten = new Map(forget.map(({ prompt }) => [promptKey(prompt), prompt]));
-  for (const { prompt, anchor } of forget) {
+  for (const { prompt } of forget) {
     const same = kept.get(promptKey(prompt));
     if (same !== undefined) {
       throw new AppError(
@@ -30,6 +30,8 @@ export function requireNoContradiction(forget: Forget, retain: readonly string[]
         `the prompt ${quote(prompt)} is both to be forgotten and to be retained${writtenAs(same, prompt)}. Take it out of one of the two.`,
       );
     }
+  }
+  for (const { prompt, anchor } of forget) {
     const steeredTo = forgotten.get(promptKey(anchor));
     if (steeredTo !== undefined) {
       throw new AppError(
