@@ -36,8 +36,9 @@ export function inTurn<T>(lists: readonly (readonly T[])[], i: number): T {
 /** So many names are told one by one. */
 const mostNames = 3;
 
-/** What a job of several concepts is called. */
-export function titleOfConcepts(names: readonly string[]): string {
+/** What a job of several concepts is called; undefined of none. */
+export function titleOfConcepts(names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
   const shown = names.slice(0, names.length > mostNames ? 1 : mostNames);
   const more = names.length - shown.length;
   const all = more > 0 ? [...shown, `${more} more`] : shown;

@@ -168,33 +168,37 @@ function explain(
   issue: z.core.$ZodIssue | undefined,
   entry: Readonly<Record<string, unknown>>,
 ): string {
-  if (issue?.code === 'unrecognized_keys') {
-    const [key = ''] = issue.keys;
-    const meant = spellings.get(key.toLowerCase());
-    const advice = meant === undefined ? 'Leave it out' : `Call it ${meant}`;
-    return ` has a field "${key}", and there are ${fields.join(', ')}. ${advice}`;
-  }
-  const [field = '', item] = issue?.path ?? [];
+  if (issue?.code === 'unrecognized_keys') return explainKey(issue.keys[0] ?? '');
+  const keys = issue?.path ?? [];
+  const [field, item] = keys;
   const name = typeof item === 'number' ? `${String(field)} ${item + 1}` : String(field);
-  const value = valueAt(entry, issue?.path ?? []);
-  if (value === undefined) return `: ${name} is missing. Say what the concept is called`;
-  if (value === null || value === '' || (typeof value === 'string' && value.trim() === '')) {
-    return `: ${name} is empty. Fill it in, or leave it out`;
-  }
-  if (Array.isArray(value) && value.length === 0) {
-    return `: ${name} lists nothing. Fill it in, or leave it out`;
-  }
-  if (typeof value === 'number' || typeof value === 'boolean') {
-    return `: ${name} is read as the ${typeof value === 'number' ? 'number' : 'truth value'} ${String(value)}. Put it in quotation marks`;
-  }
   if (issue?.code === 'too_big') {
     return `: ${name} is longer than ${String(issue.maximum)}. Shorten it`;
   }
-  const wanted =
-    field === 'forget' || field === 'neighbours' ? 'a prompt or a list of them' : 'a text';
+  return `: ${name} ${explainValue(valueAt(entry, keys), field === 'forget' || field === 'neighbours')}`;
+}
+
+function explainKey(key: string): string {
+  const meant = spellings.get(key.toLowerCase());
+  const advice = meant === undefined ? 'Leave it out' : `Call it ${meant}`;
+  return ` has a field "${key}", and there are ${fields.join(', ')}. ${advice}`;
+}
+
+/** @param isList whether several texts would do */
+function explainValue(value: unknown, isList: boolean): string {
+  if (value === undefined) return 'is missing. Say what the concept is called';
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    const kind = typeof value === 'number' ? 'number' : 'truth value';
+    return `is read as the ${kind} ${String(value)}. Put it in quotation marks`;
+  }
+  if (Array.isArray(value) && value.length === 0) {
+    return 'lists nothing. Fill it in, or leave it out';
+  }
+  const isEmpty = value === null || (typeof value === 'string' && value.trim() === '');
+  if (isEmpty) return 'is empty. Fill it in, or leave it out';
   // What “a dog: sitting” becomes.
   const hint = isRecord(value) ? '. Put a text with a colon in quotation marks' : '';
-  return `: ${name} must be ${wanted}${hint}`;
+  return `must be ${isList ? 'a prompt or a list of them' : 'a text'}${hint}`;
 }
 
 function valueAt(entry: unknown, keys: readonly PropertyKey[]): unknown {

@@ -128,7 +128,7 @@ export async function costOfRun(
   const drawing = (samplingSteps: number) => guidedRows(settings.drawCfg) * samplingSteps * row;
   const picture = drawing(settings.drawSteps);
   const previewed = previewPictures(settings, extent.prompts);
-  const judged = judgedPictures(settings, extent.concepts ?? 0);
+  const judged = judgedPictures(settings, extent.concepts);
   const measuring = picture * measuringDrawings(checkpoint, settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;

@@ -210,7 +210,7 @@ export function endsWhenGone(settings: EraseSettings): boolean {
  */
 export function judgedPictures(
   settings: EraseSettings,
-  concepts: number,
+  concepts = 1,
 ): {
   readonly pictures: number;
   readonly samplingSteps: number;

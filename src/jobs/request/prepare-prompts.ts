@@ -77,17 +77,16 @@ async function prepareWords(
 ): Promise<PreparedPrompts> {
   // Words first: an empty prompt is told before folders are read.
   const names = new LearnedNames(request.learned ?? []);
-  const { style = 'sentences', captions } = request;
+  const { style = 'sentences' } = request;
   const words = readWords({ ...request, style }, preset, names);
-  const forgetCaptions = captions?.forget ?? (await readCaptions(request.forgetImages));
-  const retainCaptions = captions?.retain ?? (await readCaptions(request.retainImages));
+  const captions = await captionsOf(request);
 
   const { anchor, concept } = words;
   const several = await readConcepts(request.concepts ?? [], names);
   const neighbours = several.flatMap((one) => one.neighbours);
-  const retain = unique([...words.retain, ...neighbours, ...retainCaptions]);
+  const retain = unique([...words.retain, ...neighbours, ...captions.retain]);
   const shared = { anchor, retain, style, names };
-  const lines = [...words.forget.map(parseForgetLine), ...forgetCaptions.map(withoutAnchor)];
+  const lines = [...words.forget.map(parseForgetLine), ...captions.forget.map(withoutAnchor)];
   if (lines.length + several.length === 0) throw nothingToForget(request.forgetImages);
   const concepts = several.map((one) => ({
     ...one,
@@ -109,11 +108,8 @@ async function prepareWords(
     warnings.push(...findNearContradictions(forget, retain, concept));
   }
   if (retain.length === 0) {
-    const known =
-      several.length > 0 ? several.map(nameOf) : [concept ?? deriveConcept(namesOf(forget))];
-    retain.push(
-      ...neutralPrompts[style].filter((prompt) => !known.some((name) => mentions(prompt, name))),
-    );
+    const known = concept ?? deriveConcept(namesOf(forget));
+    retain.push(...neutralOf(style, several.length > 0 ? several.map(nameOf) : [known]));
     retain.push(...unique(forget.map((line) => line.anchor)));
   }
   const wordings = heldBackLines(words.heldBack, { forget, retain }, request);
@@ -121,13 +117,30 @@ async function prepareWords(
   const heldBack = withAnchors(wordings, { anchor, concept: about, retain, style, names });
   import { prepareClasses } from './prepare-classes.ts';
   return {
-    concept: several.length > 0 ? (concept ?? titleOfConcepts(several.map(nameOf))) : concept,
+    concept: concept ?? titleOfConcepts(several.map(nameOf)),
     ...{ forget, retain, heldBack, warnings },
     concepts: concepts.map(({ name, neighbours: near, images, forget: own }) => ({
       ...{ name, images, neighbours: near },
       prompts: namesOf(own),
     })),
   };
+}
+
+/** Of the pictures of both sets, in folders or not. */
+async function captionsOf({ captions, forgetImages, retainImages }: PromptRequest) {
+  return (
+    captions ?? {
+      forget: await readCaptions(forgetImages),
+      retain: await readCaptions(retainImages),
+    }
+  );
+}
+
+/** Neutral prompts that speak of none of some concepts. */
+function neutralOf(style: PromptStyle, concepts: readonly string[]): string[] {
+  return neutralPrompts[style].filter(
+    (prompt) => !concepts.some((concept) => mentions(prompt, concept)),
+  );
 }
 
 const namesOf = (lines: EraseJob['forget']) => lines.map(({ prompt }) => prompt);

@@ -25,7 +25,8 @@ export function forgetBatch(
     return { ...batch, steerTo: { kind: 'anchor', prompts } };
   }
   return {
-    ...{ ...batch, isHeld },
+    ...batch,
+    ...(isHeld.includes(true) && { isHeld }),
     steerTo: { kind: 'anchor', prompts: source.encoded(anchorsOf(source.dataset, items)) },
   };
 }
