@@ -56,8 +56,7 @@ export async function prepareClasses(
       anchor: classPrompt(anchor ?? nextAfter(one, kept)),
     })),
     retain: kept.map(classPrompt),
-    heldBack: [],
-    warnings: [],
+    ...{ heldBack: [], concepts: [], warnings: [] },
   };
 }
 
@@ -127,8 +126,7 @@ function withoutClasses(
     concept: 'pictures',
     forget: [{ prompt: ANYTHING, anchor: ANYTHING }],
     retain: [ANYTHING],
-    heldBack: [],
-    warnings: [],
+    ...{ heldBack: [], concepts: [], warnings: [] },
   };
 }
 

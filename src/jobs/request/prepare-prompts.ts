@@ -66,6 +66,12 @@ export async function preparePrompts(
   asks: Asks = { kind: 'words' },
 ): Promise<PreparedPrompts> {
   if (asks.kind === 'words') return prepareWords(request, preset, forgets);
+  if ((request.concepts ?? []).length > 0) {
+    throw new AppError(
+      'concepts.invalid',
+      'a list of concepts is for models that read prompts, which this one does not. Leave the list out, and forget by class or by pictures.',
+    );
+  }
   const { forget } = request.forget.length > 0 ? request : { forget: preset?.forget ?? [] };
   return prepareClasses({ ...request, forget }, forgets, asks);
 }
@@ -115,9 +121,8 @@ async function prepareWords(
   const wordings = heldBackLines(words.heldBack, { forget, retain }, request);
   const about = concept ?? deriveConcept(namesOf(forget), retain);
   const heldBack = withAnchors(wordings, { anchor, concept: about, retain, style, names });
-  import { prepareClasses } from './prepare-classes.ts';
   return {
-    concept: concept ?? titleOfConcepts(several.map(nameOf)),
+    concept: titleOfConcepts(several.map(nameOf)) ?? conceptName(about),
     ...{ forget, retain, heldBack, warnings },
     concepts: concepts.map(({ name, neighbours: near, images, forget: own }) => ({
       ...{ name, images, neighbours: near },
