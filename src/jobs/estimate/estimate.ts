@@ -133,14 +133,9 @@ async function promptsOf(
   const isFilled = Object.keys(preset?.variables ?? {}).every(
     (name) => (variables[name] ?? '').trim() !== '',
   );
-  const prompts = [
-    ...request.forget,
-    ...(request.concepts ?? []).flatMap(({ forget }) => forget),
-    ...(preset?.forget ?? []),
-    ...(request.captions?.forget ?? []),
-    ...words,
-  ];
-  const isSaid = prompts.length > 0 || asks.kind === 'nothing';
+  const { forget, concepts = [], captions = { forget: [] } } = request;
+  const said = [forget, concepts, preset?.forget ?? [], captions.forget, words];
+  const isSaid = said.some((list) => list.length > 0) || asks.kind === 'nothing';
   if (!isFilled || !isSaid) return { warnings: [], forget: [] };
   const filled = preset && fillPreset(preset, variables);
   return preparePrompts(
