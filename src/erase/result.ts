@@ -14,7 +14,7 @@ import { stepsOf, trainingSettings } from '../methods/registry.ts';
 /**
  * The metadata entry of a scrubbed model: what was done to it. Nothing of when, in which folder or
  * how it was watched, so that the same erasure gives the same bytes. Where nobody wants its words in there, a
- * mark that leads to the job and to nothing else stands for them.
+ * mark stands for them, which leads to the job.
  *
  * @param dropped copies of the UNet that the original has and the result has not
  */
@@ -41,9 +41,14 @@ export function provenanceOf(
   };
 }
 
-/** What a result's metadata calls its job by: told from when it was made, not from its words. */
-export function markOf({ createdAt, model }: Pick<EraseJob, 'createdAt' | 'model'>): string {
-  const hash = createHash('sha256').update(`${createdAt} ${model.sha256}`);
+/**
+ * What stands in a result's metadata for the words of its job. The same words have the same mark, so that the
+ * same erasure gives the same bytes; who guesses all of them can tell that he has guessed right.
+ */
+export function markOf(job: Pick<EraseJob, 'model' | 'forget' | 'retain' | 'embeddings'>): string {
+  const { model, forget, retain, embeddings } = job;
+  const words = [model.sha256, forget, retain, embeddings.map(({ sha256 }) => sha256)];
+  const hash = createHash('sha256').update(JSON.stringify(words));
   return hash.digest('hex').slice(0, MARK_CHARACTERS);
 }
 const MARK_CHARACTERS = 16;

@@ -19,8 +19,9 @@ it('a result names nothing of what it forgot unless that is wanted, and is known
     job: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
   });
   expect(await stepsOfResult(job)).toBe(1);
-  // Of another job, made at another time, it is not the result.
-  expect(await stepsOfResult({ ...job, createdAt: '2026-11-24T04:15:31.000Z' })).toBeNull();
+  // Of the same request at another time it would be, of other words it is not.
+  expect(await stepsOfResult({ ...job, createdAt: '2026-11-24T04:15:31.000Z' })).toBe(1);
+  expect(await stepsOfResult({ ...job, retain: ['a blue moon'] })).toBeNull();
 
   const settings = { ...job.settings, metadata: 'full' as const };
   expect(provenanceOf({ ...job, settings }, 1, [])).toMatchObject({

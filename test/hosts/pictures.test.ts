@@ -194,8 +194,6 @@ const request: JobRequest = {
   pictures: 'host',
   settings: {
     ...{ steps: 4, batch: 1, generationSteps: 4, generatedForget: 4, generatedRetain: 4 },
-    // The same bytes in every job: nothing in them leads to one.
-    metadata: 'full',
     ...{ sampleEvery: 0, evaluationPictures: 0 },
   },
 };

@@ -8,7 +8,7 @@ import { jobsFolderOf, openJobFolder } from './job-folder.ts';
 /**
  * The job that a result's metadata calls by its mark; null where the data folder does not have it.
  *
- * @param mark as `markOf`
+ * @param mark as `markOf`; of several jobs of the same words any will do
  */
 export async function findMarkedJob(dataFolder: string, mark: string): Promise<EraseJob | null> {
   const folder = jobsFolderOf(dataFolder);
