@@ -19,6 +19,7 @@ const earliestSettings = {
   givenPictures: 'cut',
   until: 'steps',
   saliency: null,
+  anchors: 'own',
 };
 
 /** How version 2 drew whatever was asked for; methods without sets said no steps. */

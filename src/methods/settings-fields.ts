@@ -140,7 +140,6 @@ export const commonFields = {
     description:
       'More takes up to twice the time: what is near the concept and far from it, held-back wordings, and a few prompts with the negative prompts that people write.',
     group: 'watching',
-    isRare: true,
     option: 'measure',
     choices: {
       prompts: "The job's own prompts",

@@ -14,7 +14,7 @@ import {
   openPage,
 } from './browser.ts';
 import { launchBrowser } from './launch-browser.ts';
-import { changeSettings, erase, fewSteps, waitForResult } from './steps.ts';
+import { changeSettings, erase, fewPictures, fewSteps, waitForResult } from './steps.ts';
 
 describeInBrowser('the page of an erasure that makes a LoRA file', () => {
   it('puts it into the folder of the web UI, shows its tag, and takes it out', async () => {
@@ -29,7 +29,7 @@ describeInBrowser('the page of an erasure that makes a LoRA file', () => {
     await page.goto(startLink.href);
     await page.getByLabel(/^Prompts to forget/).fill('a red heart');
     await page.getByLabel(/^Prompts to keep/).fill('a star');
-    await changeSettings(page, { ...fewSteps, Steps: '2', 'Pictures to compare': '1' });
+    await changeSettings(page, { ...fewSteps, Steps: '2', ...fewPictures });
     await page.getByLabel('Pictures are drawn by', { exact: true }).selectOption('This program');
     await page.getByLabel('Form of the change', { exact: true }).selectOption('lora');
     await page.getByLabel('Result', { exact: true }).selectOption('A LoRA file');

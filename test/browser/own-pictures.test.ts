@@ -9,7 +9,14 @@ import type { JobDraft } from '../../src/jobs/request/job-draft.ts';
 import { describeInBrowser, expectAccessible, Misdeeds, openPage } from './browser.ts';
 import { launchBrowser } from './launch-browser.ts';
 import { Sidecar } from './sidecar.ts';
-import { changeSettings, erase, fewSteps, jobLimitMs, waitForResult } from './steps.ts';
+import {
+  changeSettings,
+  erase,
+  fewPictures,
+  fewSteps,
+  jobLimitMs,
+  waitForResult,
+} from './steps.ts';
 
 /** Above the limits of what is waited for, which say what did not come. */
 const limitMs = 300_000;
@@ -78,7 +85,7 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
         .getByLabel('Pictures to forget', { exact: true })
         .last()
         .setInputFiles([path.join(folder, '000.png')]);
-      const changes: Record<string, string> = { ...fewSteps, 'Pictures to compare': '1' };
+      const changes: Record<string, string> = { ...fewSteps, ...fewPictures };
       delete changes['Pictures drawn to forget'];
       await changeSettings(page, changes);
       expect(await page.getByLabel('Pictures drawn to forget', { exact: true }).count()).toBe(0);

@@ -16,6 +16,12 @@ export const fewSteps: Changes = {
   'Pictures to compare': '0',
 };
 
+/** What a comparison needs that a test can wait for. */
+export const fewPictures: Changes = {
+  'Pictures to compare': '1',
+  'What is compared': 'prompts',
+};
+
 /** So many that a test can do something while it trains. */
 export const manySteps: Changes = { ...fewSteps, Steps: '600' };
 
@@ -28,7 +34,9 @@ export async function choosePontilla(page: View, changes: Changes): Promise<void
 export async function changeSettings(page: View, changes: Changes): Promise<void> {
   await page.locator('summary', { hasText: 'Advanced settings' }).click();
   for (const [label, value] of Object.entries(changes)) {
-    await page.getByLabel(label, { exact: true }).fill(value);
+    const field = page.getByLabel(label, { exact: true });
+    const isChoice = await field.evaluate((element) => String(element).includes('Select'));
+    await (isChoice ? field.selectOption(value) : field.fill(value));
   }
 }
 

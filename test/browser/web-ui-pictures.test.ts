@@ -9,7 +9,14 @@ import { tinyModel } from '../helpers/sidecar.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { describeInBrowser, expectAccessible, openPage } from './browser.ts';
 import { launchBrowser } from './launch-browser.ts';
-import { changeSettings, erase, fewSteps, jobLimitMs, waitForResult } from './steps.ts';
+import {
+  changeSettings,
+  erase,
+  fewPictures,
+  fewSteps,
+  jobLimitMs,
+  waitForResult,
+} from './steps.ts';
 
 const drawnBy = 'Pictures are drawn by';
 
@@ -26,7 +33,7 @@ describeInBrowser('the page of a sidecar with a web UI', () => {
     await page.goto(startLink.href);
     await page.getByLabel(/^Prompts to forget/).fill('a red heart');
     await page.getByLabel(/^Prompts to keep/).fill('a star');
-    await changeSettings(page, { ...fewSteps, 'Pictures to compare': '1' });
+    await changeSettings(page, { ...fewSteps, ...fewPictures });
     const choice = page.getByLabel(drawnBy, { exact: true });
     expect(await choice.inputValue()).toBe('auto');
     await choice.selectOption('The web UI');
