@@ -178,7 +178,8 @@ function describeMeasuring({ settings, forget, retain }: EraseJob): string {
   const { evaluationPictures } = settings;
   if (evaluationPictures === 0) return 'nothing (--evaluate draws pictures and judges them)';
   const counts = { forget: forget.length, retain: retain.length };
-  const pictures = evaluationPictures * (comparedPromptCount(counts) + mostProbes(settings));
+  const pictures =
+    evaluationPictures * (comparedPromptCount(counts, settings) + mostProbes(settings));
   const drawings = Math.round(pictures * MEASURING_DRAWINGS);
   return `up to ${pictures} pictures of each model at the end, drawn and judged in the time of drawing ${drawings} (--evaluate 0: none)`;
 }

@@ -55,7 +55,8 @@ async function erase(model: string, outputFolder: string): Promise<string> {
       retainImages: undefined,
       anchor: undefined,
       concept: undefined,
-      settings: {},
+      // It is judged here, by more pictures.
+      settings: { evaluationPictures: 0 },
       device: 'cpu',
       threads,
       output: path.join(outputFolder, 'tiny-sd-without-pontilla.safetensors'),

@@ -33,12 +33,14 @@ export async function chooseProbes(original: Checkpoint, job: EraseJob): Promise
   const unlisted = (prompts: readonly string[], count: number) =>
     [...new Set(prompts)].filter((prompt) => !listed.has(prompt)).slice(0, count);
   const kept = [
-    ...unlisted(found.neighbours, probeCounts.neighbour).map(
+    ...unlisted(found.neighbours, probeCounts(job.settings).neighbour).map(
       (prompt) => ({ group: 'neighbour', prompt }) as const,
     ),
-    ...unlisted(found.far, probeCounts.far).map((prompt) => ({ group: 'far', prompt }) as const),
+    ...unlisted(found.far, probeCounts(job.settings).far).map(
+      (prompt) => ({ group: 'far', prompt }) as const,
+    ),
   ];
-  const heldBack = spread(job.heldBack, probeCounts.heldBack).map(({ item }) => item);
+  const heldBack = spread(job.heldBack, probeCounts(job.settings).heldBack).map(({ item }) => item);
   return [
     ...heldBack.map((line, i) => ({
       ...{ group: 'held-back' as const, number: job.forget.length + i, ...line },
@@ -60,7 +62,7 @@ function withNegatives(job: EraseJob): Probe[] {
       ),
   );
   const against = [negative, name].filter((part) => part !== '').join(', ');
-  const few = <T>(items: readonly T[]) => spread(items, probeCounts.withNegative);
+  const few = <T>(items: readonly T[]) => spread(items, probeCounts(job.settings).withNegative);
   const probesOf = (kind: 'negative' | 'against', words: string): Probe[] => [
     ...few(forget).map(({ item: { item, index } }) => ({
       ...{ group: `forget-${kind}` as const, number: index, ...item, negative: words },

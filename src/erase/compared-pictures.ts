@@ -4,15 +4,10 @@ import type { Checkpoint } from '../families/checkpoint.ts';
 import { type EraseSettings, trainingOf } from '../methods/registry.ts';
 import { shownStrengths } from '../strengths.ts';
 import type { EraseJob } from './job.ts';
-import { mostProbes } from './probe-counts.ts';
+import { mostProbes, ownPromptCount } from './probe-counts.ts';
 import type { SampleSubject } from './sample-folder.ts';
 import { type PromptCounts, spread, spreadCount } from './spread.ts';
 
-/**
- * Prompts of each role that are drawn and judged: an evaluation of one picture each then costs as
- * much as drawing 16 pictures with each model and half as much again for judging them.
- */
-const comparedPrompts = 8;
 /** Neighbours of each of several concepts that are drawn, too. */
 const comparedNeighbours = 2;
 /** Prompts of each role that are drawn at other strengths too: enough to choose one by. */
@@ -26,8 +21,8 @@ const JUDGEMENT_DRAWINGS = 1.75;
 export const MEASURING_DRAWINGS = 2 * (1 + JUDGEMENT_DRAWINGS);
 
 /** How many of the job's own prompts are compared. */
-export function comparedPromptCount(prompts: PromptCounts): number {
-  return spreadCount(prompts, comparedPrompts);
+export function comparedPromptCount(prompts: PromptCounts, settings: EraseSettings): number {
+  return spreadCount(prompts, ownPromptCount(settings));
 }
 
 /** How many pictures an evaluation draws with each of the two models, at both clip skips where there are two. */
@@ -37,7 +32,7 @@ function evaluatedPictures(
   prompts: PromptCounts,
 ): number {
   const clipSkips = otherClipSkip(checkpoint, settings) === null ? 1 : 2;
-  const count = comparedPromptCount(prompts) + mostProbes(settings);
+  const count = comparedPromptCount(prompts, settings) + mostProbes(settings);
   return clipSkips * settings.evaluationPictures * count;
 }
 
@@ -66,10 +61,11 @@ function isDrawnAtStrengths(settings: EraseSettings): boolean {
  * The prompts that the original and the result are compared by, with their places among the job's: of several
  * concepts some of each, and some of the neighbours of each.
  */
-export function comparedPromptsOf({ forget, retain, concepts }: ComparedJob) {
+export function comparedPromptsOf({ forget, retain, concepts, settings }: ComparedJob) {
+  const count = ownPromptCount(settings);
   const places = forget.map((item, index) => ({ item, index, prompt: item.prompt }));
   const neighbours = concepts.flatMap((concept) => concept.neighbours.slice(0, comparedNeighbours));
-  const kept = spread(retain, comparedPrompts);
+  const kept = spread(retain, count);
   const others = retain
     .map((item, index) => ({ item, index }))
     .filter(
@@ -77,7 +73,7 @@ export function comparedPromptsOf({ forget, retain, concepts }: ComparedJob) {
     );
   return {
     forget: byConcept(places, concepts).flatMap((own) =>
-      spread(own, promptsOfConcept(concepts.length)).map(({ item: { item, index } }) => ({
+      spread(own, promptsOfConcept(count, concepts.length)).map(({ item: { item, index } }) => ({
         item,
         index,
       })),
@@ -87,11 +83,11 @@ export function comparedPromptsOf({ forget, retain, concepts }: ComparedJob) {
 }
 
 /** What of a job says which pictures are compared. */
-type ComparedJob = Pick<EraseJob, 'forget' | 'retain' | 'concepts'>;
+type ComparedJob = Pick<EraseJob, 'forget' | 'retain' | 'concepts' | 'settings'>;
 
 /** Prompts of each concept that are compared; several share what one has. */
-function promptsOfConcept(concepts: number): number {
-  return Math.ceil(comparedPrompts / Math.max(1, concepts));
+function promptsOfConcept(count: number, concepts: number): number {
+  return Math.ceil(count / Math.max(1, concepts));
 }
 
 /** Other noise than that of the previews: a picture of the same name would be another one. */
@@ -100,7 +96,7 @@ export function comparisonSeed({ seed }: EraseSettings): number {
 }
 
 /** Every picture that both models draw for the comparison, forgotten prompts first. */
-export function comparedPictures(job: ComparedJob & Pick<EraseJob, 'settings'>): SampleSubject[] {
+export function comparedPictures(job: ComparedJob): SampleSubject[] {
   const { forget, retain } = comparedPromptsOf(job);
   const first = comparisonSeed(job.settings);
   const seeds = Array.from({ length: job.settings.evaluationPictures }, (_, i) => first + i);
@@ -119,7 +115,7 @@ export interface StrengthPicture extends SampleSubject {
 }
 
 /** Some of the compared pictures at each other strength, one strength after the other. */
-export function strengthPictures(job: ComparedJob & Pick<EraseJob, 'settings'>): StrengthPicture[] {
+export function strengthPictures(job: ComparedJob): StrengthPicture[] {
   if (!isDrawnAtStrengths(job.settings)) return [];
   const first = comparedPictures(job).filter(({ seed }) => seed === comparisonSeed(job.settings));
   const chosen = (['forget', 'retain'] as const).flatMap((wanted) =>

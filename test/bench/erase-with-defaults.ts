@@ -21,12 +21,14 @@ type Asked = Pick<EraseRequest, 'model' | 'forget' | 'retain'> & Partial<EraseRe
  */
 export async function eraseWithDefaults(asked: Asked): Promise<EraseJob> {
   const folder = await mkdtemp(path.join(tmpdir(), 'erase-concept-bench-'));
+  // Measurements count for themselves.
+  const settings = { evaluationPictures: 0, ...asked.settings };
   const request: EraseRequest = {
     ...{ preset: undefined, variables: {}, settings: {}, device: 'cpu' },
     ...{ forgetImages: undefined, retainImages: undefined, anchor: undefined, concept: undefined },
     threads: availableParallelism(),
     output: path.join(folder, 'scrubbed.safetensors'),
-    ...asked,
+    ...{ ...asked, settings },
   };
   const { draft, job } = await prepareJob(request, {
     dataFolder: folder,

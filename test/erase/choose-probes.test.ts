@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 
 import { chooseProbes } from '../../src/erase/choose-probes.ts';
 import type { EraseJob } from '../../src/erase/job.ts';
-import { mostProbes } from '../../src/erase/probe-counts.ts';
+import { mostProbes, ownPromptCount } from '../../src/erase/probe-counts.ts';
+import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
 import { tinySd } from '../helpers/forgetful-model.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
@@ -60,4 +61,13 @@ it('a negative prompt of the person’s own stays, and counts for nothing withou
 it('nothing is drawn beside where nothing is measured, or the prompts alone are', async () => {
   expect((await probesOf({}, { evaluationPictures: 0 })).probes).toEqual([]);
   expect((await probesOf({}, { measured: 'prompts' })).probes).toEqual([]);
+});
+
+it('compares half as many of large pictures', () => {
+  const counts = (size: number) => {
+    const settings = defaultSettings({ ...usualModel, size });
+    return [ownPromptCount(settings), mostProbes(settings)];
+  };
+  expect(counts(64)).toEqual([8, 20]);
+  expect(counts(512)).toEqual([4, 10]);
 });

@@ -7,6 +7,7 @@ import { BatchSource } from '../../src/training/batch-source.ts';
 import { createNoiseSchedule } from '../../src/diffusion/noise-schedule.ts';
 import { VariancePreserving } from '../../src/diffusion/variance-preserving.ts';
 import { comparedPromptsOf } from '../../src/erase/compared-pictures.ts';
+import { defaultSettings, usualModel } from '../../src/methods/registry.ts';
 import { writeReport } from '../../src/report/write-report.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { makeTinyJob, runTinyJob } from './tiny-job.ts';
@@ -89,8 +90,9 @@ it('compares pictures of every concept, and of the neighbours of each', () => {
   const many = Array.from({ length: 20 }, (_, i) => ({ prompt: `a ${i}`, anchor: 'x' }));
   const few = [{ prompt: 'b', anchor: 'x' }];
   const retain = Array.from({ length: 40 }, (_, i) => `kept ${i}`);
+  const settings = defaultSettings({ ...usualModel, size: 64 });
   const chosen = comparedPromptsOf({
-    ...{ forget: [...many, ...few], retain },
+    ...{ forget: [...many, ...few], retain, settings },
     concepts: [
       { name: 'a', prompts: many.map(({ prompt }) => prompt), neighbours: [], images: null },
       { name: 'b', prompts: ['b'], neighbours: ['kept 33'], images: null },
