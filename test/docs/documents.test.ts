@@ -35,7 +35,16 @@ const optionsOfOthers = [
   ...['--listen', '--api', '--api-auth', '--gradio-auth', '--auth-file', '--insecure', '--flag'],
   ...['--enable-insecure-extension-access', '--fp'],
   ...['--project', '--omit'],
-  ...['--folder', '--pictures', '--python', '--operators', '--repeats', '--rounds', '--seconds'],
+  ...[
+    '--folder',
+    '--only',
+    '--pictures',
+    '--python',
+    '--operators',
+    '--repeats',
+    '--rounds',
+    '--seconds',
+  ],
   '--settings',
 ];
 const known = new Set([...optionsOfCommands(), ...optionsOfOthers]);
