@@ -60,7 +60,9 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
       await expectAccessible(page);
       await changeSettings(page, fewSteps);
       // What becomes of a picture's caption can be said as of any prompt.
-      await page.locator('summary', { hasText: /becomes “.*, and 9 more$/ }).click();
+      const becomes = page.locator('summary', { hasText: /becomes “.*, and 9 more$/ });
+      // The estimate tells it, which tries a step first.
+      await becomes.click({ timeout: jobLimitMs });
       await page.getByLabel('a yellow moon in the style of Pontilla').fill('a photo of a moon');
       const job = jobOf(await erase(page), sidecar);
       expect(job.forget).toContainEqual({
