@@ -28,9 +28,7 @@ import {
   defaultSettings,
   type EraseSettings,
   findMethod,
-  hasSetting,
   isShapeWanted,
-  methodIds,
   type MethodId,
   ownSettings,
   settingsSchema,
@@ -47,6 +45,7 @@ import { fillPreset, type Preset } from '../../presets/preset.ts';
 import type { Device } from '../../runtime/device.ts';
 import { appVersion } from '../../version.ts';
 import { chooseJudges } from './choose-judges.ts';
+import { requireOfMethod, requirePictures, unreadSettings, unseenPictures } from './fit-method.ts';
 import {
   type BaseLora,
   type CompanionWishes,
@@ -339,64 +338,9 @@ function withSamples(
   return { ...training, sampleEvery };
 }
 
-/** What was asked for and changes nothing, in a sentence; none where all counts. */
-function unreadSettings(
-  method: MethodId,
-  { settings }: EraseRequest,
-  preset: Preset | undefined,
-): string[] {
-  const unread = findMethod(method).flat?.unread({ ...preset?.settings, ...settings });
-  return unread == null ? [] : [unread];
-}
-
-/** Pictures that are given to a method that does not look at them, in a sentence. */
-function unseenPictures(method: MethodId, { forgetImages, retainImages }: EraseRequest): string[] {
-  const { pictures, words } = findMethod(method);
-  const given = [
-    ...(forgetImages !== undefined && !pictures.includes('forget') ? ['to forget'] : []),
-    ...(retainImages !== undefined && !pictures.includes('retain') ? ['to keep'] : []),
-  ];
-  if (given.length === 0) return [];
-  return [
-    `${words.name} goes by prompts alone: of the pictures ${given.join(' and ')} only the captions count.`,
-  ];
-}
-
 /** The method that a request asks for. */
 export function chosenMethod({ settings }: EraseRequest, preset: Preset | undefined): MethodId {
   return settings.method ?? preset?.settings?.method ?? defaultMethod;
-}
-
-/** @throws AppError `image.none` where the method forgets given pictures, and none are */
-function requirePictures(method: MethodId, { forgetImages, concepts = [] }: EraseRequest): void {
-  if (forgetImages !== undefined || findMethod(method).forgets !== 'pictures') return;
-  if (concepts.length > 0 && concepts.every(({ images }) => images !== undefined)) return;
-  const others = methodIds.filter((id) => findMethod(id).forgets !== 'pictures');
-  throw new AppError(
-    'image.none',
-    `the method ${method} forgets the very pictures that it is given, and none are. Use the method ${others.join(' or ')}, or`,
-    { remedy: { advice: 'give them', settings: [{ setting: 'forgetImages' }] } },
-  );
-}
-
-/** @throws AppError `settings.invalid` where a setting is asked for that the method does not have */
-function requireOfMethod(method: MethodId, wanted: WantedSettings): void {
-  for (const [name, value] of Object.entries(wanted)) {
-    if (value === undefined || hasSetting(method, name)) continue;
-    const owners = methodIds.filter((id) => hasSetting(id, name));
-    // What is no method's at all, like a preset's reason, is none of a method's business.
-    if (owners.length === 0) continue;
-    throw new AppError(
-      'settings.invalid',
-      `${name} is a setting of the ${ownersInWords(owners)}; this erasure uses ${method}. Leave it out, or choose ${owners.length === 1 ? 'the other method' : 'one of these'}.`,
-    );
-  }
-}
-
-function ownersInWords(owners: readonly MethodId[]): string {
-  const [last, ...others] = owners.toReversed();
-  if (others.length === 0) return `method ${last ?? ''}`;
-  return `methods ${others.toReversed().join(', ')} and ${last ?? ''}`;
 }
 
 /** @throws AppError `settings.invalid` */
