@@ -3,8 +3,8 @@ import * as z from 'zod';
 import type { AttackedPrompt } from '../attacks/attack.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { AppError } from '../errors.ts';
+import { attackedOf, toldFrom } from '../erase/attacked-words.ts';
 import type { EraseJob } from '../erase/job.ts';
-import { spread } from '../erase/spread.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { findMarkedJob } from '../jobs/local/find-marked-job.ts';
 import { preparePrompts } from '../jobs/request/prepare-prompts.ts';
@@ -30,10 +30,6 @@ export interface AttackedPrompts {
   /** What may not be meant so. */
   readonly warnings: readonly string[];
 }
-
-/** Of a scrubbed model's own prompts so many are attacked, and told from: they say the same in turn. */
-const mostPrompts = 16;
-const mostRetained = 48;
 
 /** As much of `erase_concept` in a result's metadata as is read here: its words, or what leads to its job. */
 const provenanceSchema = z.union([
@@ -82,7 +78,7 @@ export async function attackedPrompts(
 }
 
 function keptBy(told: Told | null): string[] {
-  return spread(told?.retain ?? [], mostRetained).map(({ item }) => item);
+  return toldFrom(told?.retain ?? []);
 }
 
 function requireWordings(
@@ -120,7 +116,7 @@ function toldPrompts(told: Told | null, retain: readonly string[]): Prepared {
     );
   }
   return {
-    prompts: spread(told.forget, mostPrompts).map(({ item }) => item),
+    prompts: attackedOf(told.forget),
     retain,
     warnings: [],
   };

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
 import { publishFile } from '../checkpoint/atomic-file.ts';
 import type { CompanionKind, OwnFileServices, UploadedFile } from '../contract/services.ts';
 import { nameFault } from '../checkpoint/file-name.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { judgeFolderOf } from '../evaluation/classifier/judge-folder.ts';
+import { hashCheckpoint } from '../families/checkpoint-hash.ts';
 import { otherFileAt } from '../families/model-on-disk.ts';
 import type { OtherFamily } from '../families/other-files.ts';
 import type { HostFile } from '../hosts/host.ts';
@@ -146,16 +144,10 @@ async function keep(file: string, place: string): Promise<void> {
     await publishFile(file, place);
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
-    if ((await hashOf(file)) === (await hashOf(place))) return;
+    if ((await hashCheckpoint(file)) === (await hashCheckpoint(place))) return;
     throw new AppError(
       'file.exists',
       `there is another "${path.basename(place)}" in "${path.dirname(place)}". Rename yours, or take that one away.`,
     );
   }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
 }

@@ -10,38 +10,18 @@ Run by hand, when the reference changes: python make-lora.py
 
 import json
 import re
-import sys
-from pathlib import Path
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from random_weights import draw_again
-from safetensors.torch import load_file
-
-HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "bench"))
-import ldm_unet  # noqa: E402
+from tiny_unet import HERE, PREFIX, load_original
 
 SEED = 20261130
-PREFIX = "model.diffusion_model."
 ROWS, LATENT, CONTEXT = 2, (4, 16, 16), (77, 64)
 TIMESTEPS = [700, 20]
 RANK, ALPHA, CONV_RANK = 3, 6, 2
 STRENGTHS = [0.5, 1.0, 1.5]
 LINEAR = r".*(attn2\.to_[qkv]|attn1\.to_out\.0|proj_in|proj_out|ff\.net\.0\.proj|emb_layers\.1)"
 CONVOLUTIONS = r".*(in_layers\.2|out_layers\.3|skip_connection|\.op|\.conv)"  # But for those that do nothing.
-
-
-def load_original():
-    table = json.loads((HERE / "models/unet-tiny.json").read_text())
-    shapes = json.loads((HERE / "headers/unet-tiny.json").read_text())["tensors"]
-    kept = load_file(HERE / "models/unet-tiny.safetensors")
-    drawn = {name: shape for name, shape in shapes.items() if name not in table["shapes"]}
-    weights = dict(draw_again(table["weight_seed"], drawn))
-    weights.update({name: kept[name] for name in shapes if name in table["shapes"]})
-    unet = ldm_unet.UNet(ldm_unet.GOLDEN_TINY)
-    unet.load_state_dict({name.removeprefix(PREFIX): value for name, value in weights.items()})
-    return unet.eval()
 
 
 def measure(target_modules, rank, alpha):

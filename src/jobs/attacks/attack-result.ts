@@ -5,10 +5,10 @@ import { attackOf } from '../../attacks/registry.ts';
 import { type AttackResult, runAttack } from '../../attacks/run-attack.ts';
 import type { JobAttack } from '../../contract/attack-view.ts';
 import { drawingIn } from '../../drawing/drawing.ts';
+import { attackedOf, toldFrom } from '../../erase/attacked-words.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { openBase } from '../../erase/open-base.ts';
 import { openResult } from '../../erase/open-result.ts';
-import { spread } from '../../erase/spread.ts';
 
 /** What the attacking process is asked. */
 export interface AttackQuestion {
@@ -17,10 +17,6 @@ export interface AttackQuestion {
   readonly folder: string;
   readonly attack: Pick<JobAttack, 'kind' | 'steps' | 'count' | 'seed'>;
 }
-
-/** Of a job's own prompts so many are attacked, and told from: they say the same in turn. */
-const mostPrompts = 16;
-const mostRetained = 48;
 
 /**
  * Tries to bring back what a job has forgotten, with the words that it was made with.
@@ -55,10 +51,10 @@ function attackSettings(
   { steps, count, seed }: AttackQuestion['attack'],
 ): AttackSettings {
   return {
-    prompts: spread(forget, mostPrompts).map(({ item }) => item),
+    prompts: attackedOf(forget),
     paraphrases: heldBack,
     concept,
-    retain: spread(retain, mostRetained).map(({ item }) => item),
+    retain: toldFrom(retain),
     ...{ steps, count, seed, device, threads },
     drawing: drawingIn(settings),
     classifier: judges.find(({ classes }) => classes.length > 0) ?? null,
