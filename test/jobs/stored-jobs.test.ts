@@ -71,7 +71,8 @@ describe('a job of 0.1.0', () => {
     const { sidecar, id, state } = await open(name);
     const job = await sidecar.reaches(id, 'done');
     expect(job).toMatchObject({ step: steps, steps });
-    expect(state()).toMatchObject({ version: 1, state: 'done', queuedAt: null });
+    // A status is told at once and on the disk a moment later.
+    await expect.poll(state).toMatchObject({ version: 1, state: 'done', queuedAt: null });
     expect(readdirSync(jobFolderOf(sidecar, id))).not.toContain('server.json');
   });
 
