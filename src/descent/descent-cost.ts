@@ -11,6 +11,8 @@ export interface DescentSettings {
   readonly retainTarget: 'noise' | 'original';
   /** The share of weights that change; null, the default: all. */
   readonly saliency?: number | null;
+  /** What of the mean of all θ is kept at each step; null, the default: the result is the last θ. */
+  readonly ema?: number | null;
   /** What forgotten prompts are steered to, where the method steers them; `original`: it predicts it. */
   readonly target?: { readonly kind: string };
 }
@@ -45,13 +47,20 @@ export function keepsOriginal(adapter: AdapterSettings, parameterBytes: number):
 
 /** The name of the mask among the sets of a descent's state. */
 export const maskName = 'saliency';
+/** The name of the mean of θ there. */
+export const averageName = 'average';
 
-/** Names of the sets that a descent's state has besides θ: the optimizer's moments, and the mask where there is one. */
+/** Names of the sets that a descent's state has besides θ: the optimizer's moments, mask and mean where there are. */
 export function descentStateSets({
   optimizer,
   saliency = null,
-}: Pick<DescentSettings, 'optimizer' | 'saliency'>): readonly string[] {
-  return [...momentNames(optimizer), ...(saliency === null ? [] : [maskName])];
+  ema = null,
+}: Pick<DescentSettings, 'optimizer' | 'saliency' | 'ema'>): readonly string[] {
+  return [
+    ...momentNames(optimizer),
+    ...(saliency === null ? [] : [maskName]),
+    ...(ema === null ? [] : [averageName]),
+  ];
 }
 
 /** Copies of what is trained that are in memory at once, θ among them. */

@@ -3,13 +3,14 @@ import type { OptimizerSettings } from '../optim/update-rule.ts';
 import { elementAt } from '../element-at.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
-import { asksOriginal, type DescentSettings, maskName } from './descent-cost.ts';
+import { asksOriginal, averageName, type DescentSettings, maskName } from './descent-cost.ts';
 import { InnerProducts, Optimizer } from './optimizer.ts';
 import { restoredState } from './restored-state.ts';
 import { Original } from './original.ts';
 import type { OuterTools } from './outer-step.ts';
 import { saliencyMask } from './saliency.ts';
 import type { DenoisingBatch, TargetedBatch, TrainableModel } from './trainable-model.ts';
+import { WeightAverage } from './weight-average.ts';
 
 /** What a descent is opened with. */
 export interface DescentContext {
@@ -45,6 +46,19 @@ async function openMask(
   const mask = saved.sets.get(maskName);
   if (!mask) throw new RangeError('the saved state lacks the mask');
   return mask;
+}
+
+/** The mean of θ of a run whose settings have one: as it was saved, or θ₀. */
+async function openAverage({
+  settings: { ema = null },
+  saved,
+  adaptation,
+  ...run
+}: DescentContext): Promise<WeightAverage | null> {
+  if (ema === null) return null;
+  const values = saved ? saved.sets.get(averageName) : await adaptation.initial();
+  if (!values) throw new RangeError('the saved state lacks the mean of the weights');
+  return WeightAverage.create(values, ema, { ...run, parameters: adaptation.parameters });
 }
 
 const plainSgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
@@ -92,6 +106,7 @@ export class Descent {
       ...{ model, parameters, outer, accumulator, workspace },
       outerState: saved ? restoredState(settings.optimizer, saved) : outer.freshState(),
       innerProducts: await InnerProducts.create(specs, { ...run, mask }),
+      average: await openAverage(context),
     };
     const original = asksOriginal(settings) ? await Original.open(adaptation) : null;
     return new Descent(context, { tools, original, mask });
@@ -125,8 +140,27 @@ export class Descent {
 
   /** What is kept of it besides θ, by the names of `descentStateSets`. */
   state(): ReadonlyMap<string, TensorSet> {
-    const { moments } = this.tools.outerState;
-    return this.mask ? new Map([...moments, [maskName, this.mask]]) : moments;
+    const { outerState, average } = this.tools;
+    return new Map([
+      ...outerState.moments,
+      ...(this.mask ? [[maskName, this.mask] as const] : []),
+      ...(average ? [[averageName, average.values] as const] : []),
+    ]);
+  }
+
+  /** What a result is made of: the mean of θ where the settings ask for it, else θ. */
+  get result(): TensorSet {
+    return this.tools.average?.values ?? this.tools.parameters;
+  }
+
+  /** What trains in these steps. */
+  trainer<F>(step: (index: number) => Promise<F>) {
+    return {
+      step,
+      state: () => this.state(),
+      result: () => this.result,
+      release: () => this.release(),
+    };
   }
 
   async release(): Promise<void> {
@@ -136,5 +170,6 @@ export class Descent {
     for (const set of [first, second, third]) set.dispose();
     this.original?.release();
     this.mask?.dispose();
+    await this.tools.average?.release();
   }
 }

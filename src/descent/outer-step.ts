@@ -3,6 +3,7 @@ import type { TensorSet } from '../runtime/tensor-set.ts';
 import { combinedNorm, directionCosines, type GradientGeometry } from './gradient-geometry.ts';
 import type { InnerProducts, Optimizer, OptimizerState } from './optimizer.ts';
 import type { DenoisingBatch, TrainableModel } from './trainable-model.ts';
+import type { WeightAverage } from './weight-average.ts';
 
 /** What lives from one outer step to the next, and the tools that change it. */
 export interface OuterTools {
@@ -11,6 +12,8 @@ export interface OuterTools {
   readonly parameters: TensorSet;
   readonly outerState: OptimizerState;
   readonly outer: Optimizer;
+  /** Follows θ, where the result is its mean. */
+  readonly average?: WeightAverage | null;
   readonly innerProducts: InnerProducts;
   /** Adds up the gradients of several batches: plain SGD with one term. */
   readonly accumulator: Optimizer;
@@ -90,7 +93,7 @@ export interface OuterStepSettings {
 
 /** θ ← θ − lr·(∇L_r + λ∇L_f), the sum clipped to its largest norm. */
 export async function takeOuterStep(
-  { outer, outerState, innerProducts, parameters }: OuterTools,
+  { outer, outerState, innerProducts, parameters, average }: OuterTools,
   { retain, forget, gap }: { retain: WeighedGradient; forget: WeighedGradient; gap: number | null },
   settings: OuterStepSettings,
 ): Promise<Omit<StepReport, 'retainLoss' | 'forgetLoss' | 'innerLosses'>> {
@@ -111,6 +114,7 @@ export async function takeOuterStep(
     ],
     { state: outerState, learningRate: settings.learningRate },
   );
+  await average?.follow(parameters);
   return { lambda, ...describe(geometry), ...directionCosines(geometry, lambda) };
 }
 

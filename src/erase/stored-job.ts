@@ -19,6 +19,7 @@ const earliestSettings = {
   givenPictures: 'cut',
   until: 'steps',
   saliency: null,
+  ema: null,
   anchors: 'own',
 };
 

@@ -186,7 +186,7 @@ export function descentDefaults(
     optimizer: defaultOptimizers.adam,
     clipNorm: 1,
     accumulation: 1,
-    saliency: null,
+    ...{ saliency: null, ema: null },
     // On tiny-sd with 128 drawn pictures, holding to the added noise left .80 of the kept styles
     // after 40 steps, holding to the original's predictions .97.
     retainTarget: 'original',

@@ -140,6 +140,8 @@ export interface Trainer {
   step(index: number): Promise<StepFigures>;
   /** What `SavedTrainer.sets` takes, as it is now. */
   state(): ReadonlyMap<string, TensorSet>;
+  /** What the result is made of now, where that may be another set than θ. It outlives the trainer. */
+  result?(): TensorSet;
   release(): Promise<void>;
 }
 

@@ -8,15 +8,17 @@ import { fineTune } from './finetune/method.ts';
 export type { WatchedFigure } from './method.ts';
 import type { DefaultsFacts, LooseSettings, Method } from './method.ts';
 import { negGrad } from './neggrad/method.ts';
+import { reTrack } from './retrack/method.ts';
 import { salUn } from './salun/method.ts';
 import { type StepSettings, type TrainSet, watchingSettings } from './settings-fields.ts';
 import { siss } from './siss/method.ts';
 import { uce } from './uce/method.ts';
+import { vdu } from './vdu/method.ts';
 
 /** Every method; the first is taken where none is asked for. */
 const registered = [
   ...[eraseDiff, siss, esd, uce],
-  ...[conceptAblation, salUn, negGrad, fineTune],
+  ...[conceptAblation, salUn, negGrad, fineTune, reTrack, vdu],
 ] as const;
 
 type SettingsOf<M> = M extends { readonly settings: z.ZodType<infer S> } ? S : never;

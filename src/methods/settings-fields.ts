@@ -260,6 +260,12 @@ export const descentFields = {
       'Of those that are trained only so many change: where the gradient of forgetting is largest at the start (SalUn). Fewer keep more. None: all of them.',
     isRare: true,
   }),
+  ema: field(z.number().gt(0).lt(1).nullable().default(null), {
+    title: 'Averaged weights',
+    description:
+      'The result is the mean of the weights of all steps, of which each step keeps so much (0.99: about the last hundred). It is steadier, and comes later. None: the last weights.',
+    isRare: true,
+  }),
   retainTarget: field(z.enum(['noise', 'original']), {
     title: 'Retaining holds to',
     description: 'What predictions for kept pictures are compared with.',

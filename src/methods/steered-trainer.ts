@@ -65,17 +65,13 @@ export async function openSteered(
       ...{ seed, role: 'retain', place: place.index },
     });
 
-  return {
-    async step(index) {
-      const places = placesOfStep(index, accumulation);
-      const drawn = {
-        forget: await withOriginal(places.map(forgetBatch)),
-        retain: await descent.held(retainWeight === 0 ? [] : places.map(retainBatch)),
-      };
-      const step = await steeredStep(descent.tools, drawn, settings);
-      return { ...step, lambda: null };
-    },
-    state: () => descent.state(),
-    release: () => descent.release(),
-  };
+  return descent.trainer(async (index) => {
+    const places = placesOfStep(index, accumulation);
+    const drawn = {
+      forget: await withOriginal(places.map(forgetBatch)),
+      retain: await descent.held(retainWeight === 0 ? [] : places.map(retainBatch)),
+    };
+    const step = await steeredStep(descent.tools, drawn, settings);
+    return { ...step, lambda: null };
+  });
 }

@@ -145,7 +145,7 @@ class TrainingLoop {
   }
 
   async run(): Promise<Trained> {
-    const { job, io, parameters } = this.training;
+    const { job, io } = this.training;
     const { steps } = job.settings;
     for (;;) {
       if (io.signal.aborted) {
@@ -154,7 +154,7 @@ class TrainingLoop {
       }
       // Pictures first: what they speak against is not kept as good.
       if ((await this.preview()) === 'ruined') return this.fallBack(ruinedPictures);
-      const verdict = await this.orSaved(() => this.health?.check(parameters, this.step));
+      const verdict = await this.orSaved(() => this.health?.check(this.result, this.step));
       if (verdict === 'collapsed') return this.fallBack(risenLoss);
       if (verdict === 'gone' || this.step === steps) return this.end(verdict === 'gone');
       const started = performance.now();
@@ -171,11 +171,11 @@ class TrainingLoop {
   /** Draws the pictures that are due now. */
   private async preview(): Promise<'good' | 'ruined'> {
     const { previews, step } = this;
-    const { job, parameters } = this.training;
+    const { job } = this.training;
     if (!previews.isDue(step)) return 'good';
     const isLast = step === job.settings.steps && !endsWhenGone(job.settings);
     const which = step === 0 ? 'before' : isLast ? 'after' : 'during';
-    return this.orSaved(() => previews.show(which, step, parameters));
+    return this.orSaved(() => previews.show(which, step, this.result));
   }
 
   /** What draws between two steps: cancelled in the midst of it, the run saves where it stands. */
@@ -190,8 +190,9 @@ class TrainingLoop {
 
   /** Ends a run that went well: with the state that was the best, where that was looked for. */
   private async end(isGone: boolean): Promise<Trained> {
-    const { job, io, stateFolder, parameters } = this.training;
+    const { job, io, stateFolder } = this.training;
     const { settings } = job;
+    const parameters = this.result;
     const best = this.health?.state.end.best ?? null;
     if (!endsWhenGone(settings)) return { parameters, steps: this.step };
     const kept = best === null || best.step === this.step ? null : await readHealthy(stateFolder);
@@ -228,6 +229,11 @@ class TrainingLoop {
   private async drawsWell({ parameters, step }: HealthyState): Promise<boolean> {
     if (this.training.job.settings.sampleEvery === 0) return true;
     return (await this.previews.show('after', step, parameters)) === 'good';
+  }
+
+  /** What the result would be made of now. */
+  private get result(): TensorSet {
+    return this.trainer.result?.() ?? this.training.parameters;
   }
 
   private report(figures: StepFigures): void {

@@ -1,5 +1,5 @@
-"""Makes peers.json: losses, and what one step changes, of NegGrad, fine-tuning, Concept Ablation and SalUn in
-PyTorch on the tiny reference UNet.
+"""Makes peers.json: losses, and what one step changes, of NegGrad, fine-tuning, Concept Ablation, SalUn, ReTrack and
+VDU in PyTorch on the tiny reference UNet.
 
 The original's parameters are those of models/unet-tiny.json; the trained ones of the cross-attention are
 1.125 times as large. Of each change its norm and eight elements are kept. The other inputs are drawn again
@@ -30,6 +30,7 @@ x_forget, noise_forget = torch.randn(ROWS, *LATENT), torch.randn(ROWS, *LATENT)
 concept, anchor = torch.randn(ROWS, *CONTEXT), torch.randn(ROWS, *CONTEXT)
 x_retain, noise_retain = torch.randn(ROWS, *LATENT), torch.randn(ROWS, *LATENT)
 kept = torch.randn(ROWS, *CONTEXT)
+nearby = torch.randn(*LATENT) + 0.05 * torch.randn(3, *LATENT)
 at_forget, at_retain = (torch.full((ROWS,), t) for t in (FORGET_TIMESTEP, RETAIN_TIMESTEP))
 
 
@@ -123,11 +124,42 @@ def sal_un():
     return {"threshold": threshold.item(), "kept": kept, "change": step(parameters, total, decaying, masks)}
 
 
+def re_track(share):
+    """As the paper has it: the squared errors to what leads to each neighbour, weighed by how likely that one is."""
+    unet, parameters = trained()
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    alpha = (1 - betas).cumprod(0)[FORGET_TIMESTEP]
+    gamma, sigma = alpha.sqrt().float(), (1 - alpha).sqrt().float()
+    ways = (x_forget[:, None] - gamma * nearby[None]) / sigma
+    shares = (-0.5 * ways.square().sum((2, 3, 4))).softmax(1)
+    predicted = unet(x_forget, at_forget, concept)
+    errors = (predicted[:, None] - ways).square().sum((2, 3, 4))
+    forget = (shares * errors).sum(1).mean()
+    retain = (unet(x_retain, at_retain, kept) - noise_retain).square().sum((1, 2, 3)).mean()
+    total = gradients(share * forget + (1 - share) * retain, parameters)
+    target = (shares[..., None, None, None] * ways).sum(1)
+    losses = {"forget": mse_loss(predicted, target).item(), "retain": retain.item() / ENTRIES}
+    return {**losses, "shares": shares[0].tolist(), "change": step(parameters, total, sgd)}
+
+
+def vdu(stability):
+    unet, parameters = trained()
+    starts = dict(original.named_parameters())
+    distance = sum((p - starts[name].detach()).square().sum() for name, p in parameters.items())
+    forget = denoising_loss(unet)
+    held = stability / 2 * distance
+    total = gradients(held - forget, parameters)
+    losses = {"forget": forget.item(), "retain": held.item()}
+    return {**losses, "change": step(parameters, total, sgd)}
+
+
 figures = {
     "neggrad alone": neg_grad(0),
     "neggrad": neg_grad(1),
     "finetune": fine_tuning(),
     "conceptablation": concept_ablation(),
     "salun": sal_un(),
+    "retrack": re_track(0.25),
+    "vdu": vdu(0.5),
 }
 (HERE / "peers.json").write_text(json.dumps(figures, separators=(",", ":")) + "\n")

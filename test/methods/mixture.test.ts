@@ -31,6 +31,16 @@ describe('importanceWeights', () => {
     expect(retain / forget).toBeCloseTo(Math.E, 12);
   });
 
+  it('are those of one density alone where the mixture has no other', () => {
+    const distances = { retainDistance: 1, forgetDistance: 3 };
+    expect(importanceWeights(distances, 0)).toEqual({ retain: 1, forget: Math.exp(-2) });
+    expect(importanceWeights(distances, 1)).toEqual({ retain: 1 / Math.exp(-2), forget: 1 });
+    const apart = { retainDistance: 0, forgetDistance: 5000 };
+    expect(importanceWeights(apart, 0)).toEqual({ retain: 1, forget: 0 });
+    const other = { retainDistance: 5000, forgetDistance: 0 };
+    expect(importanceWeights(other, 1)).toEqual({ retain: 0, forget: 1 });
+  });
+
   it('leave out what a noisy latent cannot come from', () => {
     const ofForget = { retainDistance: Infinity, forgetDistance: 7 };
     expect(importanceWeights(ofForget, 0.25)).toEqual({ retain: 0, forget: 4 });

@@ -51,6 +51,10 @@ class EraseDiffTrainer implements Trainer {
     return this.descent.state();
   }
 
+  result() {
+    return this.descent.result;
+  }
+
   async release(): Promise<void> {
     await this.inner?.release();
     for (const set of this.algorithm.innerState.moments.values()) set.dispose();

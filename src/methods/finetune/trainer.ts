@@ -10,18 +10,14 @@ export async function openFineTune(
 ): Promise<Trainer> {
   const { batches, settings } = context;
   const descent = await Descent.open(context);
-  return {
-    async step(index) {
-      const places = placesOfStep(index, settings.accumulation);
-      const retain = places.map((place) => batches.retainBatch('retain', place));
-      const step = await followLosses(
-        descent.tools,
-        { forget: [], retain },
-        { ...settings, lambda: () => 0 },
-      );
-      return { ...step, lambda: null, forgetGradientNorm: null };
-    },
-    state: () => descent.state(),
-    release: () => descent.release(),
-  };
+  return descent.trainer(async (index) => {
+    const places = placesOfStep(index, settings.accumulation);
+    const retain = places.map((place) => batches.retainBatch('retain', place));
+    const step = await followLosses(
+      descent.tools,
+      { forget: [], retain },
+      { ...settings, lambda: () => 0 },
+    );
+    return { ...step, lambda: null, forgetGradientNorm: null };
+  });
 }

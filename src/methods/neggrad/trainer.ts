@@ -8,17 +8,13 @@ import { negGradStep } from './step.ts';
 export async function openNegGrad(context: TrainerContext<NegGradSettings>): Promise<Trainer> {
   const { batches, settings } = context;
   const descent = await Descent.open(context);
-  return {
-    async step(index) {
-      const places = placesOfStep(index, settings.accumulation);
-      const kept = settings.retainWeight === 0 ? [] : places;
-      const drawn = {
-        forget: places.map((place) => batches.denoisingBatch('forget', place, 'forget')),
-        retain: await descent.held(kept.map((place) => batches.retainBatch('retain', place))),
-      };
-      return negGradStep(descent.tools, drawn, settings);
-    },
-    state: () => descent.state(),
-    release: () => descent.release(),
-  };
+  return descent.trainer(async (index) => {
+    const places = placesOfStep(index, settings.accumulation);
+    const kept = settings.retainWeight === 0 ? [] : places;
+    const drawn = {
+      forget: places.map((place) => batches.denoisingBatch('forget', place, 'forget')),
+      retain: await descent.held(kept.map((place) => batches.retainBatch('retain', place))),
+    };
+    return negGradStep(descent.tools, drawn, settings);
+  });
 }

@@ -106,7 +106,7 @@ export interface ImportanceWeights {
  *
  * @param retainDistance −ln q(m|x) up to a constant: half the square of the noise between them
  * @param forgetDistance the same of a; infinite where m cannot come from it
- * @param mixture λ, between 0 and 1
+ * @param mixture λ, from 0 to 1
  */
 export function importanceWeights(
   { retainDistance, forgetDistance }: { retainDistance: number; forgetDistance: number },

@@ -8,9 +8,10 @@ export const sissSettings = z.strictObject({
   method: z.literal('siss'),
   ...trainingFields,
   ...descentFields,
-  mixture: field(z.number().gt(0).lt(1), {
+  mixture: field(z.number().min(0).max(1), {
     title: 'Share of pictures to forget',
-    description: 'λ: so many of the noisy pictures are made of pictures to forget.',
+    description:
+      'λ: so many of the noisy pictures are made of pictures to forget. 0 and 1 estimate both losses on pictures of one kind alone.',
     isRare: true,
   }),
   ...ascentFields,

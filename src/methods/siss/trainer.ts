@@ -28,6 +28,10 @@ class SissTrainer implements Trainer {
     return this.descent.state();
   }
 
+  result() {
+    return this.descent.result;
+  }
+
   async release(): Promise<void> {
     await this.descent.release();
   }

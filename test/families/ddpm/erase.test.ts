@@ -137,20 +137,25 @@ describe('a class', () => {
 });
 
 describe('a model that is asked for nothing', () => {
-  it.each(['siss', 'erasediff'] as const)('forgets given pictures by %s', async (method) => {
-    const model = grey();
-    const forgetImages = await writePictures([null, 'a T-shirt']);
-    const settings = { method, generatedRetain: 3, evaluationPictures: 1 };
-    const job = await prepare({ model, forgetImages, settings });
-    expect(job).toMatchObject({
-      forget: [{ prompt: 'anything' }],
-      retain: ['anything'],
-      settings: { width: 28, height: 28, method },
-    });
-    const events = await runTinyJob(job, makeTemporaryFolder());
-    expect(events.some(({ event }) => event === 'progress')).toBe(true);
-    expect(await hashCheckpoint(job.output)).not.toBe(await hashCheckpoint(model));
-  });
+  it.each(['siss', 'erasediff', 'retrack', 'vdu', 'neggrad', 'finetune'] as const)(
+    'forgets given pictures by %s',
+    async (method) => {
+      const model = grey();
+      const forgetImages = await writePictures([null, 'a T-shirt']);
+      // VDU has nothing to keep.
+      const generatedRetain = method === 'vdu' ? undefined : 3;
+      const settings = { method, generatedRetain, evaluationPictures: method === 'siss' ? 1 : 0 };
+      const job = await prepare({ model, forgetImages, settings });
+      expect(job).toMatchObject({
+        forget: [{ prompt: 'anything' }],
+        retain: ['anything'],
+        settings: { width: 28, height: 28, method },
+      });
+      const events = await runTinyJob(job, makeTemporaryFolder());
+      expect(events.some(({ event }) => event === 'progress')).toBe(true);
+      expect(await hashCheckpoint(job.output)).not.toBe(await hashCheckpoint(model));
+    },
+  );
 
   it('is refused prompts, classes, and without pictures', async () => {
     const byClass = { model: grey(), forget: ['class 0'], isByClass: true };
