@@ -19,6 +19,9 @@ export async function bundlePage(): Promise<Map<string, Buffer>> {
     write: false,
     metafile: true,
     format: 'esm',
+    // Each language in a file of its own, loaded where it is chosen.
+    splitting: true,
+    chunkNames: '[name]-[hash]',
     target: 'es2022',
     legalComments: 'none',
     jsx: 'automatic',

@@ -48,6 +48,11 @@ export function wordForOptions({ advice, settings }: Remedy): string {
   return `${advice} with ${listed(options)}.`;
 }
 
+/** How the page names where something is set: `under “Batch”`. */
+export function placeInPage(setting: RemedySetting): string {
+  return places[setting].field;
+}
+
 /** For the page: `choose another name under “Name of the concept”`. */
 export function wordForFields({ advice, settings }: Remedy): string {
   const valuesIn = new Map<string, string[]>();

@@ -1,4 +1,7 @@
 import type { ErrorBody } from '../src/contract/views.ts';
+import { t } from './languages/words.ts';
+
+type Remedy = ErrorBody['error']['remedy'];
 
 /** A refusal of the sidecar; the message is for the person. */
 export class ApiError extends Error {
@@ -7,10 +10,14 @@ export class ApiError extends Error {
   /** HTTP status; 0 where no answer came. */
   readonly status: number;
 
-  constructor(status: number, code: string, message: string) {
+  /** What to set otherwise, where that helps. */
+  readonly remedy: Remedy;
+
+  constructor(status: number, code: string, message: string, remedy?: Remedy) {
     super(message);
     this.status = status;
     this.code = code;
+    this.remedy = remedy;
   }
 }
 
@@ -24,11 +31,14 @@ export function readRefusal(
 ): ApiError {
   try {
     const { error } = JSON.parse(text) as ErrorBody;
-    return new ApiError(status, error.code, error.message);
+    return new ApiError(status, error.code, error.message, error.remedy);
   } catch {
     const message = timeouts.includes(status)
-      ? `A proxy between this page and the server waits no longer (${status}), as some do after 100 seconds. The server may go on with what it was asked for: look again in a minute.`
-      : `The server answered ${status} ${statusText}.`;
-    return new ApiError(status, 'internal.unexpected', message);
+      ? t(
+          'A proxy between this page and the server waits no longer ({status}), as some do after 100 seconds. The server may go on with what it was asked for: look again in a minute.',
+          { status },
+        )
+      : t('The server answered {status}.', { status: `${status} ${statusText}`.trim() });
+    return new ApiError(status, 'network', message);
   }
 }

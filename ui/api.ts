@@ -18,6 +18,7 @@ import type {
   VaeView,
 } from '../src/contract/views.ts';
 import { ApiError, readRefusal } from './api-error.ts';
+import { t } from './languages/words.ts';
 
 /** A picture to send, under the name that its caption goes by. */
 export interface NamedFile {
@@ -116,7 +117,7 @@ async function request<T>(
     headers: contentType(body),
   }).catch((cause: unknown) => {
     if (signal?.aborted) throw cause;
-    throw new ApiError(0, 'network', 'The server does not answer. It may be starting again.');
+    throw new ApiError(0, 'network', t('The server does not answer. It may be starting again.'));
   });
   const text = await response.text();
   if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;

@@ -25,6 +25,7 @@ import { fillTags, wordsOfPreset } from '../src/presets/preset-words.ts';
 import type { NamedFile } from './api.ts';
 import { clearCompanions, companions, learnedWords, takeCompanions } from './companions.ts';
 import { models, presets } from './state.ts';
+import { t } from './languages/words.ts';
 
 /** A picture that was dropped, with what it shows. */
 export interface Picture extends NamedFile {
@@ -143,7 +144,9 @@ export function unseenPictures(role: 'forget' | 'retain'): string | null {
   const { pictures, words } = findMethod(method.value);
   return pictures.includes(role)
     ? null
-    : `${words.name} goes by prompts alone: of pictures only the captions count.`;
+    : t('{method} goes by prompts alone: of pictures only the captions count.', {
+        method: words.name,
+      });
 }
 
 /** What the settings are where the person says nothing. */

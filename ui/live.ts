@@ -14,6 +14,8 @@ import {
   watched,
   watchError,
 } from './state.ts';
+import { stateName } from './languages/job-words.ts';
+import { wordError } from './languages/word-error.ts';
 
 /** Keeps the page's state as the sidecar's is, from now on. */
 export function connect(): void {
@@ -78,7 +80,7 @@ function takeReply(
   batch(() => {
     if ('error' in reply) {
       watched.value = null;
-      watchError.value = reply.error.message;
+      watchError.value = wordError(reply.error);
       return;
     }
     const { job, history } = reply;
@@ -94,7 +96,7 @@ function showState(job: JobView): void {
   const before = watched.value?.job;
   update(job.id, ({ history }) => ({ job, history }));
   if (before?.id === job.id && before.state !== job.state) {
-    announcement.value = `${job.concept}: ${job.state}`;
+    announcement.value = `${job.concept}: ${stateName(job)}`;
   }
   // It made a model, or changed which one is active.
   if (job.state === 'done') void loadModels();

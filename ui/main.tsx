@@ -2,6 +2,7 @@ import 'img-comparison-slider';
 import { render } from 'preact';
 
 import { followForm } from './follow-form.ts';
+import { speakChosen } from './languages/chosen-language.ts';
 import { connect } from './live.ts';
 import { followAddress, loadChoices } from './state.ts';
 import { applyTheme } from './theme.ts';
@@ -12,4 +13,5 @@ followAddress();
 followForm();
 connect();
 void loadChoices();
+await speakChosen().catch(() => undefined);
 render(<App />, document.body);

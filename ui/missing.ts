@@ -12,17 +12,24 @@ import {
   toLines,
   variableValues,
 } from './form.ts';
+import { told } from './languages/told.ts';
+import { t } from './languages/words.ts';
 
 /** Why it cannot do without pictures to forget; null where it can. */
 const needsPictures = computed<string | null>(() => {
   const preset = chosenPreset.value;
   if (preset?.needsImages === true) {
-    return `“${preset.title}” needs pictures to forget: add them below.`;
+    return t('“{preset}” needs pictures to forget: add them below.', {
+      preset: told(preset.title),
+    });
   }
-  if (asks.value === 'nothing') return 'The model reads no prompts: add pictures to forget below.';
+  if (asks.value === 'nothing')
+    return t('The model reads no prompts: add pictures to forget below.');
   const { forgets, words } = findMethod(method.value);
   return forgets === 'pictures'
-    ? `${words.name} forgets the very pictures that it is given: add them below.`
+    ? t('{method} forgets the very pictures that it is given: add them below.', {
+        method: words.name,
+      })
     : null;
 });
 
@@ -32,17 +39,17 @@ export const isPredictionChosen = computed(() => (form.settings.value.prediction
 /** What the person must still say of the model; null for nothing. */
 const needsOfModel = computed<string | null>(() => {
   const model = chosenModel.value;
-  if (model === undefined) return 'Choose a model.';
-  if (!model.hasVae && vaeFor(model) === null) return 'Choose a VAE.';
+  if (model === undefined) return t('Choose a model.');
+  if (!model.hasVae && vaeFor(model) === null) return t('Choose a VAE.');
   return model.predictionProblem !== null && !isPredictionChosen.value
-    ? 'Say what the model predicts, in the advanced settings.'
+    ? t('Say what the model predicts, in the advanced settings.')
     : null;
 });
 
 /** Why the judge that was chosen cannot judge yet; null where it can. */
 const needsClasses = computed<string | null>(() =>
   form.judges.value.some(({ classes }) => classes.length === 0)
-    ? 'Choose what the judge looks for, in the advanced settings.'
+    ? t('Choose what the judge looks for, in the advanced settings.')
     : null,
 );
 
@@ -60,12 +67,13 @@ export const missing = computed<string | null>(() => {
   if (needsOfModel.value !== null) return needsOfModel.value;
   const preset = chosenPreset.value;
   for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
-    if ((variableValues.value[name] ?? '').trim() === '') return `Fill in ${description}.`;
+    if ((variableValues.value[name] ?? '').trim() === '')
+      return t('Fill in {what}.', { what: told(description) });
   }
   const pictures = form.forgetPictures.value;
   if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
   if (!isConceptSaid.value) {
-    return 'Say what to forget: choose a preset, write prompts, or drop pictures with captions.';
+    return t('Say what to forget: choose a preset, write prompts, or drop pictures with captions.');
   }
   return needsClasses.value;
 });

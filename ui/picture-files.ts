@@ -4,6 +4,8 @@ import { isCaptionFile, readCaptions } from '../src/images/captions.ts';
 import { isImageFile } from '../src/images/image-format.ts';
 import type { PictureSize } from '../src/images/picture-size.ts';
 import type { Picture } from './form.ts';
+import { told } from './languages/told.ts';
+import { t } from './languages/words.ts';
 
 /** Files of one folder, or that were chosen together: captions go with the pictures beside them. */
 export type FileGroup = readonly File[];
@@ -117,7 +119,9 @@ function sortFiles(group: FileGroup, refused: string[]) {
   const captions = group.filter((file) => !images.includes(file) && isCaptionFile(file.name));
   for (const file of group) {
     if (images.includes(file) || captions.includes(file)) continue;
-    refused.push(`"${file.name}" is neither a PNG, JPEG or WebP image nor a caption.`);
+    refused.push(
+      t('"{name}" is neither a PNG, JPEG or WebP image nor a caption.', { name: file.name }),
+    );
   }
   return { images, captions };
 }
@@ -135,7 +139,7 @@ async function captionsOf(
       read: async () => new Uint8Array(await file.arrayBuffer()),
     })),
   );
-  refused.push(...faults.map(({ name, problem }) => `"${name}" ${problem}.`));
+  refused.push(...faults.map(({ name, problem }) => `"${name}" ${told(problem)}.`));
   return captions;
 }
 

@@ -13,6 +13,7 @@ import type {
 } from '../src/contract/views.ts';
 import { api } from './api.ts';
 import { ApiError } from './api-error.ts';
+import { wordError } from './languages/word-error.ts';
 
 /** Whether the sidecar is there, and lets this page in. */
 export const connection = signal<'connecting' | 'online' | 'offline' | 'unauthorized'>(
@@ -134,5 +135,6 @@ function noteError(error: unknown): void {
 }
 
 export function messageOf(error: unknown): string {
+  if (error instanceof ApiError) return wordError(error);
   return error instanceof Error ? error.message : String(error);
 }

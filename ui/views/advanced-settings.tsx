@@ -24,11 +24,14 @@ import {
 } from '../form.ts';
 import { canHostDraw, devices, manifest } from '../state.ts';
 import { JudgeField } from './judge-field.tsx';
+import type { Text } from '../languages/language.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 const groups = ['training', 'drawing', 'pictures', 'watching'] as const;
 
 /** What the sidecar takes where it watches otherwise than a command line does. */
-const sidecarDefaults: Readonly<Record<string, string>> = {
+const sidecarDefaults: Readonly<Record<string, Text | undefined>> = {
   sampleEvery: 'an eighth of all',
 };
 
@@ -39,13 +42,15 @@ export function AdvancedSettings() {
   return (
     <details class="advanced">
       <summary>
-        Advanced settings{' '}
+        {t('Advanced settings')}{' '}
         {changes > 0 && (
-          <span class="count">{changes === 1 ? '1 changed' : `${changes} changed`}</span>
+          <span class="count">
+            {t('{count, plural, one {# changed} other {# changed}}', { count: changes })}
+          </span>
         )}
       </summary>
       {chosenPreset.value?.settings && (
-        <p class="help reason">{chosenPreset.value.settings.reason}</p>
+        <p class="help reason">{told(chosenPreset.value.settings.reason)}</p>
       )}
       <div class="settings">
         <MethodField />
@@ -76,7 +81,12 @@ function TextField({ setting, value }: { setting: SettingForm; value: TextForm }
   const base = valueIn(baseSettings.value, name) as string;
   const own = valueIn(form.settings.value, name) as string | undefined;
   return (
-    <Field label={title} help={description} base={wordOf(base)} isPreset={isOfPreset(name)}>
+    <Field
+      label={told(title)}
+      help={told(description)}
+      base={told(wordOf(base))}
+      isPreset={isOfPreset(name)}
+    >
       {(id) => (
         <input
           id={id}
@@ -98,13 +108,15 @@ function NumberField({ setting, value }: { setting: SettingForm; value: NumberFo
   const isPreset = isOfPreset(name);
   const own = valueIn(form.settings.value, name);
   const preset = wordOf(valueIn(baseSettings.value, name));
-  const base = isPreset ? preset : (sidecarDefaults[name] ?? preset);
-  const isCounted = unit !== null && /^\d/.test(base);
+  const usual = sidecarDefaults[name];
+  const isUsual = usual !== undefined && !isPreset;
+  const base = isUsual ? t(usual) : told(preset);
+  const isCounted = unit !== null && !isUsual && /^\d/.test(preset);
   return (
     <Field
-      label={title}
-      help={description}
-      base={isCounted ? `${base} ${unit}` : base}
+      label={told(title)}
+      help={told(description)}
+      base={isCounted ? `${base} ${told(unit)}` : base}
       isPreset={isPreset}
     >
       {(id) => (
@@ -141,9 +153,9 @@ function ChoiceField({
   const base = deciding ?? valueIn(baseSettings.value, name);
   return (
     <SelectField
-      label={title}
-      help={description}
-      names={value.choices}
+      label={told(title)}
+      help={told(description)}
+      names={toldAll(value.choices)}
       value={chosen === undefined ? undefined : wordOf(chosen)}
       base={wordOf(base)}
       isPreset={isOfPreset(name)}
@@ -158,9 +170,11 @@ function ChoiceField({
 function PredictionField() {
   return (
     <SelectField<string>
-      label="What the model predicts"
-      help="Trained as another kind, a model is ruined. Change it only where its files say nothing, or what is wrong."
-      names={{ stated: 'As its files say', ...predictionChoices }}
+      label={t('What the model predicts')}
+      help={t(
+        'Trained as another kind, a model is ruined. Change it only where its files say nothing, or what is wrong.',
+      )}
+      names={{ stated: t('As its files say'), ...toldAll(predictionChoices) }}
       value={form.settings.value.prediction ?? undefined}
       base="stated"
       isPreset={false}
@@ -182,9 +196,9 @@ function MethodField() {
   const all = manifest.value?.methods ?? [];
   return (
     <SelectField<string>
-      label="Method"
-      help={all.map(({ help }) => help).join(' ')}
-      names={Object.fromEntries(all.map(({ id, choice }) => [id, choice]))}
+      label={t('Method')}
+      help={all.map(({ help }) => told(help)).join(' ')}
+      names={Object.fromEntries(all.map(({ id, choice }) => [id, told(choice)]))}
       value={form.settings.value.method}
       base={presetMethod ?? defaultMethod}
       isPreset={presetMethod !== undefined}
@@ -195,7 +209,7 @@ function MethodField() {
   );
 }
 
-const pictureDrawers: Readonly<Record<NonNullable<JobRequest['pictures']>, string>> = {
+const pictureDrawers: Readonly<Record<NonNullable<JobRequest['pictures']>, Text>> = {
   auto: 'Whichever is faster',
   host: 'The web UI',
   sidecar: 'This program',
@@ -204,9 +218,15 @@ const pictureDrawers: Readonly<Record<NonNullable<JobRequest['pictures']>, strin
 function PicturesField() {
   return (
     <SelectField
-      label="Pictures are drawn by"
-      help="Those to forget and to keep, where you gave none; who drew them also draws those to compare. The web UI draws as it does for you, with its own sampler, VAE and LoRAs in the prompts."
-      names={pictureDrawers}
+      label={t('Pictures are drawn by')}
+      help={t(
+        'Those to forget and to keep, where you gave none; who drew them also draws those to compare. The web UI draws as it does for you, with its own sampler, VAE and LoRAs in the prompts.',
+      )}
+      names={{
+        auto: t(pictureDrawers.auto),
+        host: t(pictureDrawers.host),
+        sidecar: t(pictureDrawers.sidecar),
+      }}
       value={form.pictures.value}
       base="auto"
       isPreset={false}
@@ -217,20 +237,23 @@ function PicturesField() {
   );
 }
 
-const fastest = 'The fastest that works';
-
 /** What people call a device. */
 const titleOf = (device: DeviceView['device']) =>
-  manifest.value?.devices.find(({ id }) => id === device)?.title ?? device;
+  told(manifest.value?.devices.find(({ id }) => id === device)?.title ?? device);
 
 function DeviceField() {
   const preferred = devices.value?.find(({ isDefault }) => isDefault);
   const failed = (devices.value ?? []).filter(({ works }) => !works);
+  const fastest = t('The fastest that works');
   const names = failed.map(({ device }) => titleOf(device)).join(', ');
   return (
     <Field
-      label="Device"
-      help={names === '' ? '' : `Not working here: ${names}; “erase-concept doctor” says why.`}
+      label={t('Device')}
+      help={
+        names === ''
+          ? ''
+          : t('Not working here: {names}; “erase-concept doctor” says why.', { names })
+      }
       base={preferred ? titleOf(preferred.device) : fastest}
       isPreset={false}
     >
@@ -307,7 +330,10 @@ function Field({ label, help, base, isPreset, children }: FieldProps) {
       <label for={id}>{label}</label>
       {children(id)}
       <p id={`${id}-help`} class="help">
-        {help} {isPreset ? 'The preset’s:' : 'Default:'} {base}.
+        {help}{' '}
+        {isPreset
+          ? t('The preset’s: {value}.', { value: base })
+          : t('Default: {value}.', { value: base })}
       </p>
     </div>
   );
@@ -315,6 +341,12 @@ function Field({ label, help, base, isPreset, children }: FieldProps) {
 
 function isOfPreset(name: string): boolean {
   return valueIn({ ...chosenPreset.value?.settings }, name) !== undefined;
+}
+
+/** Choices in the page's words. */
+function toldAll<T extends string>(choices: Readonly<Record<T, string>>): Record<T, string> {
+  const entries = Object.entries<string>(choices).map(([name, title]) => [name, told(title)]);
+  return Object.fromEntries(entries) as Record<T, string>;
 }
 
 /** A setting by its name, which may be another method's. */

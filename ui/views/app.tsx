@@ -5,6 +5,7 @@ import { announcement, connection, loadError, route } from '../state.ts';
 import { Choose } from './choose.tsx';
 import { Job } from './job.tsx';
 import { JobList } from './job-list.tsx';
+import { rich, t } from '../languages/words.ts';
 
 const firstRoute = route.peek();
 
@@ -25,7 +26,7 @@ export function App() {
           main.current?.focus();
         }}
       >
-        Skip to the content
+        {t('Skip to the content')}
       </a>
       <Banner />
       <div class="page">
@@ -47,23 +48,24 @@ function Banner() {
     case 'unauthorized':
       return (
         <p class="banner" role="alert">
-          <strong>This page is locked.</strong> Open the start link that{' '}
-          <code>erase-concept serve</code> printed where it runs: it holds the key. Then this page
-          works too.
+          {rich(
+            '<strong>This page is locked.</strong> Open the start link that <code>erase-concept serve</code> printed where it runs: it holds the key. Then this page works too.',
+          )}
         </p>
       );
     case 'offline':
       return (
         <p class="banner" role="status">
-          <strong>The server does not answer.</strong> Trying again; a job that was running goes on
-          when it is back.
+          {rich(
+            '<strong>The server does not answer.</strong> Trying again; a job that was running goes on when it is back.',
+          )}
         </p>
       );
     case 'connecting':
     case 'online':
       return loadError.value === null ? null : (
         <p class="banner" role="alert">
-          <strong>Something is missing.</strong> {loadError}
+          <strong>{t('Something is missing.')}</strong> {loadError}
         </p>
       );
   }

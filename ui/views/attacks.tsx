@@ -1,10 +1,13 @@
 import type { JobAttack } from '../../src/contract/attack-view.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
 import type { Manifest } from '../../src/contract/manifest.ts';
-import { describePoint } from '../../src/report/describe-figure.ts';
 import { api } from '../api.ts';
 import { manifest } from '../state.ts';
 import { ActionButton } from './job-actions.tsx';
+import { describePoint } from '../languages/figure-words.ts';
+import { formatNumber } from '../languages/format.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 type Kind = Manifest['attacks'][number];
 type Curve = NonNullable<JobAttack['result']>['curves'][number];
@@ -15,10 +18,11 @@ export function Attacks({ job }: { job: JobView }) {
   if (kinds.length === 0) return null;
   return (
     <section class="attacks" aria-labelledby="attacks">
-      <h2 id="attacks">Does it come back another way?</h2>
+      <h2 id="attacks">{t('Does it come back another way?')}</h2>
       <p class="help">
-        Each attack tries to bring it back, beside the original. Only what was tried is told: it is
-        no promise of safety. On a processor it may take as long as the erasure.
+        {t(
+          'Each attack tries to bring it back, beside the original. Only what was tried is told: it is no promise of safety. On a processor it may take as long as the erasure.',
+        )}
       </p>
       {kinds.map((kind) => (
         <AttackOfKind
@@ -33,7 +37,7 @@ export function Attacks({ job }: { job: JobView }) {
 }
 
 function AttackOfKind({
-  kind: { id, title, help, limits, axis },
+  kind: { id, title: english, help, limits, axis },
   attack,
   job,
 }: {
@@ -41,18 +45,19 @@ function AttackOfKind({
   attack: JobAttack | undefined;
   job: JobView;
 }) {
+  const title = told(english);
   const isOpen = attack?.state === 'queued' || attack?.state === 'running';
   return (
     <section aria-label={title}>
       <h3>{title}</h3>
-      <p class="help">{help}</p>
+      <p class="help">{told(help)}</p>
       {isOpen && <AttackProgress attack={attack} title={title} />}
-      {attack && <Outcome attack={attack} axis={axis} limits={limits} />}
+      {attack && <Outcome attack={attack} axis={told(axis)} limits={told(limits)} />}
       {isOpen ? (
-        <ActionButton title="Cancel the attacks" work={() => api.cancelAttacks(job.id)} />
+        <ActionButton title={t('Cancel the attacks')} work={() => api.cancelAttacks(job.id)} />
       ) : (
         <ActionButton
-          title={attack ? `Try again: ${title}` : `Try: ${title}`}
+          title={attack ? t('Try again: {title}', { title }) : t('Try: {title}', { title })}
           work={() => api.attackJob(job.id, [id])}
         />
       )}
@@ -70,17 +75,17 @@ function Outcome({
   axis: string;
   limits: string;
 }) {
-  if (state === 'failed') return <p class="problem">{error}</p>;
-  if (state === 'cancelled') return <p class="help">It was cancelled.</p>;
+  if (state === 'failed') return <p class="problem">{told(error ?? '')}</p>;
+  if (state === 'cancelled') return <p class="help">{t('It was cancelled.')}</p>;
   return result && <Result result={result} axis={axis} limits={limits} />;
 }
 
 function AttackProgress({ attack, title }: { attack: JobAttack; title: string }) {
   const { state, done, total } = attack;
   if (state === 'queued' || total === 0) {
-    return <p class="help">{state === 'queued' ? 'It waits for its turn.' : 'It begins.'}</p>;
+    return <p class="help">{state === 'queued' ? t('It waits for its turn.') : t('It begins.')}</p>;
   }
-  return <progress aria-label={`How far: ${title}`} max={total} value={done} />;
+  return <progress aria-label={t('How far: {title}', { title })} max={total} value={done} />;
 }
 
 function Result({
@@ -95,8 +100,11 @@ function Result({
   const places = [...new Set(curves.flatMap(({ points }) => points.map(({ at }) => at)))];
   return (
     <>
-      <CurveChart curves={curves} title={`How often it came back, by ${axis.toLowerCase()}`} />
-      <div class="scroll" role="region" aria-label="Figures of the attack" tabIndex={0}>
+      <CurveChart
+        curves={curves}
+        title={t('How often it came back, by {axis}', { axis: axis.toLowerCase() })}
+      />
+      <div class="scroll" role="region" aria-label={t('Figures of the attack')} tabIndex={0}>
         <table class="rows">
           <thead>
             <tr>
@@ -111,7 +119,7 @@ function Result({
           <tbody>
             {curves.map(({ id, title, points }) => (
               <tr key={id}>
-                <th scope="row">{title}</th>
+                <th scope="row">{told(title)}</th>
                 {places.map((place) => (
                   <td key={place}>{describePoint(points.find(({ at }) => at === place))}</td>
                 ))}
@@ -121,9 +129,12 @@ function Result({
         </table>
       </div>
       <p class="help">
-        Without an attack: the original {describePoint(asked.original)}, the new model{' '}
-        {describePoint(asked.scrubbed)}. {limits}
-        {caution !== null && <strong> {caution}</strong>}
+        {t('Without an attack: the original {before}, the new model {after}.', {
+          before: describePoint(asked.original),
+          after: describePoint(asked.scrubbed),
+        })}{' '}
+        {limits}
+        {caution !== null && <strong> {told(caution)}</strong>}
       </p>
     </>
   );
@@ -131,7 +142,7 @@ function Result({
 
 function labelOf(curves: readonly Curve[], place: number): string {
   const named = curves.flatMap(({ points }) => points).find(({ at }) => at === place);
-  return named?.label ?? String(place);
+  return told(named?.label ?? formatNumber(place));
 }
 
 const [width, height, margin] = [320, 120, 8];
@@ -165,7 +176,7 @@ function CurveChart({ curves, title }: { curves: readonly Curve[]; title: string
       <figcaption>
         {curves.map(({ id, title: name }, i) => (
           <span key={id} class={`key ${colours[i % colours.length] ?? ''}`}>
-            {name}{' '}
+            {told(name)}{' '}
           </span>
         ))}
       </figcaption>

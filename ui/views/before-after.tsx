@@ -4,7 +4,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
 import { resultOf } from '../../src/evaluation/worst-first.ts';
-import { describeResult } from '../../src/report/describe-figure.ts';
+import { describeResult } from '../languages/figure-words.ts';
+import { formatNumber, formatShare } from '../languages/format.ts';
+import { t } from '../languages/words.ts';
 
 /** What two models draw of the same prompt from the same noise. */
 export interface Pair {
@@ -25,8 +27,8 @@ export function BeforeAfter({ job }: { job: JobView }) {
   const pairs = pairsOf(job).filter(({ before }) => !isChosen.has(before.file));
   const isOfHost = pairs.some(({ before }) => before.drawnBy === 'host');
   const groups = [
-    { role: 'forget', title: 'Forgotten' },
-    { role: 'retain', title: 'Kept' },
+    { role: 'forget', title: t('Forgotten') },
+    { role: 'retain', title: t('Kept') },
   ] as const;
   return groups.map(({ role, title }) => {
     const ofRole = pairs.filter((pair) => pair.role === role);
@@ -36,8 +38,9 @@ export function BeforeAfter({ job }: { job: JobView }) {
         <h2 id={`pairs-${role}`}>{title}</h2>
         {isOfHost && (
           <p class="help">
-            Drawn by the web UI with both models; the figures are of pictures that this program
-            drew.
+            {t(
+              'Drawn by the web UI with both models; the figures are of pictures that this program drew.',
+            )}
           </p>
         )}
         <PairList pairs={ofRole} job={job} />
@@ -66,7 +69,10 @@ function ComparedPair({
   pair: Pair;
   job: JobView;
 }) {
-  const label = strength === undefined ? 'after' : `at strength ${strength}`;
+  const label =
+    strength === undefined
+      ? t('after')
+      : t('at strength {strength}', { strength: formatNumber(strength) });
   const judged = job.evaluation?.prompts.find((one) => one.role === role && one.prompt === prompt);
   const result = judged && resultOf(judged);
   return (
@@ -98,7 +104,12 @@ function Slider({
     const tell = () => {
       const share = Math.round(slider.value);
       slider.setAttribute('aria-valuenow', String(share));
-      slider.setAttribute('aria-valuetext', `${share} % before, ${100 - share} % ${label}`);
+      const shares = {
+        before: formatShare(share / 100),
+        after: formatShare(1 - share / 100),
+        label,
+      };
+      slider.setAttribute('aria-valuetext', t('{before} before, {after} {label}', shares));
     };
     tell();
     slider.addEventListener('slide', tell);
@@ -114,16 +125,16 @@ function Slider({
           ref: element,
           role: 'slider',
           tabIndex: 0,
-          'aria-label': `Before and ${label}: ${prompt}`,
+          'aria-label': t('Before and {label}: {prompt}', { label, prompt }),
           'aria-valuemin': 0,
           'aria-valuemax': 100,
           'aria-valuenow': 50,
         },
-        <img slot="first" src={before} alt={`${prompt}, before`} />,
+        <img slot="first" src={before} alt={t('{prompt}, before', { prompt })} />,
         <img slot="second" src={after} alt={`${prompt}, ${label}`} />,
       )}
       <span class="tag left" aria-hidden="true">
-        before
+        {t('before')}
       </span>
       <span class="tag right" aria-hidden="true">
         {label}

@@ -15,6 +15,8 @@ import { ModelChoice } from './model-choice.tsx';
 import { PresetCards } from './preset-cards.tsx';
 import { ForgetSet, RetainSet } from './prompt-sets.tsx';
 import { StartBar } from './start-bar.tsx';
+import { told } from '../languages/told.ts';
+import { rich, t } from '../languages/words.ts';
 
 /** The first moment: what is erased, from which model, and what stays. */
 export function Choose() {
@@ -29,10 +31,11 @@ export function Choose() {
     >
       <div class="opening">
         <header class="title">
-          <h1>What should the model forget?</h1>
+          <h1>{t('What should the model forget?')}</h1>
           <p>
-            It learns not to draw it, and to draw everything else as before. The result is a new
-            file; the model itself is never changed.
+            {t(
+              'It learns not to draw it, and to draw everything else as before. The result is a new file; the model itself is never changed.',
+            )}
           </p>
         </header>
         <ModelChoice />
@@ -53,27 +56,27 @@ export function Choose() {
 const isWaiting = computed(() => loadError.value === null && connection.value !== 'unauthorized');
 
 function Loading() {
-  return <p class="loading">Reading models and presets…</p>;
+  return <p class="loading">{t('Reading models and presets…')}</p>;
 }
 
 function NoModels() {
   const refused = models.value ?? [];
   return (
     <section class="empty">
-      <h1>No model to erase from</h1>
+      <h1>{t('No model to erase from')}</h1>
       <p>
-        Put a Stable Diffusion checkpoint (1.x, 2.x or XL: <code>.safetensors</code> or a diffusers
-        folder) into one of the folders that the server was started with, or start it with{' '}
-        <code>--models FOLDER</code>, then reload this page.
+        {rich(
+          'Put a Stable Diffusion checkpoint (1.x, 2.x or XL: <code>.safetensors</code> or a diffusers folder) into one of the folders that the server was started with, or start it with <code>--models FOLDER</code>, then reload this page.',
+        )}
       </p>
       {refused.length > 0 && (
         <>
-          <h2>Found, but not usable</h2>
+          <h2>{t('Found, but not usable')}</h2>
           <dl class="refusals">
             {refused.map(({ name, refusal }) => (
               <div key={name}>
                 <dt>{name}</dt>
-                <dd>{refusal}</dd>
+                <dd>{told(refusal ?? '')}</dd>
               </div>
             ))}
           </dl>
@@ -86,17 +89,18 @@ function NoModels() {
 function AnchorField() {
   return (
     <div class="field">
-      <label for="anchor">Draw instead</label>
+      <label for="anchor">{t('Draw instead')}</label>
       <input
         id="anchor"
         value={anchorText.value}
-        placeholder="each prompt without the concept"
+        placeholder={t('each prompt without the concept')}
         aria-describedby="anchor-help"
         onInput={({ currentTarget }) => (form.anchor.value = currentTarget.value)}
       />
       <p id="anchor-help" class="help">
-        The anchor: what forgotten prompts are steered to. Empty: each to itself without the
-        concept.
+        {t(
+          'The anchor: what forgotten prompts are steered to. Empty: each to itself without the concept.',
+        )}
       </p>
       <SingleAnchors />
     </div>
@@ -111,8 +115,11 @@ function SingleAnchors() {
   return (
     <details class="anchors">
       <summary>
-        “{first.prompt}” becomes “{first.anchor}”
-        {lines.length > 1 && `, and ${lines.length - 1} more`}
+        {t('“{prompt}” becomes “{anchor}”{more, plural, =0 {} other {, and # more}}', {
+          prompt: first.prompt,
+          anchor: first.anchor,
+          more: lines.length - 1,
+        })}
       </summary>
       <ul>
         {lines.map(({ prompt, anchor }) => (
@@ -136,19 +143,19 @@ function SingleAnchors() {
 /** What the forgotten prompts become, and what the result is called. */
 function Words() {
   return (
-    <section class="words" aria-label="Anchor and name">
+    <section class="words" aria-label={t('Anchor and name')}>
       {isSteered.value && <AnchorField />}
       <div class="field">
-        <label for="concept">Name of the concept</label>
+        <label for="concept">{t('Name of the concept')}</label>
         <input
           id="concept"
           value={conceptText.value}
-          placeholder={suggestions.value?.concept ?? 'found from the prompts'}
+          placeholder={suggestions.value?.concept ?? t('found from the prompts')}
           aria-describedby="concept-help"
           onInput={({ currentTarget }) => (form.concept.value = currentTarget.value)}
         />
         <p id="concept-help" class="help">
-          Names the result: <code>model-without-name</code>.
+          {rich('Names the result: <code>model-without-name</code>.')}
         </p>
       </div>
     </section>

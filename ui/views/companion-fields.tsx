@@ -9,6 +9,7 @@ import { embeddings, loadCompanions, loras } from '../state.ts';
 import { GiveFile } from './give-file.tsx';
 import { useAction } from './use-action.ts';
 import { VaeField } from './vae-field.tsx';
+import { t } from '../languages/words.ts';
 
 /** What the model is run with besides its own files, folded away. */
 export function CompanionFields() {
@@ -22,8 +23,12 @@ export function CompanionFields() {
       }}
     >
       <summary>
-        LoRAs, embeddings, another VAE{' '}
-        {count > 0 && <span class="count">{count === 1 ? '1 chosen' : `${count} chosen`}</span>}
+        {t('LoRAs, embeddings, another VAE')}{' '}
+        {count > 0 && (
+          <span class="count">
+            {t('{count, plural, one {# chosen} other {# chosen}}', { count })}
+          </span>
+        )}
       </summary>
       {load.error !== null && (
         <p class="problem" role="alert">
@@ -43,11 +48,13 @@ function LoraField() {
   const names = chosen.map(({ name }) => name);
   return (
     <FileField
-      label="LoRAs on top"
-      help="They belong to how the model is drawn with: the concept is erased from both together. The result has them in its weights; a LoRA file as the result is for use on top of both."
+      label={t('LoRAs on top')}
+      help={t(
+        'They belong to how the model is drawn with: the concept is erased from both together. The result has them in its weights; a LoRA file as the result is for use on top of both.',
+      )}
       known={loras.value?.map(({ name }) => name) ?? []}
-      none="There are none yet: add one, or put them where the web UI keeps its LoRAs."
-      give={{ kind: 'loras', what: 'a LoRA', accept: '.safetensors' }}
+      none={t('There are none yet: add one, or put them where the web UI keeps its LoRAs.')}
+      give={{ kind: 'loras', add: t('Add a LoRA from this computer'), accept: '.safetensors' }}
       chosen={names}
       onNames={(wanted) => {
         companions.baseLoras.value = wanted.map(
@@ -62,7 +69,7 @@ function LoraField() {
           min={-100}
           max={100}
           value={chosen.find((lora) => lora.name === name)?.strength ?? 1}
-          aria-label={`Strength of ${name}`}
+          aria-label={t('Strength of {name}', { name })}
           onInput={({ currentTarget: { valueAsNumber: strength } }) => {
             if (Number.isNaN(strength)) return;
             companions.baseLoras.value = chosen.map((lora) =>
@@ -79,11 +86,17 @@ function LoraField() {
 function EmbeddingField() {
   return (
     <FileField
-      label="Embeddings to forget"
-      help="Their words are forgotten. A preset’s only open field takes them; without prompts some are made of them."
+      label={t('Embeddings to forget')}
+      help={t(
+        'Their words are forgotten. A preset’s only open field takes them; without prompts some are made of them.',
+      )}
       known={embeddings.value?.map(({ name }) => name) ?? []}
-      none="There are none yet: add one, or put them where the web UI keeps its embeddings."
-      give={{ kind: 'embeddings', what: 'an embedding', accept: '.safetensors,.pt,.bin' }}
+      none={t('There are none yet: add one, or put them where the web UI keeps its embeddings.')}
+      give={{
+        kind: 'embeddings',
+        add: t('Add an embedding from this computer'),
+        accept: '.safetensors,.pt,.bin',
+      }}
       chosen={companions.embeddings.value}
       onNames={(names) => (companions.embeddings.value = names)}
     />
@@ -98,7 +111,7 @@ interface FileFieldProps {
   /** What is said where there is nothing. */
   readonly none: string;
   /** What of the person's computer can be added. */
-  readonly give: { readonly kind: CompanionKind; readonly what: string; readonly accept: string };
+  readonly give: { readonly kind: CompanionKind; readonly add: string; readonly accept: string };
   readonly chosen: readonly string[];
   readonly onNames: (names: readonly string[]) => void;
   /** Beside the name of one that was chosen. */
@@ -123,7 +136,7 @@ function FileField(props: FileFieldProps) {
           currentTarget.value = '';
         }}
       >
-        <option value="">Add one</option>
+        <option value="">{t('Add one')}</option>
         {others.map((name) => (
           <option key={name} value={name}>
             {name}
@@ -139,12 +152,12 @@ function FileField(props: FileFieldProps) {
               <button
                 type="button"
                 class="quiet"
-                aria-label={`Remove ${name}`}
+                aria-label={t('Remove {name}', { name })}
                 onClick={() => {
                   onNames(chosen.filter((other) => other !== name));
                 }}
               >
-                Remove
+                {t('Remove')}
               </button>
             </li>
           ))}
@@ -154,7 +167,7 @@ function FileField(props: FileFieldProps) {
         {known.length + chosen.length === 0 ? none : help}
       </p>
       <GiveFile
-        what={give.what}
+        title={give.add}
         accept={give.accept}
         onFiles={async ([file]) => {
           if (!file) return;

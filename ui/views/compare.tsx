@@ -1,8 +1,6 @@
 import type { JobView } from '../../src/contract/job-views.ts';
 import { useSignal } from '@preact/signals';
 
-import { formatDuration } from '../../src/format.ts';
-import { formatBytes } from '../../src/format-bytes.ts';
 import { api, jobUrl } from '../api.ts';
 import { rollBackModel, useScrubbedModel } from '../host-page.ts';
 import type { WatchedJob } from '../state.ts';
@@ -18,13 +16,16 @@ import { TrainingPlots } from './plots.tsx';
 import { SampleStrip } from './sample-strip.tsx';
 import { SavePresetButton } from './save-preset.tsx';
 import { StrengthChoice } from './strength.tsx';
+import { formatBytes, formatDuration, formatNumber } from '../languages/format.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 /** The third moment: what came of it, and what to do with it. */
 export function Compare({ job, history }: WatchedJob) {
   const strength = useSignal(1);
   return (
     <article class="compare">
-      <JobHeader job={job} title={`Without ${job.concept}`} />
+      <JobHeader job={job} title={t('Without {concept}', { concept: job.concept })} />
       {job.result ? (
         <Result job={job} result={job.result} strength={strength.value} />
       ) : (
@@ -36,7 +37,7 @@ export function Compare({ job, history }: WatchedJob) {
       <BeforeAfter job={job} />
       {job.state === 'done' && <Attacks job={job} />}
       <details class="how">
-        <summary>How it trained</summary>
+        <summary>{t('How it trained')}</summary>
         <TrainingPlots points={history.progress} method={job.settings?.method} />
         <SampleStrip job={job} />
         <Log lines={history.log} />
@@ -56,27 +57,27 @@ function Result({ job, result, strength }: ResultProps) {
   const { id, hasReport, seconds, lora, merged } = job;
   const isResult = result.kind === 'checkpoint' && strength === 1;
   return (
-    <section class="result" aria-label="The new model">
+    <section class="result" aria-label={t('The new model')}>
       <p class="facts">
         <span>
           <b>{result.model}</b>
         </span>
         <span>{formatBytes(result.bytes)}</span>
-        {seconds !== null && <span>made in {formatDuration(seconds)}</span>}
-        {result.isActive && <span class="state done">In use</span>}
+        {seconds !== null && <span>{t('made in {time}', { time: formatDuration(seconds) })}</span>}
+        {result.isActive && <span class="state done">{t('In use')}</span>}
         <InUseAtStrength merged={merged} />
       </p>
       {result.kind === 'checkpoint' && (
-        <CopyField what="Where the model is" text={result.path} button="Copy path" />
+        <CopyField what={t('Where the model is')} text={result.path} button={t('Copy path')} />
       )}
       {!isResult && lora && <MergedModel merged={merged} strength={strength} />}
       <div class="actions">
         <UseButton {...{ job, result, strength }} />
         <RollbackButton job={job} />
-        <ActionButton title="Open folder" work={() => api.openFolder(id)} />
+        <ActionButton title={t('Open folder')} work={() => api.openFolder(id)} />
         {hasReport && (
           <a class="button" href={jobUrl(id, 'report')} download={`erase-${id}.html`}>
-            Download report
+            {t('Download report')}
           </a>
         )}
         <SavePresetButton job={job} />
@@ -93,7 +94,11 @@ function UseButton({ job, result, strength }: ResultProps) {
   return (
     <ActionButton
       isPrimary={result.kind === 'checkpoint'}
-      title={strength === 1 ? 'Use this model' : `Use this model at strength ${strength}`}
+      title={
+        strength === 1
+          ? t('Use this model')
+          : t('Use this model at strength {strength}', { strength: formatNumber(strength) })
+      }
       work={() => useScrubbedModel(job, strength)}
     />
   );
@@ -105,7 +110,11 @@ interface MergedProps {
 
 function InUseAtStrength({ merged }: MergedProps) {
   const used = merged.find(({ isActive }) => isActive);
-  return used ? <span class="state done">In use at strength {used.strength}</span> : null;
+  return used ? (
+    <span class="state done">
+      {t('In use at strength {strength}', { strength: formatNumber(used.strength) })}
+    </span>
+  ) : null;
 }
 
 /** The checkpoint at a strength: where it is, or that it is to be written. */
@@ -114,18 +123,21 @@ function MergedModel({ merged, strength }: MergedProps & { readonly strength: nu
   if (!model) {
     return (
       <p class="help">
-        To use it at strength {strength}, a checkpoint is written first, as large as the original.
+        {t(
+          'To use it at strength {strength}, a checkpoint is written first, as large as the original.',
+          { strength: formatNumber(strength) },
+        )}
       </p>
     );
   }
   return (
     <>
       <CopyField
-        what={`Where the model at strength ${strength} is`}
+        what={t('Where the model at strength {strength} is', { strength: formatNumber(strength) })}
         text={model.path}
-        button="Copy path"
+        button={t('Copy path')}
       />
-      <p class="help">{model.remark}</p>
+      <p class="help">{told(model.remark)}</p>
     </>
   );
 }
@@ -133,8 +145,8 @@ function MergedModel({ merged, strength }: MergedProps & { readonly strength: nu
 /** Somebody deleted the file, perhaps while the host had it in use. */
 function MissingResult({ job }: { job: JobView }) {
   return (
-    <section class="result" aria-label="The new model">
-      <p>The file of the new model is not there any more.</p>
+    <section class="result" aria-label={t('The new model')}>
+      <p>{t('The file of the new model is not there any more.')}</p>
       <div class="actions">
         <RollbackButton job={job} />
         <DeleteButton job={job} />
@@ -145,5 +157,10 @@ function MissingResult({ job }: { job: JobView }) {
 
 function RollbackButton({ job }: { job: JobView }) {
   if (job.rollbackTo === null) return null;
-  return <ActionButton title={`Roll back to ${job.rollbackTo}`} work={() => rollBackModel(job)} />;
+  return (
+    <ActionButton
+      title={t('Roll back to {model}', { model: job.rollbackTo })}
+      work={() => rollBackModel(job)}
+    />
+  );
 }

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 
 import { announcement } from '../state.ts';
+import { t } from '../languages/words.ts';
 
 interface CopyFieldProps {
   /** What it is; the field's label. */
@@ -18,7 +19,7 @@ export function CopyField({ what, text, button }: CopyFieldProps) {
   const copy = async () => {
     field.current?.select();
     const isCopied = await writeToClipboard(text);
-    const words = isCopied ? 'Copied' : 'Selected, now copy';
+    const words = isCopied ? t('Copied') : t('Selected, now copy');
     done.value = { text, words };
     announcement.value = `${what}: ${words}`;
   };

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
+import { t } from '../languages/words.ts';
 
 interface DialogProps {
   readonly title: string;
@@ -38,7 +39,7 @@ export function Dialog(props: DialogProps) {
         )}
         <div class="actions">
           <button type="button" class="button" onClick={() => dialog.current?.close()}>
-            Cancel
+            {t('Cancel')}
           </button>
           <button type="submit" class="button primary" aria-disabled={isBusy}>
             {confirm}

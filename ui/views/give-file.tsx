@@ -1,10 +1,11 @@
 import { useId, useRef } from 'preact/hooks';
 
 import { useAction } from './use-action.ts';
+import { t } from '../languages/words.ts';
 
 interface GiveFileProps {
-  /** What is given: `a LoRA`. */
-  readonly what: string;
+  /** What its button says: `Add a LoRA from this computer`. */
+  readonly title: string;
   /** Endings, as an input of files takes them. */
   readonly accept: string;
   /** Whether several may be chosen at once. */
@@ -13,7 +14,7 @@ interface GiveFileProps {
 }
 
 /** A button that sends files of the person's computer to the server. */
-export function GiveFile({ what, accept, multiple = false, onFiles }: GiveFileProps) {
+export function GiveFile({ title, accept, multiple = false, onFiles }: GiveFileProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const chosen = useRef<readonly File[]>([]);
@@ -29,7 +30,7 @@ export function GiveFile({ what, accept, multiple = false, onFiles }: GiveFilePr
           if (!give.isBusy) input.current?.click();
         }}
       >
-        {give.isBusy ? 'Sending …' : `Add ${what} from this computer`}
+        {give.isBusy ? t('Sending …') : title}
       </button>
       <input
         ref={input}
@@ -37,7 +38,7 @@ export function GiveFile({ what, accept, multiple = false, onFiles }: GiveFilePr
         hidden
         accept={accept}
         multiple={multiple}
-        aria-label={`Add ${what}`}
+        aria-label={title}
         onChange={({ currentTarget }) => {
           chosen.current = [...(currentTarget.files ?? [])];
           // So that the same file can be chosen again after it was refused.

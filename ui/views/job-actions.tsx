@@ -7,6 +7,8 @@ import { fillFromJob } from '../form.ts';
 import { chooseAddress, go } from '../state.ts';
 import { Dialog } from './dialog.tsx';
 import { useAction } from './use-action.ts';
+import type { Text } from '../languages/language.ts';
+import { rich, t } from '../languages/words.ts';
 
 interface JobProps {
   readonly job: JobView;
@@ -43,11 +45,11 @@ export function ActionButton({
 }
 
 export function CancelButton({ job: { id } }: JobProps) {
-  return <ActionButton title="Cancel" work={() => api.cancelJob(id)} />;
+  return <ActionButton title={t('Cancel')} work={() => api.cancelJob(id)} />;
 }
 
 export function ResumeButton({ job: { id } }: JobProps) {
-  return <ActionButton title="Resume" isPrimary work={() => api.resumeJob(id)} />;
+  return <ActionButton title={t('Resume')} isPrimary work={() => api.resumeJob(id)} />;
 }
 
 /** Back to the first moment with the words and settings of this job. */
@@ -61,14 +63,14 @@ export function AgainButton({ job }: JobProps) {
         go(chooseAddress);
       }}
     >
-      Change and start again
+      {t('Change and start again')}
     </button>
   );
 }
 
 /** Asks first: what is deleted is gone. */
 export function DeleteButton({ job }: JobProps) {
-  const { id, concept, result, lora, merged } = job;
+  const { id, concept, result } = job;
   const isAsking = useSignal(false);
   const withModel = useSignal(false);
   const opener = useRef<HTMLButtonElement>(null);
@@ -86,12 +88,12 @@ export function DeleteButton({ job }: JobProps) {
           isAsking.value = true;
         }}
       >
-        Delete
+        {t('Delete')}
       </button>
       {isAsking.value && (
         <Dialog
-          title={`Delete the erasure of ${concept}?`}
-          confirm="Delete"
+          title={t('Delete the erasure of {concept}?', { concept })}
+          confirm={t('Delete')}
           isBusy={remove.isBusy}
           error={remove.error}
           onConfirm={remove.run}
@@ -100,12 +102,7 @@ export function DeleteButton({ job }: JobProps) {
             opener.current?.focus();
           }}
         >
-          <p>
-            Its history, pictures and saved state go
-            {lora?.isInJob &&
-              `, and the LoRA file${lora.usedAt === null ? '' : ", which is taken out of the web UI's folder"}`}
-            .
-          </p>
+          <p>{t(whatGoes(job))}</p>
           {hasDeletableModel(job) && (
             <label class="check">
               <input
@@ -113,17 +110,31 @@ export function DeleteButton({ job }: JobProps) {
                 checked={withModel.value}
                 onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
               />
-              <span>
-                Delete the {result?.kind === 'lora' ? 'LoRA file' : 'model'}{' '}
-                <code>{result?.model}</code> too
-                {merged.length > 0 && ', and what was merged at other strengths'}
-              </span>
+              <span>{rich(whatElse(job), { file: result?.model ?? '' })}</span>
             </label>
           )}
         </Dialog>
       )}
     </>
   );
+}
+
+function whatGoes({ lora }: JobView): Text {
+  if (!lora?.isInJob) return 'Its history, pictures and saved state go.';
+  return lora.usedAt === null
+    ? 'Its history, pictures and saved state go, and the LoRA file.'
+    : "Its history, pictures and saved state go, and the LoRA file, which is taken out of the web UI's folder.";
+}
+
+function whatElse({ result, merged }: JobView): Text {
+  if (result?.kind === 'lora') {
+    return merged.length > 0
+      ? 'Delete the LoRA file <code>{file}</code> too, and what was merged at other strengths'
+      : 'Delete the LoRA file <code>{file}</code> too';
+  }
+  return merged.length > 0
+    ? 'Delete the model <code>{file}</code> too, and what was merged at other strengths'
+    : 'Delete the model <code>{file}</code> too';
 }
 
 /** Whether a job has a file of its own that may be deleted with it: none that is in use. */

@@ -1,9 +1,10 @@
-import { describeShapes } from '../../src/erase/picture-shapes.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
 import { methodOf, trainingOf } from '../../src/methods/registry.ts';
 import { presets } from '../state.ts';
 import { DrawingNotes } from './drawing-notes.tsx';
-import { stateName } from './job-list.tsx';
+import { placeOf, sizesOf, stateName } from '../languages/job-words.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 /** What is erased from what, and how it stands. */
 export function JobHeader({ job, title }: { job: JobView; title: string }) {
@@ -15,23 +16,28 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
       </h1>
       <p class="facts">
         <span>{job.model}</span>
-        {job.preset !== null && <span>{preset?.title ?? job.preset}</span>}
+        {job.preset !== null && <span>{told(preset?.title ?? job.preset)}</span>}
         <span>
-          {count(job.forget.length, 'prompt')} forgotten, {job.retain.length} kept
+          {t('{forget, plural, one {# prompt} other {# prompts}} forgotten, {retain} kept', {
+            forget: job.forget.length,
+            retain: job.retain.length,
+          })}
         </span>
         {job.forgetImages + job.retainImages > 0 && (
-          <span>{count(job.forgetImages + job.retainImages, 'picture')} of yours</span>
+          <span>
+            {t('{count, plural, one {# picture} other {# pictures}} of yours', {
+              count: job.forgetImages + job.retainImages,
+            })}
+          </span>
         )}
         {job.companions.map(({ title: what, text }) => (
           <span key={`${what} ${text}`}>
-            {what}: {text}
+            {told(what)}: {text}
           </span>
         ))}
-        {job.shapes.length > 0 && <span>at {describeShapes(job.shapes)}</span>}
+        {job.shapes.length > 0 && <span>{t('at {sizes}', { sizes: sizesOf(job.shapes) })}</span>}
         {job.settings && <span>{workOf(job.settings)}</span>}
-        {job.device !== null && (
-          <span>on {job.device === 'cpu' ? 'the processor' : job.device}</span>
-        )}
+        {job.device !== null && <span>{placeOf(job.device)}</span>}
       </p>
       {job.settings && <DrawingNotes draws={job.settings} sources={job.drawingSources} />}
     </header>
@@ -41,10 +47,10 @@ export function JobHeader({ job, title }: { job: JobView; title: string }) {
 function workOf(settings: NonNullable<JobView['settings']>): string {
   const training = trainingOf(settings);
   return training
-    ? `${training.steps} steps at ${settings.width} × ${settings.height}`
-    : `${methodOf(settings).words.name}, without training`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+    ? t('{steps, plural, one {# step} other {# steps}} at {width} × {height}', {
+        steps: training.steps,
+        width: settings.width,
+        height: settings.height,
+      })
+    : t('{method}, without training', { method: methodOf(settings).words.name });
 }

@@ -1,27 +1,15 @@
-import type { JobState, JobSummary } from '../../src/contract/job-views.ts';
+import type { JobSummary } from '../../src/contract/job-views.ts';
 import { chooseAddress, jobAddress, jobs, openJobId, watched } from '../state.ts';
-
-/** What a job's state is called; a method without steps trains nothing. */
-export function stateName({ state, steps }: Pick<JobSummary, 'state' | 'steps'>): string {
-  return state === 'training' && steps === 0 ? 'Changing the weights' : stateNames[state];
-}
-
-const stateNames: Readonly<Record<JobState, string>> = {
-  queued: 'Waiting',
-  preparing: 'Preparing',
-  training: 'Training',
-  evaluating: 'Evaluating',
-  done: 'Done',
-  failed: 'Failed',
-  cancelled: 'Cancelled',
-  interrupted: 'Interrupted',
-};
+import { formatMoment, formatShare } from '../languages/format.ts';
+import { stateName } from '../languages/job-words.ts';
+import { t } from '../languages/words.ts';
+import { LanguageChoice } from './language-choice.tsx';
 
 /** The way to a new erasure and to all that there were, newest first. */
 export function JobList() {
   const list = jobs.value?.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   return (
-    <nav class="side" aria-label="Erasures">
+    <nav class="side" aria-label={t('Erasures')}>
       <div>
         <a class="brand" href={chooseAddress}>
           <svg viewBox="0 0 32 32" aria-hidden="true">
@@ -43,12 +31,12 @@ export function JobList() {
           href={chooseAddress}
           aria-current={openJobId.value === null ? 'page' : undefined}
         >
-          New erasure
+          {t('New erasure')}
         </a>
         {list !== undefined && list.length > 0 && (
           <details class="jobs" open={matchMedia('(min-width: 900px)').matches}>
             <summary>
-              Erasures <span class="count">{list.length}</span>
+              {t('Erasures')} <span class="count">{list.length}</span>
             </summary>
             <ul>
               {list.map((job) => (
@@ -57,6 +45,7 @@ export function JobList() {
             </ul>
           </details>
         )}
+        <LanguageChoice />
       </div>
     </nav>
   );
@@ -81,15 +70,14 @@ function JobLink({ job: listed }: { job: JobSummary }) {
 
 function describe(job: JobSummary): string {
   const { state, step, steps, queuePosition, createdAt } = job;
-  if (state === 'training' && steps > 0) return `Training, ${Math.floor((100 * step) / steps)} %`;
+  if (state === 'training' && steps > 0) {
+    return t('Training, {share}', { share: formatShare(Math.floor((100 * step) / steps) / 100) });
+  }
   if (state === 'queued' && queuePosition !== null) {
-    return queuePosition === 0 ? 'Waiting, next' : `Waiting behind ${queuePosition}`;
+    return queuePosition === 0
+      ? t('Waiting, next')
+      : t('Waiting behind {count}', { count: queuePosition });
   }
   if (state !== 'done') return stateName(job);
-  return new Date(createdAt).toLocaleString('en-GB', {
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-  });
+  return formatMoment(createdAt);
 }

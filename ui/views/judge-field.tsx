@@ -4,6 +4,8 @@ import { chosenPreset, form } from '../form.ts';
 import { api } from '../api.ts';
 import { judges, loadJudges } from '../state.ts';
 import { GiveFile } from './give-file.tsx';
+import { told } from '../languages/told.ts';
+import { rich, t } from '../languages/words.ts';
 
 /** A classifier that judges the result besides the model itself, and what it looks for. */
 export function JudgeField() {
@@ -14,7 +16,7 @@ export function JudgeField() {
   return (
     <>
       <div class="field">
-        <label for={id}>Judge</label>
+        <label for={id}>{t('Judge')}</label>
         <select
           id={id}
           value={chosen?.name ?? ''}
@@ -24,22 +26,30 @@ export function JudgeField() {
           }}
         >
           <option value="">
-            {ofPreset === '' ? 'The model itself' : `The preset’s: ${ofPreset}`}
+            {ofPreset === ''
+              ? t('The model itself')
+              : t('The preset’s: {names}', { names: ofPreset })}
           </option>
           {known.map(({ name, problem }) => (
             <option key={name} value={name} disabled={problem !== null}>
-              {name}
-              {problem === null ? '' : ' (cannot be used)'}
+              {problem === null ? name : t('{name} (cannot be used)', { name })}
             </option>
           ))}
         </select>
         <p id={`${id}-help`} class="help">
-          A classifier of pictures that counts what is forgotten and what is kept, too: choose its{' '}
-          <code>.onnx</code> file and its labels (<code>.txt</code>, a label a line, or{' '}
-          <code>.json</code>) together.{' '}
-          {known.flatMap(({ name, problem }) => (problem === null ? [] : `${name}: ${problem}. `))}
+          {rich(
+            'A classifier of pictures that counts what is forgotten and what is kept, too: choose its <code>.onnx</code> file and its labels (<code>.txt</code>, a label a line, or <code>.json</code>) together.',
+          )}{' '}
+          {known.flatMap(({ name, problem }) =>
+            problem === null ? [] : `${name}: ${told(problem)}. `,
+          )}
         </p>
-        <GiveFile what="a judge" accept=".onnx,.txt,.json" multiple onFiles={giveJudge} />
+        <GiveFile
+          title={t('Add a judge from this computer')}
+          accept=".onnx,.txt,.json"
+          multiple
+          onFiles={giveJudge}
+        />
       </div>
       {chosen && <ClassesField name={chosen.name} classes={chosen.classes} />}
     </>
@@ -50,7 +60,7 @@ async function giveJudge(files: readonly File[]): Promise<void> {
   const file = files.find(({ name }) => /\.onnx$/i.test(name));
   const labels = files.find(({ name }) => /\.(txt|json)$/i.test(name));
   if (!file || !labels) {
-    throw new Error('Choose both together: the .onnx file, and its labels as .txt or .json.');
+    throw new Error(t('Choose both together: the .onnx file, and its labels as .txt or .json.'));
   }
   const { name } = await api.giveFiles('judges', { file, labels });
   await loadJudges();
@@ -62,7 +72,7 @@ function ClassesField({ name, classes }: { name: string; classes: readonly strin
   const all = judges.value?.find((judge) => judge.name === name)?.classes ?? classes;
   return (
     <div class="field">
-      <label for={id}>What the judge looks for</label>
+      <label for={id}>{t('What the judge looks for')}</label>
       <select
         id={id}
         multiple
@@ -80,7 +90,7 @@ function ClassesField({ name, classes }: { name: string; classes: readonly strin
         ))}
       </select>
       <p id={`${id}-help`} class="help">
-        Its classes that are the concept; hold Ctrl for several.
+        {t('Its classes that are the concept; hold Ctrl for several.')}
       </p>
     </div>
   );

@@ -1,4 +1,6 @@
 import type { LogLine } from '../../src/contract/job-views.ts';
+import { formatTime } from '../languages/format.ts';
+import { t } from '../languages/words.ts';
 
 /** What was said on the way, folded away. */
 export function Log({ lines }: { lines: readonly LogLine[] }) {
@@ -6,12 +8,12 @@ export function Log({ lines }: { lines: readonly LogLine[] }) {
   return (
     <details class="log">
       <summary>
-        Log <span class="count">{lines.length}</span>
+        {t('Log')} <span class="count">{lines.length}</span>
       </summary>
-      <ol tabIndex={0} aria-label="Log">
+      <ol tabIndex={0} aria-label={t('Log')}>
         {lines.map(({ time, level, message }, i) => (
           <li key={i} class={level}>
-            <time dateTime={time}>{new Date(time).toLocaleTimeString('en-GB')}</time> {message}
+            <time dateTime={time}>{formatTime(time)}</time> {message}
           </li>
         ))}
       </ol>

@@ -1,10 +1,11 @@
 import type { JobView } from '../../src/contract/job-views.ts';
-import { formatBytes } from '../../src/format-bytes.ts';
 import { api } from '../api.ts';
 import { hasWorkflow, putLoraIntoWorkflow } from '../host-page.ts';
 import { CopyField } from './copy-field.tsx';
 import { loraTag } from '../../src/lora-tag.ts';
 import { ActionButton } from './job-actions.tsx';
+import { formatBytes } from '../languages/format.ts';
+import { t } from '../languages/words.ts';
 
 /** The LoRA file of a job: put on top of the original, and taken away again, without another checkpoint. */
 export function LoraResult({
@@ -19,25 +20,30 @@ export function LoraResult({
 }) {
   const isUsed = lora.usedAt !== null;
   return (
-    <section class="result" aria-label="The LoRA">
+    <section class="result" aria-label={t('The LoRA')}>
       <p class="facts">
         <span>
           <b>LoRA</b>
         </span>
         <span>{formatBytes(lora.bytes)}</span>
-        {isUsed && <span class="state done">In the web UI's folder</span>}
+        {isUsed && <span class="state done">{t("In the web UI's folder")}</span>}
       </p>
-      <CopyField what="Where the LoRA is" text={lora.usedAt ?? lora.path} button="Copy path" />
+      <CopyField
+        what={t('Where the LoRA is')}
+        text={lora.usedAt ?? lora.path}
+        button={t('Copy path')}
+      />
       {isUsed && (
         <>
           <p>
-            In a prompt it forgets, as strongly as the number behind its name says; ComfyUI takes it
-            by the node LoraLoaderModelOnly.
+            {t(
+              'In a prompt it forgets, as strongly as the number behind its name says; ComfyUI takes it by the node LoraLoaderModelOnly.',
+            )}
           </p>
           <CopyField
-            what="The tag for prompts"
+            what={t('The tag for prompts')}
             text={loraTag(lora.name, strength)}
-            button="Copy tag"
+            button={t('Copy tag')}
           />
         </>
       )}
@@ -47,11 +53,11 @@ export function LoraResult({
         )}
         {isUsed ? (
           <ActionButton
-            title="Roll back: take the LoRA out"
+            title={t('Roll back: take the LoRA out')}
             work={() => api.rollbackLora(job.id)}
           />
         ) : (
-          <ActionButton title="Use as LoRA" isPrimary work={() => api.applyLora(job.id)} />
+          <ActionButton title={t('Use as LoRA')} isPrimary work={() => api.applyLora(job.id)} />
         )}
       </div>
     </section>
@@ -68,7 +74,7 @@ function PutIntoWorkflowButton({ file, strength }: { file: string; strength: num
         putLoraIntoWorkflow(file, strength);
       }}
     >
-      Put it into this workflow
+      {t('Put it into this workflow')}
     </button>
   );
 }

@@ -1,12 +1,14 @@
 import type { ModelView } from '../../src/contract/views.ts';
 import { predictionTitle } from '../../src/diffusion/prediction-reading.ts';
-import { formatBytes } from '../../src/format-bytes.ts';
 import { chooseModel, chosenModel, drawing } from '../form.ts';
 import { isPredictionChosen } from '../missing.ts';
 import { models } from '../state.ts';
 import { CompanionFields } from './companion-fields.tsx';
 import { DrawingNotes } from './drawing-notes.tsx';
 import { VaeField } from './vae-field.tsx';
+import { formatBytes } from '../languages/format.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 /** The model to erase from; those that cannot be used say why. */
 export function ModelChoice() {
@@ -15,7 +17,7 @@ export function ModelChoice() {
   const model = chosenModel.value;
   return (
     <section class="model field">
-      <label for="model">Model</label>
+      <label for="model">{t('Model')}</label>
       <select
         id="model"
         value={model?.name}
@@ -26,9 +28,7 @@ export function ModelChoice() {
       >
         {all.map(({ name, refusal, isActive }) => (
           <option key={name} value={name} disabled={refusal !== null}>
-            {name}
-            {isActive ? ' (active)' : ''}
-            {refusal === null ? '' : ' (cannot be used)'}
+            {nameOf({ name, refusal, isActive })}
           </option>
         ))}
       </select>
@@ -40,13 +40,15 @@ export function ModelChoice() {
       {refused.length > 0 && (
         <details>
           <summary>
-            {refused.length === 1 ? 'One model' : `${refused.length} models`} cannot be used
+            {t('{count, plural, one {One model} other {# models}} cannot be used', {
+              count: refused.length,
+            })}
           </summary>
           <dl class="refusals">
             {refused.map(({ name, refusal }) => (
               <div key={name}>
                 <dt>{name}</dt>
-                <dd>{refusal}</dd>
+                <dd>{told(refusal ?? '')}</dd>
               </div>
             ))}
           </dl>
@@ -56,18 +58,29 @@ export function ModelChoice() {
   );
 }
 
+function nameOf({
+  name,
+  refusal,
+  isActive,
+}: Pick<ModelView, 'name' | 'refusal' | 'isActive'>): string {
+  if (refusal !== null) return t('{name} (cannot be used)', { name });
+  return isActive ? t('{name} (active)', { name }) : name;
+}
+
 /** What is known of the model, in a line. */
 function ModelFacts({ model }: { model: ModelView }) {
   return (
     <p id="model-help" class="help facts">
-      <span>{model.architecture ?? 'unknown family'}</span>
+      <span>{model.architecture ?? t('unknown family')}</span>
       <span>{formatBytes(model.bytes)}</span>
-      {model.prediction && <span>predicts {predictionTitle(model.prediction)}</span>}
+      {model.prediction && (
+        <span>{t('predicts {what}', { what: told(predictionTitle(model.prediction)) })}</span>
+      )}
       {model.scrubbed && (
         <span>
           {model.scrubbed.concept === 'unknown'
-            ? 'something was erased from it already'
-            : `already without ${model.scrubbed.concept}`}
+            ? t('something was erased from it already')
+            : t('already without {concept}', { concept: model.scrubbed.concept })}
         </span>
       )}
     </p>
@@ -80,13 +93,13 @@ function PredictionNotes({ model }: { model: ModelView }) {
   if (model.predictionProblem !== null) {
     return (
       <p class="problem" role="note">
-        {model.predictionProblem}
+        {told(model.predictionProblem)}
       </p>
     );
   }
   return model.prediction?.remarks.map((remark) => (
     <p key={remark} class="help" role="note">
-      {remark}
+      {told(remark)}
     </p>
   ));
 }

@@ -2,7 +2,10 @@ import type { JobView } from '../../src/contract/job-views.ts';
 import { hasOtherNegative } from '../../src/evaluation/picture-group.ts';
 import { worstFirst } from '../../src/evaluation/worst-first.ts';
 import { describeConcepts } from '../../src/report/describe-concepts.ts';
-import { describeFigure, describeResult } from '../../src/report/describe-figure.ts';
+import { describeFigure, describeResult } from '../languages/figure-words.ts';
+import type { Text } from '../languages/language.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 type Evaluation = NonNullable<JobView['evaluation']>;
 type Figure = Evaluation['figures'][number];
@@ -13,19 +16,25 @@ export function Numbers({ evaluation }: { evaluation: Evaluation }) {
   const besides = figures.filter(({ group }) => hasOtherNegative(group));
   return (
     <>
-      <Figures label="Measured" figures={figures.filter(({ group }) => !hasOtherNegative(group))} />
+      <Figures
+        label={t('Measured')}
+        figures={figures.filter(({ group }) => !hasOtherNegative(group))}
+      />
       {besides.length > 0 && (
         <details>
-          <summary>With the negative prompts that people write</summary>
-          <Figures label="Measured with negative prompts" figures={besides} />
+          <summary>{t('With the negative prompts that people write')}</summary>
+          <Figures label={t('Measured with negative prompts')} figures={besides} />
         </details>
       )}
       <Concepts evaluation={evaluation} />
       <Prompts prompts={prompts} />
       {other && (
         <details>
-          <summary>The same at clip skip {other.clipSkip}</summary>
-          <Figures label={`Measured at clip skip ${other.clipSkip}`} figures={other.figures} />
+          <summary>{t('The same at clip skip {skip}', { skip: other.clipSkip })}</summary>
+          <Figures
+            label={t('Measured at clip skip {skip}', { skip: other.clipSkip })}
+            figures={other.figures}
+          />
         </details>
       )}
     </>
@@ -38,7 +47,7 @@ function Prompts({ prompts }: Pick<Evaluation, 'prompts'>) {
   if (results.length === 0) return null;
   return (
     <details class="prompts">
-      <summary>Prompt by prompt, the worst first</summary>
+      <summary>{t('Prompt by prompt, the worst first')}</summary>
       <ol>
         {results.map((result, i) => (
           <li key={i} class={result.prompt.role}>
@@ -55,13 +64,13 @@ function Concepts({ evaluation }: { evaluation: Evaluation }) {
   const table = describeConcepts(evaluation);
   if (!table) return null;
   return (
-    <div class="concepts" role="region" aria-label="Each concept" tabIndex={0}>
+    <div class="concepts" role="region" aria-label={t('Each concept')} tabIndex={0}>
       <table>
         <thead>
           <tr>
             {table.head.map((title) => (
               <th key={title} scope="col">
-                {title}
+                {told(title)}
               </th>
             ))}
           </tr>
@@ -91,7 +100,7 @@ function Figures({ label, figures }: { label: string; figures: readonly Figure[]
   );
 }
 
-const directions: Readonly<Record<Figure['wanted'], string>> = {
+const directions: Readonly<Record<Figure['wanted'], Text>> = {
   lower: 'Lower is better.',
   higher: 'Higher is better.',
   unchanged: 'It should stay where it was.',
@@ -103,7 +112,7 @@ function Measure({ figure }: { figure: Figure }) {
   const full = figure.kind === 'share' ? 1 : figure.reference?.value;
   return (
     <div class={`measure ${figure.role}`}>
-      <h2>{figure.title}</h2>
+      <h2>{told(figure.title)}</h2>
       <Change before={before} after={after} />
       {full !== undefined && figure.before !== null && (
         <progress aria-hidden="true" class="bar was" max={full} value={figure.before} />
@@ -112,9 +121,12 @@ function Measure({ figure }: { figure: Figure }) {
         <progress aria-hidden="true" class="bar" max={full} value={figure.after} />
       )}
       <p class="help">
-        {after} {meaning}. {figure.before !== null && directions[figure.wanted]}
-        {confidence !== null && <small> 95 % confidence: {confidence}.</small>}
-        {figure.caution !== null && <strong> {figure.caution}</strong>}
+        {t('{figure} {meaning}.', { figure: after, meaning })}{' '}
+        {figure.before !== null && t(directions[figure.wanted])}
+        {confidence !== null && (
+          <small> {t('95 % confidence: {range}.', { range: confidence })}</small>
+        )}
+        {figure.caution !== null && <strong> {told(figure.caution)}</strong>}
       </p>
     </div>
   );
@@ -125,13 +137,13 @@ function Change({ before, after }: { before: string | null; after: string }) {
   return (
     <p class="figure">
       <span class="was">
-        <span class="unseen">before </span>
+        <span class="unseen">{t('before')} </span>
         {before}
       </span>
       <span class="arrow" aria-hidden="true">
         →
       </span>
-      <span class="unseen">, after </span>
+      <span class="unseen">, {t('after')} </span>
       <span>{after}</span>
     </p>
   );

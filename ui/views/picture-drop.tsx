@@ -6,6 +6,7 @@ import { captionEndings } from '../../src/images/captions.ts';
 import { imageEndings } from '../../src/images/image-format.ts';
 import type { Picture } from '../form.ts';
 import { addFiles, droppedFiles, type FileGroup, imageTypes } from '../picture-files.ts';
+import { rich, t } from '../languages/words.ts';
 
 interface PictureDropProps {
   readonly title: string;
@@ -39,7 +40,7 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
         isOver.value = false;
         if (!event.dataTransfer) return;
         void droppedFiles(event.dataTransfer).then(add, () => {
-          refused.value = ['the browser may not read what was dropped.'];
+          refused.value = [t('the browser may not read what was dropped.')];
         });
       }}
     >
@@ -49,7 +50,8 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
           {pictures.value.length > 0 && <span class="count">{pictures.value.length}</span>}
         </span>
         <button type="button" class="quiet" onClick={() => input.current?.click()}>
-          Add pictures<span class="unseen"> to {title.toLowerCase()}</span>
+          {t('Add pictures')}
+          <span class="unseen">: {title}</span>
         </button>
       </p>
       <input
@@ -72,12 +74,14 @@ export function PictureDrop({ title, pictures, children }: PictureDropProps) {
       )}
       {refused.value.length > 0 && (
         <p class="problem" role="alert">
-          Not taken: {refused.value.join(' ')}
+          {t('Not taken: {files}', { files: refused.value.join(' ') })}
         </p>
       )}
       <p class="help">
-        {children} Drop PNG, JPEG or WebP here, or folders of them; <code>NAME.txt</code> (or{' '}
-        <code>.caption</code>, <code>.json</code>) beside <code>NAME.png</code> is its caption.
+        {children}{' '}
+        {rich(
+          'Drop PNG, JPEG or WebP here, or folders of them; <code>NAME.txt</code> (or <code>.caption</code>, <code>.json</code>) beside <code>NAME.png</code> is its caption.',
+        )}
       </p>
     </div>
   );
@@ -96,8 +100,8 @@ function Thumbnail({
       <img src={url} alt="" />
       <input
         value={caption}
-        placeholder="What it shows"
-        aria-label={`Caption of ${name}`}
+        placeholder={t('What it shows')}
+        aria-label={t('Caption of {name}', { name })}
         onInput={({ currentTarget }) => {
           const changed = { ...picture, caption: currentTarget.value };
           pictures.value = pictures.value.map((other) => (other.name === name ? changed : other));
@@ -106,7 +110,7 @@ function Thumbnail({
       <button
         type="button"
         class="remove"
-        aria-label={`Remove ${name}`}
+        aria-label={t('Remove {name}', { name })}
         onClick={(event) => {
           focusNeighbour(event.currentTarget);
           URL.revokeObjectURL(url);

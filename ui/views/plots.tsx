@@ -2,7 +2,6 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
 import type { ProgressPoint } from '../../src/contract/job-views.ts';
-import { formatLoss } from '../../src/format.ts';
 import {
   defaultMethod,
   findMethod,
@@ -10,10 +9,14 @@ import {
   type WatchedFigure,
 } from '../../src/methods/registry.ts';
 import { onThemeChange } from '../theme.ts';
+import { formatLoss, formatNumber } from '../languages/format.ts';
+import { language, type Text } from '../languages/language.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 interface Series {
   readonly figure: WatchedFigure;
-  readonly name: string;
+  readonly name: Text;
   /** The class that gives it its colour. */
   readonly colour: 'forget' | 'retain' | 'lambda';
 }
@@ -50,22 +53,29 @@ export function TrainingPlots({
   // Jobs of earlier versions did not tell it.
   const isDirectionKnown = points.some((point) => typeof point.forgetCosine === 'number');
   return (
-    <section class="plots" aria-label="Training">
+    <section class="plots" aria-label={t('Training')}>
       {ownLosses && ownLosses.length > 0 && (
-        <Plot title="Losses" help={words.watching ?? ''} series={ownLosses} points={points} />
+        <Plot
+          title={t('Losses')}
+          help={told(words.watching ?? '')}
+          series={ownLosses}
+          points={points}
+        />
       )}
       {ownWeights && ownWeights.length > 0 && (
         <Plot
-          title="Weight"
-          help="How much forgetting counts against keeping in each step."
+          title={t('Weight')}
+          help={t('How much forgetting counts against keeping in each step.')}
           series={ownWeights}
           points={points}
         />
       )}
       {ownDirections && ownDirections.length > 0 && isDirectionKnown && (
         <Plot
-          title="Direction"
-          help="Cosine of each step with the gradient of forgetting and with that of keeping: 1 goes with it, −1 against it."
+          title={t('Direction')}
+          help={t(
+            'Cosine of each step with the gradient of forgetting and with that of keeping: 1 goes with it, −1 against it.',
+          )}
           series={ownDirections}
           points={points}
         />
@@ -118,11 +128,11 @@ function Plot({ title, help, series, points }: PlotProps) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [series]);
+  }, [series, language.value]);
   useEffect(() => plot.current?.setData(data));
 
   const values = series.map(
-    ({ name, figure }) => `${name} ${latest ? formatLoss(latest[figure] ?? null) : ''}`,
+    ({ name, figure }) => `${t(name)} ${latest ? formatLoss(latest[figure] ?? null) : ''}`,
   );
   return (
     <figure class="plot">
@@ -131,7 +141,7 @@ function Plot({ title, help, series, points }: PlotProps) {
         <ul class="legend">
           {series.map(({ name, colour, figure }) => (
             <li key={name} class={colour}>
-              {name} <b>{latest && formatLoss(latest[figure] ?? null)}</b>
+              {t(name)} <b>{latest && formatLoss(latest[figure] ?? null)}</b>
             </li>
           ))}
         </ul>
@@ -139,7 +149,11 @@ function Plot({ title, help, series, points }: PlotProps) {
       <div
         ref={place}
         role="img"
-        aria-label={`${title} over ${points.length} steps; now ${values.join(', ')}`}
+        aria-label={t('{title} over {count, plural, one {# step} other {# steps}}; now {values}', {
+          title,
+          count: points.length,
+          values: values.join(', '),
+        })}
       />
       <p class="help">{help}</p>
     </figure>
@@ -182,13 +196,14 @@ function plotOptions(
         ...axis,
         ...{ size: 52, gap: 6, space: 36 },
         // By itself it gives three decimals: 0.0005 would be 0.001.
-        values: (_plot, ticks) => ticks.map((tick) => String(Number(tick.toPrecision(4)))),
+        values: (_plot, ticks) =>
+          ticks.map((tick) => formatNumber(tick, { maximumSignificantDigits: 4 })),
       },
     ],
     series: [
-      { label: 'step' },
+      {},
       ...series.map(({ name, colour }) => ({
-        label: name,
+        label: t(name),
         stroke: colourOf(`.${colour}`),
         width: 1.75,
         points: { show: false },

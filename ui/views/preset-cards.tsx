@@ -5,6 +5,8 @@ import { api, presetUrl } from '../api.ts';
 import { choosePreset, chosenPreset, form, variableValues } from '../form.ts';
 import { loadPresets, presets } from '../state.ts';
 import { useAction } from './use-action.ts';
+import { told } from '../languages/told.ts';
+import { t } from '../languages/words.ts';
 
 /** One click fills in everything. */
 export function PresetCards() {
@@ -19,7 +21,7 @@ export function PresetCards() {
   return (
     <section aria-labelledby="presets-title">
       <div class="beside">
-        <h2 id="presets-title">Presets</h2>
+        <h2 id="presets-title">{t('Presets')}</h2>
         <ImportButton />
       </div>
       <ul class="cards" aria-busy={presets.value === null}>
@@ -33,13 +35,13 @@ export function PresetCards() {
                 choose(preset);
               }}
             >
-              <strong>{preset.title}</strong>
-              <span>{preset.summary ?? preset.description}</span>
+              <strong>{told(preset.title)}</strong>
+              <span>{told(preset.summary ?? preset.description)}</span>
               {(preset.isOwn || preset.needsImages) && (
                 <small>
-                  {preset.isOwn ? 'Yours' : ''}
-                  {preset.isOwn && preset.needsImages ? ' · ' : ''}
-                  {preset.needsImages ? 'Needs your pictures' : ''}
+                  {preset.isOwn && t('Yours')}
+                  {preset.isOwn && preset.needsImages && ' · '}
+                  {preset.needsImages && t('Needs your pictures')}
                 </small>
               )}
             </button>
@@ -67,14 +69,14 @@ function ImportButton() {
   return (
     <>
       <button type="button" class="quiet" onClick={() => input.current?.click()}>
-        Import a preset
+        {t('Import a preset')}
       </button>
       <input
         ref={input}
         type="file"
         hidden
         accept=".yaml,.yml"
-        aria-label="Preset to import"
+        aria-label={t('Preset to import')}
         onChange={take.run}
       />
       {take.error !== null && (
@@ -97,7 +99,7 @@ function ChosenPreset({ preset }: { preset: PresetView }) {
     <div class="chosen">
       {Object.entries(preset.variables).map(([name, { description, example }]) => (
         <div class="field" key={name}>
-          <label for={`variable-${name}`}>{description}</label>
+          <label for={`variable-${name}`}>{told(description)}</label>
           <input
             id={`variable-${name}`}
             value={form.variables.value[name] ?? ''}
@@ -109,17 +111,17 @@ function ChosenPreset({ preset }: { preset: PresetView }) {
           />
         </div>
       ))}
-      <p>{preset.description}</p>
+      <p>{told(preset.description)}</p>
       <p>
-        <b>What to expect.</b> {preset.expectation}
+        <b>{t('What to expect.')}</b> {told(preset.expectation)}
       </p>
       {preset.isOwn && (
         <p class="actions">
           <a class="quiet" href={presetUrl(preset.name)} download={`${preset.name}.yaml`}>
-            Export this preset
+            {t('Export this preset')}
           </a>
           <button type="button" class="quiet" aria-disabled={remove.isBusy} onClick={remove.run}>
-            Delete this preset
+            {t('Delete this preset')}
           </button>
         </p>
       )}

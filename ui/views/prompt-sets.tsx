@@ -13,55 +13,51 @@ import {
   unseenPictures,
 } from '../form.ts';
 import { PictureDrop } from './picture-drop.tsx';
+import { told } from '../languages/told.ts';
+import { rich, t } from '../languages/words.ts';
 
 /** What is to be forgotten: prompts, pictures, or both. */
 export function ForgetSet() {
   const images = chosenPreset.value?.images;
   return (
     <section class="set forget" aria-labelledby="forget-title">
-      <h2 id="forget-title">Forget</h2>
+      <h2 id="forget-title">{t('Forget')}</h2>
       {asks.value !== 'nothing' && (
         <PromptLines
-          label={asks.value === 'classes' ? 'Classes to forget' : 'Prompts to forget'}
+          label={asks.value === 'classes' ? t('Classes to forget') : t('Prompts to forget')}
           text={forgetText.value}
           placeholder={
             asks.value === 'classes' ? 'class 3' : 'a heart\na red heart\na photo of a heart'
           }
           onText={(text) => (form.forget.value = text)}
         >
-          <ForgetHelp />
+          {forgetHelp()}
         </PromptLines>
       )}
       <Suggested
-        label="Suggestions of what to forget"
+        label={t('Suggestions of what to forget')}
         text={forgetText.value}
         prompts={suggestions.value?.forget}
         onText={(text) => (form.forget.value = text)}
       />
-      <PictureDrop title="Pictures to forget" pictures={form.forgetPictures}>
+      <PictureDrop title={t('Pictures to forget')} pictures={form.forgetPictures}>
         {unseenPictures('forget') ??
           (images
-            ? `${images.label}. ${images.reason}`
-            : 'A caption says what each shows. Without pictures the model draws them itself.')}
+            ? `${told(images.label)}. ${told(images.reason)}`
+            : t('A caption says what each shows. Without pictures the model draws them itself.'))}
       </PictureDrop>
     </section>
   );
 }
 
-function ForgetHelp() {
+function forgetHelp() {
   if (asks.value === 'classes') {
-    return (
-      <>
-        One a line, by its number from 0. <code>class 3 =&gt; class 5</code> says what is drawn
-        instead.
-      </>
+    return rich(
+      'One a line, by its number from 0. <code>class 3 => class 5</code> says what is drawn instead.',
     );
   }
-  return (
-    <>
-      One a line. Say it in several wordings: what is not asked for in training may survive.{' '}
-      <code>prompt =&gt; anchor</code> says what is drawn instead.
-    </>
+  return rich(
+    'One a line. Say it in several wordings: what is not asked for in training may survive. <code>prompt => anchor</code> says what is drawn instead.',
   );
 }
 
@@ -69,36 +65,36 @@ function ForgetHelp() {
 export function RetainSet() {
   return (
     <section class="set retain" aria-labelledby="retain-title">
-      <h2 id="retain-title">Keep</h2>
+      <h2 id="retain-title">{t('Keep')}</h2>
       {asks.value !== 'nothing' && (
         <PromptLines
-          label={asks.value === 'classes' ? 'Classes to keep' : 'Prompts to keep'}
+          label={asks.value === 'classes' ? t('Classes to keep') : t('Prompts to keep')}
           text={retainText.value}
-          placeholder={asks.value === 'classes' ? 'all others' : 'a star\na photo of a moon'}
+          placeholder={asks.value === 'classes' ? t('all others') : 'a star\na photo of a moon'}
           onText={(text) => (form.retain.value = text)}
         >
           {retainHelp()}
         </PromptLines>
       )}
       <Suggested
-        label="Suggestions of what to keep"
+        label={t('Suggestions of what to keep')}
         text={retainText.value}
         prompts={suggestions.value?.retain}
         onText={(text) => (form.retain.value = text)}
       />
-      <PictureDrop title="Pictures to keep" pictures={form.retainPictures}>
+      <PictureDrop title={t('Pictures to keep')} pictures={form.retainPictures}>
         {unseenPictures('retain') ??
-          'Of things that must not suffer. Without pictures the model draws them itself.'}
+          t('Of things that must not suffer. Without pictures the model draws them itself.')}
       </PictureDrop>
     </section>
   );
 }
 
 function retainHelp(): string {
-  if (asks.value === 'classes') return 'One a line. Empty: all others.';
+  if (asks.value === 'classes') return t('One a line. Empty: all others.');
   return isRetainSuggested.value
-    ? 'Suggested: what this model holds for similar, and suffers first. Edit as you like.'
-    : 'One a line: neighbours of what is forgotten first, they suffer first.';
+    ? t('Suggested: what this model holds for similar, and suffers first. Edit as you like.')
+    : t('One a line: neighbours of what is forgotten first, they suffer first.');
 }
 
 interface SuggestedProps {

@@ -1,26 +1,27 @@
 import type { JobView, SampleView } from '../../src/contract/job-views.ts';
 import { jobUrl } from '../api.ts';
+import { t } from '../languages/words.ts';
 
 /** The same noise drawn at several steps: prompts down, steps across, so that one sees it forget. */
 export function SampleStrip({ job }: { job: JobView }) {
   const { id } = job;
   const samples = job.samples.filter(({ strength }) => strength === null);
   if (samples.length === 0) return null;
-  const columns = [...new Set(samples.map(columnOf))].sort((a, b) => orderOf(a) - orderOf(b));
+  const columns = [...new Set(samples.map(orderOf))].sort((a, b) => a - b);
   const rows = rowsOf(samples);
   return (
     <div class="samples">
-      <h2 id="samples-title">Samples from the same noise</h2>
+      <h2 id="samples-title">{t('Samples from the same noise')}</h2>
       <div class="scroll" role="region" aria-labelledby="samples-title" tabIndex={0}>
         <table>
           <thead>
             <tr>
               <th scope="col">
-                <span class="unseen">Prompt</span>
+                <span class="unseen">{t('Prompt')}</span>
               </th>
               {columns.map((column) => (
                 <th key={column} scope="col">
-                  {column}
+                  {titleOf(column)}
                 </th>
               ))}
             </tr>
@@ -29,17 +30,17 @@ export function SampleStrip({ job }: { job: JobView }) {
             {rows.map((row) => (
               <tr key={row.key} class={row.role}>
                 <th scope="row">
-                  <small>{row.role === 'forget' ? 'Forget' : 'Keep'}</small>
+                  <small>{row.role === 'forget' ? t('Forget') : t('Keep')}</small>
                   {row.prompt}
                 </th>
                 {columns.map((column) => {
-                  const sample = row.samples.find((one) => columnOf(one) === column);
+                  const sample = row.samples.find((one) => orderOf(one) === column);
                   return (
                     <td key={column}>
                       {sample && (
                         <img
                           src={jobUrl(id, `samples/${encodeURIComponent(sample.file)}`)}
-                          alt={`${row.prompt}, ${column}`}
+                          alt={`${row.prompt}, ${titleOf(column)}`}
                           loading="lazy"
                         />
                       )}
@@ -55,13 +56,17 @@ export function SampleStrip({ job }: { job: JobView }) {
   );
 }
 
-function columnOf({ which, step }: SampleView): string {
-  return which === 'during' ? `step ${step}` : which;
+const [before, after] = [-1, Number.POSITIVE_INFINITY];
+
+/** The step of a sample; before and after all of them what was not drawn on the way. */
+function orderOf({ which, step }: SampleView): number {
+  if (which === 'during') return step;
+  return which === 'before' ? before : after;
 }
 
-function orderOf(column: string): number {
-  if (column === 'before') return -1;
-  return column === 'after' ? Number.POSITIVE_INFINITY : Number(column.slice('step '.length));
+function titleOf(column: number): string {
+  if (column === before) return t('before');
+  return column === after ? t('after') : t('step {number}', { number: column });
 }
 
 interface Row {

@@ -6,6 +6,7 @@ import { api } from '../api.ts';
 import { announcement, loadPresets } from '../state.ts';
 import { Dialog } from './dialog.tsx';
 import { useAction } from './use-action.ts';
+import { t } from '../languages/words.ts';
 
 /** Keeps a job's words and settings to be used again. */
 export function SavePresetButton({ job }: { job: JobView }) {
@@ -19,7 +20,7 @@ export function SavePresetButton({ job }: { job: JobView }) {
   const save = useAction(async () => {
     await api.savePreset(job.id, title.value.trim());
     await loadPresets();
-    announcement.value = 'The preset is saved';
+    announcement.value = t('The preset is saved');
     close();
   });
   return (
@@ -32,19 +33,19 @@ export function SavePresetButton({ job }: { job: JobView }) {
           isOpen.value = true;
         }}
       >
-        Save as preset
+        {t('Save as preset')}
       </button>
       {isOpen.value && (
         <Dialog
-          title="Save as preset"
-          confirm="Save"
+          title={t('Save as preset')}
+          confirm={t('Save')}
           isBusy={save.isBusy}
           error={save.error}
           onConfirm={save.run}
           onClose={close}
         >
           <div class="field">
-            <label for="preset-title">Title</label>
+            <label for="preset-title">{t('Title')}</label>
             <input
               id="preset-title"
               required
@@ -53,7 +54,9 @@ export function SavePresetButton({ job }: { job: JobView }) {
               onInput={({ currentTarget }) => (title.value = currentTarget.value)}
             />
           </div>
-          <p class="help">Prompts, anchor and settings of this erasure, without its pictures.</p>
+          <p class="help">
+            {t('Prompts, anchor and settings of this erasure, without its pictures.')}
+          </p>
         </Dialog>
       )}
     </>

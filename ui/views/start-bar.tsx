@@ -1,6 +1,3 @@
-import { describeShapes } from '../../src/erase/picture-shapes.ts';
-import { formatBytes } from '../../src/format-bytes.ts';
-import { formatDuration } from '../../src/format.ts';
 import type { Estimate } from '../../src/contract/estimate.ts';
 import { api } from '../api.ts';
 import { companions, vaeFor } from '../companions.ts';
@@ -10,6 +7,10 @@ import { missing } from '../missing.ts';
 import { go, jobAddress } from '../state.ts';
 import { useAction } from './use-action.ts';
 import { Warnings } from './warnings.tsx';
+import { formatBytes, formatDuration, formatNumber } from '../languages/format.ts';
+import { told } from '../languages/told.ts';
+import { rich, t } from '../languages/words.ts';
+import { placeOf, sizesOf } from '../languages/job-words.ts';
 
 /** What it will take, and the button that starts it; always in sight. */
 export function StartBar() {
@@ -45,7 +46,7 @@ export function StartBar() {
         aria-disabled={jobRequest.value === null || start.isBusy}
         onClick={start.run}
       >
-        {start.isBusy ? 'Starting…' : 'Erase'}
+        {start.isBusy ? t('Starting…') : t('Erase')}
       </button>
     </footer>
   );
@@ -65,39 +66,43 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
     basis,
   } = known;
   const vae = vaeFor(chosenModel.value);
-  const free = freeBytes === null ? '' : ` of ${formatBytes(freeBytes)} free`;
+  const memory = formatBytes(memoryBytes);
   return (
     <>
       <p class="facts">
         <span>
           <b>{formatDuration(seconds)}</b>
-          {measuringSeconds > 0 && ` (${formatDuration(measuringSeconds)} to compare both models)`}
+          {measuringSeconds > 0 &&
+            ` ${t('({time} to compare both models)', { time: formatDuration(measuringSeconds) })}`}
         </span>
         <span>
-          <b>{formatBytes(memoryBytes)}</b> memory{free}
+          {freeBytes === null
+            ? rich('<b>{memory}</b> memory', { memory })
+            : rich('<b>{memory}</b> memory of {free} free', {
+                memory,
+                free: formatBytes(freeBytes),
+              })}
         </span>
-        <span>
-          <b>{formatBytes(diskBytes)}</b> disk
-        </span>
-        {shapes.length > 0 && <span>pictures at {describeShapes(shapes)}</span>}
+        <span>{rich('<b>{bytes}</b> disk', { bytes: formatBytes(diskBytes) })}</span>
+        {shapes.length > 0 && <span>{t('pictures at {sizes}', { sizes: sizesOf(shapes) })}</span>}
         {vae && <span>VAE: {vae.name}</span>}
         {companions.baseLoras.value.map(({ name, strength: times }) => (
           <span key={name}>
-            LoRA: {name} at {times}
+            {t('LoRA: {name} at {strength}', { name, strength: formatNumber(times ?? 1) })}
           </span>
         ))}
         {companions.embeddings.value.map((name) => (
-          <span key={name}>Embedding: {name}</span>
+          <span key={name}>{t('Embedding: {name}', { name })}</span>
         ))}
-        <span>on {device === 'cpu' ? 'the processor' : device}</span>
-        <span>{basis === 'measured' ? 'measured here' : 'estimated from another model'}</span>
+        <span>{placeOf(device)}</span>
+        <span>{basis === 'measured' ? t('measured here') : t('estimated from another model')}</span>
       </p>
       {!fits && (
         <div class="problem">
-          <p>It does not fit.</p>
+          <p>{t('It does not fit.')}</p>
           {advice.map(({ message, settings }) => (
             <p key={message}>
-              {message}{' '}
+              {told(message)}{' '}
               {Object.keys(settings).length > 0 && (
                 <button
                   type="button"
@@ -106,7 +111,7 @@ function EstimateText({ estimate: known }: { estimate: Estimate }) {
                     changeSettings(settings);
                   }}
                 >
-                  Apply
+                  {t('Apply')}
                 </button>
               )}
             </p>

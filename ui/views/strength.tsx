@@ -3,6 +3,8 @@ import type { Signal } from '@preact/signals';
 import type { JobView } from '../../src/contract/job-views.ts';
 import { shownStrengths } from '../../src/strengths.ts';
 import { type Pair, PairList, strengthPairs } from './before-after.tsx';
+import { formatNumber } from '../languages/format.ts';
+import { t } from '../languages/words.ts';
 
 const [weakest, second] = shownStrengths;
 const strongest = shownStrengths.at(-1) ?? 1;
@@ -12,13 +14,15 @@ export function StrengthChoice({ job, strength }: { job: JobView; strength: Sign
   const pairs = strengthPairs(job).map((pair) => at(pair, strength.value));
   return (
     <section class="pairs strengths" aria-labelledby="strengths-title">
-      <h2 id="strengths-title">Strength</h2>
+      <h2 id="strengths-title">{t('Strength')}</h2>
       <p class="help">
-        How many times the change counts: at 0 the model is the original, at 1 what was trained.
-        {pairs.length === 0 && ' No pictures were drawn at other strengths.'}
+        {t(
+          'How many times the change counts: at 0 the model is the original, at 1 what was trained.',
+        )}
+        {pairs.length === 0 && ` ${t('No pictures were drawn at other strengths.')}`}
       </p>
       <div class="strength">
-        <label for="strength">Strength of forgetting</label>
+        <label for="strength">{t('Strength of forgetting')}</label>
         <input
           id="strength"
           type="range"
@@ -33,7 +37,7 @@ export function StrengthChoice({ job, strength }: { job: JobView; strength: Sign
         <output for="strength">{describe(strength.value)}</output>
         <datalist id="strengths">
           {shownStrengths.map((value) => (
-            <option key={value} value={value} label={String(value)} />
+            <option key={value} value={value} label={formatNumber(value)} />
           ))}
         </datalist>
       </div>
@@ -50,7 +54,10 @@ function at({ others, ...pair }: Pair & Required<Pick<Pair, 'others'>>, strength
 }
 
 function describe(strength: number): string {
-  if (strength === 0) return '0: the original';
-  if (strength === 1) return '1: as it was trained';
-  return `${strength}: ${strength < 1 ? 'more weakly' : 'more strongly'} than it was trained`;
+  if (strength === 0) return t('0: the original');
+  if (strength === 1) return t('1: as it was trained');
+  const number = formatNumber(strength);
+  return strength < 1
+    ? t('{number}: more weakly than it was trained', { number })
+    : t('{number}: more strongly than it was trained', { number });
 }

@@ -3,6 +3,7 @@ import { companions, vaeFor } from '../companions.ts';
 import { chosenModel } from '../form.ts';
 import { vaes } from '../state.ts';
 import { GiveFile } from './give-file.tsx';
+import { t } from '../languages/words.ts';
 
 /** What draws the pictures: of a model that has no VAE one of a list, of others their own or one of it. */
 export function VaeField() {
@@ -23,7 +24,7 @@ export function VaeField() {
         }}
       >
         {(!isMissing || chosen === null) && (
-          <option value="">{isMissing ? 'Choose one' : 'The model’s own'}</option>
+          <option value="">{isMissing ? t('Choose one') : t('The model’s own')}</option>
         )}
         {/* That of an earlier job is there before the list is read. */}
         {chosen && !names.includes(chosen.name) && (
@@ -31,8 +32,7 @@ export function VaeField() {
         )}
         {known.map(({ name, isChosen }) => (
           <option key={name} value={name}>
-            {name}
-            {isChosen ? ' (in use)' : ''}
+            {isChosen ? t('{name} (in use)', { name }) : name}
           </option>
         ))}
       </select>
@@ -40,7 +40,7 @@ export function VaeField() {
         {helpFor(isMissing, known.length)}
       </p>
       <GiveFile
-        what="a VAE"
+        title={t('Add a VAE from this computer')}
         accept=".safetensors,.pt,.ckpt,.bin"
         onFiles={async ([file]) => {
           if (!file) return;
@@ -54,8 +54,14 @@ export function VaeField() {
 }
 
 function helpFor(isMissing: boolean, count: number): string {
-  if (!isMissing) return 'Another one draws and judges in its place; the result keeps its own.';
+  if (!isMissing) {
+    return t('Another one draws and judges in its place; the result keeps its own.');
+  }
   return count === 0
-    ? 'The model has none, and there is none to choose: add the one that you draw with, or put it where the web UI keeps its VAEs, then reload this page.'
-    : 'The model has none. Its pictures are drawn with this one; the result is without one, too.';
+    ? t(
+        'The model has none, and there is none to choose: add the one that you draw with, or put it where the web UI keeps its VAEs, then reload this page.',
+      )
+    : t(
+        'The model has none. Its pictures are drawn with this one; the result is without one, too.',
+      );
 }

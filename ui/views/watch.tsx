@@ -1,8 +1,6 @@
 import { useEffect } from 'preact/hooks';
 
-import type { JobView, Phase } from '../../src/contract/job-views.ts';
-import { formatDuration } from '../../src/format.ts';
-import { formatBytes } from '../../src/format-bytes.ts';
+import type { JobState, JobView, Phase } from '../../src/contract/job-views.ts';
 import { defaultMethod, findMethod } from '../../src/methods/registry.ts';
 import { announcement, type WatchedJob } from '../state.ts';
 import { AgainButton, CancelButton, DeleteButton, ResumeButton } from './job-actions.tsx';
@@ -11,6 +9,10 @@ import { Log } from './log.tsx';
 import { TrainingPlots } from './plots.tsx';
 import { SampleStrip } from './sample-strip.tsx';
 import { Warnings } from './warnings.tsx';
+import { formatBytes, formatDistance, formatDuration, formatShare } from '../languages/format.ts';
+import type { Text } from '../languages/language.ts';
+import { rich, t } from '../languages/words.ts';
+import { wordError } from '../languages/word-error.ts';
 
 const activeStates = ['queued', 'preparing', 'training', 'evaluating'];
 
@@ -19,7 +21,10 @@ export function Watch({ job, history }: WatchedJob) {
   const isActive = activeStates.includes(job.state);
   return (
     <article class="watch">
-      <JobHeader job={job} title={isActive ? `Erasing ${job.concept}` : job.concept} />
+      <JobHeader
+        job={job}
+        title={isActive ? t('Erasing {concept}', { concept: job.concept }) : job.concept}
+      />
       {isActive ? <Progress job={job} /> : <Stopped job={job} />}
       <Warnings of={job.warnings} />
       {!isActive && (
@@ -40,26 +45,37 @@ export function Watch({ job, history }: WatchedJob) {
 
 /** Why it does not go on, and what can be done. */
 function Stopped({ job: { state, error, canResume, step, steps } }: { job: JobView }) {
-  const position = steps > 0 ? ` at step ${step} of ${steps}` : '';
-  const reasons: Readonly<Record<string, string>> = {
-    failed: `It stopped${position}.`,
-    cancelled: `It was cancelled${position}.`,
-    interrupted: `It was interrupted${position}: the server or the machine went down.`,
-  };
   return (
     <div class={state === 'failed' ? 'notice problem' : 'notice'} role="status">
       <p>
-        <b>{reasons[state]}</b>
+        <b>{reasonOf({ state, step, steps })}</b>
       </p>
-      {error && state !== 'cancelled' && <p>{error.message}</p>}
+      {error && state !== 'cancelled' && <p>{wordError(error)}</p>}
       <p>
         {canResume
-          ? 'Resume goes on from the state that was last saved.'
-          : 'Nothing was written. Change what is wrong, and start again.'}
+          ? t('Resume goes on from the state that was last saved.')
+          : t('Nothing was written. Change what is wrong, and start again.')}
       </p>
     </div>
   );
 }
+
+function reasonOf({ state, step, steps }: Pick<JobView, 'state' | 'step' | 'steps'>): string {
+  const texts = steps > 0 ? reasonsAtStep : reasons;
+  const text = texts[state];
+  return text === undefined ? '' : t(text, { step, steps });
+}
+
+const reasons: Readonly<Partial<Record<JobState, Text>>> = {
+  failed: 'It stopped.',
+  cancelled: 'It was cancelled.',
+  interrupted: 'It was interrupted: the server or the machine went down.',
+};
+const reasonsAtStep: typeof reasons = {
+  failed: 'It stopped at step {step} of {steps}.',
+  cancelled: 'It was cancelled at step {step} of {steps}.',
+  interrupted: 'It was interrupted at step {step} of {steps}: the server or the machine went down.',
+};
 
 const phases = [
   { name: 'Preparing', has: ['encode'] },
@@ -68,7 +84,7 @@ const phases = [
   { name: 'Changing the weights', has: ['edit'] },
   { name: 'Writing the model', has: ['save'] },
   { name: 'Comparing', has: ['evaluate'] },
-] as const satisfies readonly { name: string; has: readonly Phase[] }[];
+] as const satisfies readonly { name: Text; has: readonly Phase[] }[];
 
 /** Those that an erasure by its method goes through. */
 function phasesOf({ settings }: JobView) {
@@ -85,23 +101,28 @@ function Progress({ job }: { job: JobView }) {
   const quarter = steps > 0 ? Math.floor((4 * step) / steps) : 0;
   useEffect(() => {
     if (quarter > 0 && quarter < 4)
-      announcement.value = `${25 * quarter} % of the training is done`;
+      announcement.value = t('{share} of the training is done', {
+        share: formatShare(quarter / 4),
+      });
   }, [quarter]);
   if (state === 'queued') {
     return (
       <div class="notice beside">
         <p role="status">
-          <b>Waiting.</b>{' '}
+          <b>{t('Waiting.')}</b>{' '}
           {queuePosition === null || queuePosition === 0
-            ? 'It is next: one erasure trains at a time.'
-            : `It begins after ${queuePosition === 1 ? 'one other' : `${queuePosition} others`}: one erasure trains at a time.`}
+            ? t('It is next: one erasure trains at a time.')
+            : t(
+                'It begins after {count, plural, one {one other} other {# others}}: one erasure trains at a time.',
+                { count: queuePosition },
+              )}
         </p>
         <CancelButton job={job} />
       </div>
     );
   }
   return (
-    <section class="progress" aria-label="Progress">
+    <section class="progress" aria-label={t('Progress')}>
       <PhaseSteps job={job} />
       <ProgressBar job={job} />
       <div class="beside">
@@ -119,25 +140,13 @@ function Progress({ job }: { job: JobView }) {
 /** How far it is with what it counts. */
 function Position({ job: { drawing, editing, step, steps } }: { job: JobView }) {
   if (drawing !== null) {
-    return (
-      <span>
-        picture <b>{drawing.done}</b> of {drawing.total}
-      </span>
-    );
+    return <span>{rich('picture <b>{done}</b> of {total}', { ...drawing })}</span>;
   }
   if (steps > 0) {
-    return (
-      <span>
-        step <b>{step}</b> of {steps}
-      </span>
-    );
+    return <span>{rich('step <b>{step}</b> of {steps}', { step, steps })}</span>;
   }
   if (editing === null) return null;
-  return (
-    <span>
-      matrix <b>{editing.done}</b> of {editing.total}
-    </span>
-  );
+  return <span>{rich('matrix <b>{done}</b> of {total}', { ...editing })}</span>;
 }
 
 /** What the last check of forgotten prompts saw. */
@@ -146,7 +155,10 @@ function Shown({ job: { judged } }: { job: JobView }) {
   if (!last) return null;
   return (
     <span>
-      still shown in <b>{last.shown}</b> of {last.pictures} pictures
+      {rich('still shown in <b>{shown}</b> of {pictures} pictures', {
+        shown: last.shown,
+        pictures: last.pictures,
+      })}
     </span>
   );
 }
@@ -155,22 +167,24 @@ function Pace({ job: { state, etaSeconds, secondsPerStep, memoryBytes } }: { job
   return (
     <>
       {etaSeconds !== null && state !== 'evaluating' && (
-        <span>
-          <b>{formatDuration(etaSeconds)}</b> left
-        </span>
+        <span>{rich('<b>{time}</b> left', { time: formatDuration(etaSeconds) })}</span>
       )}
-      {secondsPerStep !== null && <span>{secondsPerStep.toFixed(2)} s a step</span>}
-      {memoryBytes !== null && <span>{formatBytes(memoryBytes)} memory</span>}
+      {secondsPerStep !== null && (
+        <span>{t('{seconds} s a step', { seconds: formatDistance(secondsPerStep) })}</span>
+      )}
+      {memoryBytes !== null && (
+        <span>{t('{memory} memory', { memory: formatBytes(memoryBytes) })}</span>
+      )}
     </>
   );
 }
 
 function ProgressBar({ job: { drawing, editing, step, steps } }: { job: JobView }) {
   if (drawing !== null) {
-    return <progress value={drawing.done / drawing.total} aria-label="Pictures" />;
+    return <progress value={drawing.done / drawing.total} aria-label={t('Pictures')} />;
   }
-  if (steps > 0) return <progress value={step / steps} aria-label="Training steps" />;
-  return <progress value={editing ? editing.done / editing.total : 0} aria-label="Weights" />;
+  if (steps > 0) return <progress value={step / steps} aria-label={t('Training steps')} />;
+  return <progress value={editing ? editing.done / editing.total : 0} aria-label={t('Weights')} />;
 }
 
 function PhaseSteps({ job }: { job: JobView }) {
@@ -187,7 +201,7 @@ function PhaseSteps({ job }: { job: JobView }) {
           class={i < now ? 'past' : undefined}
           aria-current={i === now ? 'step' : undefined}
         >
-          {name}
+          {t(name)}
         </li>
       ))}
     </ol>
