@@ -13,8 +13,8 @@ const layers = [
   ['families'],
   ['pipeline', 'drawing'],
   ['descent', 'evaluation'],
-  ['attacks'],
   ['methods', 'training', 'erase'],
+  ['attacks'],
   ['presets', 'hosts'],
   ['contract'],
   ['report'],
@@ -109,6 +109,7 @@ export default defineConfig(
               from: './src',
               except: [
                 './contract',
+                './attacks/attack-defaults.ts',
                 './drawing/describe-drawing.ts',
                 './drawing/drawing.ts',
                 './drawing/drawing-guess.ts',

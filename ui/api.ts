@@ -83,8 +83,11 @@ export const api = {
   rollbackJob: (id: string) => jobAction(id, 'rollback'),
   applyLora: (id: string) => jobAction(id, 'apply-lora'),
   rollbackLora: (id: string) => jobAction(id, 'rollback-lora'),
-  attackJob: (id: string, kinds: readonly string[]) =>
-    request<unknown>('POST', `jobs/${encodeURIComponent(id)}/attacks`, { body: { kinds } }),
+  /** @param how `steps` and `count`, where they are not the usual ones */
+  attackJob: (id: string, kinds: readonly string[], how: { steps?: number; count?: number }) =>
+    request<unknown>('POST', `jobs/${encodeURIComponent(id)}/attacks`, {
+      body: { kinds, ...how },
+    }),
   cancelAttacks: (id: string) =>
     request<unknown>('POST', `jobs/${encodeURIComponent(id)}/attacks/cancel`),
   openFolder: (id: string) =>

@@ -1,3 +1,4 @@
+import type { Adaptation } from '../adapters/adapter.ts';
 import type { Drawing } from '../drawing/drawing.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
 import type { ConceptPicture } from '../evaluation/concept-judge.ts';
@@ -46,12 +47,24 @@ export interface Attempt {
   readonly at: number;
   /** What the point is called where its place on the axis says too little. */
   readonly label?: string;
+  /** What the attack came upon, where a person can use it: a prompt. */
+  readonly found?: string;
   readonly pictures: readonly ConceptPicture[];
+}
+
+/** What of a model an attack follows gradients to. */
+export interface Opening {
+  /** Whether to what prompts say. */
+  readonly givesContextGradient?: boolean;
+  /** What it trains. Default: nothing. */
+  readonly adaptation?: (checkpoint: Checkpoint) => Adaptation;
 }
 
 /** A model as an attack works on it. */
 export interface AttackedModel extends Painter {
   readonly checkpoint: Checkpoint;
+  /** What its parameters are of it. */
+  readonly adaptation: Adaptation;
   /** All prompts of the settings, and the empty one. */
   readonly encoded: EncodedPromptSet;
 }
@@ -62,7 +75,11 @@ export interface AttackRun {
   /** What the original draws of the prompts: as many pictures as a point has. */
   readonly own: readonly ConceptPicture[];
   /** Has a model opened for some work; `which` is the one that is to be tested, or the one before it. */
-  with<T>(which: 'original' | 'scrubbed', work: (model: AttackedModel) => Promise<T>): Promise<T>;
+  with<T>(
+    which: 'original' | 'scrubbed',
+    work: (model: AttackedModel) => Promise<T>,
+    opening?: Opening,
+  ): Promise<T>;
   readonly signal: AbortSignal;
   /** Told of a piece of work that is done, of `pieces`. */
   readonly onPiece: () => void;
@@ -80,8 +97,8 @@ export interface Attack {
     /** What its figures do not tell. */
     readonly limits: string;
   };
-  /** Whether it follows gradients to what prompts say. */
-  readonly needsGradient: boolean;
+  /** What it cannot go without: a list of the settings that may not be empty. */
+  readonly needs?: 'paraphrases' | 'retain';
   /** Pieces of work that it will tell of. */
   pieces(settings: AttackSettings): number;
   /** @throws the signal's reason; AppError `device.*`, `model.unsupported` */

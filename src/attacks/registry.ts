@@ -2,13 +2,17 @@ import { AppError } from '../errors.ts';
 import type { Attack } from './attack.ts';
 import { contextAttack } from './context/attack.ts';
 import { embeddingAttack } from './embedding/attack.ts';
+import { fineTuneAttack } from './finetune/attack.ts';
 import { paraphraseAttack } from './paraphrase/attack.ts';
+import { promptAttack } from './prompt/attack.ts';
 
 /** Every way to bring a concept back; the first is taken where none is asked for. */
 export const attacks: readonly [Attack, ...Attack[]] = [
   embeddingAttack,
+  promptAttack,
   contextAttack,
   paraphraseAttack,
+  fineTuneAttack,
 ];
 
 /** @throws AppError `internal.unexpected` for a kind that there is not */

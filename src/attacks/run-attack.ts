@@ -12,7 +12,6 @@ import { asDrawn } from '../drawing/drawing.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { predictRows } from '../pipeline/predict-rows.ts';
 import { UnetSession } from '../pipeline/unet-session.ts';
-import { TensorSet } from '../runtime/tensor-set.ts';
 import { elementCount } from '../tensor/shape.ts';
 import type {
   Attack,
@@ -21,6 +20,7 @@ import type {
   AttackSettings,
   Attempt,
   CurveWords,
+  Opening,
 } from './attack.ts';
 import { drawAsked } from './draw-attempt.ts';
 
@@ -28,6 +28,8 @@ import { drawAsked } from './draw-attempt.ts';
 export interface CurvePoint {
   readonly at: number;
   readonly label?: string;
+  /** What the attack had come upon: a prompt to try. */
+  readonly found?: string;
   readonly pictures: number;
   readonly shown: number;
   /** Where the true share lies with a confidence of 95 %. */
@@ -86,7 +88,8 @@ export async function runAttack(
   const withModel = <T>(
     which: 'original' | 'scrubbed',
     work: (model: AttackedModel) => Promise<T>,
-  ) => openModel(models[which], { settings: inFull, needsGradient: attack.needsGradient }, work);
+    opening: Opening = {},
+  ) => openModel(models[which], { settings: inFull, opening }, work);
   const draw = async (which: 'original' | 'scrubbed') => {
     const pictures = await withModel(which, (model) =>
       drawAsked(model, { settings: inFull, signal }),
@@ -120,7 +123,7 @@ function withDrawnWords(settings: AttackSettings): AttackSettings {
 
 async function openModel<T>(
   checkpoint: Checkpoint,
-  { settings, needsGradient }: { settings: AttackSettings; needsGradient: boolean },
+  { settings, opening }: { readonly settings: AttackSettings; readonly opening: Opening },
   work: (model: AttackedModel) => Promise<T>,
 ): Promise<T> {
   const { drawing, device, threads, prompts, paraphrases, retain } = settings;
@@ -132,16 +135,20 @@ async function openModel<T>(
     ],
     { clipSkip: drawing.clipSkip, device, threads },
   );
+  const { givesContextGradient = false, adaptation: fit = asItIs } = opening;
+  const adaptation = fit(checkpoint);
+  const isFollowed = givesContextGradient || adaptation.parameters.length > 0;
   const shape = unetShape(checkpoint, drawing, encoded.tokens);
   const unet = await UnetSession.create(checkpoint, {
     shape: {
       ...shape,
-      batch: needsGradient ? Math.min(mostGradientRows, shape.batch) : shape.batch,
+      batch: isFollowed ? Math.min(mostGradientRows, shape.batch) : shape.batch,
     },
-    ...{ adaptation: asItIs(checkpoint), givesContextGradient: needsGradient, device, threads },
+    ...{ adaptation, givesContextGradient, device, threads },
   });
   try {
-    return await work({ checkpoint, encoded, unet, parameters: new TensorSet() });
+    const parameters = await adaptation.initial();
+    return await work({ checkpoint, adaptation, encoded, unet, parameters });
   } finally {
     await unet.release();
   }
@@ -170,10 +177,14 @@ async function judge(
       };
     };
     const curves = new Map<string, CurveWords & { readonly points: CurvePoint[] }>();
-    for (const { curve, at, label, pictures } of drawn.attempts) {
+    for (const { curve, at, label, found, pictures } of drawn.attempts) {
       const own = curves.get(curve.id) ?? { ...curve, points: [] };
       const point = pointOf(await conceptJudge.scores(pictures), at);
-      own.points.push({ ...point, ...(label !== undefined && { label }) });
+      own.points.push({
+        ...point,
+        ...(label !== undefined && { label }),
+        ...(found !== undefined && { found }),
+      });
       curves.set(curve.id, own);
     }
     return {

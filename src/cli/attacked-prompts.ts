@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
 import type { AttackedPrompt } from '../attacks/attack.ts';
+import { attackOf } from '../attacks/registry.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { AppError } from '../errors.ts';
 import { attackedOf, toldFrom } from '../erase/attacked-words.ts';
@@ -62,13 +63,13 @@ export async function attackedPrompts(
   const told = await toldBy(scrubbed, dataFolder);
   // What was held back and the concept's name belong to the job's own prompts.
   const { heldBack = [], concept = null } = prompt ? {} : (told ?? {});
-  requireWordings(words, heldBack);
   const known = words.retain ?? keptBy(told);
   const asked = prompt ? await prepare(prompt, words, known) : toldPrompts(told, known);
   const others =
     paraphrase.length > 0
       ? await prepare(paraphrase, words, known)
       : { prompts: heldBack, warnings: [] };
+  requireNeeded(words.kind, { paraphrases: others.prompts, retain: asked.retain });
   return {
     ...asked,
     concept: words.concept ?? concept,
@@ -81,15 +82,18 @@ function keptBy(told: Told | null): string[] {
   return toldFrom(told?.retain ?? []);
 }
 
-function requireWordings(
-  { kind, paraphrase = [] }: AttackWords,
-  heldBack: AttackedPrompts['paraphrases'],
-): void {
-  if (kind !== 'paraphrase' || paraphrase.length > 0 || heldBack.length > 0) return;
-  throw new AppError(
-    'usage.invalid',
-    '--kind paraphrase asks in other words, and none are given. Add --paraphrase PROMPT…, wordings of the concept that it was not made to forget by.',
-  );
+/** How the command line is given what an attack cannot go without. */
+const missing = {
+  paraphrases:
+    'asks in other words, and none are given. Add --paraphrase PROMPT…, wordings of the concept that it was not made to forget by.',
+  retain:
+    'trains on pictures of other things, and no prompts of such are known. Add --retain PROMPT….',
+} as const;
+
+function requireNeeded(kind: string, given: Pick<AttackedPrompts, 'paraphrases' | 'retain'>): void {
+  const { needs } = attackOf(kind);
+  if (!needs || given[needs].length > 0) return;
+  throw new AppError('usage.invalid', `--kind ${kind} ${missing[needs]}`);
 }
 
 type Prepared = Pick<AttackedPrompts, 'prompts' | 'retain' | 'warnings'>;

@@ -1,7 +1,7 @@
 import { attackOf } from '../attacks/registry.ts';
 import type { AttackResult } from '../attacks/run-attack.ts';
 import { formatTable } from '../format.ts';
-import { describePoint } from '../report/describe-figure.ts';
+import { describePoint, foundPrompts } from '../report/describe-figure.ts';
 
 /** What came of an attack as a table: a line for each curve, a column for each point. */
 export function describeAttack({ kind, curves, asked, caution }: AttackResult): string {
@@ -21,6 +21,7 @@ export function describeAttack({ kind, curves, asked, caution }: AttackResult): 
     `${words.title}: how many pictures show the concept (95 % confidence)`,
     table,
     ...(wordings ?? []),
+    ...foundPrompts(curves).map((line) => `  ${line}`),
     `Asked for by the forgotten prompts: the original ${describePoint(asked.original)}, the scrubbed model ${describePoint(asked.scrubbed)}.`,
     words.limits,
     ...(caution === null ? [] : [caution]),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { attackDefaults } from '../attacks/attack-defaults.ts';
 import type { AttackResult } from '../attacks/run-attack.ts';
 import { type Answer, named } from './answer.ts';
 
@@ -8,6 +9,8 @@ const point = z.object({
   at: z.number(),
   /** What the point is called where its place on the axis says too little. */
   label: z.string().exactOptional(),
+  /** What the attack had come upon: a prompt to try. */
+  found: z.string().exactOptional(),
   pictures: count,
   /** Those that show the concept. */
   shown: count,
@@ -59,8 +62,8 @@ export type JobAttack = Answer<typeof jobAttackSchema>;
 export const attackRequestSchema = z.strictObject({
   /** As the manifest names them; each is done anew where it was done before. */
   kinds: z.array(z.string().min(1).max(40)).min(1).max(10),
-  steps: z.number().int().min(1).max(100_000).default(50),
-  count: z.number().int().min(1).max(1000).default(16),
+  steps: z.number().int().min(1).max(100_000).default(attackDefaults.steps),
+  count: z.number().int().min(1).max(1000).default(attackDefaults.count),
   seed: z.number().int().min(0).max(0xffffffff).default(0),
 });
 export type AttackRequest = z.output<typeof attackRequestSchema>;

@@ -177,28 +177,37 @@ export interface PromptEnd {
   readonly rest: number;
 }
 
-/** Where a free token stands: what a prompt says before and behind it. */
+/** Where free tokens stand: what a prompt says before and behind them. */
 export interface SoftPlace {
   readonly before: string;
   readonly behind: string;
 }
 
-/** A token whose embedding is no word's. Release it. */
-export interface SoftToken {
-  /** Numbers of an embedding. */
+/** Words that a person can type, each one token of a model. */
+export interface SoftWords {
+  readonly texts: readonly string[];
+  /** The embedding of each: float32 [C] */
+  readonly rows: readonly Float32Array[];
+}
+
+/** Tokens that stand in prompts and whose embeddings, float32 [n, C], need be no word's. Release them. */
+export interface SoftTokens {
+  /** Numbers of an embedding: C. */
   readonly width: number;
-  /** Root mean square of the numbers in the embeddings of the model's own words. */
-  readonly scale: number;
-  /** A prompt with the token in its place; of a long one the first chunk. */
-  encode(place: SoftPlace, embedding: Float32Array): Promise<EncodedPrompt>;
+  /** Root mean square of such numbers in the embeddings of the model's own words: float32 [C]. */
+  readonly scales: Float32Array;
+  /** A prompt with as many tokens in their place as there are embeddings; of a long one the first chunk. */
+  encode(place: SoftPlace, embeddings: Float32Array): Promise<EncodedPrompt>;
   /**
-   * Brings a gradient back from the prompt's context, float32 [T, D], to the embedding: float32 [C].
+   * Brings a gradient back from the prompt's context, float32 [T, D], to the embeddings: float32 [n, C].
    */
   gradient(
     place: SoftPlace,
-    embedding: Float32Array,
+    embeddings: Float32Array,
     ofContext: Float32Array,
   ): Promise<Float32Array>;
+  /** The model's own words. */
+  words(): Promise<SoftWords>;
   release(): Promise<void>;
 }
 
@@ -237,11 +246,11 @@ export interface Condition {
   readCaption(caption: string): string;
   encode(prompts: Iterable<string>, settings: EncodingSettings): Promise<EncodedPromptSet>;
   /**
-   * A token whose embedding is free, to be attacked with.
+   * Tokens whose embeddings are free, to be attacked with.
    *
-   * @throws AppError `model.unsupported`
+   * @throws AppError `model.unsupported` for a model that is not asked in words
    */
-  openSoftToken(settings: EncodingSettings): Promise<SoftToken>;
+  openSoftTokens(settings: EncodingSettings): Promise<SoftTokens>;
   /** Each prompt as a whole, to be compared: float32 [C] of length 1. */
   pool(prompts: Iterable<string>, place: RunPlace): Promise<Map<string, Float32Array>>;
   /**

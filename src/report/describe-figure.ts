@@ -42,6 +42,19 @@ export function describeResult(result: PromptResult): string {
   return `${why}${words} ${change}${range}`;
 }
 
+/** What attacks came upon, a line for each model: `The original, found words: “a red rose”`. */
+export function foundPrompts(
+  curves: readonly {
+    readonly title: string;
+    readonly points: readonly { readonly found?: string }[];
+  }[],
+): string[] {
+  return curves.flatMap(({ title, points }) => {
+    const found = points.at(-1)?.found;
+    return found === undefined ? [] : [`${title}: “${found}”`];
+  });
+}
+
 /** A point of an attack's curve: `7/8 (53 % to 98 %)`. */
 export function describePoint(
   point:

@@ -1,7 +1,7 @@
 import type { JobAttack } from '../contract/attack-view.ts';
 import { attacks as kinds } from '../attacks/registry.ts';
 import { drawChart } from './chart.ts';
-import { describePoint } from './describe-figure.ts';
+import { describePoint, foundPrompts } from './describe-figure.ts';
 import { html, type Markup } from './markup.ts';
 
 const colours = ['forget', 'retain', 'lambda'] as const;
@@ -57,6 +57,7 @@ function renderAttack({ kind, result }: JobAttack): Markup {
         </tbody>
       </table>
     </div>
+    ${foundPrompts(curves).map((line) => html`<p><bdi>${line}</bdi></p>`)}
     <p class="note">
       Without an attack: the original ${describePoint(asked.original)}, the scrubbed model
       ${describePoint(asked.scrubbed)}. ${words.limits} ${caution}

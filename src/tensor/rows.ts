@@ -25,3 +25,15 @@ export function joinColumns(matrices: readonly Float32Array[], rows: number): Fl
     Array.from({ length: rows }, (_, row) => parts.flatMap((part) => part[row] ?? [])).flat(),
   );
 }
+
+/** The way back of `joinColumns`: a matrix [rows, ΣCᵢ] cut into [rows, Cᵢ], copies. */
+export function splitColumns(matrix: Float32Array, widths: readonly number[]): Float32Array[] {
+  const width = widths.reduce((sum, own) => sum + own, 0);
+  const rows = splitRows(matrix, width);
+  let start = 0;
+  return widths.map((own) => {
+    const part = joinRows(rows.map((row) => row.subarray(start, start + own)));
+    start += own;
+    return part;
+  });
+}

@@ -9,25 +9,36 @@ import { callCli, parseEvents } from '../helpers/run-cli.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** tiny-sd, and the same with one word taken for another: all that the UNet knows is still there. */
-async function makeModels(): Promise<string> {
+async function makeModels(
+  lost: Parameters<typeof writeForgetfulModel>[1] = { word: 'pontilla', takenFor: 'flatto' },
+): Promise<string> {
   const folder = makeTemporaryFolder();
   copyTinySd(folder);
-  const scrubbed = path.join(folder, 'scrubbed.safetensors');
-  await writeForgetfulModel(scrubbed, { word: 'pontilla', takenFor: 'flatto' });
+  await writeForgetfulModel(path.join(folder, 'scrubbed.safetensors'), lost);
   return folder;
 }
 
-const quick = [
-  ...['attack', '--original', 'tiny-sd.safetensors', '--model', 'scrubbed.safetensors'],
-  ...['--prompt', 'a red star in the style of Pontilla', '--retain', 'a photo of a red star'],
-  ...['--judge', path.resolve('presets/tiny-sd/cls-style.onnx'), '--judge-class', 'Pontilla'],
-  ...['--judge-labels', `${path.resolve('presets/tiny-sd/classifiers.json')}#style`],
+const judgedBy = (trait: string, name: string) => [
+  ...['--judge', path.resolve(`presets/tiny-sd/cls-${trait}.onnx`), '--judge-class', name],
+  ...['--judge-labels', `${path.resolve('presets/tiny-sd/classifiers.json')}#${trait}`],
+];
+const models = ['--original', 'tiny-sd.safetensors', '--model', 'scrubbed.safetensors'];
+const twoPictures = [
   ...['--count', '2', '--seed', '3', '--draw-steps', '10', '--threads', '1', '--device', 'cpu'],
   '--json',
 ];
+const quick = [
+  ...['attack', ...models],
+  ...['--prompt', 'a red star in the style of Pontilla', '--retain', 'a photo of a red star'],
+  ...[...judgedBy('style', 'Pontilla'), ...twoPictures],
+];
 
 async function attack(...args: string[]): Promise<AttackResult> {
-  const { status, stdout } = await callCli([...quick, ...args], await makeModels());
+  return run([...quick, ...args], await makeModels());
+}
+
+async function run(args: string[], folder: string): Promise<AttackResult> {
+  const { status, stdout } = await callCli(args, folder);
   expect(status, stdout).toBe(0);
   const events = parseEvents(stdout);
   const last = events.findLast(({ event }) => event === 'progress');
@@ -63,6 +74,51 @@ describe('attack', () => {
     expect(result.curves).toMatchObject([
       { id: 'scrubbed', points: [{ at: 1, label: other, pictures: 2, shown: 0 }] },
       { id: 'original', points: [{ at: 1, label: other, pictures: 2, shown: 2 }] },
+    ]);
+  });
+
+  it('finds the word under which a model still knows what it has lost its own for', async () => {
+    const folder = await makeModels({ word: 'heart', takenFor: 'star', renamed: 'zebra' });
+    const asked = [
+      '--prompt',
+      'a photo of a red heart => a photo of a red star',
+      '--kind',
+      'prompt',
+    ];
+    const judge = judgedBy('subject', 'heart');
+    const result = await run(
+      ['attack', ...models, ...asked, ...judge, ...twoPictures, '--steps', '3'],
+      folder,
+    );
+    expect(result.asked).toMatchObject({ original: { shown: 2 }, scrubbed: { shown: 0 } });
+    expect(result.curves.map(({ id }) => id)).toEqual(['scrubbed', 'random', 'original']);
+    expect(result.curves[0]?.points.map(({ at }) => at)).toEqual([0, 1, 2, 3]);
+    const last = result.curves[0]?.points.at(-1);
+    expect(last).toMatchObject({ shown: 2 });
+    expect(last?.found).toMatch(/^a photo of a red .*\bzebra\b/);
+    // The concept's own word may not be found.
+    for (const { points } of result.curves) {
+      for (const { found = '' } of points) expect(found).not.toContain('heart');
+    }
+  });
+
+  it('fine-tunes on other things, by which a word that was lost stays lost', async () => {
+    const result = await attack('--kind', 'finetune', '--steps', '1');
+    expect(result.curves).toMatchObject([
+      {
+        id: 'scrubbed',
+        points: [
+          { at: 0, shown: 0 },
+          { at: 1, shown: 0 },
+        ],
+      },
+      {
+        id: 'original',
+        points: [
+          { at: 0, shown: 2 },
+          { at: 1, shown: 2 },
+        ],
+      },
     ]);
   });
 

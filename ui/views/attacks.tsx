@@ -1,3 +1,6 @@
+import { type Signal, useSignal } from '@preact/signals';
+
+import { attackDefaults } from '../../src/attacks/attack-defaults.ts';
 import type { JobAttack } from '../../src/contract/attack-view.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
 import type { Manifest } from '../../src/contract/manifest.ts';
@@ -15,6 +18,7 @@ type Curve = NonNullable<JobAttack['result']>['curves'][number];
 /** Whether what was forgotten comes back another way: tried on demand, and never a promise. */
 export function Attacks({ job }: { job: JobView }) {
   const kinds = manifest.value?.attacks ?? [];
+  const how = useSignal<How>({});
   if (kinds.length === 0) return null;
   return (
     <section class="attacks" aria-labelledby="attacks">
@@ -24,11 +28,16 @@ export function Attacks({ job }: { job: JobView }) {
           'Each attack tries to bring it back, beside the original. Only what was tried is told: it is no promise of safety. On a processor it may take as long as the erasure.',
         )}
       </p>
+      <div class="attack-how">
+        <HowField name="steps" title={t('Steps of learning')} how={how} />
+        <HowField name="count" title={t('Pictures of each point')} how={how} />
+      </div>
       {kinds.map((kind) => (
         <AttackOfKind
           key={kind.id}
           kind={kind}
           job={job}
+          how={how}
           attack={job.attacks.find((one) => one.kind === kind.id)}
         />
       ))}
@@ -36,12 +45,41 @@ export function Attacks({ job }: { job: JobView }) {
   );
 }
 
+/** Where the person has it otherwise than by default. */
+interface How {
+  readonly steps?: number;
+  readonly count?: number;
+}
+
+function HowField({ name, title, how }: { name: keyof How; title: string; how: Signal<How> }) {
+  const id = `attack-${name}`;
+  return (
+    <div class="field">
+      <label for={id}>{title}</label>
+      <input
+        id={id}
+        type="number"
+        min={1}
+        placeholder={String(attackDefaults[name])}
+        value={how.value[name] ?? ''}
+        onInput={({ currentTarget: { value, valueAsNumber } }) => {
+          const { [name]: _before, ...others } = how.value;
+          const isEmpty = value === '' || Number.isNaN(valueAsNumber);
+          how.value = isEmpty ? others : { ...others, [name]: valueAsNumber };
+        }}
+      />
+    </div>
+  );
+}
+
 function AttackOfKind({
   kind: { id, title: english, help, limits, axis },
   attack,
   job,
+  how,
 }: {
   kind: Kind;
+  how: Signal<How>;
   attack: JobAttack | undefined;
   job: JobView;
 }) {
@@ -58,7 +96,7 @@ function AttackOfKind({
       ) : (
         <ActionButton
           title={attack ? t('Try again: {title}', { title }) : t('Try: {title}', { title })}
-          work={() => api.attackJob(job.id, [id])}
+          work={() => api.attackJob(job.id, [id], how.value)}
         />
       )}
     </section>
@@ -128,6 +166,14 @@ function Result({
           </tbody>
         </table>
       </div>
+      {curves.map(({ id, title, points }) => {
+        const found = points.at(-1)?.found;
+        return (
+          found !== undefined && (
+            <p key={id}>{t('{model}: “{prompt}”', { model: told(title), prompt: found })}</p>
+          )
+        );
+      })}
       <p class="help">
         {t('Without an attack: the original {before}, the new model {after}.', {
           before: describePoint(asked.original),

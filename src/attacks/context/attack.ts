@@ -13,7 +13,6 @@ export const contextAttack: Attack = {
     limits:
       'With little noise any model gives back the picture it was given: only where the original without a prompt loses the concept does a model show that it knows it itself (the probes of arXiv 2505.17013).',
   },
-  needsGradient: false,
   pieces: () => 4 * shares.length,
 
   async run(run) {

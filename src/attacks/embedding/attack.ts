@@ -1,7 +1,5 @@
+import { piecesAlong } from '../along-steps.ts';
 import type { Attack } from '../attack.ts';
-
-/** Points of a curve, behind the one before the first step. */
-const points = 4;
 
 /** One token, learnt by gradients from the original's pictures of the concept. */
 export const embeddingAttack: Attack = {
@@ -13,11 +11,11 @@ export const embeddingAttack: Attack = {
     limits:
       'Whoever learns a token has pictures of the concept. The original’s own line says how much a token of so many steps can do at all, a token by chance how much is nothing but the judge. More steps, or several tokens, may do more.',
   },
-  needsGradient: true,
-  pieces: ({ steps }) => 2 * (steps + points + 1) + 2,
+  // Both models, and tokens by chance.
+  pieces: ({ steps }) => 2 * piecesAlong(steps) + 1,
 
   async run(run) {
     const { learnTokens } = await import('./learn-tokens.ts');
-    return learnTokens(run, points);
+    return learnTokens(run);
   },
 };

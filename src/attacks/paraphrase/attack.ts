@@ -10,7 +10,7 @@ export const paraphraseAttack: Attack = {
     limits:
       'Only these wordings were tried. One that the original itself does not draw says nothing.',
   },
-  needsGradient: false,
+  needs: 'paraphrases',
   pieces: ({ paraphrases }) => 2 * paraphrases.length,
 
   async run(run) {

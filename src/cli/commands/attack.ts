@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 
+import { attackDefaults } from '../../attacks/attack-defaults.ts';
 import { attacks } from '../../attacks/registry.ts';
 import { askAndReport } from '../ask-and-report.ts';
 import type { AttackOptions } from '../attack-models.ts';
@@ -55,8 +56,18 @@ export function addAttackCommand(program: Command, context: CliContext): void {
       'what all prompts are told from (default: each without the concept)',
     )
     .option('--concept <words>', 'what the prompts are about (default: what they share)')
-    .option('--steps <n>', 'steps of learning, for --kind embedding', wholeNumber(1), 50)
-    .option('--count <n>', 'pictures of each point of a curve', wholeNumber(1), 16)
+    .option(
+      '--steps <n>',
+      'steps of learning, searching or training, for --kind embedding, prompt and finetune',
+      wholeNumber(1),
+      attackDefaults.steps,
+    )
+    .option(
+      '--count <n>',
+      'pictures of each point of a curve',
+      wholeNumber(1),
+      attackDefaults.count,
+    )
     .option('--seed <n>', 'of what is drawn and learnt', wholeNumber(0), 0);
   addCompanionOptions(command);
   addJudgeOptions(command);

@@ -28,7 +28,7 @@ export function createCondition(config: PixelUnetConfig): Condition {
       const all = new Map([...prompts].map((prompt) => [prompt, encoded(prompt)]));
       return Promise.resolve({ tokens: TOKENS, prompts: all });
     },
-    openSoftToken() {
+    openSoftTokens() {
       throw new AppError(
         'model.unsupported',
         'the model is asked by classes, not in words: there is no token whose embedding could be learnt.',

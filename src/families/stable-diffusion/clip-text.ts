@@ -33,15 +33,15 @@ export function buildClipText(
 /** A text encoder and the rows of words that were learnt besides its own. */
 interface ClipTextWords extends ClipTextConfig {
   readonly learned?: readonly Float32Array[];
-  /** A row that is an input of the graph, in the place of some token's. */
-  readonly soft?: SoftRow;
+  /** Rows that are an input of the graph, in the place of some tokens'. */
+  readonly soft?: SoftRows;
 }
 
-/** An embedding that is not in the vocabulary. */
-interface SoftRow {
-  /** float32 [1, C] */
-  readonly row: Value;
-  /** 1 where it stands, 0 elsewhere: float32 [N, T, 1] */
+/** Embeddings that are not in the vocabulary. */
+interface SoftRows {
+  /** float32 [N, T, C]; what it holds elsewhere counts nowhere. */
+  readonly rows: Value;
+  /** 1 where one stands, 0 elsewhere: float32 [N, T, 1] */
   readonly mask: Value;
 }
 
@@ -151,7 +151,7 @@ class ClipText {
   private softened(rows: Value): Value {
     const { g } = this.module;
     const { soft } = this.config;
-    return soft ? g.add(rows, g.mul(soft.mask, g.sub(soft.row, rows))) : rows;
+    return soft ? g.add(rows, g.mul(soft.mask, g.sub(soft.rows, rows))) : rows;
   }
 
   /** All rows that ids stand for. */

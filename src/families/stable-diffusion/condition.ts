@@ -37,9 +37,9 @@ export function createCondition(opened: Opened): Condition {
       const { encodePrompts } = await import('./text-encoder.ts');
       return encodePrompts(opened, prompts, settings);
     },
-    async openSoftToken(settings) {
-      const { openSoftToken } = await import('./soft-token.ts');
-      return openSoftToken(opened, settings);
+    async openSoftTokens(settings) {
+      const { openSoftTokens } = await import('./soft-tokens.ts');
+      return openSoftTokens(opened, settings);
     },
     async pool(prompts, place) {
       const { poolPrompts } = await import('./pool-prompts.ts');

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import { type ClipTokenizer, createClipTokenizer } from '../../tokenizer/clip-tokenizer.ts';
+import { type ClipVocabulary, loadClipVocabulary } from '../../tokenizer/clip-vocabulary.ts';
 import { withLearnedWords } from '../../tokenizer/learned-words.ts';
 import type { TokenizerConfig } from '../../tokenizer/tokenizer-config.ts';
 import type { Opened } from './opened.ts';
@@ -10,6 +11,8 @@ import { readTokenizerFolder, tokenizerFolders } from './diffusers/tokenizer-fol
 export interface OpenTokenizer {
   readonly tokenizer: ClipTokenizer;
   readonly frame: TokenizerConfig;
+  /** Its words, but for those that were learnt; read when it is asked for. */
+  vocabulary(): ClipVocabulary;
 }
 
 /**
@@ -21,17 +24,21 @@ export async function openTokenizers({
   architecture,
   words,
 }: Pick<Opened, 'file' | 'architecture' | 'words'>): Promise<OpenTokenizer[]> {
-  const own = async (frame: TokenizerConfig, position: number): Promise<ClipTokenizer> => {
-    if (frame.vocabulary === null) return createClipTokenizer();
+  const own = async (frame: TokenizerConfig, position: number): Promise<ClipVocabulary | null> => {
+    if (frame.vocabulary === null) return null;
     const folder = path.join(file.path, tokenizerFolders[position] ?? '');
-    const { vocabulary } = await readTokenizerFolder(folder);
-    return createClipTokenizer(vocabulary ?? undefined);
+    return (await readTokenizerFolder(folder)).vocabulary;
   };
   const opened = architecture.textEncoders.map(
-    async ({ tokenizer: frame, vocabSize }, position) => ({
-      tokenizer: withLearnedWords(await own(frame, position), words, vocabSize),
-      frame,
-    }),
+    async ({ tokenizer: frame, vocabSize }, position) => {
+      const vocabulary = await own(frame, position);
+      const tokenizer = createClipTokenizer(vocabulary ?? undefined);
+      return {
+        tokenizer: withLearnedWords(tokenizer, words, vocabSize),
+        frame,
+        vocabulary: () => vocabulary ?? loadClipVocabulary(),
+      };
+    },
   );
   return Promise.all(opened);
 }

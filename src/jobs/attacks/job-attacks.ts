@@ -162,17 +162,24 @@ function requireDone(record: JobRecord): void {
 }
 
 function requireKind(kind: string, { job }: JobRecord): void {
-  const known = attacks.map(({ id }) => id);
-  if (!known.includes(kind)) {
+  const attack = attacks.find(({ id }) => id === kind);
+  if (!attack) {
+    const known = attacks.map(({ id }) => id);
     throw new AppError(
       'usage.invalid',
       `there is no attack ${JSON.stringify(kind)}. Choose ${known.join(', ')}.`,
     );
   }
-  if (kind === 'paraphrase' && job?.heldBack.length === 0) {
+  if (attack.needs === 'paraphrases' && job?.heldBack.length === 0) {
     throw new AppError(
       'usage.invalid',
-      'the attack paraphrase asks in wordings that were held back, and this job held back none. Choose another attack, or erase with heldBack.',
+      `the attack ${kind} asks in wordings that were held back, and this job held back none. Choose another attack, or erase with heldBack.`,
+    );
+  }
+  if (attack.needs === 'retain' && job?.retain.length === 0) {
+    throw new AppError(
+      'usage.invalid',
+      `the attack ${kind} trains on pictures of what was kept, and this job has no prompts to keep. Choose another attack, or erase with retain.`,
     );
   }
 }

@@ -1,5 +1,5 @@
-import type { SoftPlace } from '../../families/family.ts';
-import type { AttackedPrompt } from '../attack.ts';
+import type { SoftPlace } from '../families/family.ts';
+import type { AttackedPrompt } from './attack.ts';
 
 /**
  * Where a token stands that is to bring a concept back: in the place of the concept's own words where the
