@@ -2,13 +2,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { IntlMessageFormat } from 'intl-messageformat';
 import ts from 'typescript';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Dictionary, languageFor, languages } from '../../ui/languages/language.ts';
+import { manifest } from '../../src/contract/manifest.ts';
+import { errorCodes } from '../../src/errors.ts';
+import { findMethod } from '../../src/methods/registry.ts';
+import { parsePreset } from '../../src/presets/preset.ts';
+import { formatBytes, formatDuration, formatLoss, formatShare } from '../../ui/languages/format.ts';
+import { type Dictionary, languageFor, languages, speak } from '../../ui/languages/language.ts';
+import { told } from '../../ui/languages/told.ts';
+import { wordError } from '../../ui/languages/word-error.ts';
+import { t } from '../../ui/languages/words.ts';
 
 // What a new text needs is said in docs/extending.md, "Add a text to the page".
 
 const ui = path.join(import.meta.dirname, '../../ui');
+const presetFolder = path.join(ui, '../presets');
 const dictionaries = new Map(
   Object.keys(languages)
     .filter((tag) => tag !== 'en')
@@ -104,6 +113,110 @@ describe('the texts of the page', () => {
 
   it('go through `t` or `rich`, so that they follow the language', () => {
     expect(bare).toEqual([]);
+  });
+});
+
+describe('the texts of the program', () => {
+  it('of methods, settings, devices, attacks and presets are in the dictionaries', () => {
+    const { program, page } = german;
+    const known = (text: string) => Object.hasOwn(program, text) || Object.hasOwn(page, text);
+    expect([...toldTexts()].filter((text) => !known(text))).toEqual([]);
+  });
+
+  it('are all told somewhere: none is left over', () => {
+    const sources = sourceTexts();
+    const left = Object.keys(german.program).filter((text) => {
+      const parts = text.split(/\{\w+\}|[:,()]/).map((part) => part.trim().toLowerCase());
+      return !parts.every((part) => sources.includes(part));
+    });
+    expect(left).toEqual([]);
+  });
+
+  it('say every error by its code', () => {
+    expect(Object.keys(german.errors).sort()).toEqual([...errorCodes].sort());
+  });
+});
+
+/** Names of samplers are the same everywhere. */
+const untold = ['drawSampler'];
+
+/** What the page shows of the manifest and of shipped presets. */
+function toldTexts(): Set<string> {
+  const { methods, devices, attacks } = manifest;
+  const shown = methods.flatMap(({ settings }) => settings.filter(({ isRare }) => !isRare));
+  const presets = readdirSync(presetFolder).filter((name) => name.endsWith('.yaml'));
+  return new Set(
+    [
+      ...methods.flatMap(({ id, choice, help }) => [choice, help, findMethod(id).words.watching]),
+      ...shown.flatMap(({ name, title, description, unit, value }) => [
+        ...[title, description, unit],
+        ...('choices' in value && !untold.includes(name) ? Object.values(value.choices) : []),
+      ]),
+      ...devices.map(({ title }) => title),
+      ...attacks.flatMap(({ title, help, axis, limits }) => [title, help, axis, limits]),
+      ...presets.flatMap((name) => {
+        const text = readFileSync(path.join(presetFolder, name), 'utf8');
+        const { title, summary, description, expectation, ...preset } = parsePreset(text, name);
+        const { variables, images, settings } = preset;
+        const asked = Object.values(variables).map((one) => one.description);
+        const more = [images?.label, images?.reason, settings?.reason];
+        return [title, summary, description, expectation, ...asked, ...more];
+      }),
+    ].filter((text) => typeof text === 'string'),
+  );
+}
+
+/** All that the program may say: its sources and presets, in small letters and on one line. */
+function sourceTexts(): string {
+  const files = ['src', 'presets'].flatMap((folder) => {
+    const place = path.join(ui, '..', folder);
+    const names = readdirSync(place, { recursive: true, encoding: 'utf8' });
+    return names.filter((name) => /\.(ts|yaml)$/.test(name)).map((name) => path.join(place, name));
+  });
+  const text = files.map((file) => readFileSync(file, 'utf8')).join('\n');
+  return text.replaceAll("\\'", "'").replaceAll("''", "'").replaceAll(/\s+/g, ' ').toLowerCase();
+}
+
+describe('what the server says', () => {
+  beforeAll(() => speak('de'));
+  afterAll(() => speak('en'));
+
+  it.each([
+    ['Learning rate', 'Lernrate'],
+    ['of 16 pictures of kept prompts show their own prompt', 'von 16 Bildern zu behaltenen'],
+    ['Still shows the concept (held-back wordings)', '(zurückgehaltene Formulierungen)'],
+    ['under “Learning rate”', 'unter „Lernrate“'],
+    ['4 steps', '4 Schritten'],
+  ])('is told in German: %s', (english, words) => {
+    expect(told(english)).toContain(words);
+  });
+
+  it('stays as it is where nobody knows it', () => {
+    expect(told('a text (with $1 and {braces}) from elsewhere')).toBe(
+      'a text (with $1 and {braces}) from elsewhere',
+    );
+  });
+
+  it('of an error is its meaning, where to change what, and its own words', () => {
+    const words = wordError({
+      code: 'settings.invalid',
+      message: 'batch 0 is too small',
+      remedy: { advice: 'Choose 1 or more', settings: [{ setting: 'batch', value: '1' }] },
+    });
+    expect(words).toBe(
+      `${german.errors['settings.invalid'] ?? ''} Anders einstellen lässt es sich unter „Stapel“: 1. (batch 0 is too small)`,
+    );
+  });
+
+  it.each([
+    [() => formatBytes(2.134e9), '2,13 GB'],
+    [() => formatShare(0.5), '50\u00a0%'],
+    [() => formatDuration(3725), '1 h 2 min'],
+    [() => formatLoss(0.0123456), '0,01235'],
+    [() => formatLoss(1.5e-9), '1,500e-9'],
+    [() => t('{count, plural, one {# chosen} other {# chosen}}', { count: 1234 }), '1.234 gewählt'],
+  ])('has its numbers in German, %#', (format, expected) => {
+    expect(format().replaceAll('\u00a0', ' ')).toBe(expected.replaceAll('\u00a0', ' '));
   });
 });
 
