@@ -17,34 +17,46 @@ export type PictureShape = z.infer<typeof pictureShapeSchema>;
 /** Sizes of the given pictures of each set, upright; null where the model draws them. */
 export type GivenSizes = Readonly<Record<Role, readonly PictureSize[] | null>>;
 
+/** How a job draws, and the side of the squares that its model was made for; in pixels. */
+type DrawnShape = Pick<Drawing, 'width' | 'height'> & { readonly nativeSize: number };
+
 /**
- * The shapes that given pictures are trained in as a whole, the most frequent first. Pictures that the
- * model draws beside them take these shapes as often.
+ * The shape of pictures that a model draws for its training: as they are drawn, or, where that is larger than
+ * what the model was made for, one of about these proportions that is not. Emoji-sd, made for 64 pixels and
+ * drawn at 96 × 64, forgets as much from pictures of either, and keeps more of the style from the smaller ones.
+ */
+function trainedShape({ width, height, nativeSize }: DrawnShape): PictureSize {
+  if (width * height <= nativeSize ** 2) return { width, height };
+  return bucketOf({ width, height }, bucketsFor({ width: nativeSize, height: nativeSize }));
+}
+
+/**
+ * The shapes that a job trains in, the most frequent first: those of given pictures as a whole, which
+ * pictures that the model draws beside them take as often; else the one of drawn pictures.
  *
  * @param drawn how many pictures the model draws for a set that none are given for
- * @returns none where all have the shape of what is drawn
+ * @returns none where all have the shape of what is drawn, and where no pictures are trained on
  */
 export function planShapes(
   given: GivenSizes,
   drawn: Readonly<Record<Role, number>>,
-  drawing: Pick<Drawing, 'width' | 'height'>,
+  drawing: DrawnShape,
 ): PictureShape[] {
   const { width, height } = drawing;
+  const usual = trainedShape(drawing);
   const sets = [given.forget, given.retain].filter((set) => set !== null);
-  const buckets = chooseBuckets(sets, bucketsFor({ width, height }));
+  const buckets = sets.length === 0 ? [usual] : chooseBuckets(sets, bucketsFor(usual));
   const [only] = buckets;
   const isUsual = buckets.length === 1 && only?.width === width && only.height === height;
   if (isUsual) return [];
   const counts = (set: readonly PictureSize[] | null) =>
     set && buckets.map((bucket) => set.filter((one) => bucketOf(one, buckets) === bucket).length);
   const known = { forget: counts(given.forget), retain: counts(given.retain) };
-  const forget = known.forget ?? split(drawn.forget, known.retain ?? []);
-  const retain = known.retain ?? split(drawn.retain, known.forget ?? []);
-  const shapes = buckets.map((bucket, i) => ({
-    ...bucket,
-    forget: forget[i] ?? 0,
-    retain: retain[i] ?? 0,
-  }));
+  const forget = known.forget ?? split(drawn.forget, known.retain ?? [1]);
+  const retain = known.retain ?? split(drawn.retain, known.forget ?? [1]);
+  const shapes = buckets
+    .map((bucket, i) => ({ ...bucket, forget: forget[i] ?? 0, retain: retain[i] ?? 0 }))
+    .filter((shape) => shape.forget + shape.retain > 0);
   const shares = sharesOf(shapes);
   return shapes
     .map((shape, i) => ({ shape, share: shares[i] ?? 0 }))
@@ -127,8 +139,10 @@ export function cutPictures(
   ];
 }
 
-/** The shapes of a job with the number of pictures in each: `640×384 (12 to forget, 30 to keep)`. */
+/** The shapes of a job; of several the number of pictures in each: `640×384 (12 to forget, 30 to keep)`. */
 export function describeShapes(shapes: readonly PictureShape[]): string {
+  const [first, second] = shapes;
+  if (first && !second) return describeSize(first);
   return shapes
     .map((shape) => {
       const { forget, retain } = shape;

@@ -3,19 +3,14 @@ import type { Adaptation } from '../adapters/adapter.ts';
 import { asItIs, fitFullWeights } from '../adapters/full-weights.ts';
 import { guidedRows } from '../diffusion/guidance.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
-import type { Graph } from '../onnx/graph.ts';
-import { branchesOf, graphCost, type LargeTensor, largestTensor } from '../onnx/graph-cost.ts';
-import {
-  buildUnetGraph,
-  type Precision,
-  recomputationFor,
-  type UnetGraphSettings,
-} from '../pipeline/unet-graph.ts';
+import type { LargeTensor } from '../onnx/graph-cost.ts';
+import { type Precision, recomputationFor } from '../pipeline/unet-graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { keepsStoredWeights } from '../runtime/stored-weights.ts';
 import { elementCount } from '../tensor/shape.ts';
-import { elementAt } from '../element-at.ts';
-import { type PictureShape, sharesOf } from './picture-shapes.ts';
+import { shapesFor } from './job-shapes.ts';
+import type { GivenSizes } from './picture-shapes.ts';
+import { costOfShapes } from './shape-costs.ts';
 import { measuringDrawings } from './compared-pictures.ts';
 import { type EraseSettings, methodOf, trainingOf, trainSetOf } from '../methods/registry.ts';
 import { previewPictures } from '../training/previews.ts';
@@ -33,8 +28,8 @@ export interface RunExtent {
   readonly drawnPictures: number;
   /** How many concepts are forgotten, where that is several. */
   readonly concepts?: number;
-  /** Shapes that it trains in; none for that of what is drawn. */
-  readonly shapes: readonly PictureShape[];
+  /** Sizes of given pictures; default: none are given. */
+  readonly given?: GivenSizes;
 }
 
 /**
@@ -58,6 +53,8 @@ export interface RunCost {
   readonly largestTensor: LargeTensor;
 }
 
+const noneGiven: GivenSizes = { forget: null, retain: null };
+
 /** The program with its runtime, before any model. */
 const PROGRAM_BYTES = 0.17e9;
 /**
@@ -68,18 +65,6 @@ const PROGRAM_BYTES = 0.17e9;
  * low-rank change, an eighth more than is counted; why is not known.
  */
 const ARENA_FACTOR = { nothing: 1.1, parts: 1.5, blocks: 1.5 } as const;
-/**
- * Bringing each weight from memory takes as long as so many multiplications; most of the time with
- * small pictures. Measured with SD 1.5 on two CPU cores at 64 and 256 pixels, cross-attention
- * trained: a convolution alone 53, gradients 11 and 41, predictions 18 and 56 billion a second.
- */
-const WEIGHT_WORK = { gradient: 60, prediction: 10 } as const;
-/**
- * What the runtime takes for each node of a graph that it has compiled, in the memory of the machine: a further
- * size of latents takes 70 MB with tiny-sd, 115 MB with SD 1.5 at 512 pixels (7,100 nodes).
- */
-const NODE_BYTES = 12e3;
-
 /**
  * Counts what a run costs by the graph that it will run: nothing is computed, in about a second.
  *
@@ -98,38 +83,31 @@ export async function costOfRun(
     : fitFullWeights(checkpoint, checkpoint.groups.namesOf(trainSetOf(settings)));
   const adaptation = training ? changed : asItIs(checkpoint);
   const precision = training ? likelyPrecision(training.computePrecision, device) : 'float32';
-  const callsOf = (of: DenoiserShape) =>
-    costOfCalls(checkpoint, { adaptation, shape: of, precision }, training !== null);
-  const drawn = await callsOf(shape);
-  const { graph, gradient, prediction } = drawn;
-  const trained: CallCosts[] = [];
-  for (const size of extent.shapes) {
-    trained.push(await callsOf({ ...shape, ...latentSize(checkpoint, size) }));
-  }
-  const shares = sharesOf(extent.shapes);
-  const meanOf = (call: 'gradient' | 'prediction') =>
-    trained.length === 0
-      ? drawn[call]
-      : trained.reduce((sum, calls, i) => sum + elementAt(shares, i) * calls[call], 0);
+  const shapes = shapesFor(settings, extent.given ?? noneGiven, checkpoint.facts);
+  const drawnGraph = { adaptation, shape, precision };
+  const calls = await costOfShapes(checkpoint, drawnGraph, shapes, training !== null);
+  const { gradient, prediction } = calls.drawn;
 
-  const staysStored = device !== 'cpu' || (await keepsStoredWeights(graph, { device, precision }));
+  const staysStored =
+    device !== 'cpu' || (await keepsStoredWeights(calls.drawn.graph, { device, precision }));
   const { trainedBytes, frozenBytes } = weightBytes(checkpoint, changed, {
     staysStored,
     precision,
   });
   const { start, step, parameterCopies } = method.cost(settings, {
-    gradient: meanOf('gradient'),
-    prediction: meanOf('prediction'),
+    ...calls.trained,
     trainedBytes,
     contextDim: checkpoint.condition.width,
   });
 
   const row = prediction / shape.batch;
-  const drawing = (samplingSteps: number) => guidedRows(settings.drawCfg) * samplingSteps * row;
-  const picture = drawing(settings.drawSteps);
+  const drawing = (samplingSteps: number, ofRow = row) =>
+    guidedRows(settings.drawCfg) * samplingSteps * ofRow;
+  const picture = drawing(settings.drawSteps, calls.trained.prediction / shape.batch);
   const previewed = previewPictures(settings, extent.prompts);
   const judged = judgedPictures(settings, extent.concepts);
-  const measuring = picture * measuringDrawings(checkpoint, settings, extent.prompts);
+  const measuring =
+    drawing(settings.drawSteps) * measuringDrawings(checkpoint, settings, extent.prompts);
   // Each forgotten one with its anchor, and the empty one.
   const encodedPrompts = 2 * extent.prompts.forget + extent.prompts.retain + 1;
   const rest =
@@ -143,9 +121,8 @@ export async function costOfRun(
     judged.pictures * (drawing(judged.samplingSteps) + judged.judgedRows * row) +
     measuring;
 
-  const results = Math.max(...[drawn, ...trained].map(({ peakBytes }) => peakBytes));
   const factor = ARENA_FACTOR[recomputationFor(checkpoint, [shape])];
-  const unetBytes = frozenBytes + factor * results;
+  const unetBytes = frozenBytes + factor * calls.resultBytes;
   // Without training the UNet is there only while pictures are compared, the text encoders before it.
   const workBytes = training
     ? unetBytes + parameterCopies * trainedBytes
@@ -153,46 +130,10 @@ export async function costOfRun(
         Float32Array.BYTES_PER_ELEMENT * checkpoint.condition.weightCount,
         settings.evaluationPictures > 0 ? unetBytes + trainedBytes : 0,
       );
-  const compiled = trained.length === 0 ? [drawn] : trained;
-  const nodeBytes = compiled.reduce((sum, calls) => sum + calls.nodeBytes, 0);
-  const memoryBytes = PROGRAM_BYTES + workBytes + (device === 'cpu' ? nodeBytes : 0);
-  const largest = [drawn, ...trained]
-    .map((calls) => calls.largestTensor)
-    .reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  const memoryBytes = PROGRAM_BYTES + workBytes + (device === 'cpu' ? calls.nodeBytes : 0);
   return {
     ...{ step, rest, measuring, picture, gradient, prediction },
-    ...{ memoryBytes, largestTensor: largest },
-  };
-}
-
-/** What calls of a UNet cost, as `RunCost` counts it, and what its graph takes. */
-interface CallCosts {
-  readonly graph: Graph;
-  readonly gradient: number;
-  readonly prediction: number;
-  /** Of results that are needed at one time. */
-  readonly peakBytes: number;
-  /** Of its nodes. */
-  readonly nodeBytes: number;
-  readonly largestTensor: LargeTensor;
-}
-
-async function costOfCalls(
-  checkpoint: Checkpoint,
-  settings: UnetGraphSettings,
-  isTrained: boolean,
-): Promise<CallCosts> {
-  const weights = unetWeights(checkpoint);
-  const graph = await buildUnetGraph(checkpoint, settings);
-  const [first, second = first] = branchesOf(graph);
-  const [train, predict] = [graphCost(first), graphCost(second)];
-  return {
-    graph,
-    gradient: isTrained ? train.multiplyAdds + WEIGHT_WORK.gradient * weights : 0,
-    prediction: predict.multiplyAdds + WEIGHT_WORK.prediction * weights,
-    peakBytes: Math.max(train.peakBytes, predict.peakBytes),
-    nodeBytes: NODE_BYTES * (first.nodes.length + second.nodes.length),
-    largestTensor: largestTensor(graph),
+    ...{ memoryBytes, largestTensor: calls.largestTensor },
   };
 }
 
@@ -203,14 +144,6 @@ async function costOfCalls(
 export function unetShape(checkpoint: Checkpoint, settings: EraseSettings): DenoiserShape {
   const batch = trainingOf(settings)?.batch ?? 2;
   return { batch, ...latentSize(checkpoint, settings), contextTokens: checkpoint.condition.tokens };
-}
-
-function unetWeights({ file, denoiser }: Checkpoint): number {
-  let weights = 0;
-  for (const [name, { shape }] of file.tensors) {
-    if (name.startsWith(denoiser.prefix)) weights += elementCount(shape);
-  }
-  return weights;
 }
 
 /** Bytes in memory of the UNet's weights: of those that are trained, in float32, and of the others. */

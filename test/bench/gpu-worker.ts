@@ -71,7 +71,7 @@ async function openStep({ model, device, size, adapter, folder }: StepTask) {
   const side = size / checkpoint.codec.scale;
   const shape = { batch: 1, latentHeight: side, latentWidth: side, contextTokens: 77 };
   const unet = await UnetSession.create(checkpoint, { shape, adaptation, device, threads: 0 });
-  const extent = { prompts: { forget: 1, retain: 1 }, drawnPictures: 0, shapes: [], device };
+  const extent = { prompts: { forget: 1, retain: 1 }, drawnPictures: 0, device };
   const { memoryBytes } = await costOfRun(checkpoint, one, extent);
   return { checkpoint, unet, parameters: await adaptation.initial(), countedBytes: memoryBytes };
 }

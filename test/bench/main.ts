@@ -191,7 +191,7 @@ async function countedBytes(): Promise<number> {
   });
   const settings: EraseSettings = { ...defaults, ...{ batch, innerSteps } };
   const prompts = { forget: 1, retain: 1 };
-  const extent = { prompts, drawnPictures: 0, shapes: [], device: 'cpu' } as const;
+  const extent = { prompts, drawnPictures: 0, device: 'cpu' } as const;
   return (await costOfRun(checkpoint, settings, extent)).memoryBytes;
 }
 

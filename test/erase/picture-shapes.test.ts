@@ -20,22 +20,40 @@ import { makeTinyJob, runTinyJob } from './tiny-job.ts';
 
 const size = (width: number, height = width) => ({ width, height });
 const square = size(64);
+const drawn = { ...square, nativeSize: 64 };
 const sets = { forget: 3, retain: 10 };
 
 describe('planShapes', () => {
+  it.each([
+    ['larger than what the model was made for', size(96, 64), 64, size(80, 48)],
+    ['a portrait of SD 1.5', size(512, 768), 512, size(384, 640)],
+    ['a large square', size(768), 512, size(512)],
+    ['SDXL’s own portrait', size(832, 1216), 1024, null],
+    ['a smaller one', size(256, 384), 512, null],
+  ])('trains no larger than the model was made for: %s', (_, shape, nativeSize, trained) => {
+    const planned = planShapes({ forget: null, retain: null }, sets, { ...shape, nativeSize });
+    expect(planned).toEqual(trained === null ? [] : [{ ...trained, ...sets }]);
+  });
+
+  it('plans none where no pictures are trained on', () => {
+    const none = { forget: 0, retain: 0 };
+    const drawing = { ...size(96, 64), nativeSize: 64 };
+    expect(planShapes({ forget: null, retain: null }, none, drawing)).toEqual([]);
+  });
+
   it('plans none where all pictures have the shape of what is drawn', () => {
-    expect(planShapes({ forget: null, retain: null }, sets, square)).toEqual([]);
-    expect(planShapes({ forget: [size(100)], retain: null }, sets, square)).toEqual([]);
+    expect(planShapes({ forget: null, retain: null }, sets, drawn)).toEqual([]);
+    expect(planShapes({ forget: [size(100)], retain: null }, sets, drawn)).toEqual([]);
   });
 
   it('draws what is not given in the same shapes as often, each at least once', () => {
     const wide = Array.from({ length: 9 }, () => size(300, 200));
     const forget = [...wide, size(20, 30)];
-    expect(planShapes({ forget, retain: null }, sets, square)).toEqual([
+    expect(planShapes({ forget, retain: null }, sets, drawn)).toEqual([
       { ...size(80, 48), forget: 9, retain: 9 },
       { ...size(48, 80), forget: 1, retain: 1 },
     ]);
-    expect(planShapes({ forget: null, retain: forget }, sets, square)).toEqual([
+    expect(planShapes({ forget: null, retain: forget }, sets, drawn)).toEqual([
       { ...size(80, 48), forget: 2, retain: 9 },
       { ...size(48, 80), forget: 1, retain: 1 },
     ]);
@@ -116,7 +134,11 @@ async function mixedJob(folder: string, method: 'erasediff' | 'siss'): Promise<E
     train: 'xattn-strict',
     ...(method === 'siss' && { retainTarget: 'noise', firstTimestep: 900 }),
   });
-  const { shapes } = await prepareShapes(job.settings, { forget: forgetImages, retain: undefined });
+  const { shapes } = await prepareShapes(
+    job.settings,
+    { forget: forgetImages, retain: undefined },
+    { nativeSize: 64 },
+  );
   return { ...job, forgetImages, shapes };
 }
 

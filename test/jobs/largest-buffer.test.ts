@@ -40,7 +40,7 @@ it('a tensor larger than any buffer is named before the start, and what makes it
   const tryWith = (limitBytes: number | null, change: object = {}) =>
     requireBuffers(checkpoint, { ...settings, ...change }, { device: 'webgpu', limitBytes });
   await tryWith(null);
-  const extent = { prompts: { forget: 1, retain: 1 }, drawnPictures: 0, shapes: [] };
+  const extent = { prompts: { forget: 1, retain: 1 }, drawnPictures: 0 };
   const cost = await costOfRun(checkpoint, settings, { ...extent, device: 'webgpu' });
   const { bytes } = cost.largestTensor;
   await tryWith(bytes);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Asks } from '../../families/family.ts';
 import { freeDiskBytes } from '../../checkpoint/disk-space.ts';
 import { type EraseSettings, findMethod, stepsOf } from '../../methods/registry.ts';
+import { shapesFor } from '../../erase/job-shapes.ts';
 import type { RunExtent } from '../../erase/run-cost.ts';
 import type { GivenSizes } from '../../erase/picture-shapes.ts';
 import type { Role } from '../../evaluation/figure.ts';
@@ -26,7 +27,6 @@ import {
   withErasable,
 } from '../request/draft-job.ts';
 import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts.ts';
-import { shapesFor } from '../request/prepare-shapes.ts';
 import {
   bufferAdvice,
   describeTensor,
@@ -106,7 +106,7 @@ export async function estimateJob(
         device,
         freeBytes,
         diskBytes,
-        shapes: [...extent.shapes],
+        shapes: shapesFor(settings, givenSizes(request), checkpoint.facts),
         warnings: [...warnings, ...chosen.warnings],
         forget,
         ...judge({ answer, smaller, freeBytes, diskBytes, freeDisk }),
@@ -181,7 +181,7 @@ function extentOf(
     drawnPictures:
       (drawsForget ? drawnCount(settings, 'forget') : 0) +
       (drawsRetain ? drawnCount(settings, 'retain') : 0),
-    shapes: shapesFor(settings, given),
+    given,
   };
 }
 

@@ -21,7 +21,7 @@ export async function pictureSeconds(
     variants: [settings],
     extent: {
       prompts: { forget: forget.length, retain: retain.length },
-      ...{ drawnPictures: 1, shapes: [] },
+      drawnPictures: 1,
     },
     device,
     threads,

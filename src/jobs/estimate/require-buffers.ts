@@ -19,7 +19,7 @@ export async function requireBuffers(
   { device, limitBytes }: { readonly device: Device; readonly limitBytes: number | null },
 ): Promise<void> {
   if (limitBytes === null) return;
-  const extent = { device, prompts: { forget: 0, retain: 0 }, drawnPictures: 0, shapes: [] };
+  const extent = { device, prompts: { forget: 0, retain: 0 }, drawnPictures: 0 };
   const largestOf = async (tried: EraseSettings) =>
     (await costOfRun(checkpoint, tried, extent)).largestTensor;
   const tensor = await largestOf(settings);

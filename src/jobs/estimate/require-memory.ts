@@ -12,7 +12,6 @@ const extent = {
   device: 'cpu',
   prompts: { forget: 0, retain: 0 },
   drawnPictures: 0,
-  shapes: [],
 } as const;
 
 /**

@@ -133,9 +133,11 @@ export async function draftJob(
       findMethod(method).forgets,
       checkpoint.condition.asks,
     );
-    const { shapes, warnings } = await prepareShapes(prepared.settings, {
-      ...{ forget: request.forgetImages, retain: request.retainImages },
-    });
+    const { shapes, warnings } = await prepareShapes(
+      prepared.settings,
+      { forget: request.forgetImages, retain: request.retainImages },
+      checkpoint.facts,
+    );
     return {
       version: 3,
       ...prepared,
