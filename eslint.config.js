@@ -100,7 +100,7 @@ export default defineConfig(
                 'What a family does otherwise is asked of its Model: src/families/family.ts.',
             },
             {
-              target: ['./src/jobs/!(backends).ts', './src/jobs/!(local)/**'],
+              target: ['./src/jobs/!(backends).ts', './src/jobs/!(local|redis)/**'],
               from: './src/jobs/local',
               message: 'Jobs are reached through src/jobs/ports.ts.',
             },

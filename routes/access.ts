@@ -12,6 +12,8 @@ export interface AccessRules {
   readonly listen: string;
   /** The web UI that shows the page in a frame. */
   readonly hostUrl: URL | null;
+  /** Whether other sidecars have the same page and token. */
+  readonly isShared?: boolean;
 }
 
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
@@ -77,8 +79,13 @@ export class Access {
     return typeof value === 'string' && timingSafeEqual(digest(value), this.tokenDigest);
   }
 
-  /** Cookies do not tell ports apart: two sidecars would take each other's. */
+  /**
+   * Cookies do not tell ports apart: two sidecars would take each other's. Those of one queue shall, as a proxy
+   * may ask any of them.
+   */
   cookieName({ socket }: IncomingMessage): string {
+    if (this.rules.isShared)
+      return `erase-concept-${this.tokenDigest.toString('hex').slice(0, 16)}`;
     return `erase-concept-${socket.localPort ?? 0}`;
   }
 

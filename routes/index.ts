@@ -13,6 +13,7 @@ import { presetRoutes } from './presets.ts';
 import { json, type Route, YAML_TYPE } from './route.ts';
 import { suggestionRoutes } from './suggestions.ts';
 import { companionRoutes } from './companions.ts';
+import { workerRoutes } from './workers.ts';
 
 /** Prompts in numbers, but no pictures. */
 const MAX_JSON_BODY = '1mb';
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...healthRoutes,
   ...manifestRoutes,
   ...deviceRoutes,
+  ...workerRoutes,
   ...modelRoutes,
   ...companionRoutes,
   ...judgeRoutes,

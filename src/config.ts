@@ -2,6 +2,14 @@ import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 
+/** What machines share that do the same jobs; null where it is not set. */
+export interface SharedConfig {
+  /** Address of Redis. */
+  readonly queue: string | null;
+  /** A folder, or `s3://BUCKET/PREFIX`. */
+  readonly store: string | null;
+}
+
 /** Everything that the environment decides. */
 export interface Config {
   /** Folder of jobs and of the user's own presets; null for a user without a home. */
@@ -10,6 +18,7 @@ export interface Config {
   readonly port: number;
   /** `user:password` of the web UI's API; null where it asks for none. */
   readonly hostCredentials: string | null;
+  readonly shared: SharedConfig;
 }
 
 /** What the bridges of the hosts expect. */
@@ -33,6 +42,10 @@ const environmentSchema = z.object({
   ERASE_CONCEPT_PORT: variable.transform(toPort),
   /** Not an option: other users of the machine see command lines. */
   ERASE_CONCEPT_HOST_AUTH: variable,
+  /** Address of Redis with its password, for the same reason; `--queue` goes before it. */
+  ERASE_CONCEPT_QUEUE: variable,
+  /** `--store` goes before it. */
+  ERASE_CONCEPT_STORE: variable,
   /** Windows' folder for data that stays on this machine. */
   LOCALAPPDATA: variable,
   /** Freedesktop's folder for user data. */
@@ -46,6 +59,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     dataFolder: chooseDataFolder(variables),
     port: variables.ERASE_CONCEPT_PORT ?? DEFAULT_PORT,
     hostCredentials: variables.ERASE_CONCEPT_HOST_AUTH ?? null,
+    shared: {
+      queue: variables.ERASE_CONCEPT_QUEUE ?? null,
+      store: variables.ERASE_CONCEPT_STORE ?? null,
+    },
   };
 }
 

@@ -12,6 +12,7 @@ import { estimateJob } from './jobs/estimate/estimate.ts';
 import { companionFiles } from './jobs/companion-files.ts';
 import { listJudges } from './jobs/judge-views.ts';
 import { OwnFiles } from './jobs/own-files.ts';
+import type { JobBackend } from './jobs/ports.ts';
 import { JobService } from './jobs/job-service.ts';
 import { presetServices } from './jobs/preset-services.ts';
 import { suggestPrompts } from './jobs/request/suggest-prompts.ts';
@@ -27,6 +28,8 @@ const devicesWorker = new URL('./runtime/devices-worker.ts', import.meta.url);
 /** What the services are made of. */
 export interface ServiceEnvironment {
   readonly dataFolder: string;
+  /** Where jobs are. Default: in the data folder, for this process alone. */
+  readonly backend?: JobBackend;
   readonly host: Host;
   /** For training on the CPU. */
   readonly threads: number;
@@ -49,12 +52,13 @@ export function createServices({
   openFolder: showFolder = openFolder,
   onTrouble,
   trainingWorker,
+  backend = jobBackends.local({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
 }: ServiceEnvironment): Services & { readonly jobs: JobService } {
   const devices = onceTried();
   const companions = companionFiles(host, dataFolder);
   const jobs = new JobService({
     dataFolder,
-    backend: jobBackends.local({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
+    backend,
     host,
     threads,
     timeouts,
@@ -65,6 +69,7 @@ export function createServices({
   return {
     jobs,
     devices,
+    workers: async () => (await backend.sharing?.workers()) ?? [],
     health: async () => ({
       status: 'ok',
       name: 'erase-concept',

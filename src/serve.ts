@@ -10,6 +10,8 @@ import type { HostKind } from './hosts/detect.ts';
 import { openHost } from './hosts/open-host.ts';
 import { uploadsFolderOf } from './jobs/request/draft-upload.ts';
 import { acquireJobLock } from './jobs/local/job-lock.ts';
+import type { JobBackend } from './jobs/ports.ts';
+import type { SharedPlace } from './jobs/redis/server-backend.ts';
 import type { ProcessLock } from './processes/process-lock.ts';
 import { loadPage } from './load-page.ts';
 import { openServerLog } from './server-log.ts';
@@ -32,6 +34,8 @@ export interface ServeOptions {
   readonly hostCredentials: string | null;
   /** That the host runs in; null where it is not known. */
   readonly hostFolder: string | null;
+  /** What many machines share; null: all jobs are this process's. */
+  readonly shared: Omit<SharedPlace, 'dataFolder'> | null;
   /** The module of the training process, if not the one that trains. */
   readonly trainingWorker?: URL;
 }
@@ -58,9 +62,11 @@ const SHUTDOWN_PATIENCE_MS = 60_000;
  */
 export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
   const { dataFolder, hostUrl, listen } = options;
-  const token = await readAccessToken(dataFolder);
+  const ownToken = await readAccessToken(dataFolder);
   const lock = await lockData(dataFolder);
   try {
+    const backend = await openShared(options);
+    const token = (await backend?.sharing?.agreeOnToken(ownToken)) ?? ownToken;
     const uploadsFolder = uploadsFolderOf(dataFolder);
     // Of requests that a killed server had not finished.
     await rm(uploadsFolder, { recursive: true, force: true });
@@ -76,13 +82,14 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
     const log = openServerLog(dataFolder);
     const services = createServices({
       ...{ dataFolder, host, threads: options.threads },
+      ...(backend && { backend }),
       onTrouble: (error) => {
         log.logger.error({ err: error }, 'a job could not be told how it ended');
       },
       ...(options.trainingWorker && { trainingWorker: options.trainingWorker }),
     });
     const app = createApp(services, {
-      ...{ token, listen, hostUrl, uploadsFolder },
+      ...{ token, listen, hostUrl, uploadsFolder, isShared: backend !== null },
       logger: log.logger,
       loadPage,
     });
@@ -104,6 +111,13 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
     await lock.release();
     throw error;
   }
+}
+
+/** Loaded only where it is asked for: one machine needs no part of it. */
+async function openShared({ dataFolder, shared }: ServeOptions): Promise<JobBackend | null> {
+  if (!shared) return null;
+  const { openServerBackend } = await import('./jobs/redis/server-backend.ts');
+  return openServerBackend({ dataFolder, ...shared });
 }
 
 /** Two servers would run the same jobs. */

@@ -45,6 +45,7 @@ export default defineConfig({
           page('Reading the report', 'report'),
           page('LoRA or checkpoint', 'lora'),
           page('Memory and cards', 'memory'),
+          page('Many machines', 'many-machines'),
           page('Questions', 'faq'),
           page('When something goes wrong', 'troubleshooting'),
         ],

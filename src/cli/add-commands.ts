@@ -12,11 +12,13 @@ import { addPresetsCommand } from './commands/presets.ts';
 import { addResumeCommand } from './commands/resume.ts';
 import { addSampleCommand } from './commands/sample.ts';
 import { addServeCommand } from './commands/serve.ts';
+import { addWorkerCommand } from './commands/worker.ts';
 import type { CliContext } from './context.ts';
 
 /** Gives the program its commands, in the order in which `--help` lists them. */
 export function addCommands(program: Command, context: CliContext): void {
   addServeCommand(program, context);
+  addWorkerCommand(program, context);
   addEraseCommand(program, context);
   addResumeCommand(program, context);
   addSampleCommand(program, context);

@@ -12,6 +12,7 @@ import type {
   PresetView,
   VaeView,
 } from './views.ts';
+import type { WorkerView } from './worker-view.ts';
 import type { z } from 'zod';
 import type { PresetDraft } from '../presets/preset.ts';
 
@@ -104,6 +105,8 @@ export interface PresetServices {
 export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
+  /** Who works on the jobs, where that is not this server. */
+  workers(): Promise<readonly WorkerView[]>;
   models(): Promise<readonly ModelView[]>;
   /** VAEs, LoRAs and embeddings that models can be run with. */
   vaes(): Promise<readonly VaeView[]>;

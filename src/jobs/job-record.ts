@@ -8,7 +8,7 @@ import { messageForFields } from '../remedy.ts';
 import type { Device } from '../runtime/device.ts';
 import { JobProgress, JobTimeline } from './job-progress.ts';
 import { abandonedStatus, isUnderWay, type JobStatus } from './job-status.ts';
-import type { Runner, StoredJob } from './ports.ts';
+import type { JobBackend, StoredJob } from './ports.ts';
 import type { JobDraft } from './request/job-draft.ts';
 import { StatusKeeper } from './status-keeper.ts';
 
@@ -18,6 +18,11 @@ type Request = Pick<
   'createdAt' | 'preset' | 'forget' | 'retain' | 'settings' | 'drawingSources'
 > &
   Pick<EraseJob, 'forgetImages' | 'retainImages' | 'shapes' | 'warnings' | 'judges'>;
+
+/** Where it is kept, and what can be told of its work. */
+type RecordBackend = Pick<JobBackend, 'sharing'> & {
+  readonly runner: Pick<JobBackend['runner'], 'findRunner'>;
+};
 
 /** A timeline that goes on growing until it is released. */
 interface OpenTimeline {
@@ -39,7 +44,7 @@ export class JobRecord {
   isFollowed = false;
   /** Whether another process is running it. */
   isRunElsewhere = false;
-  private readonly runner: Pick<Runner, 'findRunner'>;
+  private readonly backend: RecordBackend;
   private timeline: JobTimeline | null = null;
   /** One read of its events after the other. */
   private readonly reading = new Mutex();
@@ -51,11 +56,11 @@ export class JobRecord {
 
   private constructor(
     stored: StoredJob,
-    runner: Pick<Runner, 'findRunner'>,
+    backend: RecordBackend,
     found: { draft: JobDraft | null; job: EraseJob | null; status: JobStatus },
   ) {
     this.stored = stored;
-    this.runner = runner;
+    this.backend = backend;
     this.draft = found.draft;
     this.job = found.job;
     this.status = new StatusKeeper(stored, found.status);
@@ -66,10 +71,14 @@ export class JobRecord {
    *
    * @throws AppError `job.damaged`
    */
-  static async open(stored: StoredJob, runner: Pick<Runner, 'findRunner'>): Promise<JobRecord> {
+  static async open(stored: StoredJob, backend: RecordBackend): Promise<JobRecord> {
     const draft = await stored.readDraft();
     const job = await stored.readJob();
-    const record = new JobRecord(stored, runner, { draft, job, status: await stored.readStatus() });
+    const record = new JobRecord(stored, backend, {
+      draft,
+      job,
+      status: await stored.readStatus(),
+    });
     await record.catchUp();
     return record;
   }
@@ -157,14 +166,22 @@ export class JobRecord {
     const hasGrown = await this.reading.runExclusive(async () => {
       const size = await this.stored.eventsSize();
       if (size === this.eventsSize) return false;
-      const events = await this.stored.readEvents();
-      for (const event of events.slice(this.eventCount)) this.take(event);
+      for (const event of await this.stored.readEvents(this.eventCount)) this.take(event);
       this.eventsSize = size;
       return true;
     });
+    if (this.backend.sharing) return this.followStatus();
     // Whatever else happens to a job brings an event; only of a killed process there is none.
     const mayHaveChanged = hasGrown || isUnderWay(this.state);
     if (mayHaveChanged && !this.isOurs) this.status.replace(await this.findStatus());
+  }
+
+  /** Takes over what stands there: whoever owes the job is the queue, not this server. */
+  private async followStatus(): Promise<void> {
+    const before = this.status.current;
+    const status = await this.stored.readStatus();
+    this.status.replace(status);
+    if (this.job === null || status.state !== before.state) await this.readPrepared();
   }
 
   /** Reads what is run of it, which was written since. */
@@ -198,7 +215,7 @@ export class JobRecord {
   private async findStatus(): Promise<JobStatus> {
     const status = await this.stored.readStatus();
     this.isRunElsewhere =
-      this.progress.outcome === null && (await this.runner.findRunner(this.id)) !== null;
+      this.progress.outcome === null && (await this.backend.runner.findRunner(this.id)) !== null;
     if (!this.isRunElsewhere) return abandonedStatus(status, this.progress.outcome);
     // 0.1.0 runs a job without a word of its state.
     return isUnderWay(status.state) ? status : { ...status, state: this.stateOfRun };

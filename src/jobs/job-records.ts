@@ -5,14 +5,18 @@ import type { JobBackend, StoredJob } from './ports.ts';
 /** The repository is looked through for what other processes did at most this often. */
 const REFRESH_MS = 2000;
 
+type RecordsBackend = Pick<JobBackend, 'repository' | 'runner' | 'sharing'>;
+
 /** All jobs of a repository as the server knows them, those of the command line too. */
 export class JobRecords {
-  private readonly backend: Pick<JobBackend, 'repository' | 'runner'>;
+  private readonly backend: RecordsBackend;
   private readonly records = new Map<string, JobRecord>();
+  /** The revision that each was last read at. */
+  private readonly seen = new WeakMap<JobRecord, string>();
   private refreshed = Number.NEGATIVE_INFINITY;
   private refreshing: Promise<void> | null = null;
 
-  constructor(backend: Pick<JobBackend, 'repository' | 'runner'>) {
+  constructor(backend: RecordsBackend) {
     this.backend = backend;
   }
 
@@ -49,7 +53,7 @@ export class JobRecords {
 
   /** Takes up a job that was just made. */
   async add(stored: StoredJob): Promise<JobRecord> {
-    const record = await JobRecord.open(stored, this.backend.runner);
+    const record = await JobRecord.open(stored, this.backend);
     this.records.set(record.id, record);
     return record;
   }
@@ -58,6 +62,11 @@ export class JobRecords {
   async delete(record: JobRecord): Promise<void> {
     await this.backend.repository.delete(record.id);
     this.records.delete(record.id);
+  }
+
+  /** No longer knows a job that another server has deleted. */
+  forget(id: string): void {
+    this.records.delete(id);
   }
 
   private async refresh(): Promise<void> {
@@ -70,13 +79,15 @@ export class JobRecords {
   }
 
   private async readAll(): Promise<void> {
-    const ids = await this.backend.repository.ids();
+    const revisions = await this.backend.repository.revisions();
     for (const id of this.records.keys()) {
-      if (!ids.includes(id)) this.records.delete(id);
+      if (!revisions.has(id)) this.records.delete(id);
     }
-    for (const id of ids) {
+    for (const [id, revision] of revisions) {
       const known = this.records.get(id);
       if (known) {
+        if (revision !== null && this.seen.get(known) === revision) continue;
+        if (revision !== null) this.seen.set(known, revision);
         // Damaged meanwhile: as one that was found so.
         await known.catchUp().catch(() => this.records.delete(id));
         continue;
@@ -90,6 +101,6 @@ export class JobRecords {
 
   private async read(id: string): Promise<JobRecord | null> {
     const stored = await this.backend.repository.find(id);
-    return stored && JobRecord.open(stored, this.backend.runner);
+    return stored && JobRecord.open(stored, this.backend);
   }
 }

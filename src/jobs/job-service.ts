@@ -29,10 +29,11 @@ import { modelNameOf, modelsOf, summarize, viewJob } from './job-views.ts';
 import { JobSteps } from './job-steps.ts';
 import type { JobBackend } from './ports.ts';
 import { recoverJobs } from './recover-jobs.ts';
+import { attacksElsewhere, requireWorkable, SharedJobs } from './shared-jobs.ts';
 import { draftUpload } from './request/draft-upload.ts';
 
-/** More than anyone waits for; each holds its pictures on the disk. */
-const MAX_WAITING_JOBS = 100;
+/** More than anyone waits for, and than a queue of many machines need have; each holds its pictures on the disk. */
+const MAX_WAITING_JOBS = { own: 100, shared: 10_000 } as const;
 
 /** What jobs are run with. */
 export interface JobEnvironment {
@@ -59,6 +60,8 @@ export class JobService implements JobServices {
   private readonly loras: HostLoras;
   private readonly results: JobResults;
   private readonly attacks: JobAttacks;
+  /** Null where all jobs are this process's. */
+  private readonly shared: SharedJobs | null;
   private readonly listeners = new Set<JobListener>();
   private opened: Promise<void> = Promise.resolve();
 
@@ -102,6 +105,15 @@ export class JobService implements JobServices {
       onTrouble,
     });
     backend.queue.start(attackingToo(this.steps, this.attacks));
+    this.shared =
+      backend.sharing &&
+      new SharedJobs({
+        ...{ sharing: backend.sharing, records: this.records, queue: backend.queue, onTrouble },
+        announce: (id, what) => {
+          this.announce(id, what);
+        },
+        onResult: () => void this.results.refreshHost(),
+      });
     this.results = new JobResults({
       ...{ host, hostStates: this.hostStates, model: this.model, loras: this.loras, onTrouble },
       artifacts: backend.artifacts,
@@ -123,7 +135,9 @@ export class JobService implements JobServices {
     await this.opened.catch(() => undefined);
     this.steps.close();
     this.attacks.close();
+    this.shared?.close();
     await this.queue.close(patience, new AppError('job.cancelled', 'the server was ended.'));
+    await this.environment.backend.close();
   }
 
   async list(): Promise<JobSummary[]> {
@@ -139,14 +153,16 @@ export class JobService implements JobServices {
   async create(request: z.output<typeof jobRequestSchema>, uploads: Uploads): Promise<JobView> {
     await this.opened;
     const { host, dataFolder, threads, backend } = this.environment;
-    if (this.queue.waiting().length >= MAX_WAITING_JOBS) {
+    const maxWaiting = MAX_WAITING_JOBS[this.shared ? 'shared' : 'own'];
+    if (this.queue.waiting().length >= maxWaiting) {
       throw new AppError(
         'request.too-many',
-        `${MAX_WAITING_JOBS} jobs are waiting already. Wait until some are done, or cancel them.`,
+        `${maxWaiting} jobs are waiting already. Wait until some are done, or cancel them.`,
       );
     }
     const model = await this.findModel(request.model);
-    await this.requireDevice(request.device);
+    if (this.shared) requireWorkable(request.pictures);
+    else await this.requireDevice(request.device);
     if (request.pictures === 'host') requireDrawing(host);
     const place = { model, host, dataFolder, threads, repository: backend.repository };
     const record = await this.records.add(await draftUpload(request, uploads, place));
@@ -206,6 +222,7 @@ export class JobService implements JobServices {
   }
 
   attack(id: string, request: AttackRequest): Promise<JobView> {
+    if (this.shared) throw attacksElsewhere(id);
     return this.exclusively(id, (record) => this.attacks.ask(record, request));
   }
 
@@ -314,6 +331,10 @@ export class JobService implements JobServices {
     }
     // Jobs wait for it where they need the host; who asks for them does not.
     void this.settleHost();
+    if (this.shared) {
+      this.shared.open();
+      return;
+    }
     for (const { id } of await recoverJobs(records)) await this.queue.add(id);
     for (const record of records) {
       if (this.attacks.isOwed(record)) await this.queue.add(attackKey(record.id));

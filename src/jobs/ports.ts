@@ -1,5 +1,7 @@
 import type { RecordedEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
+import type { JobListener } from '../contract/services.ts';
+import type { WorkerView } from '../contract/worker-view.ts';
 import type { JobDraft } from './request/job-draft.ts';
 import type { JobStatus } from './job-status.ts';
 
@@ -22,8 +24,12 @@ export interface StoredJob {
   writeStatus(status: JobStatus): Promise<void>;
   /** Another number once events were added, so that nobody need read them to know. */
   eventsSize(): Promise<number>;
-  /** Everything that happened so far, of all runs. */
-  readEvents(): Promise<RecordedEvent[]>;
+  /**
+   * Everything that happened so far, of all runs.
+   *
+   * @param after how many of the first events are left out. Default: none
+   */
+  readEvents(after?: number): Promise<RecordedEvent[]>;
   /** Once before a run appends: makes up for what a killed process has left half written. */
   mendEvents(): Promise<void>;
   /**
@@ -44,8 +50,11 @@ export interface GivenPictures {
 export interface JobRepository {
   /** Before anything else: removes what deletions and attempts that were killed have left. */
   open(): Promise<void>;
-  /** Ids of all jobs, and of what may become one. */
-  ids(): Promise<string[]>;
+  /**
+   * All jobs, and what may become one, by their ids. A job of the same revision is what it was; null says
+   * nothing.
+   */
+  revisions(): Promise<ReadonlyMap<string, string | null>>;
   /**
    * The job of an id; null for what is none, or none yet.
    *
@@ -151,12 +160,30 @@ export interface Runner {
   requireUnfinished(id: string): Promise<void>;
 }
 
+/** What others do to the jobs of a backend that several servers and machines have. */
+export interface Sharing {
+  /** Tells of what happens to jobs from now on. */
+  follow(listener: JobListener): void;
+  /** Brings what a job that is done made to where it was asked for, once. @returns whether it did now */
+  fetchResults(id: string): Promise<boolean>;
+  /** Whether a job waits or is worked on, as far as is known. */
+  isQueued(id: string): boolean;
+  /** Those who work on the jobs. */
+  workers(): Promise<readonly WorkerView[]>;
+  /** The token that the pages of all servers have, which is this one if there was none. */
+  agreeOnToken(own: string): Promise<string>;
+}
+
 /** All that jobs are kept and run with. */
 export interface JobBackend {
   readonly repository: JobRepository;
   readonly artifacts: Artifacts;
   readonly queue: WorkQueue;
   readonly runner: Runner;
+  /** Null where all jobs are this process's. */
+  readonly sharing: Sharing | null;
+  /** Lets go of what it is connected to, once its queue is closed. */
+  close(): Promise<void>;
 }
 
 /** What a backend is made of. */

@@ -22,12 +22,20 @@ export async function recoverJobs(records: readonly JobRecord[]): Promise<JobRec
 
 const placeOf = ({ status }: JobRecord) => status.current.queuedAt ?? '';
 
-/** Counts the starts that a job has been found unfinished at, and gives up in time. */
-async function mayRecover({ id, status, progress }: JobRecord): Promise<boolean> {
+/**
+ * Counts how often a job was found unfinished since it last got any further, and gives up in time: it is
+ * interrupted then.
+ *
+ * @returns whether it may go on
+ */
+export async function mayRecover(
+  { id, status, progress }: JobRecord,
+  maxRecoveries = MAX_RECOVERIES,
+): Promise<boolean> {
   const { count, step } = status.current.recoveries;
   const reached = progress.last?.step ?? 0;
   const recoveries = reached > step ? { count: 1, step: reached } : { count: count + 1, step };
-  if (recoveries.count <= MAX_RECOVERIES) {
+  if (recoveries.count <= maxRecoveries) {
     await status.change({ recoveries });
     return true;
   }
@@ -35,7 +43,7 @@ async function mayRecover({ id, status, progress }: JobRecord): Promise<boolean>
     queuedAt: null,
     interruption: {
       code: 'device.crashed',
-      message: `job ${id} was interrupted ${count} times without getting further than step ${reached}, so it was not started again. Perhaps the machine cannot bear it: resume it, or start again with smaller settings or on the CPU.`,
+      message: `job ${id} was interrupted ${recoveries.count} times without getting further than step ${reached}, so it was not started again. Perhaps the machine cannot bear it: resume it, or start again with smaller settings or on the CPU.`,
     },
   });
   return false;

@@ -44,7 +44,7 @@ const dataFolder = mkdtempSync(path.join(tmpdir(), 'erase-concept-load-'));
 const sidecar = await startSidecar({
   ...{ port: 0, listen: '127.0.0.1', dataFolder, modelFolders: [] },
   threads: Number(values.threads),
-  ...{ hostKind: null, hostUrl: null, hostCredentials: null, hostFolder: null },
+  ...{ hostKind: null, hostUrl: null, hostCredentials: null, hostFolder: null, shared: null },
 });
 const { origin, searchParams } = new URL(sidecar.startLink);
 const token = searchParams.get('token') ?? '';

@@ -13,6 +13,7 @@ import { createApp } from '../../src/app.ts';
 import { createServices } from '../../src/create-services.ts';
 import type { Host } from '../../src/hosts/host.ts';
 import { openHost } from '../../src/hosts/open-host.ts';
+import type { JobBackend } from '../../src/jobs/ports.ts';
 import { uploadsFolderOf } from '../../src/jobs/request/draft-upload.ts';
 import { checkAnswers } from './check-answers.ts';
 import { quickTimeouts } from './quick-timeouts.ts';
@@ -22,7 +23,7 @@ export const token = 'a-token-that-only-tests-know';
 export const bearer = { Authorization: `Bearer ${token}` };
 
 /** A training process that takes a moment for each step and writes an unchanged model. */
-const quickWorker = new URL('../jobs/workers/quick-worker.ts', import.meta.url);
+export const quickWorker = new URL('../jobs/workers/quick-worker.ts', import.meta.url);
 
 export const tinyModel = 'tiny-sd.safetensors';
 
@@ -63,6 +64,8 @@ interface SidecarOptions {
   readonly listen?: string;
   readonly requestLimit?: number;
   readonly worker?: URL;
+  /** Default: of this process alone. */
+  readonly backend?: JobBackend;
   readonly page?: ReadonlyMap<string, PageFile>;
 }
 
@@ -91,6 +94,7 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
       throw error;
     },
     trainingWorker: options.worker ?? quickWorker,
+    ...(options.backend && { backend: options.backend }),
   });
   let log = '';
   const { http, io } = createApp(services, {

@@ -35,7 +35,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
       const { repository, dataFolder } = await open();
       const { id } = await repository.add(draft, noPictures);
       const again = (await open(dataFolder)).repository;
-      expect(await again.ids()).toEqual([id]);
+      expect([...(await again.revisions()).keys()]).toEqual([id]);
       const stored = (await again.find(id))!;
       expect(await stored.readDraft()).toEqual(draft);
       expect(await stored.readJob()).toBeNull();
@@ -96,7 +96,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
       await repository.delete(id);
       expect(await repository.find(id)).toBeNull();
       expect(await artifacts.find(id, 'report.html')).toBeNull();
-      expect(await repository.ids()).toEqual([other]);
+      expect([...(await repository.revisions()).keys()]).toEqual([other]);
     });
   });
 

@@ -186,7 +186,10 @@ describe('the status of a job of 0.1.0', () => {
     const stored = new StoredFolder(folder);
     for (const event of events) stored.appendEvent(event);
     let runner: 'here' | null = 'here';
-    const record = await JobRecord.open(stored, { findRunner: () => Promise.resolve(runner) });
+    const record = await JobRecord.open(stored, {
+      sharing: null,
+      runner: { findRunner: () => Promise.resolve(runner) },
+    });
     expect([record.state, record.isRunElsewhere]).toEqual([state, true]);
     // Killed: there is no event of it.
     runner = null;

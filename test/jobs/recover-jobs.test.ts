@@ -10,7 +10,7 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { createJobFolder, draftOf } from './create-job-folder.ts';
 import { exampleJob } from './example-job.ts';
 
-const nobody = { findRunner: () => Promise.resolve(null) };
+const nobody = { sharing: null, runner: { findRunner: () => Promise.resolve(null) } };
 
 /** A job that a server was killed with in the middle of its training. */
 async function openKilled(data: string, queuedAt: string) {

@@ -8,9 +8,11 @@ import type { CliContext } from '../context.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { parentGone } from '../parent-watch.ts';
 import { wholeNumber } from '../parse-option.ts';
+import { addSharedOptions, readShared, type SharedOptions } from '../shared-options.ts';
 import { printLine } from '../terminal.ts';
+import { whenAborted } from '../when-aborted.ts';
 
-interface ServeCommandOptions {
+interface ServeCommandOptions extends SharedOptions {
   readonly port: number;
   readonly listen: string;
   readonly data: string;
@@ -27,7 +29,7 @@ const loopback = ['127.0.0.1', 'localhost', '::1'];
 /** `erase-concept serve`: the sidecar and its page. */
 export function addServeCommand(program: Command, context: CliContext): void {
   const { config } = context;
-  program
+  const command = program
     .command('serve')
     .description('Serve the page in which concepts are erased, for a browser or a web UI.')
     .option('--port <n>', 'port to listen on', wholeNumber(0), config.port)
@@ -61,11 +63,16 @@ export function addServeCommand(program: Command, context: CliContext): void {
       '--watch-parent',
       'end, as on Ctrl-C, when the program that started this one and holds its standard input ends',
     )
-    .action((options: ServeCommandOptions) => serve(options, context));
+    .action((options: ServeCommandOptions) => serve(options, command, context));
+  addSharedOptions(command, config.shared);
 }
 
 async function serve(
-  {
+  options: ServeCommandOptions,
+  command: Command,
+  { terminal, config, trainingWorker }: CliContext,
+): Promise<void> {
+  const {
     port,
     listen,
     data,
@@ -75,9 +82,8 @@ async function serve(
     hostUrl,
     hostFolder,
     watchParent,
-  }: ServeCommandOptions,
-  { terminal, config, trainingWorker }: CliContext,
-): Promise<void> {
+  } = options;
+  const shared = readShared(options, command);
   // Loaded here, not at the start: other commands need not wait for it.
   const { startSidecar } = await import('../../serve.ts');
   await withInterrupts(
@@ -93,6 +99,7 @@ async function serve(
         hostUrl: hostUrl ?? null,
         hostFolder: hostFolder ?? null,
         hostCredentials: config.hostCredentials,
+        shared,
         ...(trainingWorker && { trainingWorker }),
       });
       if (!loopback.includes(listen)) {
@@ -102,7 +109,7 @@ async function serve(
         );
       }
       printLine(terminal.stdout, `Erase Concept: ${sidecar.startLink}`);
-      await aborted(end);
+      await whenAborted(end);
       await sidecar.close(kill);
     },
     () => {
@@ -117,13 +124,4 @@ async function serve(
 function threadsBesideThePage(): number {
   const cores = availableParallelism();
   return cores < 4 ? cores : cores - 1;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => {
-      resolve();
-    });
-  });
 }

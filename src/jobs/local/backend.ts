@@ -11,5 +11,7 @@ export function localBackend(options: BackendOptions): JobBackend {
     artifacts: new FolderArtifacts(options.dataFolder),
     queue: new LocalQueue(),
     runner: new ProcessRunner(options),
+    sharing: null,
+    close: () => Promise.resolve(),
   };
 }

@@ -41,16 +41,21 @@ export class EventLog {
     if (text !== '' && !text.endsWith('\n')) appendFileSync(this.eventsPath, '\n');
   }
 
-  /** Everything that happened so far, of all runs; lines that were cut off are left out. */
-  async readEvents(): Promise<RecordedEvent[]> {
+  /**
+   * Everything that happened so far, of all runs; lines that were cut off are left out.
+   *
+   * @param after how many of the first events are left out, too
+   */
+  async readEvents(after = 0): Promise<RecordedEvent[]> {
     const lines = (await this.readEventsText()).split('\n');
-    return lines.flatMap((line) => {
+    const events = lines.flatMap((line) => {
       try {
         return line === '' ? [] : [JSON.parse(line) as RecordedEvent];
       } catch {
         return [];
       }
     });
+    return after === 0 ? events : events.slice(after);
   }
 
   private async readEventsText(): Promise<string> {

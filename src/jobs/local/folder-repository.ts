@@ -45,7 +45,11 @@ export class FolderRepository implements JobRepository {
     }
   }
 
-  async ids(): Promise<string[]> {
+  async revisions(): Promise<ReadonlyMap<string, null>> {
+    return new Map((await this.ids()).map((id) => [id, null]));
+  }
+
+  private async ids(): Promise<string[]> {
     const entries = await readdir(this.folder, { withFileTypes: true });
     return entries
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))

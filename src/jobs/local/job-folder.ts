@@ -4,16 +4,14 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 
 import { replaceFile, writeNewFile } from '../../checkpoint/atomic-file.ts';
-import { asciiSlug, pathExists } from '../../checkpoint/output-path.ts';
+import { pathExists } from '../../checkpoint/output-path.ts';
 import { type EraseJob, jobSchema } from '../../erase/job.ts';
 import { upgradeJob } from '../../erase/stored-job.ts';
 import { AppError } from '../../errors.ts';
 import { schemaMessage } from '../../schema-message.ts';
 import { isMissingFile, systemErrorCode } from '../../system-error.ts';
+import { newJobId } from '../new-job-id.ts';
 import { EventLog } from './event-log.ts';
-
-/** Keeps ids, which people type, short. */
-const MAX_SLUG_CHARACTERS = 40;
 
 /**
  * A job on disk: `job.yaml` (the request), `events.ndjson` (what happened), `state/` (what resume
@@ -55,8 +53,7 @@ export async function claimJobFolder(
   const jobsFolder = jobsFolderOf(dataFolder);
   return writing(dataFolder, async () => {
     await mkdir(jobsFolder, { recursive: true });
-    const slug = asciiSlug(concept, MAX_SLUG_CHARACTERS) || 'concept';
-    const id = await claimId(jobsFolder, `${timeStamp(createdAt)}-${slug}`);
+    const id = await claimId(jobsFolder, (number) => newJobId(concept, createdAt, number));
     const folder = path.join(jobsFolder, id);
     for (const name of ['state', 'samples']) await mkdir(path.join(folder, name));
     return { id, folder };
@@ -174,9 +171,9 @@ function formatJob(job: EraseJob): string {
 }
 
 /** Makes the folder: the first id that is free, for good. */
-async function claimId(jobsFolder: string, wanted: string): Promise<string> {
+async function claimId(jobsFolder: string, wanted: (number: number) => string): Promise<string> {
   for (let number = 1; ; number++) {
-    const id = number === 1 ? wanted : `${wanted}-${number}`;
+    const id = wanted(number);
     try {
       await mkdir(path.join(jobsFolder, id));
       return id;
@@ -184,10 +181,4 @@ async function claimId(jobsFolder: string, wanted: string): Promise<string> {
       if (systemErrorCode(error) !== 'EEXIST') throw error;
     }
   }
-}
-
-/** `20261124-0415`, in universal time, as `createdAt` is. */
-function timeStamp(isoTime: string): string {
-  const [date = '', time = ''] = isoTime.split('T');
-  return `${date.replaceAll('-', '')}-${time.slice(0, 5).replace(':', '')}`;
 }

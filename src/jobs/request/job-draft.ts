@@ -47,6 +47,11 @@ const draftSchema = jobSchema.omit(open).extend({
 /** A job of which all is known that can be told at once: the contents of `request.yaml`. */
 export type JobDraft = z.infer<typeof draftSchema>;
 
+/** A draft of any version as it was kept. @throws Error where it is none */
+export function parseDraft(kept: unknown): JobDraft {
+  return draftSchema.parse(upgradeJob(kept));
+}
+
 /** Where a job's request stands. */
 export const requestPathOf = (folder: string) => path.join(folder, 'request.yaml');
 
@@ -65,7 +70,7 @@ export async function readDraft(folder: string): Promise<JobDraft | null> {
   const requestPath = requestPathOf(folder);
   try {
     const text = await readFile(requestPath, 'utf8');
-    return draftSchema.parse(upgradeJob(parse(text, { maxAliasCount: 0 })));
+    return parseDraft(parse(text, { maxAliasCount: 0 }));
   } catch (cause) {
     if (isMissingFile(cause)) return null;
     throw new AppError(

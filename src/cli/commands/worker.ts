@@ -1,0 +1,90 @@
+import { hostname } from 'node:os';
+import type { Command } from 'commander';
+
+import { AppError } from '../../errors.ts';
+import type { Device } from '../../runtime/device.ts';
+import { dataOption, deviceOption, threadsOption } from '../common-options.ts';
+import type { CliContext } from '../context.ts';
+import { withInterrupts } from '../interrupts.ts';
+import { wholeNumber } from '../parse-option.ts';
+import { addSharedOptions, readShared, type SharedOptions } from '../shared-options.ts';
+import { printLine } from '../terminal.ts';
+import { whenAborted } from '../when-aborted.ts';
+
+interface WorkerCommandOptions extends SharedOptions {
+  readonly data: string;
+  readonly device: Device | 'auto';
+  readonly concurrency: number;
+  readonly threads?: number;
+  readonly name?: string;
+  readonly cache: number;
+}
+
+/** Models of a studio; a checkpoint of SD 1.5 takes 2 to 7 GB. */
+const DEFAULT_CACHE_GB = 100;
+
+/** `erase-concept worker`: does the jobs of a queue that many machines share. */
+export function addWorkerCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('worker')
+    .description('Do the jobs of a queue that serve --queue has, on this machine.');
+  addSharedOptions(command, context.config.shared)
+    .addOption(deviceOption())
+    .option('--concurrency <n>', 'jobs at a time', wholeNumber(1), 1)
+    .addOption(threadsOption())
+    .option(
+      '--name <name>',
+      'what the list of workers calls it (default: the machine’s name and the device)',
+    )
+    .option('--cache <gigabytes>', 'models kept for later jobs', wholeNumber(1), DEFAULT_CACHE_GB)
+    .addOption(dataOption(context.config.dataFolder))
+    .action((options: WorkerCommandOptions) => work(options, command, context));
+}
+
+async function work(
+  options: WorkerCommandOptions,
+  command: Command,
+  { terminal, chooseDevice, trainingWorker }: CliContext,
+): Promise<void> {
+  const shared = readShared(options, command);
+  if (!shared) return command.error('error: a worker needs the --queue that it works for');
+  const { startWorker } = await import('../../jobs/redis/start-worker.ts');
+  await withInterrupts(
+    async ({ cancel, kill }) => {
+      const device = await chooseDevice(options.device);
+      const name = requireName(options.name ?? `${hostname()}-${device}`);
+      const worker = await startWorker({
+        ...{ ...shared, name, device, concurrency: options.concurrency },
+        dataFolder: options.data,
+        threads: options.threads ?? null,
+        cacheBytes: options.cache * 1e9,
+        onJobs: (ids) => {
+          const what = ids.length === 0 ? 'waits for a job' : `works on ${ids.join(', ')}`;
+          printLine(terminal.stdout, `${name} ${what}`);
+        },
+        onTrouble: (error) => {
+          printLine(terminal.stderr, error instanceof Error ? error.message : String(error));
+        },
+        ...(trainingWorker && { trainingWorker }),
+      });
+      printLine(terminal.stdout, `${name} waits for jobs on ${device}`);
+      await whenAborted(cancel);
+      await worker.close(kill);
+    },
+    () => {
+      printLine(
+        terminal.stderr,
+        '\nEnding, once training has saved its state; another worker goes on. Press Ctrl-C again to end at once.',
+      );
+    },
+  );
+}
+
+/** It becomes the name of a folder. */
+function requireName(name: string): string {
+  if (/^[\w][\w.-]{0,99}$/.test(name)) return name;
+  throw new AppError(
+    'usage.invalid',
+    `"${name}" cannot be a worker's name: letters, digits, dots, dashes and underlines can. Choose another one with --name.`,
+  );
+}

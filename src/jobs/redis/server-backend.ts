@@ -1,0 +1,96 @@
+import { hostname } from 'node:os';
+import path from 'node:path';
+
+import type { JobListener } from '../../contract/services.ts';
+import type { JobBackend, Runner, Sharing } from '../ports.ts';
+import { HashMemory } from '../store/hash-file.ts';
+import { openStore } from '../store/open-store.ts';
+import { connectRedis } from './connect.ts';
+import { fetchResults } from './fetch-results.ts';
+import { JobFiles } from './job-files.ts';
+import { JobKeeper } from './job-keeper.ts';
+import { keys } from './keys.ts';
+import { serverPlaces } from './places.ts';
+import { RedisQueue } from './redis-queue.ts';
+import { RedisRepository } from './redis-repository.ts';
+import { listWorkers } from './worker-list.ts';
+
+/** Where the jobs of several machines are. */
+export interface SharedPlace {
+  readonly dataFolder: string;
+  /** Of Redis. */
+  readonly queue: URL;
+  /** Of files: a folder, or `s3://BUCKET/PREFIX`. */
+  readonly store: string;
+}
+
+/**
+ * Jobs in Redis and files in a store, for a server that others may be beside: it makes jobs and looks at
+ * them, and workers do them.
+ *
+ * @throws AppError `queue.unavailable`, `artifact.unreachable`
+ */
+export async function openServerBackend(place: SharedPlace): Promise<JobBackend> {
+  const { dataFolder } = place;
+  const store = await openStore(place.store);
+  const redis = await connectRedis(place.queue);
+  const listening = redis.duplicate();
+  listening.on('error', () => undefined);
+  const keeper = new JobKeeper(redis, { isFenced: false });
+  const folderOf = (id: string) => path.join(path.resolve(dataFolder), 'shared', 'jobs', id);
+  const hashes = new HashMemory();
+  const files = new JobFiles({ keeper, store, hashes, folderOf });
+  const server = `${hostname()}:${path.resolve(dataFolder)}`;
+  const placesOf = (id: string) => Promise.resolve(serverPlaces(folderOf(id)));
+  const repository = new RedisRepository({
+    ...{ keeper, store, hashes, files, folderOf, placesOf, server },
+  });
+  const queue = new RedisQueue(keeper);
+  const sharing: Sharing = {
+    follow: (listener) => {
+      void listening.subscribe(keys.changes);
+      listening.on('message', (_: string, message: string) => {
+        tell(listener, message);
+      });
+    },
+    fetchResults: async (id) => {
+      const job = await repository.find(id);
+      return job !== null && fetchResults(job, { keeper, files, server });
+    },
+    isQueued: (id) => queue.has(id),
+    workers: () => listWorkers(redis),
+    agreeOnToken: async (own) => {
+      await redis.setnx(keys.token, own);
+      return (await redis.get(keys.token)) ?? own;
+    },
+  };
+  return {
+    repository,
+    artifacts: files,
+    queue,
+    runner: elsewhere,
+    sharing,
+    close: () => {
+      listening.disconnect();
+      redis.disconnect();
+      return Promise.resolve();
+    },
+  };
+}
+
+function tell(listener: JobListener, message: string): void {
+  const [change, id = ''] = message.split(' ');
+  if (change === 'state') listener.changed(id);
+  else listener.grew(id);
+}
+
+const notHere = () => Promise.reject(new Error('jobs of a shared queue are run by its workers'));
+
+/** Workers prepare and run; whether one does so, the queue knows. */
+const elsewhere: Runner = {
+  prepare: notHere,
+  run: notHere,
+  report: notHere,
+  findRunner: () => Promise.resolve('elsewhere'),
+  requireUnfinished: () => Promise.resolve(),
+};

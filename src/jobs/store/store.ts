@@ -1,0 +1,16 @@
+/** Keeps files for all machines by keys, which are names with `/` made of hashes and ids. */
+export interface Store {
+  has(key: string): Promise<boolean>;
+  /** Keeps a file, whole or not at all; one of that key already is the same. */
+  put(key: string, file: string): Promise<void>;
+  /**
+   * Writes a file's bytes to a new file.
+   *
+   * @throws AppError `artifact.missing`
+   */
+  get(key: string, file: string): Promise<void>;
+  /** Deletes those that there are. */
+  delete(keys: readonly string[]): Promise<void>;
+  /** Deletes all whose keys begin so. */
+  deleteAll(prefix: string): Promise<void>;
+}

@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import type { WorkerView } from '../../../src/contract/worker-view.ts';
+import type { JobRequest } from '../../../src/contract/requests.ts';
+import { createTestRandom, rounds } from '../../helpers/long.ts';
+import { hasRedis, startRedis } from '../../helpers/redis-server.ts';
+import { startTestSidecar, type TestSidecar } from '../../helpers/sidecar.ts';
+import {
+  makeFleet,
+  realTraining,
+  resultOf,
+  startFleetWorker,
+  startMachine,
+  startServer,
+  stepsIn,
+  eventsOf,
+  until,
+} from './shared-jobs.ts';
+
+/** A few steps of the tiny model. */
+const small: Partial<JobRequest> = {
+  settings: {
+    ...{ steps: 4, batch: 1, generatedForget: 1, generatedRetain: 1, drawSteps: 2 },
+    ...{ evaluationPictures: 0, sampleEvery: 2, saveEvery: 1, train: 'xattn' },
+  },
+};
+
+/** SIGKILLs: of one job in the suite, of many in the long form. */
+const kills = rounds({ few: 1, many: 30 });
+
+describe.runIf(hasRedis)('jobs that many machines share', () => {
+  it(`have the bytes that they have on one machine, ${kills} times after a worker was killed`, async () => {
+    const random = createTestRandom('moments at which workers die');
+    const alone = await startTestSidecar({ worker: realTraining });
+    const started = performance.now();
+    const here = await resultOf(alone, (await alone.create(small)).id);
+    const lasts = performance.now() - started;
+    const hash = hashOf(here.result!.path);
+
+    const fleet = makeFleet(await startRedis());
+    const server = await startServer(fleet);
+    let machine = startMachine(fleet, 'one', { trainingWorker: realTraining });
+    let number = 1;
+    for (let killed = 0; killed < kills;) {
+      const { id } = await server.create(small);
+      await until(() => machine.jobs().includes(id));
+      await new Promise((resolve) => setTimeout(resolve, random() * lasts));
+      if ((await server.api('get', `/jobs/${id}`)).body.state !== 'done') killed += 1;
+      await machine.kill();
+      machine = startMachine(fleet, `number-${(number += 1)}`, { trainingWorker: realTraining });
+      const far = await resultOf(server, id);
+      expect(hashOf(far.result!.path)).toBe(hash);
+      expect(far.samples.map(({ file }) => file).sort()).toEqual(
+        here.samples.map(({ file }) => file).sort(),
+      );
+      for (const { file } of far.samples) {
+        expect(await pictureOf(server, far.id, file)).toEqual(
+          await pictureOf(alone, here.id, file),
+        );
+      }
+      const events = await eventsOf(fleet, id);
+      expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
+      expect(new Set(stepsIn(events))).toEqual(new Set([1, 2, 3, 4]));
+      expect((await server.api('get', `/jobs/${id}/report`)).text).toContain('<html');
+      expect(path.dirname(far.result!.path)).toBe(path.join(server.data, 'models'));
+    }
+    const [{ id } = { id: '' }] = (await server.api('get', '/jobs')).body as { id: string }[];
+    const workers = (await server.api('get', '/workers')).body as WorkerView[];
+    expect(workers.at(-1)).toMatchObject({ name: `number-${number}`, device: 'cpu', jobs: [] });
+    await server.api('delete', `/jobs/${id}`);
+    expect(existsSync(path.join(fleet.store, 'jobs', id))).toBe(false);
+  }, 3_600_000);
+
+  it('are left by a worker that was stopped for too long, and done once by another', async () => {
+    const fleet = makeFleet(await startRedis());
+    const server = await startServer(fleet);
+    const stopped = startMachine(fleet, 'stopped');
+    const { id } = await server.create({ forget: ['slowly a heart'] });
+    await until(async () => stepsIn(await eventsOf(fleet, id)).length > 2);
+    process.kill(stopped.process.pid!, 'SIGSTOP');
+    startMachine(fleet, 'other');
+    // The other one has it.
+    await until(async () => {
+      const events = await eventsOf(fleet, id);
+      return events.filter(({ event }) => event === 'job').length > 1;
+    });
+    process.kill(stopped.process.pid!, 'SIGCONT');
+    await resultOf(server, id);
+    await until(() => stopped.jobs().length === 0);
+    const events = await eventsOf(fleet, id);
+    expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
+    expect(new Set(stepsIn(events)).size).toBe(10);
+    expect(events.filter(({ event }) => event === 'job')).toHaveLength(2);
+  });
+
+  it('are given up after three machines died of them', async () => {
+    const fleet = makeFleet(await startRedis());
+    const server = await startServer(fleet);
+    const { id } = await server.create({ forget: ['slowly a heart'] });
+    for (let number = 1; number <= 3; number++) {
+      const machine = startMachine(fleet, `machine-${number}`);
+      await until(() => machine.jobs().includes(id));
+      await until(async () => stepsIn(await eventsOf(fleet, id)).length > 0);
+      await machine.kill();
+    }
+    await startFleetWorker(fleet, 'last');
+    await until(async () => (await server.api('get', `/jobs/${id}`)).body.state === 'interrupted');
+    const { error } = (await server.api('get', `/jobs/${id}`)).body as { error: unknown };
+    expect(error).toMatchObject({
+      code: 'device.crashed',
+      message: expect.stringContaining('was interrupted 3 times') as string,
+    });
+  });
+
+  it('are cancelled where they are trained, within two seconds, and go on when resumed', async () => {
+    const fleet = makeFleet(await startRedis());
+    const server = await startServer(fleet);
+    await startFleetWorker(fleet);
+    const { id } = await server.create({ forget: ['slowly a heart'] });
+    await until(async () => stepsIn(await eventsOf(fleet, id)).length > 1);
+    const asked = performance.now();
+    await server.api('post', `/jobs/${id}/cancel`);
+    await server.reaches(id, 'cancelled');
+    expect(performance.now() - asked).toBeLessThan(2000);
+    await server.api('post', `/jobs/${id}/resume`);
+    await resultOf(server, id);
+    const steps = stepsIn(await eventsOf(fleet, id));
+    expect(steps).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+    const waiting = await server.create({ forget: ['slowly a moon'] });
+    const next = await server.create({ forget: ['slowly a star'] });
+    await server.api('post', `/jobs/${next.id}/cancel`);
+    expect((await server.api('get', `/jobs/${next.id}`)).body).toMatchObject({
+      state: 'cancelled',
+    });
+    await server.api('post', `/jobs/${waiting.id}/cancel`);
+    await server.reaches(waiting.id, 'cancelled');
+    expect(fleet.troubles).toEqual([]);
+  });
+
+  it('outlive a Redis that is killed and started again', async () => {
+    const redis = await startRedis();
+    const fleet = makeFleet(redis);
+    const server = await startServer(fleet);
+    await startFleetWorker(fleet);
+    const { id } = await server.create({ forget: ['slowly a heart'] });
+    const { id: next } = await server.create({});
+    await until(async () => stepsIn(await eventsOf(fleet, id)).length > 1);
+    await redis.kill();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await redis.start();
+    await resultOf(server, id);
+    await resultOf(server, next);
+    for (const one of [id, next]) {
+      const events = await eventsOf(fleet, one);
+      expect(new Set(stepsIn(events)).size).toBe(10);
+      expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
+    }
+  });
+
+  it('are the same for each server behind a proxy, with their whole history', async () => {
+    const fleet = makeFleet(await startRedis());
+    const one = await startServer(fleet, 'one');
+    const other = await startServer(fleet, 'other');
+    await startFleetWorker(fleet);
+    const { id } = await one.create({});
+    const done = await resultOf(one, id);
+    await until(async () => (await other.api('get', `/jobs/${id}`)).body.state === 'done');
+    const [a, b] = await Promise.all(
+      [one, other].map(async (server) => (await server.api('get', `/jobs/${id}/metrics`)).body),
+    );
+    expect(a).toEqual(b);
+    expect(done.state).toBe('done');
+  });
+});
+
+async function pictureOf(sidecar: TestSidecar, id: string, file: string): Promise<Buffer> {
+  return (await sidecar.api('get', `/jobs/${id}/samples/${file}`)).body as Buffer;
+}
+
+function hashOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
