@@ -28,7 +28,8 @@ export async function hashCheckpoint(modelPath: string): Promise<string> {
   return list.digest('hex');
 }
 
-async function hashFile(filePath: string): Promise<string> {
+/** The same of any file's bytes. */
+export async function hashFile(filePath: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(filePath, { highWaterMark: CHUNK_BYTES }), hash);
   return hash.digest('hex');

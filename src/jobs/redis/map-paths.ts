@@ -38,27 +38,10 @@ export function mapJob(job: EraseJob, move: Move): EraseJob {
 
 /** What happened to it, likewise. */
 export function mapEvent(event: RecordedEvent, move: Move): RecordedEvent {
-  switch (event.event) {
-    case 'job':
-      // Whose folder it was is nobody's business elsewhere.
-      return { ...event, folder: event.job, output: move(event.output) };
-    case 'done':
-      return { ...event, output: move(event.output) };
-    case 'sample':
-      return { ...event, file: move(event.file) };
-    case 'warning':
-    case 'phase':
-    case 'progress':
-    case 'judged':
-    case 'drawing':
-    case 'editing':
-    case 'evaluating':
-    case 'evaluation':
-    case 'note':
-    case 'notice':
-    case 'error':
-      return event;
-  }
+  // Whose folder it was is nobody's business elsewhere.
+  if (event.event === 'job') return { ...event, folder: event.job, output: move(event.output) };
+  if (event.event === 'done') return { ...event, output: move(event.output) };
+  return event.event === 'sample' ? { ...event, file: move(event.file) } : event;
 }
 
 function common(

@@ -138,10 +138,9 @@ export class WorkingQueue implements WorkQueue {
     const lanes = await this.place.keeper.redis.smembers(keys.lanes);
     for (const lane of lanes.filter((name) => this.place.accepts(name)).sort()) {
       const token = randomUUID();
-      // Declared to be there always.
-      const job: Job | undefined = await (
-        await this.open(lane)
-      ).getNextJob(token, { block: false });
+      // Declared to give one always.
+      const job = (await (await this.open(lane)).getNextJob(token, { block: false })) as
+        Job | undefined;
       if (job?.id === undefined) continue;
       const taken = await this.take(job, job.id, token);
       if (taken) return taken;

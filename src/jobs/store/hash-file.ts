@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+
+import { hashFile } from '../../families/checkpoint-hash.ts';
 
 /** What a file holds: SHA-256 as hexadecimal digits, and its size. */
 export interface FileContent {
@@ -11,9 +10,7 @@ export interface FileContent {
 
 /** Reads all of a file for its hash. */
 export async function hashContent(file: string): Promise<FileContent> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file, { highWaterMark: 2 ** 20 }), hash);
-  return { sha256: hash.digest('hex'), bytes: (await stat(file)).size };
+  return { sha256: await hashFile(file), bytes: (await stat(file)).size };
 }
 
 /** Hashes of files by path, size and time: none of what has not changed is read again. */

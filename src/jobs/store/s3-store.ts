@@ -37,7 +37,12 @@ export async function openS3Store(bucket: string, prefix: string): Promise<Store
   // Stores of one's own are reached at their one name, without the bucket's before it.
   const forcePathStyle =
     (process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL) !== undefined;
-  const s3 = new packages.client.S3Client({ forcePathStyle });
+  const s3 = new packages.client.S3Client({
+    forcePathStyle,
+    // Not all stores know the SDK's checksums; what is fetched is held to its SHA-256.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
   try {
     await s3.send(new packages.client.HeadBucketCommand({ Bucket: bucket }));
   } catch (cause) {

@@ -3,13 +3,16 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { AppError } from '../../errors.ts';
+import { AppError, type ErrorCode } from '../../errors.ts';
 import { systemErrorCode } from '../../system-error.ts';
 import { type FileContent, hashContent } from './hash-file.ts';
 import type { Store } from './store.ts';
 
 const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 200;
+
+/** What is damaged may have been so on its way; what is missing stays so. */
+const attemptsAt: Partial<Record<ErrorCode, number>> = { 'artifact.damaged': 2 };
 
 /** Of the disk of this machine: another attempt would find it as full. */
 const final = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENOENT'];
@@ -56,10 +59,9 @@ async function attempting(work: () => Promise<void>): Promise<void> {
       await work();
       return;
     } catch (error) {
-      const isFinal =
-        final.includes(systemErrorCode(error) ?? '') ||
-        (error instanceof AppError && error.code === 'artifact.missing');
-      if (isFinal || attempt === ATTEMPTS) throw error;
+      const mayPass = error instanceof AppError ? attemptsAt[error.code] : ATTEMPTS;
+      const isFinal = final.includes(systemErrorCode(error) ?? '');
+      if (isFinal || attempt >= (mayPass ?? 1)) throw error;
       await sleep(FIRST_WAIT_MS * 4 ** (attempt - 1));
     }
   }

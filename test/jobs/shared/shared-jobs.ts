@@ -17,7 +17,7 @@ import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 import type { WorkerOrder } from './worker-process.ts';
 
 /** Some of the usual times, so that a test need not wait for them. */
-export const quick: QueueTimes = { lockMs: 2000, stalledMs: 500, beatMs: 200, idleMs: 100 };
+const quick: QueueTimes = { lockMs: 2000, stalledMs: 500, beatMs: 200, idleMs: 100 };
 
 /** The one that trains. */
 export const realTraining = new URL('../../../src/jobs/local/training-worker.ts', import.meta.url);
@@ -131,6 +131,10 @@ export async function resultOf(sidecar: TestSidecar, id: string): Promise<JobVie
     if (job.result) return job;
     await sleep(50);
   }
+}
+
+export async function stateOf(sidecar: TestSidecar, id: string): Promise<JobView['state']> {
+  return ((await sidecar.api('get', `/jobs/${id}`)).body as JobView).state;
 }
 
 /** What happened to a job, as Redis has it. */

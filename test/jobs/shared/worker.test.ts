@@ -3,10 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import type { JobHistory } from '../../../src/contract/job-views.ts';
 import type { WorkerView } from '../../../src/contract/worker-view.ts';
 import type { JobRequest } from '../../../src/contract/requests.ts';
+import type { RecordedEvent } from '../../../src/erase/events.ts';
+import { connectRedis } from '../../../src/jobs/redis/connect.ts';
+import { JobKeeper } from '../../../src/jobs/redis/job-keeper.ts';
 import { createTestRandom, rounds } from '../../helpers/long.ts';
 import { hasRedis, startRedis } from '../../helpers/redis-server.ts';
+import { startS3 } from '../../helpers/s3-server.ts';
 import { startTestSidecar, type TestSidecar } from '../../helpers/sidecar.ts';
 import {
   makeFleet,
@@ -15,6 +20,7 @@ import {
   startFleetWorker,
   startMachine,
   startServer,
+  stateOf,
   stepsIn,
   eventsOf,
   until,
@@ -48,7 +54,7 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
       const { id } = await server.create(small);
       await until(() => machine.jobs().includes(id));
       await new Promise((resolve) => setTimeout(resolve, random() * lasts));
-      if ((await server.api('get', `/jobs/${id}`)).body.state !== 'done') killed += 1;
+      if ((await stateOf(server, id)) !== 'done') killed += 1;
       await machine.kill();
       machine = startMachine(fleet, `number-${(number += 1)}`, { trainingWorker: realTraining });
       const far = await resultOf(server, id);
@@ -102,12 +108,14 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
     const { id } = await server.create({ forget: ['slowly a heart'] });
     for (let number = 1; number <= 3; number++) {
       const machine = startMachine(fleet, `machine-${number}`);
-      await until(() => machine.jobs().includes(id));
-      await until(async () => stepsIn(await eventsOf(fleet, id)).length > 0);
+      await until(async () => {
+        const events = await eventsOf(fleet, id);
+        return events.filter(({ event }) => event === 'job').length === number;
+      });
       await machine.kill();
     }
     await startFleetWorker(fleet, 'last');
-    await until(async () => (await server.api('get', `/jobs/${id}`)).body.state === 'interrupted');
+    await until(async () => (await stateOf(server, id)) === 'interrupted');
     const { error } = (await server.api('get', `/jobs/${id}`)).body as { error: unknown };
     expect(error).toMatchObject({
       code: 'device.crashed',
@@ -116,7 +124,7 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
   });
 
   it('are cancelled where they are trained, within two seconds, and go on when resumed', async () => {
-    const fleet = makeFleet(await startRedis());
+    const fleet = makeFleet(await startRedis(), (await startS3()).place);
     const server = await startServer(fleet);
     await startFleetWorker(fleet);
     const { id } = await server.create({ forget: ['slowly a heart'] });
@@ -160,19 +168,35 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
     }
   });
 
-  it('are the same for each server behind a proxy, with their whole history', async () => {
-    const fleet = makeFleet(await startRedis());
+  it('are the same for each server of a page, with all of a long history', async () => {
+    const redis = await startRedis();
+    const fleet = makeFleet(redis);
     const one = await startServer(fleet, 'one');
     const other = await startServer(fleet, 'other');
-    await startFleetWorker(fleet);
-    const { id } = await one.create({});
-    const done = await resultOf(one, id);
-    await until(async () => (await other.api('get', `/jobs/${id}`)).body.state === 'done');
-    const [a, b] = await Promise.all(
-      [one, other].map(async (server) => (await server.api('get', `/jobs/${id}/metrics`)).body),
-    );
-    expect(a).toEqual(b);
-    expect(done.state).toBe('done');
+    const { id } = await one.create({ forget: ['a heart'] });
+    const keeper = new JobKeeper(await connectRedis(redis.url), { isFenced: false });
+    const notes = Array.from({ length: 12_000 }, (_, i): RecordedEvent => ({
+      ...{ event: 'note', message: `note ${i}`, time: '2026-11-30T12:00:00.000Z' },
+    }));
+    for (let i = 0; i < notes.length; i += 1000) {
+      await keeper.append(id, i, notes.slice(i, i + 1000));
+    }
+    // As it is sent again after an outage.
+    expect(await keeper.append(id, 11_000, notes.slice(11_000))).toBe(12_000);
+    keeper.redis.disconnect();
+    const messages = notes.map((note) => (note as { message: string }).message);
+    for (const server of [one, other]) {
+      const read = async () => {
+        const { log } = (await server.api('get', `/jobs/${id}/metrics`)).body as JobHistory;
+        return log.map(({ message }) => message);
+      };
+      await until(async () => (await read()).length >= messages.length);
+      expect((await read()).join('\n') === messages.join('\n')).toBe(true);
+    }
+    await other.api('post', `/jobs/${id}/cancel`);
+    await until(async () => (await stateOf(one, id)) === 'cancelled');
+    await one.api('delete', `/jobs/${id}`);
+    await until(async () => (await other.api('get', `/jobs/${id}`)).status === 404);
   });
 });
 
