@@ -5,6 +5,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addEraseCommand } from './commands/erase.ts';
 import { addEvaluateCommand } from './commands/evaluate.ts';
 import { addKnowsCommand } from './commands/knows.ts';
+import { addLikelihoodCommand } from './commands/likelihood.ts';
 import { addMergeCommand } from './commands/merge.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addInstallCommands } from './commands/install.ts';
@@ -24,6 +25,7 @@ export function addCommands(program: Command, context: CliContext): void {
   addSampleCommand(program, context);
   addEvaluateCommand(program, context);
   addKnowsCommand(program, context);
+  addLikelihoodCommand(program, context);
   addAttackCommand(program, context);
   addMergeCommand(program, context);
   addInspectCommand(program, context);

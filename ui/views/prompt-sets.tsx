@@ -44,7 +44,9 @@ export function ForgetSet() {
         {unseenPictures('forget') ??
           (images
             ? `${told(images.label)}. ${told(images.reason)}`
-            : t('A caption says what each shows. Without pictures the model draws them itself.'))}
+            : asks.value === 'nothing'
+              ? t('The model shall not draw these any more.')
+              : t('A caption says what each shows. Without pictures the model draws them itself.'))}
       </PictureDrop>
     </section>
   );

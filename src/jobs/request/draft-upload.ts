@@ -5,6 +5,7 @@ import type { z } from 'zod';
 
 import type { jobRequestSchema } from '../../contract/requests.ts';
 import { AppError } from '../../errors.ts';
+import { describeModel } from '../../hosts/describe-model.ts';
 import type { Host, HostModel } from '../../hosts/host.ts';
 import { hostDrawing } from '../../hosts/host-drawing.ts';
 import { trainingOf } from '../../methods/registry.ts';
@@ -61,7 +62,7 @@ export async function draftUpload(
       forgetImages: await stage('forget', uploads.forgetImages),
       retainImages: await stage('retain', uploads.retainImages),
     };
-    requireSomething(request, uploads);
+    await requireSomething(request, uploads, place.model);
     const draft = await draftStaged(request, sets, place);
     return await repository.add(draft, {
       forgetImages: sets.forgetImages?.folder ?? null,
@@ -161,11 +162,17 @@ export function eraseRequest(
 }
 
 /** Said here and not where folders are read: a client knows no folders. */
-function requireSomething(request: Request, { forgetImages }: Uploads): void {
+async function requireSomething(
+  request: Request,
+  { forgetImages }: Uploads,
+  model: HostModel,
+): Promise<void> {
   const hasCaption = Object.values(request.captions.forget).some((text) => text.trim() !== '');
   const prompts = request.forget.length + request.concepts.length;
   const isSaid = request.preset !== undefined || prompts > 0 || hasCaption;
   if (isSaid || request.embeddings.length > 0) return;
+  // Of a model that is asked for nothing pictures say all.
+  if (forgetImages.length > 0 && (await describeModel(model)).asks === 'nothing') return;
   throw new AppError(
     'prompt.invalid',
     forgetImages.length === 0
