@@ -56,16 +56,14 @@ export async function askLikelihood(
     const encoder = await checkpoint.codec.openEncoder({
       ...{ width: side, height: side, device, threads },
     });
-    const { asks, readCaption } = checkpoint.condition;
+    const { condition } = checkpoint;
     const pictures = [];
     for (const { file, caption } of images) {
       const picture = await decodeImage(file, { width: side, height: side });
       const pixels = await encoder.encode(picture, (count) => new Float32Array(count));
-      const asked =
-        asks.kind === 'nothing'
-          ? ANYTHING
-          : promptOf(file, readCaptioned(caption, readCaption), options);
-      pictures.push({ pixels, prompt: asked });
+      const said = caption === undefined ? undefined : condition.readCaption(caption);
+      const prompt = condition.asks.kind === 'nothing' ? ANYTHING : promptOf(file, said, options);
+      pictures.push({ pixels, prompt });
     }
     await encoder.release();
     const bits = await pictureLikelihoods(checkpoint, pictures, {
@@ -83,13 +81,6 @@ export async function askLikelihood(
   } finally {
     await checkpoint.close();
   }
-}
-
-function readCaptioned(
-  caption: string | undefined,
-  read: (caption: string) => string,
-): string | undefined {
-  return caption === undefined ? undefined : read(caption);
 }
 
 /** @throws AppError `prompt.invalid` where nothing says a picture's class */

@@ -59,6 +59,8 @@ it('agrees with PyTorch, which has exact products with the Jacobian', async () =
   const expected = readGoldenJson('ddpm/likelihood.json') as readonly number[];
   const checkpoint = await openCheckpoint(path.join(golden, 'grey'));
   onTestFinished(() => checkpoint.close());
+  const { process } = checkpoint;
+  if (!(process instanceof VariancePreserving)) throw new TypeError('the process is another');
   const { prompts, tokens } = await checkpoint.condition.encode([''], place);
   const shape = { batch: 2, latentHeight: 28, latentWidth: 28, contextTokens: tokens };
   const unet = await UnetSession.create(checkpoint, {
@@ -70,7 +72,7 @@ it('agrees with PyTorch, which has exact products with the Jacobian', async () =
   const x0 = generator.uniform(2 * size).map((value) => 2 * value - 1);
   const nats = await logLikelihood({
     ...{ x0, probes: signsOf(generator.randn(2 * size)), count: 2, levels: 12 },
-    process: checkpoint.process as VariancePreserving,
+    process,
     async predict(latents, timestep) {
       const prompt = requireEncoded(prompts, '');
       const rows = splitRows(latents, size).map((sample) => ({ sample, prompt, timestep }));
