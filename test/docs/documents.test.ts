@@ -37,6 +37,7 @@ const optionsOfOthers = [
   ...['--project', '--omit'],
   ...[
     '--folder',
+    '--minutes',
     '--only',
     '--pictures',
     '--python',
@@ -77,6 +78,13 @@ describe('the documents', () => {
   it.each(documents)('%s names only options that a command has', (file) => {
     const named = [...read(file).matchAll(/(?<=[\s`(])--[a-z][a-z-]+/g)].map(([name]) => name);
     expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('SECURITY.md names only tests that are there', () => {
+    const named = [...read('.github/SECURITY.md').matchAll(/`(test\/[\w/.-]+\.ts)` “([^”]+)”/g)];
+    expect(named.length).toBeGreaterThan(15);
+    const gone = named.filter(([, file = '', name = '']) => !read(file).includes(name));
+    expect(gone.map(([claim]) => claim)).toEqual([]);
   });
 
   it('are all linked from README.md', () => {
