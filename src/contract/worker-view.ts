@@ -10,8 +10,6 @@ export const workerViewSchema = named(
     name: z.string(),
     version: z.string(),
     device: z.enum(devices),
-    /** The adapter's name, as its driver tells it; null where it tells none. */
-    card: z.string().nullable(),
     /** When it began to work (ISO 8601). */
     since: z.iso.datetime(),
     /** What it works on; none where it waits. */

@@ -5,6 +5,9 @@ import type { JobBackend, StoredJob } from './ports.ts';
 /** The repository is looked through for what other processes did at most this often. */
 const REFRESH_MS = 2000;
 
+/** Jobs that are read at the same time: a server of jobs is far away. */
+const READ_AT_ONCE = 20;
+
 type RecordsBackend = Pick<JobBackend, 'repository' | 'runner' | 'sharing'>;
 
 /** All jobs of a repository as the server knows them, those of the command line too. */
@@ -83,20 +86,29 @@ export class JobRecords {
     for (const id of this.records.keys()) {
       if (!revisions.has(id)) this.records.delete(id);
     }
-    for (const [id, revision] of revisions) {
-      const known = this.records.get(id);
-      if (known) {
-        if (revision !== null && this.seen.get(known) === revision) continue;
-        if (revision !== null) this.seen.set(known, revision);
-        // Damaged meanwhile: as one that was found so.
-        await known.catchUp().catch(() => this.records.delete(id));
-        continue;
-      }
-      // One that is damaged is left alone: it may be of a newer version.
-      const found = await this.read(id).catch(() => null);
-      // It may have been added meanwhile.
-      if (found && !this.records.has(id)) this.records.set(id, found);
+    const all = [...revisions];
+    for (let i = 0; i < all.length; i += READ_AT_ONCE) {
+      const some = all.slice(i, i + READ_AT_ONCE);
+      await Promise.all(some.map(([id, revision]) => this.readOne(id, revision)));
     }
+  }
+
+  /** @param revision that it has now; null where it is to be looked at whatever it was */
+  private async readOne(id: string, revision: string | null): Promise<void> {
+    const known = this.records.get(id);
+    if (known) {
+      if (revision !== null && this.seen.get(known) === revision) return;
+      if (revision !== null) this.seen.set(known, revision);
+      // Damaged meanwhile: as one that was found so.
+      await known.catchUp().catch(() => this.records.delete(id));
+      return;
+    }
+    // One that is damaged is left alone: it may be of a newer version.
+    const found = await this.read(id).catch(() => null);
+    // It may have been added meanwhile.
+    if (!found || this.records.has(id)) return;
+    this.records.set(id, found);
+    if (revision !== null) this.seen.set(found, revision);
   }
 
   private async read(id: string): Promise<JobRecord | null> {

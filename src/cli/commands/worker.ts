@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import type { Command } from 'commander';
 
 import { AppError } from '../../errors.ts';
@@ -17,6 +17,7 @@ interface WorkerCommandOptions extends SharedOptions {
   readonly concurrency: number;
   readonly threads?: number;
   readonly name?: string;
+  readonly memory?: number;
   readonly cache: number;
 }
 
@@ -35,6 +36,11 @@ export function addWorkerCommand(program: Command, context: CliContext): void {
     .option(
       '--name <name>',
       'what the list of workers calls it (default: the machine’s name and the device)',
+    )
+    .option(
+      '--memory <gigabytes>',
+      'the most that a job may need: of the card’s memory, or on the CPU of the machine’s (default on the CPU: all of it; on a card: no limit)',
+      wholeNumber(1),
     )
     .option('--cache <gigabytes>', 'models kept for later jobs', wholeNumber(1), DEFAULT_CACHE_GB)
     .addOption(dataOption(context.config.dataFolder))
@@ -57,6 +63,7 @@ async function work(
         ...{ ...shared, name, device, concurrency: options.concurrency },
         dataFolder: options.data,
         threads: options.threads ?? null,
+        memoryBytes: options.memory === undefined ? memoryOf(device) : options.memory * 1e9,
         cacheBytes: options.cache * 1e9,
         onJobs: (ids) => {
           const what = ids.length === 0 ? 'waits for a job' : `works on ${ids.join(', ')}`;
@@ -78,6 +85,11 @@ async function work(
       );
     },
   );
+}
+
+/** A card's is not told by the runtime. */
+function memoryOf(device: Device): number | null {
+  return device === 'cpu' ? totalmem() : null;
 }
 
 /** It becomes the name of a folder. */

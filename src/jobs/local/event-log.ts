@@ -47,14 +47,7 @@ export class EventLog {
    * @param after how many of the first events are left out, too
    */
   async readEvents(after = 0): Promise<RecordedEvent[]> {
-    const lines = (await this.readEventsText()).split('\n');
-    const events = lines.flatMap((line) => {
-      try {
-        return line === '' ? [] : [JSON.parse(line) as RecordedEvent];
-      } catch {
-        return [];
-      }
-    });
+    const events = parseEvents(await this.readEventsText());
     return after === 0 ? events : events.slice(after);
   }
 
@@ -64,4 +57,15 @@ export class EventLog {
       throw error;
     });
   }
+}
+
+/** Events as they stand in a file, one a line; lines that were cut off are left out. */
+export function parseEvents(text: string): RecordedEvent[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      return line === '' ? [] : [JSON.parse(line) as RecordedEvent];
+    } catch {
+      return [];
+    }
+  });
 }

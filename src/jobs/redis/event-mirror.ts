@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 
 import type { RecordedEvent } from '../../erase/events.ts';
+import { parseEvents } from '../local/event-log.ts';
 import type { RedisJob } from './redis-job.ts';
 
 /**
@@ -61,9 +62,7 @@ export class EventMirror {
       await handle.read(bytes, 0, bytes.length, this.readBytes);
       const end = bytes.lastIndexOf('\n') + 1;
       this.readBytes += end;
-      for (const line of bytes.subarray(0, end).toString('utf8').split('\n')) {
-        if (line !== '') this.events.push(JSON.parse(line) as RecordedEvent);
-      }
+      this.events.push(...parseEvents(bytes.subarray(0, end).toString('utf8')));
     } finally {
       await handle.close();
     }

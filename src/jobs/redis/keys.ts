@@ -21,6 +21,8 @@ export const keys = {
   orders: `${prefix}:orders`,
   /** String: the token of all pages. */
   token: `${prefix}:token`,
+  /** String: that of the servers. */
+  version: `${prefix}:version`,
   /** String: who works on a job, in BullMQ's words. */
   lock: (lane: string, id: string) => `${bullPrefix}:${lane}:${id}:lock`,
 } as const;

@@ -12,7 +12,7 @@ import { storeInputs } from './inputs.ts';
 import type { JobFiles } from './job-files.ts';
 import type { JobKeeper } from './job-keeper.ts';
 import { keys } from './keys.ts';
-import { laneOf } from './lanes.ts';
+import { laneOf, needsOf } from './lanes.ts';
 import { mapDraft } from './map-paths.ts';
 import { type Places, serverPlaces } from './places.ts';
 import { RedisJob } from './redis-job.ts';
@@ -53,6 +53,7 @@ export class RedisRepository implements JobRepository {
   /** @throws AppError `output.unwritable`, `artifact.*`; nothing is left then but files that others may need */
   async add(draft: JobDraft, given: GivenPictures): Promise<RedisJob> {
     const { keeper, folderOf, files } = this.tools;
+    const lane = laneOf(await needsOf(draft));
     const inputs = await storeInputs(draft, this.tools);
     const staged = folderOf(`.new-${randomUUID()}`);
     await mkdir(staged, { recursive: true });
@@ -62,7 +63,7 @@ export class RedisRepository implements JobRepository {
         status: JSON.stringify(newStatus(new Date().toISOString())),
         inputs: JSON.stringify(inputs),
         server: this.tools.server,
-        lane: laneOf(draft),
+        lane,
       });
       try {
         const folder = folderOf(id);

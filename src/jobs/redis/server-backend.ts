@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import type { JobListener } from '../../contract/services.ts';
 import type { JobBackend, Runner, Sharing } from '../ports.ts';
+import { appVersion } from '../../version.ts';
 import { HashMemory } from '../store/hash-file.ts';
 import { openStore } from '../store/open-store.ts';
 import { connectRedis } from './connect.ts';
@@ -34,6 +35,7 @@ export async function openServerBackend(place: SharedPlace): Promise<JobBackend>
   const { dataFolder } = place;
   const store = await openStore(place.store);
   const redis = await connectRedis(place.queue);
+  await redis.set(keys.version, appVersion);
   const listening = redis.duplicate();
   listening.on('error', () => undefined);
   const keeper = new JobKeeper(redis, { isFenced: false });

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { Redis } from 'ioredis';
 
 import type { WorkerView } from '../../contract/worker-view.ts';
 import { AppError } from '../../errors.ts';
@@ -28,6 +29,8 @@ export interface WorkerOptions extends SharedPlace {
   /** What the others call it; one of its own. */
   readonly name: string;
   readonly device: Device;
+  /** What jobs may need of it, see `lanes.ts`; null: it is not known. */
+  readonly memoryBytes: number | null;
   /** Jobs at a time. */
   readonly concurrency: number;
   /** For training on the CPU; null: as each job says. */
@@ -59,6 +62,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const lock = await lockFolder(root, name);
   const store = await openStore(options.store);
   const redis = await connectRedis(options.queue);
+  await requireVersion(redis);
   const listening = redis.duplicate();
   listening.on('error', () => undefined);
   const keeper = new JobKeeper(redis, { isFenced: true });
@@ -87,7 +91,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     onTrouble,
   });
   const view: WorkerView = {
-    ...{ name, version: appVersion, device, card: null, jobs: [] },
+    ...{ name, version: appVersion, device, jobs: [] },
     since: new Date().toISOString(),
   };
   const working = new Map<string, string>();
@@ -98,7 +102,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }).catch(onTrouble);
   const queue = new WorkingQueue({
     ...{ keeper, name, concurrency: options.concurrency },
-    accepts: (lane) => canWork(lane, { device }),
+    accepts: (lane) => canWork(lane, { device, memoryBytes: options.memoryBytes }),
     onJobs: (ids) => {
       for (const id of working.keys()) if (!ids.includes(id)) working.delete(id);
       for (const id of ids) if (!working.has(id)) working.set(id, new Date().toISOString());
@@ -125,6 +129,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await lock.release();
     },
   };
+}
+
+/** Jobs of another version could not be gone on with. */
+async function requireVersion(redis: Redis): Promise<void> {
+  const version = await redis.get(keys.version);
+  if (version === null || version === appVersion) return;
+  redis.disconnect();
+  throw new AppError(
+    'queue.unavailable',
+    `the servers of this queue are of version ${version}, and this worker is of ${appVersion}. Install the same version here.`,
+  );
 }
 
 async function lockFolder(root: string, name: string) {

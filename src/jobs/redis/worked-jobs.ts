@@ -1,5 +1,7 @@
 import type { Device } from '../../runtime/device.ts';
-import { isUnderWay } from '../job-status.ts';
+import { AppError } from '../../errors.ts';
+import { describeError } from '../describe-error.ts';
+import { isUnderWay, type JobStatus, newStatus } from '../job-status.ts';
 import { JobRecord } from '../job-record.ts';
 import type { JobSteps } from '../job-steps.ts';
 import type { Worker } from '../ports.ts';
@@ -36,7 +38,8 @@ export class WorkedJobs {
     return {
       lane: (id) => steps.lane(id),
       work: async (id, signals) => {
-        const record = await JobRecord.open(await this.find(id), neverHere);
+        const record = await this.open(id);
+        if (!record) return;
         // Its worker died between the end and saying so to the queue.
         if (!isUnderWay(record.state)) return;
         if (record.state !== 'queued') {
@@ -55,6 +58,20 @@ export class WorkedJobs {
         steps.onTrouble(error);
       },
     };
+  }
+
+  /** Null for a job that nobody can read: it has failed. */
+  private async open(id: string): Promise<JobRecord | null> {
+    try {
+      return await JobRecord.open(await this.find(id), neverHere);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'job.damaged') throw error;
+      const { keeper } = this.tools;
+      await keeper.append(id, await keeper.countEvents(id), [describeError(error).event]);
+      const status: JobStatus = { ...newStatus(null), state: 'failed' };
+      await keeper.write(id, { status: JSON.stringify(status) }, 'state');
+      return null;
+    }
   }
 
   isWorkedOn(id: string): boolean {

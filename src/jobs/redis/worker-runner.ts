@@ -62,6 +62,8 @@ export class WorkerRunner implements Runner {
     const refused: unknown[] = [];
     const send = () => {
       mirror.send().catch((error: unknown) => {
+        // Redis is full, say: what it did not take is sent with the next event.
+        if (!(error instanceof AppError)) return;
         refused.push(error);
         stopping.abort(error);
       });

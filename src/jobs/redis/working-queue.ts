@@ -5,6 +5,7 @@ import type { Job, Worker as BullWorker } from 'bullmq';
 import { AppError } from '../../errors.ts';
 import type { Worker, WorkQueue } from '../ports.ts';
 import { bullPrefix, keys } from './keys.ts';
+import { inOrder } from './lanes.ts';
 import type { JobKeeper } from './job-keeper.ts';
 import { loadQueuePackages } from '../optional-packages.ts';
 
@@ -136,7 +137,7 @@ export class WorkingQueue implements WorkQueue {
 
   private async takeNext(): Promise<Taken | null> {
     const lanes = await this.place.keeper.redis.smembers(keys.lanes);
-    for (const lane of lanes.filter((name) => this.place.accepts(name)).sort()) {
+    for (const lane of inOrder(lanes.filter((name) => this.place.accepts(name)))) {
       const token = randomUUID();
       // Declared to give one always.
       const job = (await (await this.open(lane)).getNextJob(token, { block: false })) as

@@ -53,7 +53,7 @@ function optionsOf(fleet: Fleet, name: string, { times = quick }: FleetWorkerOpt
   return {
     ...({ name, store: fleet.store, times, device: 'cpu', concurrency: 1 } as const),
     dataFolder: path.join(fleet.folder, 'workers'),
-    threads: null,
+    ...{ threads: null, memoryBytes: null },
     cacheBytes: 1e9,
   };
 }

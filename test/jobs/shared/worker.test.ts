@@ -9,6 +9,7 @@ import type { JobRequest } from '../../../src/contract/requests.ts';
 import type { RecordedEvent } from '../../../src/erase/events.ts';
 import { connectRedis } from '../../../src/jobs/redis/connect.ts';
 import { JobKeeper } from '../../../src/jobs/redis/job-keeper.ts';
+import { keys } from '../../../src/jobs/redis/keys.ts';
 import { createTestRandom, rounds } from '../../helpers/long.ts';
 import { hasRedis, startRedis } from '../../helpers/redis-server.ts';
 import { startS3 } from '../../helpers/s3-server.ts';
@@ -103,24 +104,25 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
   });
 
   it('are given up after three machines died of them', async () => {
-    const fleet = makeFleet(await startRedis());
+    const redis = await startRedis();
+    const fleet = makeFleet(redis);
     const server = await startServer(fleet);
-    const { id } = await server.create({ forget: ['slowly a heart'] });
-    for (let number = 1; number <= 3; number++) {
-      const machine = startMachine(fleet, `machine-${number}`);
-      await until(async () => {
-        const events = await eventsOf(fleet, id);
-        return events.filter(({ event }) => event === 'job').length === number;
-      });
-      await machine.kill();
-    }
-    await startFleetWorker(fleet, 'last');
+    const { id } = await server.create({});
+    // As two machines have left it, and the third.
+    const keeper = new JobKeeper(await connectRedis(redis.url), { isFenced: false });
+    const [status] = await keeper.read(id, ['status']);
+    const left = { state: 'training', recoveries: { count: 2, step: 0 } };
+    const fields = { status: JSON.stringify({ ...(JSON.parse(status!) as object), ...left }) };
+    await keeper.write(id, fields, 'state');
+    keeper.redis.disconnect();
+    await startFleetWorker(fleet);
     await until(async () => (await stateOf(server, id)) === 'interrupted');
     const { error } = (await server.api('get', `/jobs/${id}`)).body as { error: unknown };
     expect(error).toMatchObject({
       code: 'device.crashed',
       message: expect.stringContaining('was interrupted 3 times') as string,
     });
+    expect(await eventsOf(fleet, id)).toEqual([]);
   });
 
   it('are cancelled where they are trained, within two seconds, and go on when resumed', async () => {
@@ -148,7 +150,7 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
     expect(fleet.troubles).toEqual([]);
   });
 
-  it('outlive a Redis that is killed and started again', async () => {
+  it('outlive a Redis that is full for a while, and one that is killed and started again', async () => {
     const redis = await startRedis();
     const fleet = makeFleet(redis);
     const server = await startServer(fleet);
@@ -156,6 +158,11 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
     const { id } = await server.create({ forget: ['slowly a heart'] });
     const { id: next } = await server.create({});
     await until(async () => stepsIn(await eventsOf(fleet, id)).length > 1);
+    const admin = await connectRedis(redis.url);
+    await admin.config('SET', 'maxmemory', '1');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await admin.config('SET', 'maxmemory', '0');
+    admin.disconnect();
     await redis.kill();
     await new Promise((resolve) => setTimeout(resolve, 500));
     await redis.start();
@@ -166,6 +173,41 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
       expect(new Set(stepsIn(events)).size).toBe(10);
       expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
     }
+  });
+
+  it('fail where they name a file that they have not brought along', async () => {
+    const redis = await startRedis();
+    const fleet = makeFleet(redis);
+    const server = await startServer(fleet);
+    const { id } = await server.create({});
+    const admin = await connectRedis(redis.url);
+    const draft = (await admin.hget(keys.job(id), 'draft'))!;
+    for (const path of ['/etc/passwd', 'job:../../other', `${server.data}/models/../../x`]) {
+      const changed = { ...(JSON.parse(draft) as object), model: path };
+      await admin.hset(keys.job(id), 'draft', JSON.stringify(changed));
+      const worker = await startFleetWorker(fleet);
+      await until(async () => (await stateOf(server, id)) === 'failed');
+      expect((await eventsOf(fleet, id)).at(-1)).toMatchObject({ code: 'job.damaged' });
+      await worker.close(AbortSignal.abort());
+      await server.api('post', `/jobs/${id}/resume`);
+    }
+    admin.disconnect();
+  });
+
+  it('are not for workers of another version', async () => {
+    const redis = await startRedis();
+    const admin = await connectRedis(redis.url);
+    await admin.set(keys.version, '99.0.0');
+    admin.disconnect();
+    await expect(startFleetWorker(makeFleet(redis))).rejects.toMatchObject({
+      code: 'queue.unavailable',
+      message: expect.stringContaining('99.0.0') as string,
+    });
+    await redis.kill();
+    await expect(startFleetWorker(makeFleet(redis))).rejects.toMatchObject({
+      code: 'queue.unavailable',
+      message: expect.stringContaining('cannot be used') as string,
+    });
   });
 
   it('are the same for each server of a page, with all of a long history', async () => {
