@@ -8,7 +8,7 @@ import { systemErrorCode } from '../../system-error.ts';
 import { type FileContent, hashContent } from './hash-file.ts';
 import type { Store } from './store.ts';
 
-const ATTEMPTS = 4;
+const ATTEMPTS = 6;
 const FIRST_WAIT_MS = 200;
 
 /** What is damaged may have been so on its way; what is missing stays so. */
@@ -62,7 +62,7 @@ async function attempting(work: () => Promise<void>): Promise<void> {
       const mayPass = error instanceof AppError ? attemptsAt[error.code] : ATTEMPTS;
       const isFinal = final.includes(systemErrorCode(error) ?? '');
       if (isFinal || attempt >= (mayPass ?? 1)) throw error;
-      await sleep(FIRST_WAIT_MS * 4 ** (attempt - 1));
+      await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1));
     }
   }
 }

@@ -65,7 +65,7 @@ describe('a store that fails', () => {
     const random = createTestRandom('which requests fail');
     const s3 = await startS3();
     const store = await openStore(s3.place);
-    s3.fate = () => (random() < 0.3 ? 'refused' : random() < 0.3 ? 'cut' : 'answered');
+    s3.fate = () => (random() < 0.15 ? 'refused' : random() < 0.15 ? 'cut' : 'answered');
     for (let round = 0; round < rounds({ few: 3, many: 30 }); round++) {
       const folder = makeTemporaryFolder();
       const { file, sha256 } = await makeFile(folder, 300_000);
