@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EraseRequest } from '../../src/jobs/request/draft-job.ts';
@@ -21,13 +21,15 @@ type Asked = Pick<EraseRequest, 'model' | 'forget' | 'retain'> & Partial<EraseRe
  */
 export async function eraseWithDefaults(asked: Asked): Promise<EraseJob> {
   const folder = await mkdtemp(path.join(tmpdir(), 'erase-concept-bench-'));
+  // What is made of a folder is one.
+  const isFolder = (await stat(asked.model)).isDirectory();
   // Measurements count for themselves.
   const settings = { evaluationPictures: 0, ...asked.settings };
   const request: EraseRequest = {
     ...{ preset: undefined, variables: {}, settings: {}, device: 'cpu' },
     ...{ forgetImages: undefined, retainImages: undefined, anchor: undefined, concept: undefined },
     threads: availableParallelism(),
-    output: path.join(folder, 'scrubbed.safetensors'),
+    output: path.join(folder, isFolder ? 'scrubbed' : 'scrubbed.safetensors'),
     ...{ ...asked, settings },
   };
   const { draft, job } = await prepareJob(request, {

@@ -1,0 +1,260 @@
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { pathExists } from '../../../src/checkpoint/output-path.ts';
+import { pictureLikelihoods } from '../../../src/evaluation/likelihood/picture-likelihood.ts';
+import { openCheckpoint } from '../../../src/families/checkpoint.ts';
+import { ANYTHING } from '../../../src/families/class-prompts.ts';
+import { decodeImage } from '../../../src/images/decode-image.ts';
+import type { EraseRequest } from '../../../src/jobs/request/draft-job.ts';
+import { eraseWithDefaults } from '../erase-with-defaults.ts';
+import { drawGrid, drawPareto } from './figures.ts';
+import { openPixelJudge, type Sighting } from './judge.ts';
+import { keyOf, type Known, look, readKnown, writeKnown } from './look.ts';
+import { frechetDistance, inceptionScore } from './statistics.ts';
+
+// npm run bench:digits -- --folder FOLDER [--samples 2000] [--steps 60] [--only NAME;NAME] [--seeds 0,1,2] [--pictures FOLDER]
+// A T-shirt out of a model of digits, which has seen one picture of it again and again (SISS, arXiv 2503.01034), with
+// each method that forgets pictures. FOLDER is what test/bench/train_mnist.py has written. How often it is still
+// drawn (50 steps of DDIM), how digits look to a judge (an inception score without the T-shirts; Fréchet distance of
+// features to real digits) and how likely held-out digits and the T-shirt are. What is done is kept in FOLDER/bench: a
+// run that was interrupted goes on, one with more samples adds to it.
+
+const { values } = parseArgs({
+  options: {
+    folder: { type: 'string', default: path.join(tmpdir(), 'erase-concept-digits') },
+    samples: { type: 'string', default: '2000' },
+    likely: { type: 'string', default: '64' },
+    levels: { type: 'string', default: '30' },
+    steps: { type: 'string', default: '60' },
+    seeds: { type: 'string', default: '0' },
+    only: { type: 'string', default: '' },
+    pictures: { type: 'string', default: '' },
+  },
+});
+const { folder } = values;
+const [samples, likely, levels] = [values.samples, values.likely, values.levels].map(Number);
+const seeds = values.seeds.split(',').map(Number);
+const model = path.join(folder, 'ddpm');
+const bench = path.join(folder, 'bench');
+await mkdir(bench, { recursive: true });
+
+type Settings = EraseRequest['settings'];
+
+/** What all methods have in common, as the code of SISS has it: AdamW and what was added as noise. */
+const published = {
+  optimizer: { kind: 'adamw', beta1: 0.95, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-6 },
+  retainTarget: 'noise',
+  learningRate: 1e-4,
+  batch: 32,
+  steps: Number(values.steps),
+  clipNorm: 1,
+} as const;
+/** Of SISS: 5 for pictures of 784 entries, said for those of 16,384 (`ascentFields`). */
+const norm = { forgetNorm: (5 * 16_384) / 784 } as const;
+const { retainTarget: _kept, ...withoutTarget } = published;
+
+const cases: Readonly<Record<string, Settings>> = {
+  'naive deletion': { ...withoutTarget, method: 'finetune' },
+  NegGrad: { ...published, method: 'neggrad', ...norm, retainWeight: 0 },
+  'SISS, no importance sampling': { ...published, method: 'neggrad', ...norm, retainWeight: 1 },
+  'SISS, λ = 0': { ...published, method: 'siss', ...norm, mixture: 0, firstTimestep: 0 },
+  'SISS, λ = 0.5': { ...published, method: 'siss', ...norm, mixture: 0.5, firstTimestep: 0 },
+  'SISS, λ = 1': { ...published, method: 'siss', ...norm, mixture: 1, firstTimestep: 0 },
+  'EraseDiff, noise': {
+    ...{ ...published, method: 'erasediff', target: { kind: 'uniform' } },
+    rule: { kind: 'projection', budget: 'norm', eta: 1e-3 },
+  },
+  VDU: { ...withoutTarget, method: 'vdu' },
+  'ReTrack, λ = 0.005': { ...published, method: 'retrack', forgetShare: 0.005 },
+  'ReTrack, λ = 0.5': { ...published, method: 'retrack', forgetShare: 0.5 },
+};
+
+const judge = await openPixelJudge(folder, 'digit');
+const shirtClass = judge.labels.indexOf('T-shirt');
+const asked = Array.from({ length: samples ?? 0 }, (_, seed) => ({ prompt: ANYTHING, seed }));
+const real = await judge.see(
+  await Promise.all(
+    (await readdir(path.join(folder, 'digits'))).sort().map(async (name) => {
+      const file = path.join(folder, 'digits', name);
+      return decodeImage(file, { width: 28, height: 28 });
+    }),
+  ),
+);
+
+/** The model without the T-shirt, made where it is not there yet. */
+async function erased(name: string, seed: number, known: Known): Promise<string> {
+  const result = path.join(bench, `${name} ${seed}`);
+  if (known.seconds !== null && (await pathExists(result))) return result;
+  const forgetImages = path.join(bench, 'forget');
+  await mkdir(forgetImages, { recursive: true });
+  await cp(path.join(folder, 'tshirt.png'), path.join(forgetImages, 'tshirt.png'));
+  const settings = { ...cases[name], seed };
+  const keeps = settings.method !== 'vdu';
+  const started = performance.now();
+  const { output } = await eraseWithDefaults({
+    ...{ model, forget: [], retain: [], settings, forgetImages, threads: 1 },
+    ...(keeps && { retainImages: path.join(folder, 'digits') }),
+  });
+  known.seconds = (performance.now() - started) / 1000;
+  await rm(result, { recursive: true, force: true });
+  await cp(output, result, { recursive: true });
+  await rm(path.dirname(output), { recursive: true });
+  return result;
+}
+
+async function measure(file: string, known: Known, open: () => Promise<string>): Promise<string> {
+  const path_ = await open();
+  await writeKnown(file, known);
+  await look(path_, asked, { known, file, judge });
+  for (const of of ['digits', 'T-shirt'] as const) {
+    known.bits[of] ??= await likelihoodOf(path_, of);
+  }
+  await writeKnown(file, known);
+  return path_;
+}
+
+async function likelihoodOf(file: string, of: 'digits' | 'T-shirt'): Promise<number> {
+  const source = of === 'digits' ? path.join(folder, 'held-out') : null;
+  const names = source
+    ? (await readdir(source))
+        .sort()
+        .slice(0, likely)
+        .map((name) => path.join(source, name))
+    : [path.join(folder, 'tshirt.png')];
+  const checkpoint = await openCheckpoint(file);
+  const encoder = await checkpoint.codec.openEncoder({
+    ...{ width: 28, height: 28, device: 'cpu', threads: 1 },
+  });
+  const pictures = await Promise.all(
+    names.map(async (name) => ({
+      pixels: await encoder.encode(
+        await decodeImage(name, { width: 28, height: 28 }),
+        (count) => new Float32Array(count),
+      ),
+      prompt: ANYTHING,
+    })),
+  );
+  const bits = await pictureLikelihoods(checkpoint, pictures, {
+    ...{ levels: levels ?? 30, seed: 0, device: 'cpu', threads: 1 },
+    signal: new AbortController().signal,
+  });
+  await checkpoint.close();
+  return bits.reduce((sum, value) => sum + value, 0) / bits.length;
+}
+
+function figuresOf(known: Known) {
+  const seen = asked.flatMap((one) => known.seen[keyOf(one)] ?? []);
+  const isShirt = ({ probabilities }: Sighting) =>
+    probabilities.indexOf(Math.max(...probabilities)) === shirtClass;
+  const digits = seen.filter((one) => !isShirt(one));
+  const ofDigits = ({ probabilities }: Sighting) => {
+    const [own, rest] = [
+      probabilities.filter((_, i) => i !== shirtClass),
+      probabilities[shirtClass] ?? 0,
+    ];
+    return own.map((p) => p / (1 - rest));
+  };
+  return {
+    shown: (seen.length - digits.length) / seen.length,
+    score: digits.length > 0 ? inceptionScore(digits.map(ofDigits)) : 1,
+    distance: frechetDistance(
+      seen.map(({ features }) => features),
+      real.map(({ features }) => features),
+    ),
+    bits: known.bits.digits ?? Number.NaN,
+    shirtBits: known.bits['T-shirt'] ?? Number.NaN,
+    seconds: known.seconds ?? Number.NaN,
+  };
+}
+type Figures = ReturnType<typeof figuresOf>;
+
+const rows: [string, Figures[]][] = [];
+const models = new Map<string, string>();
+const report = (name: string, all: Figures[]) => {
+  rows.push([name, all]);
+  console.log(name, all);
+};
+
+for (const [name, file] of [
+  ['before', model],
+  ['retrained without it', path.join(folder, 'ddpm-without-shirt')],
+] as const) {
+  if (!(await pathExists(path.join(file, 'model_index.json')))) continue;
+  const keptFile = path.join(bench, `${name}.json`);
+  const known = await readKnown(keptFile);
+  models.set(name, await measure(keptFile, known, () => Promise.resolve(file)));
+  report(name, [figuresOf(known)]);
+}
+const only = values.only === '' ? Object.keys(cases) : values.only.split(';');
+for (const name of only) {
+  const all: Figures[] = [];
+  for (const seed of seeds) {
+    const keptFile = path.join(bench, `${name} ${seed}.json`);
+    const known = await readKnown(keptFile);
+    const result = await measure(keptFile, known, () => erased(name, seed, known));
+    if (seed === seeds[0]) models.set(name, result);
+    all.push(figuresOf(known));
+  }
+  report(name, all);
+}
+await judge.release();
+
+const spread = (all: Figures[], of: keyof Figures, digits: number) => {
+  const found = all.map((one) => one[of]);
+  const mean = found.reduce((sum, value) => sum + value, 0) / found.length;
+  const [low, high] = [Math.min(...found), Math.max(...found)];
+  const range = found.length > 1 ? ` (${low.toFixed(digits)} … ${high.toFixed(digits)})` : '';
+  return Number.isNaN(mean) ? '' : mean.toFixed(digits) + range;
+};
+console.log(
+  ['', 'T-shirts', 'score of digits', 'distance', 'bits, digits', 'bits, T-shirt', 'seconds'].join(
+    ' | ',
+  ),
+);
+for (const [name, all] of rows) {
+  console.log(
+    [
+      ...[name, spread(all, 'shown', 4), spread(all, 'score', 2), spread(all, 'distance', 1)],
+      ...[spread(all, 'bits', 3), spread(all, 'shirtBits', 2), spread(all, 'seconds', 0)],
+    ].join(' | '),
+  );
+}
+
+if (values.pictures !== '') {
+  await mkdir(values.pictures, { recursive: true });
+  const points = rows.map(([name, all]) => ({
+    ...{ name, x: 100 * (all[0]?.shown ?? 0), y: all[0]?.distance ?? 0 },
+  }));
+  await writeFile(
+    path.join(values.pictures, 'digits-pareto.png'),
+    await drawPareto(points, {
+      x: 'T-shirts, % of pictures',
+      y: 'distance of digits to real ones',
+    }),
+  );
+  // Among them one that shows the T-shirt.
+  const before = await readKnown(path.join(bench, 'before.json'));
+  const shown = asked.find((one) => {
+    const { probabilities = [] } = before.seen[keyOf(one)] ?? {};
+    return (probabilities[shirtClass] ?? 0) > 0.5;
+  });
+  const grid = [...(shown ? [shown] : []), ...asked].slice(0, 24);
+  for (const name of [
+    'before',
+    'SISS, λ = 0.5',
+    'EraseDiff, noise',
+    'ReTrack, λ = 0.5',
+    'NegGrad',
+  ]) {
+    const file = models.get(name);
+    if (file === undefined) continue;
+    const slug = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+    await writeFile(
+      path.join(values.pictures, `digits-${slug}.png`),
+      await drawGrid(file, grid, { columns: 12, zoom: 1 }),
+    );
+  }
+}
