@@ -67,7 +67,6 @@ export default defineConfig(
     rules: {
       // How an object is copied without some of its properties.
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
-      'import-x/no-cycle': ['error', { ignoreExternal: true }],
       'import-x/no-default-export': 'error',
       'import-x/no-restricted-paths': [
         'error',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { Evaluation } from '../evaluation/evaluation.ts';
-import { pictureGroups } from '../evaluation/picture-group.ts';
+import { pictureGroups } from '../evaluation/figure.ts';
 import { named } from './answer.ts';
 
 const role = z.enum(['forget', 'retain']);

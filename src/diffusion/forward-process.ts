@@ -1,6 +1,5 @@
 import { linearCombination } from './linear-combination.ts';
 import { alphaCumprodAt, type NoiseSchedule } from './noise-schedule.ts';
-import type { NoisedPair } from './process.ts';
 
 /** A batch to be noised, each sample to its own timestep. */
 export interface NoisingBatch {
@@ -10,6 +9,13 @@ export interface NoisingBatch {
   noise: Float32Array;
   /** [N], counted from 0. */
   timesteps: readonly number[];
+}
+
+/** Clean and noisy latents, float32 [N, C, H, W] each, with the timestep of each sample. */
+export interface NoisedPair {
+  readonly x0: Float32Array;
+  readonly noisyLatents: Float32Array;
+  readonly timesteps: readonly number[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { NoisingBatch } from './forward-process.ts';
+import type { NoisedPair, NoisingBatch } from './forward-process.ts';
 import type { Predict } from './samplers/sampler.ts';
 import type { SamplerName } from './samplers/registry.ts';
 
@@ -33,11 +33,4 @@ export interface Process {
     drawing: Pick<Drawing, 'steps' | 'predict'>,
     start: { readonly latents: Float32Array; readonly timestep: number },
   ): Promise<Float32Array>;
-}
-
-/** Clean and noisy latents, float32 [N, C, H, W] each, with the timestep of each sample. */
-export interface NoisedPair {
-  readonly x0: Float32Array;
-  readonly noisyLatents: Float32Array;
-  readonly timesteps: readonly number[];
 }

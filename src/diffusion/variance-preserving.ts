@@ -1,21 +1,18 @@
-import { mapSamples, noiseBetween, type NoisingBatch, qSample } from './forward-process.ts';
+import {
+  mapSamples,
+  noiseBetween,
+  type NoisedPair,
+  type NoisingBatch,
+  qSample,
+} from './forward-process.ts';
 import { linearCombination } from './linear-combination.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { convertPrediction, targetCoefficients, type TrainedType } from './prediction-type.ts';
-import type { Drawing, NoisedPair, Process } from './process.ts';
+import type { Drawing, Process } from './process.ts';
 import { continueDdim } from './samplers/ddim.ts';
 import { findSampler } from './samplers/registry.ts';
+import type { Answer } from './samplers/sampler.ts';
 import type { SchedulerDrawing } from './scheduler-drawing.ts';
-
-/** An answer of the model, beside the noisy latents that it was asked about. */
-export interface Answer {
-  /** float32 [N, C, H, W] */
-  readonly output: Float32Array;
-  /** x_t: float32 [N, C, H, W] */
-  readonly latents: Float32Array;
-  /** abar of the noise level, which samplers also choose between two timesteps. */
-  readonly alphaCumprod: number;
-}
 
 /**
  * The process of DDPM (Ho et al. 2020), whose noisy latents have unit variance throughout, with a

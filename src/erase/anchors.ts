@@ -1,12 +1,7 @@
 import { chooseConcept, contentWords } from './anchors/choose-concept.ts';
 import { Neighbours } from './anchors/choose-neighbour.ts';
-import {
-  isNudity,
-  type ParsedPrompt,
-  parsePrompt,
-  type Phrase,
-  type PhraseWord,
-} from './anchors/parse-prompt.ts';
+import { isNudity, parsePrompt } from './anchors/parse-prompt.ts';
+import type { ParsedPrompt, Phrase, PhraseWord } from './anchors/phrases.ts';
 import { writeAnchor } from './anchors/write-anchor.ts';
 import type { PromptStyle } from '../drawing/prompt-style.ts';
 import { areTags, mayBeTags } from '../drawing/tags/tag-list.ts';

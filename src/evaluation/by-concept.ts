@@ -1,20 +1,5 @@
-import type { PromptVerdicts } from './evaluation.ts';
+import type { ConceptVerdicts, PromptVerdicts, VerdictsOfPictures } from './evaluation.ts';
 import type { Role, Verdict } from './figure.ts';
-
-/** What came out for one of several concepts. */
-export interface ConceptVerdicts {
-  readonly name: string;
-  /** Of its own prompts. */
-  readonly forget: VerdictsOfPictures;
-  /** Of what was named as its neighbours; null where none of that was drawn. */
-  readonly retain: VerdictsOfPictures | null;
-}
-
-interface VerdictsOfPictures {
-  readonly pictures: number;
-  /** By the id of the figure. */
-  readonly verdicts: Readonly<Record<string, Verdict>>;
-}
 
 /** Sums up by concepts; those without a picture are left out. */
 export function byConcept(

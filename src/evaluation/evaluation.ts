@@ -1,14 +1,13 @@
 import { elementAt } from '../element-at.ts';
-import type { ConceptVerdicts } from './by-concept.ts';
 import {
   figureOf,
   type Figure,
   type Measure,
   meanVerdict,
+  type PictureGroup,
   type Role,
   type Verdict,
 } from './figure.ts';
-import type { PictureGroup } from './picture-group.ts';
 import type { EvaluationPicture } from './pictures.ts';
 
 /** How much was erased and how much was kept. */
@@ -42,6 +41,21 @@ interface HeadlineShares {
   readonly pictures: number;
   readonly before: number;
   readonly after: number;
+}
+
+/** What came out for one of several concepts. */
+export interface ConceptVerdicts {
+  readonly name: string;
+  /** Of its own prompts. */
+  readonly forget: VerdictsOfPictures;
+  /** Of what was named as its neighbours; null where none of that was drawn. */
+  readonly retain: VerdictsOfPictures | null;
+}
+
+export interface VerdictsOfPictures {
+  readonly pictures: number;
+  /** By the id of the figure. */
+  readonly verdicts: Readonly<Record<string, Verdict>>;
 }
 
 export interface PromptVerdicts {

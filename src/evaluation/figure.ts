@@ -1,7 +1,20 @@
 import { type Interval, meanInterval, shareInterval } from './interval.ts';
-import type { PictureGroup } from './picture-group.ts';
 
 export type Role = 'forget' | 'retain';
+
+/** Why a picture is drawn: the prompts of the job themselves, or a question beside them. */
+export const pictureGroups = [
+  'forget',
+  'held-back',
+  'forget-negative',
+  'forget-against',
+  'retain',
+  'neighbour',
+  'far',
+  'retain-negative',
+  'retain-against',
+] as const;
+export type PictureGroup = (typeof pictureGroups)[number];
 
 /**
  * What a judge makes of one picture, drawn from the same noise by both models: for a share 0 or 1, for

@@ -1,18 +1,4 @@
-import type { Role } from './figure.ts';
-
-/** Why a picture is drawn: the prompts of the job themselves, or a question beside them. */
-export const pictureGroups = [
-  'forget',
-  'held-back',
-  'forget-negative',
-  'forget-against',
-  'retain',
-  'neighbour',
-  'far',
-  'retain-negative',
-  'retain-against',
-] as const;
-export type PictureGroup = (typeof pictureGroups)[number];
+import type { PictureGroup, Role } from './figure.ts';
 
 /** What people read about a group. */
 interface GroupWords {

@@ -12,8 +12,8 @@ import { elementAt } from '../element-at.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorSet } from '../runtime/tensor-set.ts';
 import type { ClassifierChoice } from './classifier/classifier-choice.ts';
-import type { Role } from './figure.ts';
-import { groupWords, type PictureGroup } from './picture-group.ts';
+import type { PictureGroup, Role } from './figure.ts';
+import { groupWords } from './picture-group.ts';
 
 /** What is drawn. */
 export interface PictureSettings {

@@ -1,7 +1,6 @@
 import type { PredictionReading } from '../diffusion/prediction-reading.ts';
-import { elementCount } from '../tensor/shape.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
 import type { TensorStore } from '../checkpoint/tensor-store.ts';
-import type { ModelPart } from './family.ts';
 
 /** What a family tells of one of its models; plain data for JSON. */
 export interface ModelDescription {
@@ -35,7 +34,7 @@ export interface PartDescription {
 /** Counts what a file holds of a part. */
 export function describePart(
   { tensors }: Pick<TensorStore, 'tensors'>,
-  { shapes }: Pick<ModelPart, 'shapes'>,
+  { shapes }: { readonly shapes: ReadonlyMap<string, Shape> },
 ): PartDescription {
   const infos = [...shapes.keys()].flatMap((name) => tensors.get(name) ?? []);
   return {

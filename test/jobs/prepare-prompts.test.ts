@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { preparePrompts, type PromptRequest } from '../../src/jobs/request/prepare-prompts.ts';
+import { preparePrompts } from '../../src/jobs/request/prepare-prompts.ts';
+import type { PromptRequest } from '../../src/jobs/request/prompt-request.ts';
 
 const nothing: PromptRequest = {
   ...{ forget: [], forgetImages: undefined, retain: [], retainImages: undefined },

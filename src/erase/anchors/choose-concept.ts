@@ -1,13 +1,5 @@
-import {
-  isExplicit,
-  isFunction,
-  isOccupation,
-  isPosture,
-  isScene,
-  type ParsedPrompt,
-  type Phrase,
-  type PhraseWord,
-} from './parse-prompt.ts';
+import { isExplicit, isFunction, isOccupation, isPosture, isScene } from './parse-prompt.ts';
+import type { ParsedPrompt, Phrase, PhraseWord } from './phrases.ts';
 import type { Language } from './lexicon.ts';
 import type { Word } from './words.ts';
 

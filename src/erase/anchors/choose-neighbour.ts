@@ -3,7 +3,7 @@ import { isOfKind } from '../kinds.ts';
 import { singular } from '../singular.ts';
 import { contentWords } from './choose-concept.ts';
 import { languages } from './lexicon.ts';
-import type { ParsedPrompt, Phrase, PhraseWord } from './parse-prompt.ts';
+import type { ParsedPrompt, Phrase, PhraseWord } from './phrases.ts';
 
 /** So many things of kept prompts stand in for the concept at most: the first, its neighbours. */
 const mostNeighbours = 8;

@@ -1,5 +1,5 @@
 import { type Language, nounsOnIng } from './lexicon.ts';
-import type { Phrase, Role } from './parse-prompt.ts';
+import type { Phrase, Role } from './phrases.ts';
 import type { Word } from './words.ts';
 
 /** What joins a phrase to the one before, and what this makes of it. */

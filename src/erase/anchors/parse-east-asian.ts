@@ -1,5 +1,5 @@
 import type { Language } from './lexicon.ts';
-import type { Phrase, PhraseWord, Role } from './parse-prompt.ts';
+import type { Phrase, PhraseWord, Role } from './phrases.ts';
 import type { Word } from './words.ts';
 
 /**

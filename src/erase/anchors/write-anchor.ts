@@ -1,7 +1,7 @@
 import { articleFor } from '../fill-template.ts';
 import { type Language, languages } from './lexicon.ts';
 import { contentWords } from './choose-concept.ts';
-import type { ParsedPrompt, Phrase, PhraseWord, Segment } from './parse-prompt.ts';
+import type { ParsedPrompt, Phrase, PhraseWord, Segment } from './phrases.ts';
 
 /** Where something is seen, and what stays a part of the picture: "on a white background". */
 const partOfPicture = new Set(

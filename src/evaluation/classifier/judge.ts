@@ -1,6 +1,6 @@
 import type { PictureJudge, PicturePair } from '../evaluator.ts';
-import type { Measure, Verdict } from '../figure.ts';
-import { figureName, groupWords, type PictureGroup, pictureGroups } from '../picture-group.ts';
+import { type Measure, type PictureGroup, pictureGroups, type Verdict } from '../figure.ts';
+import { figureName, groupWords } from '../picture-group.ts';
 import type { EvaluationSettings } from '../pictures.ts';
 import { Classifier } from './classifier.ts';
 import type { ClassifierChoice } from './classifier-choice.ts';

@@ -1,5 +1,12 @@
-import { type Measure, mean, type Quantity, type Verdict } from '../figure.ts';
-import { figureName, groupWords, type PictureGroup, pictureGroups } from '../picture-group.ts';
+import {
+  type Measure,
+  mean,
+  type PictureGroup,
+  pictureGroups,
+  type Quantity,
+  type Verdict,
+} from '../figure.ts';
+import { figureName, groupWords } from '../picture-group.ts';
 
 /** A picture's scores as `ZeroShotJudge` gives them, its own prompt's first. */
 export interface JudgedPicture {

@@ -26,7 +26,8 @@ import {
   prepareSettings,
   withErasable,
 } from '../request/draft-job.ts';
-import { type PreparedPrompts, preparePrompts } from '../request/prepare-prompts.ts';
+import { preparePrompts } from '../request/prepare-prompts.ts';
+import type { PreparedPrompts } from '../request/prompt-request.ts';
 import {
   bufferAdvice,
   describeTensor,

@@ -57,7 +57,8 @@ import {
 import type { JobDraft } from './job-draft.ts';
 import { requireChange, requireLayers } from './require-settings.ts';
 import { prepareShapes } from './prepare-shapes.ts';
-import { preparePrompts, type PromptRequest } from './prepare-prompts.ts';
+import { preparePrompts } from './prepare-prompts.ts';
+import type { PromptRequest } from './prompt-request.ts';
 
 /** Fixed-seed samples that are drawn over the steps where the request says nothing. */
 const SAMPLES_OF_A_RUN = 8;

@@ -4,7 +4,7 @@ import { ANYTHING, classPrompt, readClass } from '../../families/class-prompts.t
 import type { Asks } from '../../families/family.ts';
 import type { AnyMethod } from '../../methods/registry.ts';
 import type { Remedy } from '../../remedy.ts';
-import type { PreparedPrompts, PromptRequest } from './prepare-prompts.ts';
+import type { PreparedPrompts, PromptRequest } from './prompt-request.ts';
 
 type ClassRequest = Pick<
   PromptRequest,

@@ -3,7 +3,6 @@ import { findNearContradictions, requireNoContradiction } from '../../erase/cont
 import type { EraseJob } from '../../erase/job.ts';
 import { titleOfConcepts } from '../../erase/concepts.ts';
 import { trainedOn } from '../../erase/held-back.ts';
-import type { ConceptRequest } from '../../erase/read-concepts.ts';
 import { LearnedNames } from '../../erase/learned-names.ts';
 import { neutralPrompts } from '../../erase/neutral-prompts.ts';
 import { checkSyntax } from '../../erase/prompt-syntax.ts';
@@ -14,42 +13,10 @@ import type { AnyMethod } from '../../methods/registry.ts';
 import { type PresetWords, wordsOfPreset } from '../../presets/preset-words.ts';
 import type { Preset } from '../../presets/preset.ts';
 import { prepareClasses } from './prepare-classes.ts';
+import type { PreparedPrompts, PromptRequest } from './prompt-request.ts';
 import { checkPrompts as check, readCaptions } from './check-prompts.ts';
 import { readConcepts, requireOwnPrompts, hintsOf, nameOf } from './prepare-concepts.ts';
 import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
-
-/** What a person says of the two sets. */
-export interface PromptRequest {
-  /** Each a prompt, or `prompt => anchor`. */
-  readonly forget: readonly string[];
-  readonly forgetImages: string | undefined;
-  readonly retain: readonly string[];
-  readonly retainImages: string | undefined;
-  readonly anchor: string | undefined;
-  readonly concept: string | undefined;
-  /** Further wordings to measure by, each a prompt or `prompt => anchor`. Default: those of the preset. */
-  readonly heldBack?: readonly string[];
-  /** Several things to forget, each with prompts of its own, in the place of `forget`. */
-  readonly concepts?: readonly ConceptRequest[];
-  /** How the model is asked, which what nobody says follows. Default: sentences. */
-  readonly style?: PromptStyle;
-  /** Names of learned words that are to be forgotten. */
-  readonly learned?: readonly string[];
-  /** Of pictures that are in no folder yet. */
-  readonly captions?: { readonly forget: readonly string[]; readonly retain: readonly string[] };
-}
-
-/** The prompts of a job. */
-export interface PreparedPrompts {
-  /** What is erased, in few words. */
-  readonly concept: string;
-  readonly forget: EraseJob['forget'];
-  readonly concepts: EraseJob['concepts'];
-  readonly retain: string[];
-  readonly heldBack: EraseJob['heldBack'];
-  /** What may not be meant so, or is not heeded. */
-  readonly warnings: readonly string[];
-}
 
 /**
  * The prompts to forget with their anchors, and those to retain. What the person gives replaces
