@@ -25,8 +25,10 @@ const sets = { forget: 3, retain: 10 };
 
 describe('planShapes', () => {
   it.each([
-    ['larger than what the model was made for', size(96, 64), 64, size(80, 48)],
-    ['a portrait of SD 1.5', size(512, 768), 512, size(384, 640)],
+    ['larger than what the model was made for', size(96, 64), 64, size(72, 56)],
+    ['a portrait of SD 1.5', size(512, 768), 512, size(448, 576)],
+    ['a banner of the same area', size(128, 32), 64, null],
+    ['a long banner', size(192, 32), 64, size(128, 32)],
     ['a large square', size(768), 512, size(512)],
     ['SDXL’s own portrait', size(832, 1216), 1024, null],
     ['a smaller one', size(256, 384), 512, null],
