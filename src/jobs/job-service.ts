@@ -20,12 +20,13 @@ import { attackKey, JobAttacks } from './attacks/job-attacks.ts';
 import { compareInHost } from './host-drawn/host-comparison.ts';
 import { HostPictures, requireDrawing } from './host-drawn/host-pictures.ts';
 import { historyOf, reportPathOf, samplePathOf, watchOf } from './job-history.ts';
+import { JobListeners } from './job-listeners.ts';
 import { jobLora } from './job-lora.ts';
 import type { JobRecord } from './job-record.ts';
 import { JobRecords } from './job-records.ts';
 import { JobResults } from './job-results.ts';
 import { isAllowed } from './job-status.ts';
-import { modelNameOf, modelsOf, summarize, viewJob } from './job-views.ts';
+import { makersOf, modelNameOf, modelsOf, summarize, viewJob } from './job-views.ts';
 import { JobSteps } from './job-steps.ts';
 import type { JobBackend } from './ports.ts';
 import { recoverJobs } from './recover-jobs.ts';
@@ -62,7 +63,7 @@ export class JobService implements JobServices {
   private readonly attacks: JobAttacks;
   /** Null where all jobs are this process's. */
   private readonly shared: SharedJobs | null;
-  private readonly listeners = new Set<JobListener>();
+  private readonly listeners = new JobListeners();
   private opened: Promise<void> = Promise.resolve();
 
   constructor(environment: JobEnvironment) {
@@ -84,9 +85,7 @@ export class JobService implements JobServices {
       find: (id) => this.records.get(id),
       defaultDevice: async () =>
         (await devices()).find(({ isDefault }) => isDefault)?.device ?? 'cpu',
-      onChange: (id, what) => {
-        this.announce(id, what);
-      },
+      onChange: this.listeners.tell,
       drawPictures: (job) => pictures.draw(job),
       compare: (comparing) => compareInHost(drawing, comparing),
       borrowMemory: (borrower) => memory.borrow(borrower),
@@ -100,7 +99,7 @@ export class JobService implements JobServices {
       backend,
       find: (id) => this.records.get(id),
       onChange: (id) => {
-        this.announce(id, 'state');
+        this.listeners.tell(id, 'state');
       },
       onTrouble,
     });
@@ -109,9 +108,7 @@ export class JobService implements JobServices {
       backend.sharing &&
       new SharedJobs({
         ...{ sharing: backend.sharing, records: this.records, queue: backend.queue, onTrouble },
-        announce: (id, what) => {
-          this.announce(id, what);
-        },
+        announce: this.listeners.tell,
         onResult: () => void this.results.refreshHost(),
       });
     this.results = new JobResults({
@@ -244,7 +241,7 @@ export class JobService implements JobServices {
       await this.results.forgetLora(record);
       await this.records.delete(record);
       for (const model of modelsOf(record)) await this.model.forget(model);
-      this.announce(record.id, 'state');
+      this.listeners.tell(record.id, 'state');
     });
   }
 
@@ -271,19 +268,13 @@ export class JobService implements JobServices {
   }
 
   listen(listener: JobListener): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.listeners.add(listener);
   }
 
   /** The jobs that made scrubbed models, by the models' paths. */
-  async makers(): Promise<ReadonlyMap<string, Pick<JobRecord, 'id' | 'concept'>>> {
+  async makers(): Promise<ReadonlyMap<string, JobRecord>> {
     await this.opened;
-    const records = await this.records.all();
-    return new Map(
-      records
-        .filter(({ state }) => state === 'done')
-        .flatMap((record) => modelsOf(record).map((model) => [model, record])),
-    );
+    return makersOf(await this.records.all());
   }
 
   /** @throws AppError `job.not-found` */
@@ -343,7 +334,7 @@ export class JobService implements JobServices {
 
   private async enqueue(record: JobRecord): Promise<void> {
     await this.queue.add(record.id);
-    this.announce(record.id, 'state');
+    this.listeners.tell(record.id, 'state');
   }
 
   /** Jobs before it; null for one that does not wait. */
@@ -400,17 +391,10 @@ export class JobService implements JobServices {
     return actions.runExclusive(async () => work(await this.find(id)));
   }
 
-  private announce(id: string, what: 'state' | 'growth'): void {
-    for (const listener of this.listeners) {
-      if (what === 'state') listener.changed(id);
-      listener.grew(id);
-    }
-  }
-
   /** Which of the scrubbed models is active is another. */
   private announceResults(): void {
     for (const record of this.records.known()) {
-      if (record.state === 'done') this.announce(record.id, 'state');
+      if (record.state === 'done') this.listeners.tell(record.id, 'state');
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Device } from '../runtime/device.ts';
 import { describeError } from './describe-error.ts';
 import type { compareInHost } from './host-drawn/host-comparison.ts';
 import type { HostPictures } from './host-drawn/host-pictures.ts';
+import type { JobChange } from './job-listeners.ts';
 import type { JobRecord } from './job-record.ts';
 import { actionOf, endOf, isUnderWay } from './job-status.ts';
 import type { JobBackend, Worker, WorkSignals } from './ports.ts';
@@ -16,7 +17,7 @@ export interface StepTools {
   /** What `auto` means. */
   readonly defaultDevice: () => Promise<Device>;
   /** Told whenever the state of a job changes, or what is known of it grows. */
-  readonly onChange: (id: string, what: 'state' | 'growth') => void;
+  readonly onChange: (id: string, what: JobChange) => void;
   /** Has the host draw the pictures of a job's sets, if it is to. */
   readonly drawPictures: HostPictures['draw'];
   /** Has the host draw for the comparison; @returns how many pictures it drew. */

@@ -25,6 +25,12 @@ export function modelsOf({ job, status }: JobRecord): string[] {
   return job ? [job.output, ...status.current.merged.map((merged) => merged.path)] : [];
 }
 
+/** The jobs that made models, by the models' paths. */
+export function makersOf(records: readonly JobRecord[]): Map<string, JobRecord> {
+  const done = records.filter(({ state }) => state === 'done');
+  return new Map(done.flatMap((record) => modelsOf(record).map((model) => [model, record])));
+}
+
 /** What of a job is told elsewhere. */
 interface Surroundings {
   readonly queuePosition: number | null;

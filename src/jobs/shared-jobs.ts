@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import type { JobChange } from './job-listeners.ts';
 import type { JobRecord } from './job-record.ts';
 import type { JobRecords } from './job-records.ts';
 import { isUnderWay } from './job-status.ts';
@@ -11,7 +12,7 @@ interface SharedTools {
   readonly sharing: Sharing;
   readonly records: JobRecords;
   readonly queue: WorkQueue;
-  readonly announce: (id: string, what: 'state' | 'growth') => void;
+  readonly announce: (id: string, what: JobChange) => void;
   /** A scrubbed model came. */
   readonly onResult: () => void;
   readonly onTrouble: (error: unknown) => void;
@@ -55,7 +56,7 @@ export class SharedJobs {
     if (this.timer) clearInterval(this.timer);
   }
 
-  private read(id: string, what: 'state' | 'growth'): void {
+  private read(id: string, what: JobChange): void {
     if (this.reading.has(id)) {
       this.reading.set(id, true);
       return;
@@ -72,7 +73,7 @@ export class SharedJobs {
       });
   }
 
-  private async readNow(id: string, what: 'state' | 'growth'): Promise<void> {
+  private async readNow(id: string, what: JobChange): Promise<void> {
     const record = await this.tools.records.get(id).catch(() => null);
     const before = record?.state;
     await record?.catchUp().catch((error: unknown) => {

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 
 import type { RecordedEvent } from '../../erase/events.ts';
 import { AppError } from '../../errors.ts';
+import type { JobChange } from '../job-listeners.ts';
 import { type JobField, keys } from './keys.ts';
 
 /** Whether somebody may write: a worker the last of those who took a job, and anyone else. */
@@ -41,9 +42,6 @@ const beatScript = `
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 'lost' end
 return { redis.call('HGET', KEYS[1], 'cancel') }`;
 
-/** What a job is told to be now. */
-export type Change = 'state' | 'growth';
-
 /**
  * Jobs in Redis as hashes and streams. A worker takes a job with a number that only grows, its fence, and
  * writes with it: one that was away while another took the job is refused whatever it writes.
@@ -81,7 +79,7 @@ export class JobKeeper {
   async write(
     id: string,
     fields: Readonly<Partial<Record<JobField, string>>>,
-    change: Change,
+    change: JobChange,
   ): Promise<void> {
     const reply = await this.redis.eval(
       writeScript,

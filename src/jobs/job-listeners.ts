@@ -1,0 +1,23 @@
+import type { JobListener } from '../contract/services.ts';
+
+/** What became of a job: another state, or more to look at. */
+export type JobChange = 'state' | 'growth';
+
+/** Who is told what becomes of jobs. */
+export class JobListeners {
+  private readonly listeners = new Set<JobListener>();
+
+  /** @returns what ends it */
+  add(listener: JobListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Of the job with this id. */
+  readonly tell = (id: string, what: JobChange): void => {
+    for (const listener of this.listeners) {
+      if (what === 'state') listener.changed(id);
+      listener.grew(id);
+    }
+  };
+}
