@@ -119,6 +119,7 @@ export default defineConfig(
                 './erase/forget-lines.ts',
                 './erase/new-steps.ts',
                 './erase/picture-shapes.ts',
+                './erase/spread.ts',
                 './evaluation/picture-group.ts',
                 './evaluation/worst-first.ts',
                 './methods/registry.ts',

@@ -6,6 +6,7 @@ import { estimateRoutes } from './estimate.ts';
 import { healthRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { judgeRoutes } from './judges.ts';
+import { knowledgeRoutes } from './knowledge.ts';
 import { manifestRoutes } from './manifest.ts';
 import { modelRoutes } from './models.ts';
 import { describeRoutes, openapiSchema } from './openapi.ts';
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   ...presetRoutes,
   ...suggestionRoutes,
   ...estimateRoutes,
+  ...knowledgeRoutes,
   ...jobRoutes,
   openapiRoute,
 ];

@@ -20,6 +20,7 @@ import { openFolder } from './open-folder.ts';
 import { presetFolders } from './presets/load-presets.ts';
 import { askProcess } from './processes/ask-process.ts';
 import type { Services } from './contract/services.ts';
+import { knowledgeServices } from './jobs/knowledge/knowledge-services.ts';
 import { wordOf } from './tokenizer/learned-words.ts';
 import { appVersion } from './version.ts';
 
@@ -89,6 +90,7 @@ export function createServices({
     judges: () => listJudges(dataFolder),
     ownFiles: new OwnFiles(dataFolder),
     presets: presetServices(dataFolder, jobs),
+    knowledge: knowledgeServices({ jobs, host, companions, threads }),
     suggest: limited(async ({ model, promptStyle, ...asked }, signal) => {
       const { path } = await jobs.findModel(model);
       return suggestPrompts({ ...asked, model: path, style: promptStyle }, signal);

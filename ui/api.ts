@@ -2,6 +2,7 @@ import { io, type Socket } from 'socket.io-client';
 
 import type { Manifest } from '../src/contract/manifest.ts';
 import type { Estimate, Suggestions } from '../src/contract/estimate.ts';
+import type { Knowledge, KnowledgeRequest } from '../src/contract/knowledge.ts';
 import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest, SuggestionRequest } from '../src/contract/requests.ts';
 import type { CompanionKind } from '../src/contract/services.ts';
@@ -65,6 +66,10 @@ export const api = {
     request<Estimate>('POST', 'estimate', { body, signal }),
   suggestions: (body: SuggestionRequest, signal: AbortSignal) =>
     request<Suggestions>('POST', 'suggestions', { body, signal }),
+  askKnowledge: (body: KnowledgeRequest) => request<Knowledge>('POST', 'knowledge', { body }),
+  knowledge: (id: string) => request<Knowledge>('GET', `knowledge/${encodeURIComponent(id)}`),
+  cancelKnowledge: (id: string) =>
+    request<Knowledge>('POST', `knowledge/${encodeURIComponent(id)}/cancel`),
   createJob: (
     job: JobRequest,
     pictures: { forget: readonly NamedFile[]; retain: readonly NamedFile[] },

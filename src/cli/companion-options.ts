@@ -1,16 +1,13 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 
-import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
-import { readLora } from '../adapters/low-rank/read-lora.ts';
-import type { Checkpoint } from '../families/checkpoint.ts';
 import type { Companions } from '../families/companions.ts';
-import type { BaseLora } from '../jobs/request/companion-wishes.ts';
+import type { ChosenLora } from '../adapters/low-rank/with-loras.ts';
 
 /** What the options below say. */
 export interface CompanionOptions {
   readonly vae?: string;
-  readonly baseLora?: readonly BaseLora[];
+  readonly baseLora?: readonly ChosenLora[];
   readonly forgetEmbedding?: readonly string[];
 }
 
@@ -38,28 +35,12 @@ export function companionsIn({ vae, forgetEmbedding }: CompanionOptions): Compan
   return { vae: vae === undefined ? null : path.resolve(vae), embeddings: forgetEmbedding };
 }
 
-/**
- * A model with the LoRAs on top of it.
- *
- * @throws AppError `lora.invalid`, `checkpoint.*`
- */
-export async function withBaseLoras(
-  checkpoint: Checkpoint,
-  { baseLora = [] }: CompanionOptions,
-): Promise<Checkpoint> {
-  let model = checkpoint;
-  for (const { path: file, strength } of baseLora) {
-    model = putOnTop(model, await readLora(file, checkpoint), strength);
-  }
-  return model;
-}
-
 function collectFile(file: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, file];
 }
 
 /** `FILE[:STRENGTH]` of every occurrence: a colon elsewhere belongs to the path, as in `C:\LoRAs\x.safetensors`. */
-function collectLora(text: string, previous: readonly BaseLora[] = []): BaseLora[] {
+function collectLora(text: string, previous: readonly ChosenLora[] = []): ChosenLora[] {
   const { file = text, number } =
     /^(?<file>.+?):(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.exec(text)?.groups ?? {};
   const strength = number === undefined ? 1 : Number(number);

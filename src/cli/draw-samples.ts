@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
+import { withLoras } from '../adapters/low-rank/with-loras.ts';
 import { putOnTop } from '../adapters/low-rank/put-on-top.ts';
 import { type Lora, readLora } from '../adapters/low-rank/read-lora.ts';
 import { writeNewFile } from '../checkpoint/atomic-file.ts';
@@ -27,7 +28,7 @@ import { drawPictures, type ImageRequest } from '../pipeline/text-to-image.ts';
 import type { Device } from '../runtime/device.ts';
 import { chooseDevice } from '../runtime/probe-device.ts';
 import { loraTag } from '../lora-tag.ts';
-import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
+import { type CompanionOptions, companionsIn } from './companion-options.ts';
 import { preparePictureFolder } from './picture-folder.ts';
 import type { Remark } from './terminal.ts';
 
@@ -105,7 +106,7 @@ export async function drawSamples(
     const size = { width: options.width ?? side, height: options.height ?? side };
     requireSizeFits(checkpoint, size);
     const lora = await loraOf(options, checkpoint);
-    const base = await withBaseLoras(checkpoint, options);
+    const base = await withLoras(checkpoint, options.baseLora ?? []);
     const model = lora ? putOnTop(base, lora, lora.strength) : base;
     const threads = options.threads ?? availableParallelism();
     await checkpoint.codec.requireFitting({ device: 'cpu', threads });

@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { withLoras } from '../adapters/low-rank/with-loras.ts';
 import { requireFiniteWeights } from '../checkpoint/nan-scan.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import type { PredictionWish } from '../diffusion/prediction-reading.ts';
@@ -16,7 +17,7 @@ import {
 } from '../families/checkpoint.ts';
 import { requireComparable } from '../families/compare-checkpoints.ts';
 import { drawingOf, sizeFacts } from '../methods/default-settings.ts';
-import { type CompanionOptions, companionsIn, withBaseLoras } from './companion-options.ts';
+import { type CompanionOptions, companionsIn } from './companion-options.ts';
 
 /** Options of a command that works on a model and on what was made of it. */
 export interface PairOptions extends CompanionOptions {
@@ -102,8 +103,8 @@ export async function withLorasOfPair(
   options: CompanionOptions,
 ): Promise<ModelPair> {
   return {
-    before: await withBaseLoras(before, options),
-    after: hasItsLoras(after) ? after : await withBaseLoras(after, options),
+    before: await withLoras(before, options.baseLora ?? []),
+    after: hasItsLoras(after) ? after : await withLoras(after, options.baseLora ?? []),
   };
 }
 

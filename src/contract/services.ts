@@ -1,5 +1,6 @@
 import type { AttackRequest } from './attack-view.ts';
 import type { Estimate, Suggestions } from './estimate.ts';
+import type { Knowledge, knowledgeRequestSchema } from './knowledge.ts';
 import type { JobHistory, JobSummary, JobView, SampleView } from './job-views.ts';
 import type { jobRequestSchema, SuggestionRequest } from './requests.ts';
 import type {
@@ -101,6 +102,14 @@ export interface PresetServices {
   delete(name: string): Promise<void>;
 }
 
+/** Questions whether models know something. */
+export interface KnowledgeServices {
+  /** Begins with it. */
+  ask(request: z.output<typeof knowledgeRequestSchema>): Promise<Knowledge>;
+  view(id: string): Knowledge;
+  cancel(id: string): Knowledge;
+}
+
 /** All that routes and sockets may call. */
 export interface Services {
   health(): Promise<Health>;
@@ -120,5 +129,6 @@ export interface Services {
   suggest(request: SuggestionRequest, signal: AbortSignal): Promise<Suggestions>;
   /** What a job would need; aborted likewise. */
   estimate(request: z.output<typeof jobRequestSchema>, signal: AbortSignal): Promise<Estimate>;
+  readonly knowledge: KnowledgeServices;
   readonly jobs: JobServices;
 }

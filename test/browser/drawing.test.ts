@@ -28,5 +28,15 @@ describeInBrowser('a model that was made to draw in few steps', () => {
     await page.locator('summary', { hasText: 'Advanced settings' }).click();
     await page.getByLabel(/^Guidance \(CFG\)/).fill('2');
     await notes.getByText('Drawn in 4 steps, CFG 2').waitFor();
+
+    // Before it is erased the model tells whether it knows it.
+    await page.getByLabel('Prompts to forget').fill('a photo of a red heart');
+    await page.getByRole('button', { name: 'Ask the model' }).click();
+    const answer = page.getByRole('region', { name: 'Does this model know it?' });
+    await answer.getByText('Asked of merge-lightning-4step').waitFor({ timeout: 120_000 });
+    expect(await answer.getByRole('listitem').innerText()).toMatch(
+      /^The model knows .*“a photo of a red heart”/,
+    );
+    await expectAccessible(page);
   }, 180_000);
 });

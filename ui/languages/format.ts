@@ -16,6 +16,12 @@ export const formatDistance = (value: number) =>
 export const formatShare = (share: number) =>
   t('{number} %', { number: formatNumber(Math.round(100 * share)) });
 
+/** With a tenth of a percent. @param share from 0 to 1 */
+export const formatTenths = (share: number) =>
+  t('{number} %', {
+    number: formatNumber(100 * share, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+  });
+
 /** Four significant digits; `∞` for a loss (null) that went beyond all numbers. */
 export function formatLoss(value: number | null): string {
   if (value === null) return '∞';

@@ -11,6 +11,7 @@ import {
 } from '../form.ts';
 import { connection, loadError, models } from '../state.ts';
 import { AdvancedSettings } from './advanced-settings.tsx';
+import { KnowsIt } from './knows-it.tsx';
 import { ModelChoice } from './model-choice.tsx';
 import { PresetCards } from './preset-cards.tsx';
 import { ForgetSet, RetainSet } from './prompt-sets.tsx';
@@ -45,6 +46,7 @@ export function Choose() {
         <ForgetSet />
         <RetainSet />
       </div>
+      <KnowsIt />
       <Words />
       <AdvancedSettings />
       <StartBar />

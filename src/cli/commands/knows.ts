@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { askAndReport } from '../ask-and-report.ts';
-import type { KnowsOptions } from '../ask-model.ts';
+import type { KnowsOptions } from '../tell-knowledge.ts';
 import { deviceOption, jsonOption, predictionOption, threadsOption } from '../common-options.ts';
 import { addCompanionOptions } from '../companion-options.ts';
 import type { CliContext } from '../context.ts';

@@ -10,7 +10,7 @@ import { wordOf } from '../../tokenizer/learned-words.ts';
 import type { CompanionFiles } from '../companion-files.ts';
 import type { CompanionWishes } from './companion-wishes.ts';
 
-type Request = z.output<typeof jobRequestSchema>;
+type Request = Pick<z.output<typeof jobRequestSchema>, 'vae' | 'baseLoras' | 'embeddings'>;
 
 /** A kind of files that a model is run with. */
 interface FileKind {

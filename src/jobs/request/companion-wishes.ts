@@ -1,3 +1,4 @@
+import type { ChosenLora } from '../../adapters/low-rank/with-loras.ts';
 import type { PicturesWish } from '../../contract/pictures-wish.ts';
 import { AppError } from '../../errors.ts';
 import type { Checkpoint } from '../../families/checkpoint.ts';
@@ -6,12 +7,6 @@ import type { Preset } from '../../presets/preset.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
-/** A LoRA's path, and how many times it counts. */
-export interface BaseLora {
-  readonly path: string;
-  readonly strength: number;
-}
-
 /** What a model is to be run with besides its own files, as a person asks for it. */
 export interface CompanionWishes {
   /** Path of the VAE to be used. Default: the model's own. */
@@ -19,7 +14,7 @@ export interface CompanionWishes {
   /** The same for a model that has none. Default: one that lies beside it. */
   readonly vaeIfNone?: string | undefined;
   /** LoRAs that are in the model before anything is forgotten. */
-  readonly baseLoras?: readonly BaseLora[];
+  readonly baseLoras?: readonly ChosenLora[];
   /** Paths of embeddings (textual inversion) whose words are to be forgotten. */
   readonly embeddings?: readonly string[];
 }

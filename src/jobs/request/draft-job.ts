@@ -37,6 +37,7 @@ import {
 } from '../../methods/registry.ts';
 import type { PicturesWish } from '../../contract/pictures-wish.ts';
 import type { Role } from '../../evaluation/figure.ts';
+import type { ChosenLora } from '../../adapters/low-rank/with-loras.ts';
 import type { PictureSize } from '../../images/picture-size.ts';
 import type { ClassifierWish } from '../../evaluation/classifier/classifier-choice.ts';
 import { sizeFacts } from '../../methods/default-settings.ts';
@@ -47,7 +48,6 @@ import { appVersion } from '../../version.ts';
 import { chooseJudges } from './choose-judges.ts';
 import { requireOfMethod, requirePictures, unreadSettings, unseenPictures } from './fit-method.ts';
 import {
-  type BaseLora,
   type CompanionWishes,
   drawnBy,
   learnedNames,
@@ -215,7 +215,7 @@ export async function withErasable<T>(
     ...companions
   }: Companions & {
     readonly prediction?: PredictionWish | null | undefined;
-    readonly baseLoras?: readonly BaseLora[];
+    readonly baseLoras?: readonly ChosenLora[];
   },
   use: (checkpoint: Checkpoint) => T | Promise<T>,
 ): Promise<T> {
