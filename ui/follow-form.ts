@@ -1,6 +1,7 @@
 import { computed, effect } from '@preact/signals';
 
 import { api } from './api.ts';
+import { concepts } from './concepts.ts';
 import {
   chosenModel,
   drawing,
@@ -10,8 +11,8 @@ import {
   form,
   presetWords,
   suggestions,
-  toLines,
 } from './form.ts';
+import { toLines } from './lines.ts';
 import { jobRequest } from './job-request.ts';
 import { messageOf } from './state.ts';
 
@@ -19,7 +20,8 @@ import { messageOf } from './state.ts';
 export function followForm(): void {
   askWhenAtRest(
     () => {
-      const forget = toLines(forgetText.value);
+      const listed = concepts.value.map((one) => one.forget).join('\n');
+      const forget = toLines(concepts.value.length > 0 ? listed : forgetText.value);
       const model = chosenModel.value?.name;
       if (model === undefined || forget.length === 0 || presetWords.value !== null) return null;
       const concept = form.concept.value?.trim() ?? '';

@@ -24,6 +24,8 @@ import {
 import { fillTags, wordsOfPreset } from '../src/presets/preset-words.ts';
 import type { NamedFile } from './api.ts';
 import { clearCompanions, companions, learnedWords, takeCompanions } from './companions.ts';
+import { concepts } from './concepts.ts';
+import { toLines } from './lines.ts';
 import { models, presets } from './state.ts';
 import { t } from './languages/words.ts';
 
@@ -203,15 +205,10 @@ export const drawing = computed(() => {
 /** The prompt of a line that may say its anchor. */
 export const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
 
-/** One prompt a line. */
-export function toLines(text: string): string[] {
-  const lines = text.split('\n').map((line) => line.trim());
-  return [...new Set(lines.filter((line) => line !== ''))];
-}
-
 /** Takes a preset, or none; what was written by hand gives way to its words. */
 export function choosePreset(name: string | null): void {
   batch(() => {
+    if (name !== null) concepts.value = [];
     form.preset.value = name;
     form.variables.value = {};
     form.forget.value = null;
@@ -278,6 +275,7 @@ export function clearForm(): void {
       pictures.value = [];
     }
     clearCompanions();
+    concepts.value = [];
     form.device.value = 'auto';
     form.pictures.value = 'auto';
   });

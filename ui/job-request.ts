@@ -2,6 +2,7 @@ import { computed } from '@preact/signals';
 
 import type { JobRequest } from '../src/contract/requests.ts';
 import { formatForgetLine } from '../src/erase/forget-lines.ts';
+import { conceptRequest } from './concepts.ts';
 import { companionRequest } from './companions.ts';
 import {
   anchorText,
@@ -13,9 +14,9 @@ import {
   type Picture,
   promptOf,
   retainText,
-  toLines,
   variableValues,
 } from './form.ts';
+import { toLines } from './lines.ts';
 import { missing } from './missing.ts';
 import { canHostDraw } from './state.ts';
 
@@ -29,11 +30,14 @@ export const jobRequest = computed<JobRequest | null>(() => {
   const anchor = (isEdited ? anchorText.value : (form.anchor.value ?? '')).trim();
   const concept = (isEdited ? conceptText.value : (form.concept.value ?? '')).trim();
   // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
+  const list = conceptRequest.value;
   const lines = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
   return {
     ...{ model: model.name, ...companionRequest(model) },
     ...(preset && { preset: preset.name, variables: variableValues.value }),
-    forget: withAnchors(lines(forgetText.value, isEdited), own),
+    ...(list.length > 0
+      ? { concepts: [...list] }
+      : { forget: withAnchors(lines(forgetText.value, isEdited), own) }),
     retain: lines(retainText.value, form.retain.value !== null),
     ...(anchor !== '' && { anchor }),
     ...(concept !== '' && { concept }),

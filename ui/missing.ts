@@ -1,6 +1,7 @@
 import { computed } from '@preact/signals';
 
 import { findMethod } from '../src/methods/registry.ts';
+import { areConceptsSaid, concepts } from './concepts.ts';
 import { learnedWords, vaeFor } from './companions.ts';
 import {
   asks,
@@ -9,9 +10,9 @@ import {
   forgetText,
   form,
   method,
-  toLines,
   variableValues,
 } from './form.ts';
+import { toLines } from './lines.ts';
 import { told } from './languages/told.ts';
 import { t } from './languages/words.ts';
 
@@ -69,6 +70,9 @@ export const missing = computed<string | null>(() => {
   for (const [name, { description }] of Object.entries(preset?.variables ?? {})) {
     if ((variableValues.value[name] ?? '').trim() === '')
       return t('Fill in {what}.', { what: told(description) });
+  }
+  if (concepts.value.length > 0) {
+    return areConceptsSaid.value ? needsClasses.value : t('Give each concept a name and a prompt.');
   }
   const pictures = form.forgetPictures.value;
   if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;

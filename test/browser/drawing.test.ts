@@ -38,5 +38,24 @@ describeInBrowser('a model that was made to draw in few steps', () => {
       /^The model knows .*“a photo of a red heart”/,
     );
     await expectAccessible(page);
+
+    // What stands there becomes the first of several concepts.
+    await page.getByLabel('Name of the concept').fill('heart');
+    await page.getByRole('button', { name: 'Forget several concepts at once' }).click();
+    const [first, second] = [
+      page.getByRole('group', { name: 'heart' }),
+      page.getByRole('group', { name: 'Concept 2' }),
+    ];
+    expect(await first.getByLabel('Prompts to forget').inputValue()).toBe('a photo of a red heart');
+    await page.getByText('Give each concept a name and a prompt.').waitFor();
+    await second.getByLabel('Prompts to forget').fill('a photo of a blue moon');
+    await second.getByLabel('Name').fill('moon');
+    await page.getByLabel('Prompts to keep').fill('a photo of a red star');
+    // The server takes the list: it tells what it would cost.
+    await page.getByText('on the processor').waitFor({ timeout: 120_000 });
+    await expectAccessible(page);
+    await page.getByRole('button', { name: 'Remove heart' }).click();
+    await page.getByRole('button', { name: 'Remove moon' }).click();
+    await page.getByRole('button', { name: 'Forget several concepts at once' }).waitFor();
   }, 180_000);
 });

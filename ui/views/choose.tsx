@@ -1,5 +1,6 @@
 import { computed } from '@preact/signals';
 
+import { concepts } from '../concepts.ts';
 import {
   anchorText,
   chosenModel,
@@ -47,7 +48,7 @@ export function Choose() {
         <RetainSet />
       </div>
       <KnowsIt />
-      <Words />
+      {concepts.value.length === 0 && <Words />}
       <AdvancedSettings />
       <StartBar />
     </form>

@@ -4,6 +4,7 @@ import type { Knowledge, KnowledgeRequest } from '../../src/contract/knowledge.t
 import { spread } from '../../src/erase/spread.ts';
 import { api } from '../api.ts';
 import { companionRequest } from '../companions.ts';
+import { concepts } from '../concepts.ts';
 import {
   asks,
   chosenModel,
@@ -12,8 +13,8 @@ import {
   form,
   promptOf,
   suggestions,
-  toLines,
 } from '../form.ts';
+import { toLines } from '../lines.ts';
 import { formatTenths } from '../languages/format.ts';
 import { rich, t } from '../languages/words.ts';
 import { ActionButton } from './job-actions.tsx';
@@ -31,6 +32,7 @@ const asked = signal<{ readonly model: string; readonly answer: Knowledge } | nu
 const question = computed<KnowledgeRequest | null>(() => {
   const model = chosenModel.value;
   const lines = toLines(forgetText.value).map(promptOf);
+  if (concepts.value.length > 0) return null;
   if (model === undefined || asks.value !== 'words' || lines.length === 0) return null;
   // Presets are filled in by the person.
   if (lines.some((line) => line.includes('{'))) return null;

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
+import { concepts } from '../concepts.ts';
 import {
   asks,
   chosenPreset,
@@ -9,9 +10,10 @@ import {
   isRetainSuggested,
   retainText,
   suggestions,
-  toLines,
   unseenPictures,
 } from '../form.ts';
+import { toLines } from '../lines.ts';
+import { ConceptList, SeveralConcepts } from './concept-list.tsx';
 import { PictureDrop } from './picture-drop.tsx';
 import { told } from '../languages/told.ts';
 import { rich, t } from '../languages/words.ts';
@@ -19,6 +21,14 @@ import { rich, t } from '../languages/words.ts';
 /** What is to be forgotten: prompts, pictures, or both. */
 export function ForgetSet() {
   const images = chosenPreset.value?.images;
+  if (concepts.value.length > 0) {
+    return (
+      <section class="set forget" aria-labelledby="forget-title">
+        <h2 id="forget-title">{t('Forget')}</h2>
+        <ConceptList />
+      </section>
+    );
+  }
   return (
     <section class="set forget" aria-labelledby="forget-title">
       <h2 id="forget-title">{t('Forget')}</h2>
@@ -48,6 +58,7 @@ export function ForgetSet() {
               ? t('The model shall not draw these any more.')
               : t('A caption says what each shows. Without pictures the model draws them itself.'))}
       </PictureDrop>
+      <SeveralConcepts />
     </section>
   );
 }

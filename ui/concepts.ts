@@ -1,0 +1,54 @@
+import { computed, signal } from '@preact/signals';
+
+import type { JobRequest } from '../src/contract/requests.ts';
+import { toLines } from './lines.ts';
+
+/** One of several concepts, as it is written in the page. */
+export interface ConceptDraft {
+  /** Tells the cards apart. */
+  readonly key: number;
+  readonly name: string;
+  /** One prompt a line, here and below. */
+  readonly forget: string;
+  /** Empty: each prompt without the concept. */
+  readonly anchor: string;
+  readonly neighbours: string;
+}
+
+/** Several things to forget; none where the page asks for one. */
+export const concepts = signal<readonly ConceptDraft[]>([]);
+
+let lastKey = 0;
+const emptyDraft = (): ConceptDraft => ({
+  ...{ key: (lastKey += 1), name: '', forget: '', anchor: '', neighbours: '' },
+});
+
+/** Makes a list of what was written of one concept. */
+export function beginList(first: Pick<ConceptDraft, 'name' | 'forget' | 'anchor'>): void {
+  concepts.value = [{ ...emptyDraft(), ...first }, emptyDraft()];
+}
+
+export function addConcept(): void {
+  concepts.value = [...concepts.value, emptyDraft()];
+}
+
+export function changeConcept(key: number, change: Partial<ConceptDraft>): void {
+  concepts.value = concepts.value.map((one) => (one.key === key ? { ...one, ...change } : one));
+}
+
+export function removeConcept(key: number): void {
+  concepts.value = concepts.value.filter((one) => one.key !== key);
+}
+
+/** Whether each has what it cannot go without. */
+export const areConceptsSaid = computed(() =>
+  concepts.value.every(({ name, forget }) => name.trim() !== '' && toLines(forget).length > 0),
+);
+
+/** The list as a job has it. */
+export const conceptRequest = computed<NonNullable<JobRequest['concepts']>>(() =>
+  concepts.value.map(({ name, forget, anchor, neighbours }) => ({
+    ...{ name: name.trim(), forget: toLines(forget), neighbours: toLines(neighbours) },
+    ...(anchor.trim() !== '' && { anchor: anchor.trim() }),
+  })),
+);
