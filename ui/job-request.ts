@@ -30,14 +30,11 @@ export const jobRequest = computed<JobRequest | null>(() => {
   const anchor = (isEdited ? anchorText.value : (form.anchor.value ?? '')).trim();
   const concept = (isEdited ? conceptText.value : (form.concept.value ?? '')).trim();
   // What is as the preset has it is left to the preset, whose anchor and concept go with its words.
-  const list = conceptRequest.value;
   const lines = (text: string, isOwn: boolean) => (isOwn || !preset ? toLines(text) : []);
   return {
     ...{ model: model.name, ...companionRequest(model) },
     ...(preset && { preset: preset.name, variables: variableValues.value }),
-    ...(list.length > 0
-      ? { concepts: [...list] }
-      : { forget: withAnchors(lines(forgetText.value, isEdited), own) }),
+    ...said(withAnchors(lines(forgetText.value, isEdited), own)),
     retain: lines(retainText.value, form.retain.value !== null),
     ...(anchor !== '' && { anchor }),
     ...(concept !== '' && { concept }),
@@ -56,6 +53,12 @@ export const jobRequest = computed<JobRequest | null>(() => {
     },
   };
 });
+
+/** What is to be forgotten: the list of concepts where there is one, else these lines. */
+function said(forget: string[]): Pick<JobRequest, 'concepts' | 'forget'> {
+  const concepts = conceptRequest.value;
+  return concepts.length > 0 ? { concepts: [...concepts] } : { forget };
+}
 
 /** Lines with the anchors that were changed; a caption whose anchor was becomes a line too. */
 function withAnchors(lines: readonly string[], changed: ReadonlyMap<string, string>): string[] {
