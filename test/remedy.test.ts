@@ -69,7 +69,7 @@ it('is worded by each front end, whatever was said after it, and survives proces
 
 /** Where a message is only ever read by whoever types commands or starts the server. */
 const ofCommands =
-  /^src\/(cli|demo|install|hosts)\/|^src\/(serve|access-token|config|remedy|main)\.ts$/;
+  /^src\/(cli|demo|install|hosts)\/|^src\/jobs\/(redis\/(connect|start-worker)|store\/open-store)\.ts$|^src\/(serve|access-token|config|remedy|main)\.ts$/;
 /** Arguments of Node and style sheets. */
 const noMessages = /fork-typescript\.ts$|report-style\.ts$|estimate-run|training-worker/;
 

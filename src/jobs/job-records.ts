@@ -45,7 +45,7 @@ export class JobRecords {
 
   /** @throws AppError `job.not-found` */
   async get(id: string): Promise<JobRecord> {
-    if (!this.records.has(id)) await this.refresh();
+    if (!this.records.has(id)) await this.look(id);
     const record = this.records.get(id);
     if (record) return record;
     throw new AppError(
@@ -70,6 +70,13 @@ export class JobRecords {
   /** No longer knows a job that another server has deleted. */
   forget(id: string): void {
     this.records.delete(id);
+  }
+
+  /** Another server may have made it a moment ago. */
+  private async look(id: string): Promise<void> {
+    const revisions = await this.backend.repository.revisions();
+    const revision = revisions.get(id);
+    if (revision !== undefined) await this.readOne(id, revision);
   }
 
   private async refresh(): Promise<void> {

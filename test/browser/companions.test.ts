@@ -23,7 +23,7 @@ describeInBrowser('a model with a LoRA and an embedding', () => {
     const page = await openPage(browser);
     await page.goto(startLink.href);
     await page.getByText('LoRAs, embeddings, another VAE').click();
-    const lora = page.getByLabel('Add a LoRA', { exact: true });
+    const lora = page.getByLabel('Add a LoRA from this computer');
     await lora.setInputFiles(path.join(models, 'tiny-sd.safetensors'));
     await page.getByText('"tiny-sd.safetensors" is no LoRA').waitFor();
     await lora.setInputFiles(ink);
@@ -31,7 +31,7 @@ describeInBrowser('a model with a LoRA and an embedding', () => {
     await page.getByLabel('Embeddings to forget', { exact: true }).selectOption('sks_style');
     await page.getByText('2 chosen').waitFor();
     await page.locator('summary', { hasText: 'Advanced settings' }).click();
-    const judge = page.getByLabel('Add a judge', { exact: true });
+    const judge = page.getByLabel('Add a judge from this computer');
     await judge.setInputFiles('presets/tiny-sd/cls-colour.onnx');
     await page.getByText('Choose both together').waitFor();
     await judge.setInputFiles(['presets/tiny-sd/cls-colour.onnx', labels]);

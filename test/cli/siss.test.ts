@@ -79,7 +79,7 @@ describe('erase --method siss', () => {
       'steps with a method that takes none',
       ['--method', 'uce', '--forget', 'a heart', '--steps', '3'],
       'settings.invalid',
-      /steps is a setting of the methods erasediff, siss, .+ and finetune; this erasure uses uce\. Leave it out/,
+      /steps is a setting of the methods erasediff, siss, .+ and \w+; this erasure uses uce\. Leave it out/,
     ],
     [
       'a timestep beyond the last',

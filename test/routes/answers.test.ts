@@ -5,6 +5,7 @@ import supertest from 'supertest';
 import { expect, it } from 'vitest';
 
 import { routes } from '../../routes/index.ts';
+import type { Knowledge } from '../../src/contract/knowledge.ts';
 import type { PresetView } from '../../src/contract/views.ts';
 import { answeredRoutes } from '../helpers/check-answers.ts';
 import { giveFiles } from '../helpers/give-files.ts';
@@ -33,12 +34,18 @@ it('every route answers as it says', async () => {
     '/judges',
     '/presets',
     '/jobs',
+    '/workers',
     '/openapi.json',
   ];
   for (const path of lists) await api('get', path);
   await send('post', '/suggestions', { model: tinyModel, forget: ['a heart'] });
   const asked = { model: tinyModel, forget: ['a heart'], retain: ['a star'], device: 'cpu' };
   await send('post', '/estimate', { ...asked, settings: { steps: 2 } });
+
+  const about = { model: tinyModel, prompts: ['a heart'], concept: 'heart', device: 'cpu' };
+  const question = (await send('post', '/knowledge', about)) as Knowledge;
+  await api('get', `/knowledge/${question.id}`);
+  await api('post', `/knowledge/${question.id}/cancel`);
 
   const give = async (kind: string, files: Readonly<Record<string, string>>) => {
     const { status, text } = await giveFiles(sidecar, kind, files);
