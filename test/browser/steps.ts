@@ -35,7 +35,7 @@ export async function changeSettings(page: View, changes: Changes): Promise<void
   await page.locator('summary', { hasText: 'Advanced settings' }).click();
   for (const [label, value] of Object.entries(changes)) {
     const field = page.getByLabel(label, { exact: true });
-    const isChoice = await field.evaluate((element) => String(element).includes('Select'));
+    const isChoice = await field.evaluate(({ constructor }) => constructor.name.includes('Select'));
     await (isChoice ? field.selectOption(value) : field.fill(value));
   }
 }
