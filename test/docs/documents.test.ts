@@ -40,6 +40,7 @@ const optionsOfOthers = [
     '--minutes',
     '--only',
     '--pictures',
+    '--samples',
     '--python',
     '--operators',
     '--repeats',
