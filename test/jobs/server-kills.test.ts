@@ -100,7 +100,9 @@ async function finish({ ask }: Server, id: string): Promise<void> {
   for (;;) {
     const { state, error } = await ask<JobView>(`/jobs/${id}`);
     if (state === 'done') return;
-    if (['failed', 'cancelled', 'interrupted'].includes(state)) {
+    // One that died again and again before its first step is not started again unasked.
+    if (state === 'interrupted') await ask(`/jobs/${id}/resume`, new FormData());
+    if (['failed', 'cancelled'].includes(state)) {
       throw new Error(`${state}: ${error?.message ?? ''}`);
     }
     await sleep(200);
