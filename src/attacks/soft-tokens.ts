@@ -1,7 +1,7 @@
 import type { SoftTokens } from '../families/family.ts';
 import type { ConceptPicture } from '../evaluation/concept-judge.ts';
 import type { PlacedPicture } from '../pipeline/soft-prompts.ts';
-import type { AttackedModel, AttackRun } from './attack.ts';
+import type { AttackedModel, AttackRun, Attempt, CurveWords } from './attack.ts';
 import { drawAttempt } from './draw-attempt.ts';
 import { tokenPlace } from './token-place.ts';
 
@@ -12,11 +12,42 @@ export interface SoftAttack {
   readonly run: AttackRun;
 }
 
-/** A model opened for attacks on what prompts say: it gives the gradient to that. */
-export const softly = { givesContextGradient: true } as const;
+/**
+ * Attacks the scrubbed model, then the original for its own line: each is opened so that it gives the gradient to
+ * what prompts say.
+ *
+ * @throws as `Attack.run`
+ */
+export async function attackBoth(
+  run: AttackRun,
+  attack: (soft: SoftAttack, which: 'scrubbed' | 'original') => Promise<Attempt[]>,
+): Promise<Attempt[]> {
+  const attempts: Attempt[] = [];
+  for (const which of ['scrubbed', 'original'] as const) {
+    const made = await run.with(
+      which,
+      (model) => withSoftTokens(model, run, (soft) => attack(soft, which)),
+      { givesContextGradient: true },
+    );
+    attempts.push(...made);
+  }
+  return attempts;
+}
+
+/** What a model draws with embeddings by chance: float32 [n, C], for each picture. */
+export async function drawByChance(
+  attack: SoftAttack,
+  curve: CurveWords,
+  of: (picture: number) => Float32Array,
+): Promise<Attempt> {
+  const { run } = attack;
+  const pictures = await drawWith(attack, of);
+  run.onPiece();
+  return { curve, at: run.settings.steps, pictures };
+}
 
 /** Opens a model's free tokens for some work. @throws AppError `model.unsupported` */
-export async function withSoftTokens<T>(
+async function withSoftTokens<T>(
   model: AttackedModel,
   run: AttackRun,
   work: (attack: SoftAttack) => Promise<T>,

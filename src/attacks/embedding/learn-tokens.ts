@@ -2,13 +2,13 @@ import { LearntEmbedding, randomEmbedding } from '../../pipeline/learnt-embeddin
 import { noiseByChance } from '../../pipeline/soft-prompts.ts';
 import { seedFor } from '../../tensor/random.ts';
 import { alongSteps } from '../along-steps.ts';
-import type { AttackedModel, AttackRun, Attempt, CurveWords } from '../attack.ts';
+import type { AttackRun, Attempt, CurveWords } from '../attack.ts';
 import {
+  attackBoth,
+  drawByChance,
   drawWith,
   placedPictures,
   type SoftAttack,
-  softly,
-  withSoftTokens,
 } from '../soft-tokens.ts';
 
 const curves = {
@@ -23,13 +23,13 @@ const curves = {
  * @throws as `Attack.run`
  */
 export async function learnTokens(run: AttackRun): Promise<Attempt[]> {
-  const learnFor = (which: 'scrubbed' | 'original') => (model: AttackedModel) =>
-    withSoftTokens(model, run, async (attack) => [
-      ...(await learn(attack, curves[which])),
-      ...(which === 'scrubbed' ? [await byChance(attack)] : []),
-    ]);
-  const ofScrubbed = await run.with('scrubbed', learnFor('scrubbed'), softly);
-  return [...ofScrubbed, ...(await run.with('original', learnFor('original'), softly))];
+  const { seed } = run.settings;
+  return attackBoth(run, async (attack, which) => {
+    const learnt = await learn(attack, curves[which]);
+    if (which === 'original') return learnt;
+    const byChance = (i: number) => randomEmbedding(attack.tokens, seedFor(seed, 'random', i));
+    return [...learnt, await drawByChance(attack, curves.random, byChance)];
+  });
 }
 
 /** Learns a token from the original's pictures, and draws with it. */
@@ -46,14 +46,4 @@ async function learn(attack: SoftAttack, curve: CurveWords): Promise<Attempt[]> 
     step: (index) =>
       embedding.learn(noiseByChance(model, pictures, seedFor(seed, 'embedding', index))),
   });
-}
-
-async function byChance(attack: SoftAttack): Promise<Attempt> {
-  const { tokens, run } = attack;
-  const { seed, steps } = run.settings;
-  const pictures = await drawWith(attack, (i) =>
-    randomEmbedding(tokens, seedFor(seed, 'random', i)),
-  );
-  run.onPiece();
-  return { curve: curves.random, at: steps, pictures };
 }

@@ -1,3 +1,4 @@
+import { elementAt } from '../../element-at.ts';
 import { adaptationFor } from '../../methods/adaptation.ts';
 import { sizeFacts } from '../../methods/default-settings.ts';
 import { fineTune } from '../../methods/finetune/method.ts';
@@ -44,7 +45,7 @@ const wholeWeights = { kind: 'full' } as const;
 async function drawKept(model: AttackedModel, run: AttackRun): Promise<DatasetItem[]> {
   const { retain, count } = run.settings;
   const prompts = Array.from({ length: trainedShare * count }, (_, i) => {
-    const prompt = retain[i % retain.length] ?? '';
+    const prompt = elementAt(retain, i % retain.length);
     const asked = requireEncoded(model.encoded.prompts, prompt);
     return { prompt, anchor: prompt, asked };
   });

@@ -5,13 +5,13 @@ import { noiseByChance } from '../../pipeline/soft-prompts.ts';
 import { createGenerator, seedFor } from '../../tensor/random.ts';
 import { clipWords } from '../../tokenizer/clip-tokenizer.ts';
 import { alongSteps } from '../along-steps.ts';
-import type { AttackedModel, AttackRun, AttackSettings, Attempt, CurveWords } from '../attack.ts';
+import type { AttackRun, AttackSettings, Attempt, CurveWords } from '../attack.ts';
 import {
+  attackBoth,
+  drawByChance,
   drawWith,
   placedPictures,
   type SoftAttack,
-  softly,
-  withSoftTokens,
 } from '../soft-tokens.ts';
 import { embeddingsOf, randomWords, WordSearch } from './word-search.ts';
 
@@ -27,16 +27,15 @@ const curves = {
  * @throws as `Attack.run`
  */
 export async function searchWords(run: AttackRun): Promise<Attempt[]> {
-  const searchFor = (which: 'scrubbed' | 'original') => (model: AttackedModel) =>
-    withSoftTokens(model, run, async (attack) => {
-      const words = allowed(await attack.tokens.words(), run.settings);
-      return [
-        ...(await search(attack, words, curves[which])),
-        ...(which === 'scrubbed' ? [await byChance(attack, words)] : []),
-      ];
-    });
-  const ofScrubbed = await run.with('scrubbed', searchFor('scrubbed'), softly);
-  return [...ofScrubbed, ...(await run.with('original', searchFor('original'), softly))];
+  const { seed } = run.settings;
+  return attackBoth(run, async (attack, which) => {
+    const words = allowed(await attack.tokens.words(), run.settings);
+    const found = await search(attack, words, curves[which]);
+    if (which === 'original') return found;
+    const byChance = (i: number) =>
+      embeddingsOf(words, randomWords(words, createGenerator(seedFor(seed, 'random', i))));
+    return [...found, await drawByChance(attack, curves.random, byChance)];
+  });
 }
 
 /** A model's words but for the concept's own: those that prompts have, and their anchors have not. */
@@ -77,14 +76,4 @@ async function search(attack: SoftAttack, words: SoftWords, curve: CurveWords): 
         createGenerator(seedFor(seed, 'swaps', index)),
       ),
   });
-}
-
-async function byChance(attack: SoftAttack, words: SoftWords): Promise<Attempt> {
-  const { run } = attack;
-  const { seed, steps } = run.settings;
-  const pictures = await drawWith(attack, (i) =>
-    embeddingsOf(words, randomWords(words, createGenerator(seedFor(seed, 'random', i)))),
-  );
-  run.onPiece();
-  return { curve: curves.random, at: steps, pictures };
 }
