@@ -15,6 +15,7 @@ const MOST_GROWTH = 1.1;
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc') as () => void;
 
+// Long by nature: `npm run test:long` runs it.
 it.skipIf(uses === 0)(
   `${uses} jobs, some cancelled, put into use and taken back, leave no memory, files or handles`,
   async () => {

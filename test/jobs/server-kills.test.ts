@@ -21,6 +21,7 @@ interface Server {
   readonly ask: <T>(path: string, body?: FormData) => Promise<T>;
 }
 
+// Long by nature: `npm run test:long` runs it.
 it.skipIf(kills === 0)(
   `a server that is killed with SIGKILL ${kills} times at random moments loses nothing`,
   async () => {

@@ -24,8 +24,10 @@ const stateNames: Readonly<Record<JobState, Text>> = {
 export const placeOf = (device: string) =>
   device === 'cpu' ? t('on the processor') : t('on {device}', { device });
 
-/** `512×768 (8 to forget)`: shapes that a job trains in. */
+/** Shapes that a job trains in; of several the pictures in each, `512×768 (8 to forget)`. */
 export function sizesOf(shapes: readonly PictureShape[]): string {
+  const [first, second] = shapes;
+  if (first && !second) return describeSize(first);
   const described = shapes.map((shape) => {
     const { forget, retain } = shape;
     const parts = [
