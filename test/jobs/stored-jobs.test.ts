@@ -20,13 +20,19 @@ function dataWith(name: string, from = stored): { data: string; id: string } {
   const id = `20261129-2211-${name}`;
   const folder = path.join(data, 'jobs', id);
   mkdirSync(path.join(folder, 'samples'), { recursive: true });
+  const filledIn: Readonly<Record<string, string>> = {
+    MODEL: path.resolve('presets/tiny-sd/tiny-sd.safetensors'),
+    OUTPUT: path.join(data, 'models', scrubbed),
+    RESULTS: path.join(data, 'models'),
+    DATA: data,
+    ID: id,
+  };
   for (const file of readdirSync(path.join(from, name))) {
-    const text = readFileSync(path.join(from, name, file), 'utf8')
-      .replaceAll('MODEL', path.resolve('presets/tiny-sd/tiny-sd.safetensors'))
-      .replaceAll('OUTPUT', path.join(data, 'models', scrubbed))
-      .replaceAll('RESULTS', path.join(data, 'models'))
-      .replaceAll('DATA', data)
-      .replaceAll('ID', id);
+    // All at once: the name of a temporary folder may hold one of the words.
+    const text = readFileSync(path.join(from, name, file), 'utf8').replace(
+      /MODEL|OUTPUT|RESULTS|DATA|ID/g,
+      (word) => filledIn[word] ?? word,
+    );
     writeFileSync(path.join(folder, file), text);
   }
   return { data, id };
