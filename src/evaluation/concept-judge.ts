@@ -69,8 +69,8 @@ export async function openClassifierJudge(
     async scores(pictures) {
       const scores: number[] = [];
       for (const { latents } of pictures) {
-        const label = await classifier.classify(await decoder.decode(latents));
-        scores.push(Number(classifier.classes.includes(label)));
+        const seen = await classifier.labelsIn(await decoder.decode(latents));
+        scores.push(Number(seen.some((label) => classifier.classes.includes(label))));
       }
       return scores;
     },

@@ -128,9 +128,9 @@ async function see<Trait extends string>(
   image: PixelImage,
   classifiers: Classifiers<Trait>,
 ): Promise<Seen<Trait>> {
-  const seen: Partial<Record<Trait, string>> = {};
+  const seen: Partial<Record<Trait, string | undefined>> = {};
   for (const [trait, classifier] of Object.entries<Classifier>(classifiers)) {
-    seen[trait as Trait] = await classifier.classify(image);
+    [seen[trait as Trait]] = await classifier.labelsIn(image);
   }
   return seen as Seen<Trait>;
 }

@@ -2,8 +2,10 @@ import { cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
+import { openClassifiers } from '../../src/evaluation/classifier/judge.ts';
 import { Classifier } from '../../src/evaluation/classifier/classifier.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
+import { defaultSettings } from '../../src/methods/registry.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const shipped = path.resolve('presets/tiny-sd');
@@ -19,7 +21,7 @@ async function classify(labels: string, classes: readonly string[]): Promise<[st
   );
   const picture = path.join(shipped, 'images/forget-pontilla/000.png');
   const image = await decodeImage(picture, { width: 64, height: 64 });
-  const seen = await classifier.classify(image);
+  const [seen = ''] = await classifier.labelsIn(image);
   await classifier.release();
   return [seen, [...classifier.classes]];
 }
@@ -73,4 +75,23 @@ it('refuses what is no classifier of pictures', async () => {
     1,
   );
   await expect(open).rejects.toThrow(/cannot be opened: .* Give a classifier of pictures/);
+});
+
+it('says so where the original shows the concept in no picture', async () => {
+  const cautions: (string | null)[] = [];
+  const blank = { data: new Float32Array(3 * 64 * 64), width: 64, height: 64 };
+  const picture = path.join(shipped, 'images/forget-pontilla/000.png');
+  const dots = await decodeImage(picture, { width: 64, height: 64 });
+  for (const before of [blank, dots]) {
+    const judge = await openClassifiers({
+      ...{ forget: [], retain: [], count: 1, seed: 1, device: 'cpu', threads: 1 },
+      classifiers: [{ name: 'styles', file, labels: json, classes: ['Pontilla'] }],
+      drawing: defaultSettings({ size: 64, modelChannels: 32 }),
+    });
+    const of = { role: 'forget', group: 'forget', number: 0, prompt: 'a', anchor: 'b' } as const;
+    await judge.see({ ...of, seed: 1, before, after: blank });
+    cautions.push(judge.measures().find(({ role }) => role === 'forget')?.caution ?? null);
+    await judge.release();
+  }
+  expect(cautions).toEqual([expect.stringMatching(/^The classifier styles .* on nothing/), null]);
 });

@@ -61,7 +61,7 @@ describe('evaluate', () => {
       onPictures: async ({ role, prompt, ...images }) => {
         for (const which of ['before', 'after'] as const) {
           const [subject, colour, style] = await Promise.all(
-            tinyTraits.map((trait) => classifiers[trait].classify(images[which])),
+            tinyTraits.map(async (trait) => (await classifiers[trait].labelsIn(images[which]))[0]),
           );
           const isThing = prompt.startsWith(`a ${String(colour)} ${String(subject)} `);
           const isStyle = prompt.endsWith(String(style));

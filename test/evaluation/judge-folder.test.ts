@@ -6,6 +6,7 @@ import {
   chooseClassifier,
   judgeFolderOf,
   listClassifiers,
+  nudityDetector,
   tinyClassifiers,
 } from '../../src/evaluation/classifier/judge-folder.ts';
 import { namedLabel } from '../../src/evaluation/classifier/named-label.ts';
@@ -36,6 +37,7 @@ it('finds classifiers as people have them: files with labels, and folders of exp
     { name: 'tiny-style', file: at('tiny-style.onnx'), labels: at('tiny-style.labels.txt') },
     { name: 'vit', file: at('vit/model.onnx'), labels: at('vit/config.json') },
     { name: 'web', file: at('web/onnx/model_fp16.onnx'), labels: at('web/config.json') },
+    nudityDetector,
     ...tinyClassifiers.slice(1),
   ]);
   const choice = await chooseClassifier({ name: 'vit', classes: ['a'] }, data);
@@ -45,7 +47,11 @@ it('finds classifiers as people have them: files with labels, and folders of exp
 });
 
 it.each([
-  ['an unknown one, naming those there are', { name: 'vit' }, /There are tiny-style, .*NAME\.onnx/],
+  [
+    'an unknown one, naming those there are',
+    { name: 'vit' },
+    /There are nudity-detector, tiny-style, .*NAME\.onnx/,
+  ],
   ['a path as a name', { name: '../../a' }, /there is no judge "\.\.\/\.\.\/a"/],
   [
     'a file without labels',

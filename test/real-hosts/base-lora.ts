@@ -74,7 +74,9 @@ try {
   };
   for (const [what, pictures] of Object.entries(drawn)) {
     const seen: string[] = [];
-    for (const pixels of pictures) seen.push(await judge.classify(fromRgbBytes(pixels, 64, 64)));
+    for (const pixels of pictures) {
+      seen.push(...(await judge.labelsIn(fromRgbBytes(pixels, 64, 64))));
+    }
     console.log(`  ${what}: ${seen.join(', ')}`);
   }
   const merged = drawn['erased: the merged checkpoint'];

@@ -1,15 +1,22 @@
-import sharp from 'sharp';
-
 import { AppError } from '../../errors.ts';
-import { type PixelImage, toRgbBytes } from '../../images/pixels.ts';
+import type { PixelImage } from '../../images/pixels.ts';
 import { type DeclaredTensor, GraphSession } from '../../runtime/session.ts';
 import { floatData, floatTensor } from '../../runtime/tensor.ts';
 import type { ClassifierChoice } from './classifier-choice.ts';
 import { findLabel, splitLabels } from './classes.ts';
 import { type Labels, readLabels } from './labels.ts';
+import { resizedBytes } from './resized-bytes.ts';
 
 /** What most classifiers of pictures take where their file leaves it open. */
 const usualSide = 224;
+/** The same for detectors. */
+const usualDetectorSide = 320;
+/** Numbers of a box before the scores of its labels: its place and size. */
+const boxNumbers = 4;
+/** The score from which on a detector's box counts, as NudeNet and most others of YOLO's make take it. */
+const boxCounts = 0.25;
+
+type Scaling = Omit<Labels, 'lists'>;
 
 /** How the graph wants a picture. */
 interface InputLayout {
@@ -20,30 +27,36 @@ interface InputLayout {
   readonly height: number;
 }
 
-/** A classifier of pictures in a `.onnx` file, on the CPU. Release it. */
+/**
+ * A classifier of pictures in a `.onnx` file, or a detector of YOLO's make, which gives boxes as columns of
+ * `[1, 4 + labels, boxes]`; on the CPU. Release it.
+ */
 export class Classifier {
   /** In the order of its outputs. */
   readonly labels: readonly string[];
   /** Those that count as the concept. */
   readonly classes: readonly string[];
+  /** Whether it gives boxes. */
+  private readonly isDetector: boolean;
   private readonly session: GraphSession;
   private readonly input: InputLayout;
   private readonly output: string;
-  private readonly scaling: Pick<Labels, 'mean' | 'std'>;
+  private readonly scaling: Scaling;
 
   private constructor(
     session: GraphSession,
     parts: {
       input: InputLayout;
-      output: string;
+      output: DeclaredTensor;
       labels: readonly string[];
       classes: readonly string[];
-      scaling: Pick<Labels, 'mean' | 'std'>;
+      scaling: Scaling;
     },
   ) {
     this.session = session;
     this.input = parts.input;
-    this.output = parts.output;
+    this.output = parts.output.name;
+    this.isDetector = givesBoxes(parts.output);
     this.labels = parts.labels;
     this.classes = parts.classes;
     this.scaling = parts.scaling;
@@ -63,8 +76,12 @@ export class Classifier {
       const output = onlyTensor(choice.file, 'outputs', outputs);
       const labels = chooseList(lists, { list, labelsFile, output });
       return new Classifier(session, {
-        input: inputLayout(choice.file, onlyTensor(choice.file, 'inputs', inputs)),
-        output: output.name,
+        input: inputLayout(
+          choice.file,
+          onlyTensor(choice.file, 'inputs', inputs),
+          givesBoxes(output) ? usualDetectorSide : usualSide,
+        ),
+        output,
         labels,
         classes: choice.classes.map((name) => findLabel(labels, name)),
         scaling,
@@ -76,26 +93,44 @@ export class Classifier {
   }
 
   /**
-   * The label of the highest output for a picture, which is scaled to the classifier's size.
+   * What it sees in a picture, which is scaled to its size: a classifier one label, that of the highest
+   * output; a detector those of all boxes that count, the surest first.
    *
-   * @throws AppError `judge.invalid` where the classifier does not give one number a label
+   * @throws AppError `judge.invalid` where it does not give a number a label
    */
-  async classify(image: PixelImage): Promise<string> {
+  async labelsIn(image: PixelImage): Promise<readonly string[]> {
+    const scores = await this.scores(image);
+    const ranked = this.labels
+      .map((label, i) => ({ label, score: scores[i] ?? Number.NaN }))
+      .sort((a, b) => b.score - a.score);
+    const seen = this.isDetector
+      ? ranked.filter(({ score }) => score >= boxCounts)
+      : ranked.slice(0, 1);
+    return seen.map(({ label }) => label);
+  }
+
+  /**
+   * The score of each label, in their order; of a detector that of its surest box.
+   *
+   * @throws AppError `judge.invalid` where it does not give a number a label
+   */
+  async scores(image: PixelImage): Promise<number[]> {
     const { name, order, width, height } = this.input;
     const pixels = await this.pixelsOf(image);
     const shape = order === 'NCHW' ? [1, 3, height, width] : [1, height, width, 3];
-    const { [this.output]: scores } = await this.session.run({
+    const { [this.output]: given } = await this.session.run({
       [name]: floatTensor(pixels, shape),
     });
-    const values = scores ? floatData(scores) : new Float32Array();
-    const label = this.labels[values.indexOf(Math.max(...values))];
-    if (values.length !== this.labels.length || label === undefined) {
+    const values = given ? floatData(given) : new Float32Array();
+    const count = this.labels.length;
+    if (this.isDetector) return surest(values, { labels: count, boxes: given?.dims[2] ?? 0 });
+    if (values.length !== count) {
       throw new AppError(
         'judge.invalid',
-        `the classifier gave ${values.length} numbers for ${this.labels.length} labels. Give the labels that belong to it.`,
+        `the classifier gave ${values.length} numbers for ${count} labels. Give the labels that belong to it.`,
       );
     }
-    return label;
+    return [...values];
   }
 
   async release(): Promise<void> {
@@ -104,12 +139,8 @@ export class Classifier {
 
   private async pixelsOf(image: PixelImage): Promise<Float32Array> {
     const { order, width, height } = this.input;
-    const raw = { width: image.width, height: image.height, channels: 3 as const };
-    const bytes = await sharp(toRgbBytes(image), { raw })
-      .resize(width, height, { fit: 'fill', kernel: 'cubic' })
-      .raw()
-      .toBuffer();
-    const { mean, std } = this.scaling;
+    const { mean, std, resize } = this.scaling;
+    const bytes = await resizedBytes(image, { width, height }, resize);
     const plane = width * height;
     const pixels = new Float32Array(3 * plane);
     for (const [i, byte] of bytes.entries()) {
@@ -121,6 +152,20 @@ export class Classifier {
   }
 }
 
+/** The highest score of each label among boxes, [4 + labels, boxes]. */
+function surest(
+  values: Float32Array,
+  { labels, boxes }: { readonly labels: number; readonly boxes: number },
+): number[] {
+  return Array.from({ length: labels }, (_, label) =>
+    values
+      .subarray((boxNumbers + label) * boxes, (boxNumbers + label + 1) * boxes)
+      .reduce((most, score) => Math.max(most, score), 0),
+  );
+}
+
+const givesBoxes = ({ shape }: DeclaredTensor) => shape.length === 3;
+
 /**
  * Makes sure that a classifier can judge, before there is anything to judge.
  *
@@ -129,7 +174,7 @@ export class Classifier {
 export async function requireClassifier(choice: ClassifierChoice): Promise<void> {
   const classifier = await Classifier.open(choice, 1);
   try {
-    await classifier.classify({ data: new Float32Array(3 * 64 * 64), width: 64, height: 64 });
+    await classifier.scores({ data: new Float32Array(3 * 64 * 64), width: 64, height: 64 });
   } finally {
     await classifier.release();
   }
@@ -163,7 +208,7 @@ function onlyTensor(
   );
 }
 
-function inputLayout(file: string, { name, shape }: DeclaredTensor): InputLayout {
+function inputLayout(file: string, { name, shape }: DeclaredTensor, usual: number): InputLayout {
   const [, second, third, fourth] = shape;
   const order = second === 3 ? 'NCHW' : fourth === 3 ? 'NHWC' : null;
   if (shape.length !== 4 || order === null) {
@@ -174,8 +219,13 @@ function inputLayout(file: string, { name, shape }: DeclaredTensor): InputLayout
   }
   const [height, width] = order === 'NCHW' ? [third, fourth] : [second, third];
   const sideOf = (dimension: number | string | undefined) =>
-    typeof dimension === 'number' ? dimension : usualSide;
+    typeof dimension === 'number' ? dimension : usual;
   return { name, order, width: sideOf(width), height: sideOf(height) };
+}
+
+/** Rows of boxes that are scores of labels. */
+function labelsOfBoxes({ shape: [, rows] }: DeclaredTensor): number | string | undefined {
+  return typeof rows === 'number' ? rows - boxNumbers : rows;
 }
 
 /** The list that was named, or else the one that has as many labels as the classifier outputs. */
@@ -187,7 +237,7 @@ function chooseList(
     output,
   }: { list?: string | undefined; labelsFile: string; output: DeclaredTensor },
 ): readonly string[] {
-  const wanted = output.shape.at(-1);
+  const wanted = givesBoxes(output) ? labelsOfBoxes(output) : output.shape.at(-1);
   const fitting = [...lists].filter(
     ([name, labels]) =>
       (list === undefined || name === list) &&

@@ -21,6 +21,17 @@ export const tinyClassifiers = (['style', 'subject', 'colour'] as const).map((tr
   labels: `${path.join(tinyModelFolder, 'classifiers.json')}#${trait}`,
 }));
 
+const detectorFolder = path.join(packageFolder, 'presets', 'nudity-detector');
+
+/** Tells photos and drawings that show nudity or sex from others: made of nsfwjs by `test/golden/make-nudity-detector.ts`. */
+export const nudityDetector = {
+  name: 'nudity-detector',
+  file: path.join(detectorFolder, 'nudity-detector.onnx'),
+  labels: path.join(detectorFolder, 'nudity-detector.json'),
+};
+
+const shipped = [nudityDetector, ...tinyClassifiers];
+
 /** Where a person's own classifiers are looked for. */
 export const judgeFolderOf = (dataFolder: string) => path.join(dataFolder, 'judges');
 
@@ -32,7 +43,7 @@ export const judgeFolderOf = (dataFolder: string) => path.join(dataFolder, 'judg
 export async function listClassifiers(dataFolder: string | null): Promise<NamedClassifier[]> {
   const own = dataFolder === null ? [] : await classifiersIn(judgeFolderOf(dataFolder));
   const names = new Set(own.map(({ name }) => name));
-  return [...own, ...tinyClassifiers.filter(({ name }) => !names.has(name))];
+  return [...own, ...shipped.filter(({ name }) => !names.has(name))];
 }
 
 async function classifiersIn(folder: string): Promise<NamedClassifier[]> {

@@ -49,10 +49,10 @@ class Panel implements PictureJudge {
   }
 }
 
-/** What a classifier takes the two pictures of a pair for, and what their prompt names of its classes. */
+/** What a classifier sees in the two pictures of a pair, and what their prompt names of its classes. */
 interface Seen {
-  readonly before: string;
-  readonly after: string;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
   readonly named: string | null;
 }
 
@@ -74,8 +74,8 @@ class ClassifierJudge implements PictureJudge {
 
   async see({ group, prompt, before, after }: PicturePair): Promise<void> {
     const seen = {
-      before: await this.classifier.classify(before),
-      after: await this.classifier.classify(after),
+      before: await this.classifier.labelsIn(before),
+      after: await this.classifier.labelsIn(after),
       named: namedLabel(this.classifier.labels, prompt),
     };
     this.seen.set(group, [...this.seenOf(group), seen]);
@@ -98,8 +98,9 @@ class ClassifierJudge implements PictureJudge {
     const { classes } = this.classifier;
     if (classes.length === 0) return [];
     const names = classes.map((name) => `“${name}”`).join(' or ');
-    const isShown = (label: string) => Number(classes.includes(label));
-    const quantity = { kind: 'share', reference: null, caution: null } as const;
+    const isShown = (labels: readonly string[]) =>
+      Number(labels.some((label) => classes.includes(label)));
+    const quantity = { kind: 'share', reference: null } as const;
     return pictureGroups.flatMap((group): Measure[] => {
       const { role, prompts, one } = groupWords[group];
       const verdicts = this.seenOf(group).map(({ before, after }): Verdict => ({
@@ -119,16 +120,25 @@ class ClassifierJudge implements PictureJudge {
           limits: isAsked
             ? `The classifier ${this.name} names the likeliest of the classes that it knows, whatever the picture shows.`
             : `So often the classifier ${this.name} sees the concept where nobody asked for it: the figure of the forgotten prompts cannot be told from less.`,
+          caution: group === 'forget' ? this.cautionOf(verdicts) : null,
           verdicts,
         },
       ];
     });
   }
 
+  private cautionOf(verdicts: readonly Verdict[]): string | null {
+    return verdicts.some(({ before }) => before === 1)
+      ? null
+      : `The classifier ${this.name} sees the concept in none of the original’s own pictures: this was measured on nothing, and says nothing about the erasure.`;
+  }
+
   /** How often it sees what kept prompts name; nothing where they name none of its classes. */
   private asNamed(): Measure[] {
     const verdicts = this.seenOf('retain').map(({ before, after, named }): Verdict | null =>
-      named === null ? null : { before: Number(before === named), after: Number(after === named) },
+      named === null
+        ? null
+        : { before: Number(before.includes(named)), after: Number(after.includes(named)) },
     );
     const count = verdicts.filter((verdict) => verdict !== null).length;
     if (count === 0) return [];

@@ -11,7 +11,16 @@ export interface Labels {
   /** What is taken off a colour value of 0 to 1, and what it is then divided by: R, G, B. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** How a picture is brought to the size that the graph takes. */
+  readonly resize: Resize;
 }
+
+const resizes = ['cubic', 'align_corners', 'pad'] as const;
+/**
+ * Scaled in both directions, smoothly or as TensorFlow's `align_corners` does it; or made square with
+ * black to its right and below it, as detectors want it that must not see things stretched.
+ */
+export type Resize = (typeof resizes)[number];
 
 const labelList = z.array(z.string()).min(1).max(100_000);
 const colours = z.tuple([z.number(), z.number(), z.number()]);
@@ -27,16 +36,20 @@ const labelsSchema = z.union([
     /** `preprocessor_config.json` of transformers. */
     image_mean: colours.optional(),
     image_std: colours.optional(),
+    /** A key of our own. */
+    resize: z.enum(resizes).optional(),
   }),
 ]);
 
 /** Pictures of -1 to 1, where the file does not say otherwise. */
 const middle = [0.5, 0.5, 0.5] as const;
+const usual = { mean: middle, std: middle, resize: 'cubic' } as const;
 
 /**
  * Reads a classifier's labels: a text with a label a line, or JSON with a list, `{"labels": …}` or
  * transformers' `{"id2label": …}`; `image_mean` and `image_std`, there or in a
- * `preprocessor_config.json` beside it, say how colours are scaled (default: to -1 to 1).
+ * `preprocessor_config.json` beside it, say how colours are scaled (default: to -1 to 1), `resize` how the
+ * picture is (default: `cubic`).
  *
  * @throws AppError `judge.invalid`
  */
@@ -45,17 +58,18 @@ export async function readLabels(file: string): Promise<Labels> {
   if (path.extname(file).toLowerCase() !== '.json') {
     const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
     if (lines.length === 0) throw invalid(file, 'it is empty');
-    return { lists: new Map([['', lines]]), mean: middle, std: middle };
+    return { lists: new Map([['', lines]]), ...usual };
   }
   const parsed = parse(text, file);
-  if (Array.isArray(parsed)) return { lists: new Map([['', parsed]]), mean: middle, std: middle };
+  if (Array.isArray(parsed)) return { lists: new Map([['', parsed]]), ...usual };
   const beside = await readConfigText(path.join(path.dirname(file), 'preprocessor_config.json'));
   const scaling = beside === undefined ? {} : parse(beside, 'preprocessor_config.json');
-  const { image_mean: mean = middle, image_std: std = middle } = {
-    ...(Array.isArray(scaling) ? {} : scaling),
-    ...parsed,
-  };
-  return { lists: listsOf(parsed, file), mean, std };
+  const {
+    image_mean: mean = middle,
+    image_std: std = middle,
+    resize = 'cubic',
+  } = { ...(Array.isArray(scaling) ? {} : scaling), ...parsed };
+  return { lists: listsOf(parsed, file), mean, std, resize };
 }
 
 type LabelsFile = Exclude<z.infer<typeof labelsSchema>, string[]>;
