@@ -44,7 +44,7 @@ export const jobRoutes: readonly Route[] = [
     body: {
       type: 'multipart/form-data',
       schema: jobRequestSchema,
-      files: ['forgetImages', 'retainImages'],
+      files: ['forgetImages', 'retainImages', 'conceptImages[0]'],
     },
     answer: json(jobViewSchema, 'The job', 202),
     errors: [404, 413, 415, 422, 502, 503],

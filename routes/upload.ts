@@ -20,6 +20,10 @@ const MAX_JSON_BYTES = 2 ** 20;
 
 const fileFields = ['forgetImages', 'retainImages'] as const;
 type FileField = (typeof fileFields)[number];
+/** Of a concept, by its place in the list. */
+const conceptField = /^conceptImages\[(\d{1,3})\]$/;
+const fieldNames =
+  'forgetImages, retainImages and, of single concepts, conceptImages[0], conceptImages[1], …';
 
 /** What a form brought. */
 export interface Upload {
@@ -40,7 +44,8 @@ export async function readUpload(request: Request, response: Response): Promise<
   if (!request.is('multipart/form-data')) {
     throw new AppError(
       'usage.invalid',
-      'a job is sent as multipart/form-data: the field "job" holds it as JSON, the pictures are files named forgetImages and retainImages.',
+      'a job is sent as multipart/form-data: the field "job" holds it as JSON, the pictures are files named ' +
+        `${fieldNames}.`,
     );
   }
   if (Number(request.headers['content-length'] ?? 0) > MAX_TOTAL_BYTES + 2 * MAX_JSON_BYTES) {
@@ -73,7 +78,7 @@ async function receive(request: Request, response: Response, folder: string): Pr
       headerPairs: 20,
     },
     fileFilter: (_, { fieldname }, accept) => {
-      if (isFileField(fieldname)) accept(null, true);
+      if (isFileField(fieldname) || conceptField.test(fieldname)) accept(null, true);
       else accept(new AppError('usage.invalid', unexpectedFile(fieldname)));
     },
   }).any();
@@ -83,7 +88,11 @@ async function receive(request: Request, response: Response, folder: string): Pr
 
 /** Keeps files in a folder as `1`, `2`, …, and counts their bytes. */
 class FolderStorage implements multer.StorageEngine {
-  readonly images: Record<FileField, UploadedFile[]> = { forgetImages: [], retainImages: [] };
+  readonly images = {
+    forgetImages: [] as UploadedFile[],
+    retainImages: [] as UploadedFile[],
+    conceptImages: new Map<number, UploadedFile[]>(),
+  };
   private readonly folder: string;
   private count = 0;
   private bytes = 0;
@@ -107,12 +116,19 @@ class FolderStorage implements multer.StorageEngine {
       },
     });
     // In the order in which the files began, whichever ends first.
-    if (isFileField(file.fieldname)) {
-      this.images[file.fieldname].push({ path: filePath, name: file.originalname });
-    }
+    this.listOf(file.fieldname).push({ path: filePath, name: file.originalname });
     pipeline(file.stream, meter, createWriteStream(filePath, { flags: 'wx' })).then(() => {
       done(null, { path: filePath });
     }, done);
+  }
+
+  private listOf(field: string): UploadedFile[] {
+    if (isFileField(field)) return this.images[field];
+    const { conceptImages } = this.images;
+    const place = Number(conceptField.exec(field)?.[1]);
+    const list = conceptImages.get(place) ?? [];
+    conceptImages.set(place, list);
+    return list;
   }
 
   _removeFile(_: Request, __: Express.Multer.File, done: (error: Error | null) => void): void {
@@ -165,7 +181,7 @@ function explainLimit({ code, field }: multer.MulterError): AppError {
 }
 
 function unexpectedFile(field: string): string {
-  return `there is no field ${JSON.stringify(field.slice(0, 100))} for files: they are forgetImages and retainImages.`;
+  return `there is no field ${JSON.stringify(field.slice(0, 100))} for files: they are ${fieldNames}.`;
 }
 
 function tooManyBytes(): AppError {

@@ -5,7 +5,7 @@ import { describeModel } from './hosts/describe-model.ts';
 import type { Host } from './hosts/host.ts';
 import { hostDrawing } from './hosts/host-drawing.ts';
 import { defaultTimeouts, type HostTimeouts } from './hosts/host-timeouts.ts';
-import { eraseRequest } from './jobs/request/draft-upload.ts';
+import { announcedConcepts, eraseRequest } from './jobs/request/draft-upload.ts';
 import { chooseCompanions } from './jobs/request/choose-companions.ts';
 import { jobBackends } from './jobs/backends.ts';
 import { estimateJob } from './jobs/estimate/estimate.ts';
@@ -110,6 +110,7 @@ export function createServices({
           ...(await chooseCompanions(request, companions, model)),
           hostDrawing: await hostDrawing(host, model),
           captions,
+          concepts: announcedConcepts(request),
         },
         {
           dataFolder,

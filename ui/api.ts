@@ -72,13 +72,21 @@ export const api = {
     request<Knowledge>('POST', `knowledge/${encodeURIComponent(id)}/cancel`),
   createJob: (
     job: JobRequest,
-    pictures: { forget: readonly NamedFile[]; retain: readonly NamedFile[] },
+    pictures: {
+      forget: readonly NamedFile[];
+      retain: readonly NamedFile[];
+      /** Of each concept of a list. */
+      concepts: readonly (readonly NamedFile[])[];
+    },
   ) => {
     const form = new FormData();
     // First, so that the captions are there before the files.
     form.append('job', JSON.stringify(job));
     for (const { file, name } of pictures.forget) form.append('forgetImages', file, name);
     for (const { file, name } of pictures.retain) form.append('retainImages', file, name);
+    for (const [place, files] of pictures.concepts.entries()) {
+      for (const { file, name } of files) form.append(`conceptImages[${place}]`, file, name);
+    }
     return request<JobView>('POST', 'jobs', { body: form });
   },
   cancelJob: (id: string) => jobAction(id, 'cancel'),

@@ -1,7 +1,8 @@
-import { computed, signal } from '@preact/signals';
+import { computed, type Signal, signal } from '@preact/signals';
 
 import type { JobRequest } from '../src/contract/requests.ts';
 import { toLines } from './lines.ts';
+import { captionsOf, type Picture, revokePictures, sizesOf } from './picture.ts';
 
 /** One of several concepts, as it is written in the page. */
 export interface ConceptDraft {
@@ -13,6 +14,8 @@ export interface ConceptDraft {
   /** Empty: each prompt without the concept. */
   readonly anchor: string;
   readonly neighbours: string;
+  /** Of it; the model draws it where there are none. */
+  readonly pictures: Signal<readonly Picture[]>;
 }
 
 /** Several things to forget; none where the page asks for one. */
@@ -21,11 +24,21 @@ export const concepts = signal<readonly ConceptDraft[]>([]);
 let lastKey = 0;
 const emptyDraft = (): ConceptDraft => ({
   ...{ key: (lastKey += 1), name: '', forget: '', anchor: '', neighbours: '' },
+  pictures: signal([]),
 });
 
 /** Makes a list of what was written of one concept. */
-export function beginList(first: Pick<ConceptDraft, 'name' | 'forget' | 'anchor'>): void {
-  concepts.value = [{ ...emptyDraft(), ...first }, emptyDraft()];
+export function beginList(
+  first: Pick<ConceptDraft, 'name' | 'forget' | 'anchor'>,
+  pictures: readonly Picture[],
+): void {
+  concepts.value = [{ ...emptyDraft(), ...first, pictures: signal(pictures) }, emptyDraft()];
+}
+
+/** Goes back to one concept, with nothing left of the list. */
+export function clearList(): void {
+  for (const { pictures } of concepts.value) revokePictures(pictures.value);
+  concepts.value = [];
 }
 
 export function addConcept(): void {
@@ -37,18 +50,27 @@ export function changeConcept(key: number, change: Partial<ConceptDraft>): void 
 }
 
 export function removeConcept(key: number): void {
+  for (const one of concepts.value) if (one.key === key) revokePictures(one.pictures.value);
   concepts.value = concepts.value.filter((one) => one.key !== key);
 }
 
 /** Whether each has what it cannot go without. */
 export const areConceptsSaid = computed(() =>
-  concepts.value.every(({ name, forget }) => name.trim() !== '' && toLines(forget).length > 0),
+  concepts.value.every(
+    ({ name, forget, pictures }) =>
+      name.trim() !== '' &&
+      toLines(forget).length + Object.keys(captionsOf(pictures.value)).length > 0,
+  ),
 );
 
 /** The list as a job has it. */
 export const conceptRequest = computed<NonNullable<JobRequest['concepts']>>(() =>
-  concepts.value.map(({ name, forget, anchor, neighbours }) => ({
+  concepts.value.map(({ name, forget, anchor, neighbours, pictures }) => ({
     ...{ name: name.trim(), forget: toLines(forget), neighbours: toLines(neighbours) },
+    ...(pictures.value.length > 0 && {
+      captions: captionsOf(pictures.value),
+      pictureSizes: sizesOf(pictures.value),
+    }),
     ...(anchor.trim() !== '' && { anchor: anchor.trim() }),
   })),
 );

@@ -6,7 +6,6 @@ import type { JobRequest } from '../src/contract/requests.ts';
 import type { ModelView, PresetView } from '../src/contract/views.ts';
 import type { Drawing } from '../src/drawing/drawing.ts';
 import { guessFromPrompts, joinGuesses, noGuess } from '../src/drawing/drawing-guess.ts';
-import type { PictureSize } from '../src/images/picture-size.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow } from '../src/erase/forget-lines.ts';
 import {
@@ -22,21 +21,12 @@ import {
   type WantedSettings,
 } from '../src/methods/registry.ts';
 import { fillTags, wordsOfPreset } from '../src/presets/preset-words.ts';
-import type { NamedFile } from './api.ts';
 import { clearCompanions, companions, learnedWords, takeCompanions } from './companions.ts';
-import { concepts } from './concepts.ts';
+import { clearList } from './concepts.ts';
 import { toLines } from './lines.ts';
+import { type Picture, revokePictures } from './picture.ts';
 import { models, presets } from './state.ts';
 import { t } from './languages/words.ts';
-
-/** A picture that was dropped, with what it shows. */
-export interface Picture extends NamedFile {
-  readonly caption: string;
-  /** For its thumbnail; revoked when the picture is taken away. */
-  readonly url: string;
-  /** In pixels, upright; null where the browser cannot tell. */
-  readonly size: PictureSize | null;
-}
 
 /**
  * What the person has filled in. Null: not touched, so that it follows the preset or what the model
@@ -208,7 +198,7 @@ export const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
 /** Takes a preset, or none; what was written by hand gives way to its words. */
 export function choosePreset(name: string | null): void {
   batch(() => {
-    if (name !== null) concepts.value = [];
+    if (name !== null) clearList();
     form.preset.value = name;
     form.variables.value = {};
     form.forget.value = null;
@@ -271,11 +261,11 @@ export function clearForm(): void {
   batch(() => {
     choosePreset(null);
     for (const pictures of [form.forgetPictures, form.retainPictures]) {
-      for (const { url } of pictures.value) URL.revokeObjectURL(url);
+      revokePictures(pictures.value);
       pictures.value = [];
     }
     clearCompanions();
-    concepts.value = [];
+    clearList();
     form.device.value = 'auto';
     form.pictures.value = 'auto';
   });

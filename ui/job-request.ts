@@ -11,13 +11,13 @@ import {
   conceptText,
   forgetText,
   form,
-  type Picture,
   promptOf,
   retainText,
   variableValues,
 } from './form.ts';
 import { toLines } from './lines.ts';
 import { missing } from './missing.ts';
+import { captionsOf, sizesOf } from './picture.ts';
 import { canHostDraw } from './state.ts';
 
 /** The job as it stands; null while something is missing. */
@@ -48,8 +48,8 @@ export const jobRequest = computed<JobRequest | null>(() => {
       retain: captionsOf(form.retainPictures.value),
     },
     pictureSizes: {
-      forget: form.forgetPictures.value.flatMap(({ size }) => size ?? []),
-      retain: form.retainPictures.value.flatMap(({ size }) => size ?? []),
+      forget: sizesOf(form.forgetPictures.value),
+      retain: sizesOf(form.retainPictures.value),
     },
   };
 });
@@ -77,9 +77,4 @@ function changedAnchors(): ReadonlyMap<string, string> {
     ([prompt, anchor]) => [prompt, anchor.trim()] as const,
   );
   return new Map(changed.filter(([prompt, anchor]) => anchor !== '' && prompts.has(prompt)));
-}
-
-function captionsOf(pictures: readonly Picture[]): Record<string, string> {
-  const captioned = pictures.filter(({ caption }) => caption.trim() !== '');
-  return Object.fromEntries(captioned.map(({ name, caption }) => [name, caption.trim()]));
 }

@@ -63,6 +63,15 @@ const isConceptSaid = computed<boolean>(
     learnedWords.value.length > 0,
 );
 
+/** What single concepts of a list lack. */
+const needsOfList = computed<string | null>(() => {
+  const isBare = concepts.value.some(({ pictures }) => pictures.value.length === 0);
+  if (isBare && needsPictures.value !== null) return needsPictures.value;
+  return areConceptsSaid.value
+    ? null
+    : t('Give each concept a name, and a prompt or pictures with captions.');
+});
+
 /** What must be filled in before anything can start. */
 export const missing = computed<string | null>(() => {
   if (needsOfModel.value !== null) return needsOfModel.value;
@@ -71,9 +80,7 @@ export const missing = computed<string | null>(() => {
     if ((variableValues.value[name] ?? '').trim() === '')
       return t('Fill in {what}.', { what: told(description) });
   }
-  if (concepts.value.length > 0) {
-    return areConceptsSaid.value ? needsClasses.value : t('Give each concept a name and a prompt.');
-  }
+  if (concepts.value.length > 0) return needsOfList.value ?? needsClasses.value;
   const pictures = form.forgetPictures.value;
   if (pictures.length === 0 && needsPictures.value !== null) return needsPictures.value;
   if (!isConceptSaid.value) {

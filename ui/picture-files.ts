@@ -3,7 +3,7 @@ import type { Signal } from '@preact/signals';
 import { isCaptionFile, readCaptions } from '../src/images/captions.ts';
 import { isImageFile } from '../src/images/image-format.ts';
 import type { PictureSize } from '../src/images/picture-size.ts';
-import type { Picture } from './form.ts';
+import type { Picture } from './picture.ts';
 import { told } from './languages/told.ts';
 import { t } from './languages/words.ts';
 

@@ -24,8 +24,8 @@ const side = z.int().min(1).max(100_000);
 const sizes = z.array(z.strictObject({ width: side, height: side })).max(10_000);
 
 /**
- * The field `job` of `POST /api/jobs`, whose files are `forgetImages` and `retainImages`; body of
- * `POST /api/estimate`.
+ * The field `job` of `POST /api/jobs`, whose files are `forgetImages`, `retainImages` and, of the entries of
+ * `concepts` from 0 on, `conceptImages[0]`, …; body of `POST /api/estimate`.
  */
 export const jobRequestSchema = z.strictObject({
   /** As `GET /api/models` names it; never a path. */
@@ -55,9 +55,14 @@ export const jobRequestSchema = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().trim().min(1).max(200),
-        forget: prompts.min(1),
+        /** May be left out where captions of its pictures say it. */
+        forget: prompts.default([]),
         anchor: prompt.optional(),
         neighbours: prompts.default([]),
+        /** Of its pictures, the files `conceptImages[0]`, `conceptImages[1]`, …: by their names. */
+        captions: captions.default({}),
+        /** In pixels, upright, for an estimate. */
+        pictureSizes: sizes.default([]),
       }),
     )
     .max(200)

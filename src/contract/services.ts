@@ -28,6 +28,8 @@ export interface UploadedFile {
 export interface Uploads {
   readonly forgetImages: readonly UploadedFile[];
   readonly retainImages: readonly UploadedFile[];
+  /** Of single concepts, by their places in the list. */
+  readonly conceptImages: ReadonlyMap<number, readonly UploadedFile[]>;
 }
 
 /** Kinds of files that models are run with. */

@@ -64,9 +64,13 @@ export async function readJobImages(
     pictures.includes(role) ? (given ?? (await drawnSet(folder, role))) : null;
   const read = (from: string | null, prompts: readonly string[]) =>
     captionedFiles(from, prompts, readCaption);
+  // Of concepts that pictures are given of a web UI has drawn none.
+  const without = job.concepts.filter(({ images }) => images === null);
+  const commonPrompts =
+    job.concepts.length === 0 ? forgetPrompts : without.flatMap(({ prompts }) => prompts);
   const common = withEveryPrompt(
-    await read(await folderOf('forget', job.forgetImages), forgetPrompts),
-    forgetPrompts,
+    await read(await folderOf('forget', job.forgetImages), commonPrompts),
+    commonPrompts,
   );
   const own = pictures.includes('forget') ? await conceptFiles(job, read) : null;
   const forget = common || own ? [...(common ?? []), ...(own ?? [])] : null;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { decodeText } from '../decode-text.ts';
 import { AppError } from '../errors.ts';
+import type { PictureSize } from '../images/picture-size.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { systemErrorCode } from '../system-error.ts';
 
@@ -18,6 +19,12 @@ export interface ConceptRequest {
   readonly neighbours: readonly string[];
   /** Folder of pictures of it. */
   readonly images?: string | undefined;
+}
+
+/** One whose pictures are in no folder yet, for an estimate. */
+export interface AnnouncedConcept extends ConceptRequest {
+  readonly captions?: readonly string[];
+  readonly pictureSizes?: readonly PictureSize[];
 }
 
 /** A hundred artists with ten wordings each take a fifth of it. */

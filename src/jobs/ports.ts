@@ -44,7 +44,15 @@ export interface StoredJob {
 export interface GivenPictures {
   readonly forgetImages: string | null;
   readonly retainImages: string | null;
+  /** Of single concepts, by their places in the list. */
+  readonly conceptImages: ReadonlyMap<number, string>;
 }
+
+/** None of them: what is given stays where it is. */
+export const nothingGiven: GivenPictures = {
+  ...{ forgetImages: null, retainImages: null },
+  conceptImages: new Map(),
+};
 
 /** Keeps jobs. */
 export interface JobRepository {

@@ -47,9 +47,19 @@ describeInBrowser('a model that was made to draw in few steps', () => {
       page.getByRole('group', { name: 'Concept 2' }),
     ];
     expect(await first.getByLabel('Prompts to forget').inputValue()).toBe('a photo of a red heart');
-    await page.getByText('Give each concept a name and a prompt.').waitFor();
+    await page
+      .getByText('Give each concept a name, and a prompt or pictures with captions.')
+      .waitFor();
     await second.getByLabel('Prompts to forget').fill('a photo of a blue moon');
     await second.getByLabel('Name').fill('moon');
+    // It may have pictures of its own.
+    await second
+      .locator('input[type=file]')
+      .setInputFiles([
+        path.resolve('presets/tiny-sd/images/retain/000.png'),
+        path.resolve('presets/tiny-sd/images/retain/000.txt'),
+      ]);
+    await second.getByLabel('Caption of 000.png').waitFor();
     await page.getByLabel('Prompts to keep').fill('a photo of a red star');
     // The server takes the list: it tells what it would cost.
     await page.getByText('on the processor').waitFor({ timeout: 120_000 });

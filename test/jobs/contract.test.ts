@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest';
 
 import type { RecordedEvent } from '../../src/erase/events.ts';
 import { jobBackends } from '../../src/jobs/backends.ts';
-import type { JobBackend, StoredJob, Worker, WorkSignals } from '../../src/jobs/ports.ts';
+import {
+  type JobBackend,
+  nothingGiven,
+  type StoredJob,
+  type Worker,
+  type WorkSignals,
+} from '../../src/jobs/ports.ts';
 import { makeTinyJob } from '../erase/tiny-job.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { draftOf } from './create-job-folder.ts';
@@ -15,7 +21,6 @@ import { exampleJob } from './example-job.ts';
 
 const trainingWorker = new URL('./workers/quick-worker.ts', import.meta.url);
 const never = new AbortController().signal;
-const noPictures = { forgetImages: null, retainImages: null };
 const draft = draftOf('a star', exampleJob);
 
 /** Waits until something is so. */
@@ -33,7 +38,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
   describe('its repository', () => {
     it('keeps a job with its request and its state for whoever opens it anew', async () => {
       const { repository, dataFolder } = await open();
-      const { id } = await repository.add(draft, noPictures);
+      const { id } = await repository.add(draft, nothingGiven);
       const again = (await open(dataFolder)).repository;
       expect([...(await again.revisions()).keys()]).toEqual([id]);
       const stored = (await again.find(id))!;
@@ -50,7 +55,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
 
     it('has an id of its own for each job, and none for what is no job', async () => {
       const { repository } = await open();
-      const made = await Promise.all([1, 2, 3].map(() => repository.add(draft, noPictures)));
+      const made = await Promise.all([1, 2, 3].map(() => repository.add(draft, nothingGiven)));
       expect(new Set(made.map(({ id }) => id)).size).toBe(3);
       for (const id of ['no-such-job', '..', '.', `../jobs/${made[0]!.id}`, '', 'a/b']) {
         expect(await repository.find(id)).toBeNull();
@@ -62,7 +67,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
       const given = path.join(makeTemporaryFolder(), 'forget-images');
       mkdirSync(given);
       writeFileSync(path.join(given, 'forget-0001.png'), 'a picture');
-      const stored = await repository.add(draft, { forgetImages: given, retainImages: null });
+      const stored = await repository.add(draft, { ...nothingGiven, forgetImages: given });
       expect(existsSync(given)).toBe(false);
       const { forgetImages, retainImages } = (await stored.readDraft())!;
       expect(readFileSync(path.join(forgetImages!, 'forget-0001.png'), 'utf8')).toBe('a picture');
@@ -72,7 +77,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
 
     it('keeps events in their order, with their time, and tells that there are more', async () => {
       const { repository, dataFolder } = await open();
-      const stored = await repository.add(draft, noPictures);
+      const stored = await repository.add(draft, nothingGiven);
       const sizes = [await stored.eventsSize()];
       await stored.mendEvents();
       const told: RecordedEvent[] = [];
@@ -88,8 +93,8 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
 
     it('deletes a job with all that it has', async () => {
       const { repository, artifacts } = await open();
-      const { id } = await repository.add(draft, noPictures);
-      const { id: other } = await repository.add(draft, noPictures);
+      const { id } = await repository.add(draft, nothingGiven);
+      const { id: other } = await repository.add(draft, nothingGiven);
       const folder = await artifacts.checkOut(id);
       writeFileSync(path.join(folder, 'report.html'), 'a report');
       await artifacts.checkIn(id);
@@ -103,7 +108,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
   describe('its artifacts', () => {
     it('are files that were checked in, for every user of the backend', async () => {
       const { repository, artifacts, dataFolder } = await open();
-      const { id } = await repository.add(draft, noPictures);
+      const { id } = await repository.add(draft, nothingGiven);
       const folder = await artifacts.checkOut(id);
       mkdirSync(path.join(folder, 'samples'), { recursive: true });
       writeFileSync(path.join(folder, 'samples/after.png'), 'a picture');
@@ -115,8 +120,8 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
     it('are none of another job, and no folders', async () => {
       const { repository, artifacts } = await open();
       const [a, b] = [
-        await repository.add(draft, noPictures),
-        await repository.add(draft, noPictures),
+        await repository.add(draft, nothingGiven),
+        await repository.add(draft, nothingGiven),
       ];
       writeFileSync(path.join(await artifacts.checkOut(b.id), 'report.html'), 'a report');
       await artifacts.checkIn(b.id);
@@ -228,7 +233,7 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
       const { id: _, ...tiny } = await makeTinyJob(backend.dataFolder, { steps, batch: 1 });
       const forget = [{ prompt: words, anchor: 'a star' }];
       const asked = { ...draftOf('a heart', { ...tiny, outputIsGiven: true }), forget };
-      const stored = await backend.repository.add(asked, noPictures);
+      const stored = await backend.repository.add(asked, nothingGiven);
       return { ...backend, stored, asked };
     }
 

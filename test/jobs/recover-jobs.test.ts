@@ -5,6 +5,7 @@ import { JobRecord } from '../../src/jobs/job-record.ts';
 import { newStatus } from '../../src/jobs/job-status.ts';
 import { FolderRepository } from '../../src/jobs/local/folder-repository.ts';
 import { StoredFolder } from '../../src/jobs/local/stored-folder.ts';
+import { nothingGiven } from '../../src/jobs/ports.ts';
 import { recoverJobs } from '../../src/jobs/recover-jobs.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 import { createJobFolder, draftOf } from './create-job-folder.ts';
@@ -64,9 +65,7 @@ it('jobs go on in the order in which they were put in the queue, those of comman
   const data = makeTemporaryFolder();
   const later = await openKilled(data, '2026-01-02T00:00:00Z');
   const earlier = await openKilled(data, '2026-01-01T00:00:00Z');
-  const waiting = await new FolderRepository(data).add(draftOf('star', exampleJob), {
-    ...{ forgetImages: null, retainImages: null },
-  });
+  const waiting = await new FolderRepository(data).add(draftOf('star', exampleJob), nothingGiven);
   const { path } = await createJobFolder(data, 'moon', exampleJob);
   const records = await Promise.all(
     [later.stored, waiting, new StoredFolder(path), earlier.stored].map((stored) =>

@@ -62,7 +62,7 @@ try {
   const listed = (await host.listModels()).find((known) => known.path.endsWith(model));
   if (!listed) throw new Error(`${name} does not list ${model}`);
   const request = { model: listed.name, forget: [prompt], retain: ['a blue star'] };
-  const noFiles = { forgetImages: [], retainImages: [] };
+  const noFiles = { forgetImages: [], retainImages: [], conceptImages: new Map() };
   const stored = await draftUpload(jobRequestSchema.parse(request), noFiles, {
     ...{ model: listed, host, dataFolder, threads: 2 },
     repository: new FolderRepository(dataFolder),

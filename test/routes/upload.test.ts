@@ -3,8 +3,11 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
+import type { Estimate } from '../../src/contract/estimate.ts';
 import type { JobView } from '../../src/contract/job-views.ts';
+import type { JobDraft } from '../../src/jobs/request/job-draft.ts';
 import { jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 
 const job = { model: tinyModel, forget: ['a red heart'], retain: ['a star'], device: 'cpu' };
@@ -97,6 +100,61 @@ describe('pictures of a job', () => {
     expect(readdirSync(path.join(folder, 'retain-images'))).toEqual(['retain-0001.webp']);
     expect(readdirSync(path.join(sidecar.data, 'uploads'))).toEqual([]);
     await sidecar.reaches(id, 'done');
+  });
+
+  it('belong to single concepts of a list, whose captions are prompts too', async () => {
+    const sidecar = await startTestSidecar();
+    const concepts = [
+      { name: 'heart', forget: ['a red heart'] },
+      { name: 'moon', captions: { 'moon.png': 'a blue moon' }, neighbours: ['a blue ring'] },
+    ];
+    const { forget: _, ...rest } = job;
+    const send = async (field: string) =>
+      sidecar
+        .api('post', '/jobs')
+        .field('job', JSON.stringify({ ...rest, concepts }))
+        .attach(field, await picture('png'), 'moon.png');
+    const answer = await send('conceptImages[1]');
+    expect(answer.status).toBe(202);
+    const { id, forget } = answer.body as JobView;
+    expect(forget.map(({ prompt }) => prompt)).toEqual(['a red heart', 'a blue moon']);
+    const folder = jobFolderOf(sidecar, id);
+    const images = path.join(folder, 'concept-2-images');
+    expect(readdirSync(images)).toEqual(['concept-2-0001.png', 'concept-2-0001.txt']);
+    const { concepts: kept } = parse(
+      readFileSync(path.join(folder, 'request.yaml'), 'utf8'),
+    ) as JobDraft;
+    expect(kept.map((concept) => concept.images)).toEqual([null, images]);
+    await sidecar.reaches(id, 'done');
+
+    for (const [field, message] of [
+      ['conceptImages[0]', /a caption for "moon.png", but no such picture/],
+      ['conceptImages[7]', /conceptImages\[7\], and the list has 2 concepts/],
+      ['conceptImages[x]', /no field "conceptImages\[x\]" for files/],
+    ] as const) {
+      const refused = await send(field);
+      expect(refused.body).toMatchObject({
+        error: { message: expect.stringMatching(message) as string },
+      });
+    }
+    expect(readdirSync(path.join(sidecar.data, 'jobs'))).toEqual([id]);
+  });
+
+  it('are counted for an estimate, those of single concepts too', async () => {
+    const sidecar = await startTestSidecar();
+    const estimate = async (pictureSizes: readonly object[]) => {
+      const concepts = [
+        { name: 'heart', forget: ['a red heart'], pictureSizes },
+        { name: 'moon', captions: { 'moon.png': 'a blue moon' }, pictureSizes },
+      ];
+      const { forget: _, ...rest } = job;
+      const answer = await sidecar.api('post', '/estimate').send({ ...rest, concepts });
+      return answer.body as Estimate;
+    };
+    const size = { width: 64, height: 64 };
+    const [drawn, given] = [await estimate([]), await estimate([size, size])];
+    expect(given.forget.map(({ prompt }) => prompt)).toEqual(['a red heart', 'a blue moon']);
+    expect(given.seconds).toBeLessThan(drawn.seconds);
   });
 
   it.each(['erasediff', 'siss'])(

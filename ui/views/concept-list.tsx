@@ -9,25 +9,35 @@ import {
   concepts,
   removeConcept,
 } from '../concepts.ts';
-import { anchorText, asks, choosePreset, conceptText, forgetText, form } from '../form.ts';
+import {
+  anchorText,
+  asks,
+  choosePreset,
+  conceptText,
+  forgetText,
+  form,
+  unseenPictures,
+} from '../form.ts';
 import { t } from '../languages/words.ts';
+import { PictureDrop } from './picture-drop.tsx';
 
 /** Goes over to several concepts, the first of which is what stands there. */
 export function SeveralConcepts() {
-  // A list takes no pictures here, and classes need no names.
-  if (asks.value !== 'words' || form.forgetPictures.value.length > 0) return null;
+  // Classes need no names.
+  if (asks.value !== 'words') return null;
   return (
     <button
       type="button"
       class="quiet"
       onClick={() => {
         batch(() => {
-          beginList({
-            name: conceptText.value,
-            forget: forgetText.value,
-            anchor: anchorText.value,
-          });
+          const first = {
+            ...{ name: conceptText.value, forget: forgetText.value, anchor: anchorText.value },
+          };
+          const pictures = form.forgetPictures.value;
+          form.forgetPictures.value = [];
           choosePreset(null);
+          beginList(first, pictures);
         });
       }}
     >
@@ -56,7 +66,7 @@ export function ConceptList() {
 }
 
 function ConceptCard({ concept, number }: { concept: ConceptDraft; number: number }) {
-  const { key, name, forget, anchor, neighbours } = concept;
+  const { key, name, forget, anchor, neighbours, pictures } = concept;
   const title = name.trim() === '' ? t('Concept {number}', { number }) : name;
   return (
     <fieldset class="concept">
@@ -90,6 +100,10 @@ function ConceptCard({ concept, number }: { concept: ConceptDraft; number: numbe
           changeConcept(key, { neighbours: text });
         }}
       />
+      <PictureDrop title={t('Pictures of {name}', { name: title })} pictures={pictures}>
+        {unseenPictures('forget') ??
+          t('A caption says what each shows. Without pictures the model draws them itself.')}
+      </PictureDrop>
       <button
         type="button"
         class="quiet"

@@ -4,7 +4,7 @@ import { useId, useRef } from 'preact/hooks';
 
 import { captionEndings } from '../../src/images/captions.ts';
 import { imageEndings } from '../../src/images/image-format.ts';
-import type { Picture } from '../form.ts';
+import type { Picture } from '../picture.ts';
 import { addFiles, droppedFiles, type FileGroup, imageTypes } from '../picture-files.ts';
 import { rich, t } from '../languages/words.ts';
 

@@ -1,6 +1,7 @@
 import type { Estimate } from '../../src/contract/estimate.ts';
 import { api } from '../api.ts';
 import { companions, vaeFor } from '../companions.ts';
+import { concepts } from '../concepts.ts';
 import { changeSettings, chosenModel, clearForm, estimate, estimateError, form } from '../form.ts';
 import { jobRequest } from '../job-request.ts';
 import { missing } from '../missing.ts';
@@ -20,6 +21,7 @@ export function StartBar() {
     const { id } = await api.createJob(request, {
       forget: form.forgetPictures.value,
       retain: form.retainPictures.value,
+      concepts: concepts.value.map(({ pictures }) => pictures.value),
     });
     clearForm();
     go(jobAddress(id));

@@ -7,7 +7,6 @@ import { type EraseSettings, findMethod, stepsOf } from '../../methods/registry.
 import { shapesFor } from '../../erase/job-shapes.ts';
 import type { RunExtent } from '../../erase/run-cost.ts';
 import type { GivenSizes } from '../../erase/picture-shapes.ts';
-import type { Role } from '../../evaluation/figure.ts';
 import { drawnCount } from '../../erase/set-pictures.ts';
 import { formatBytes } from '../../format-bytes.ts';
 import { findPreset } from '../../presets/load-presets.ts';
@@ -27,6 +26,7 @@ import {
   withErasable,
 } from '../request/draft-job.ts';
 import { preparePrompts } from '../request/prepare-prompts.ts';
+import type { PictureSize } from '../../images/picture-size.ts';
 import type { PreparedPrompts } from '../request/prompt-request.ts';
 import {
   bufferAdvice,
@@ -153,12 +153,13 @@ export function freeMemory(device: Device): number | null {
 }
 
 /** Sizes of pictures that are given later; null for a set that has none. */
-function givenSizes({ pictureSizes }: EraseRequest): GivenSizes {
-  const sizesOf = (role: Role) => {
-    const sizes = pictureSizes?.[role] ?? [];
-    return sizes.length > 0 ? sizes : null;
+function givenSizes({ pictureSizes, concepts = [] }: EraseRequest): GivenSizes {
+  const ofConcepts = concepts.flatMap((concept) => concept.pictureSizes ?? []);
+  const orNull = (sizes: readonly PictureSize[]) => (sizes.length > 0 ? sizes : null);
+  return {
+    forget: orNull([...(pictureSizes?.forget ?? []), ...ofConcepts]),
+    retain: orNull(pictureSizes?.retain ?? []),
   };
-  return { forget: sizesOf('forget'), retain: sizesOf('retain') };
 }
 
 function extentOf(
@@ -170,8 +171,12 @@ function extentOf(
     given.length > 0 ? given.length : others.length;
   const { forget, retain, forgetImages, retainImages, concepts = [] } = request;
   const given = givenSizes(request);
+  // Of several concepts those are drawn that no pictures are given of.
+  const isDrawn = concepts.some((concept) => (concept.pictureSizes ?? []).length === 0);
   const drawsForget =
-    forgetImages === undefined && given.forget === null && preset.images?.use !== 'required';
+    forgetImages === undefined &&
+    (given.forget === null || isDrawn) &&
+    preset.images?.use !== 'required';
   const drawsRetain = retainImages === undefined && given.retain === null;
   return {
     prompts: {

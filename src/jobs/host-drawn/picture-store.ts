@@ -85,8 +85,9 @@ export class PictureStore {
   /** Those that no pictures were given for. */
   private get sets(): Role[] {
     const { forgetImages, retainImages } = this.job;
+    const drawsForget = forgetImages === null && picturesOfSet(this.job, 'forget').length > 0;
     return [
-      ...(forgetImages === null ? (['forget'] as const) : []),
+      ...(drawsForget ? (['forget'] as const) : []),
       ...(retainImages === null ? (['retain'] as const) : []),
     ];
   }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { pathExists } from '../../checkpoint/output-path.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import { newStatus } from '../job-status.ts';
-import type { GivenPictures, JobRepository } from '../ports.ts';
+import { type GivenPictures, type JobRepository, nothingGiven } from '../ports.ts';
 import { type JobDraft, requestPathOf, writeDraft } from '../request/job-draft.ts';
 import {
   claimJobFolder,
@@ -22,7 +22,7 @@ const UNFINISHED_MS = 60 * 60 * 1000;
 /** Names of folders that are being deleted begin so. */
 const DELETED_PREFIX = '.deleted-';
 /** All that a folder holds until it is a job. */
-const claimed = ['state', 'samples', 'forget-images', 'retain-images', 'embeddings', 'status.json'];
+const claimed = /^(state|samples|embeddings|(forget|retain|concept-\d+)-images|status\.json)$/;
 
 /** Jobs as folders in a data folder, those of the command line too. */
 export class FolderRepository implements JobRepository {
@@ -73,7 +73,7 @@ export class FolderRepository implements JobRepository {
    * @throws AppError as `add`
    */
   async addPrepared(draft: JobDraft, job: Omit<EraseJob, 'id'>): Promise<JobFolder> {
-    const stored = await this.make(draft, { forgetImages: null, retainImages: null }, job);
+    const stored = await this.make(draft, nothingGiven, job);
     return openJobFolder(stored.path);
   }
 
@@ -92,11 +92,18 @@ export class FolderRepository implements JobRepository {
     const stored = new StoredFolder(folder);
     try {
       const moved = { ...draft };
-      for (const set of ['forgetImages', 'retainImages'] as const) {
-        const from = given[set];
-        if (from === null) continue;
-        moved[set] = path.join(folder, path.basename(from));
-        await rename(from, moved[set]);
+      const move = async (from: string | null | undefined): Promise<string | null> => {
+        if (from == null) return null;
+        const to = path.join(folder, path.basename(from));
+        await rename(from, to);
+        return to;
+      };
+      moved.forgetImages = (await move(given.forgetImages)) ?? draft.forgetImages;
+      moved.retainImages = (await move(given.retainImages)) ?? draft.retainImages;
+      moved.concepts = [];
+      for (const [place, concept] of draft.concepts.entries()) {
+        const images = (await move(given.conceptImages.get(place))) ?? concept.images;
+        moved.concepts.push({ ...concept, images });
       }
       moved.embeddings = await copyInto(path.join(folder, 'embeddings'), draft.embeddings);
       await stored.writeStatus(newStatus(prepared ? null : new Date().toISOString()));
@@ -136,7 +143,7 @@ async function isJob(folder: string): Promise<boolean> {
 /** Removes a folder that was claimed for a job that never became one. */
 async function removeIfGivenUp(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => ['?']);
-  const isOurs = names.every((name) => claimed.includes(name));
+  const isOurs = names.every((name) => claimed.test(name));
   const { mtimeMs } = await stat(folder);
   if (isOurs && Date.now() - mtimeMs > UNFINISHED_MS) {
     await rm(folder, { recursive: true, force: true });

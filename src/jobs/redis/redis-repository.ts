@@ -69,7 +69,7 @@ export class RedisRepository implements JobRepository {
         const folder = folderOf(id);
         await rename(staged, folder);
         const places = serverPlaces(folder);
-        const moved = { ...draft, ...named(folder, names) };
+        const moved = { ...draft, ...named(folder, names, draft) };
         await files.checkIn(id);
         const kept = mapDraft(moved, (file) => places.toKept(file));
         await keeper.write(id, { draft: JSON.stringify(kept) }, 'state');
@@ -108,34 +108,43 @@ export class RedisRepository implements JobRepository {
 interface MovedNames {
   readonly forgetImages: string | null;
   readonly retainImages: string | null;
+  /** By places in the list of concepts. */
+  readonly conceptImages: ReadonlyMap<number, string>;
   readonly embeddings: readonly string[];
 }
 
 async function moveInto(
   folder: string,
   draft: JobDraft,
-  { forgetImages, retainImages }: GivenPictures,
+  given: GivenPictures,
 ): Promise<MovedNames> {
-  const move = async (from: string | null) => {
-    if (from === null) return null;
+  const move = async (from: string): Promise<string> => {
     await rename(from, path.join(folder, path.basename(from)));
     return path.basename(from);
   };
+  const moveAny = (from: string | null) => (from === null ? null : move(from));
+  const conceptImages = new Map<number, string>();
+  for (const [place, from] of given.conceptImages) conceptImages.set(place, await move(from));
   const names = draft.embeddings.map((file) => `embeddings/${path.basename(file)}`);
   if (names.length > 0) await mkdir(path.join(folder, 'embeddings'));
   for (const [i, file] of draft.embeddings.entries()) {
     await copyFile(file, path.join(folder, names[i] ?? ''));
   }
   return {
-    forgetImages: await move(forgetImages),
-    retainImages: await move(retainImages),
+    forgetImages: await moveAny(given.forgetImages),
+    retainImages: await moveAny(given.retainImages),
+    conceptImages,
     embeddings: names,
   };
 }
 
-function named(folder: string, names: MovedNames) {
+function named(folder: string, names: MovedNames, { concepts }: Pick<JobDraft, 'concepts'>) {
   const within = (name: string | null) => name && path.join(folder, name);
   return {
+    concepts: concepts.map((concept, place) => {
+      const name = names.conceptImages.get(place);
+      return name === undefined ? concept : { ...concept, images: path.join(folder, name) };
+    }),
     forgetImages: within(names.forgetImages),
     retainImages: within(names.retainImages),
     embeddings: names.embeddings.map((name) => path.join(folder, name)),

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 
 import type { jobRequestSchema } from '../../contract/requests.ts';
+import type { AnnouncedConcept } from '../../erase/read-concepts.ts';
 import { AppError } from '../../errors.ts';
 import { describeModel } from '../../hosts/describe-model.ts';
 import type { Host, HostModel } from '../../hosts/host.ts';
@@ -58,39 +59,72 @@ export async function draftUpload(
   const { dataFolder, repository } = place;
   const staging = path.join(uploadsFolderOf(dataFolder), randomUUID());
   try {
-    const sets = {
-      forgetImages: await stage('forget', uploads.forgetImages),
-      retainImages: await stage('retain', uploads.retainImages),
+    const { captions, concepts } = request;
+    requireListed(uploads, concepts.length);
+    const sets: StagedSets = {
+      forgetImages: await stage('forget', uploads.forgetImages, captions.forget),
+      retainImages: await stage('retain', uploads.retainImages, captions.retain),
+      conceptImages: new Map(),
     };
+    for (const [place, concept] of concepts.entries()) {
+      const images = uploads.conceptImages.get(place) ?? [];
+      const set = await stage(`concept-${place + 1}`, images, concept.captions);
+      if (set !== null) sets.conceptImages.set(place, set);
+    }
     await requireSomething(request, uploads, place.model);
     const draft = await draftStaged(request, sets, place);
     return await repository.add(draft, {
       forgetImages: sets.forgetImages?.folder ?? null,
       retainImages: sets.retainImages?.folder ?? null,
+      conceptImages: new Map([...sets.conceptImages].map(([place, { folder }]) => [place, folder])),
     });
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 
-  async function stage(role: 'forget' | 'retain', images: readonly UploadedFile[]) {
-    const captions = new Map(Object.entries(request.captions[role]));
+  async function stage(
+    set: string,
+    images: readonly UploadedFile[],
+    said: Readonly<Record<string, string>>,
+  ) {
+    const captions = new Map(Object.entries(said));
     if (images.length === 0 && captions.size === 0) return null;
-    return stageImages(path.join(staging, `${role}-images`), role, images, captions);
+    return stageImages(path.join(staging, `${set}-images`), set, images, captions);
   }
+}
+
+/** Given pictures, as they lie on the disk. */
+interface StagedSets {
+  readonly forgetImages: StagedImages | null;
+  readonly retainImages: StagedImages | null;
+  readonly conceptImages: Map<number, StagedImages>;
+}
+
+/** @throws AppError `usage.invalid` for pictures of a concept that is not there */
+function requireListed({ conceptImages }: Uploads, concepts: number): void {
+  const place = [...conceptImages.keys()].find((key) => key >= concepts);
+  if (place === undefined) return;
+  throw new AppError(
+    'usage.invalid',
+    `there are pictures for conceptImages[${place}], and the list has ${concepts} concepts, counted from 0. Send them with the place of their concept.`,
+  );
 }
 
 async function draftStaged(
   request: Request,
-  sets: {
-    readonly forgetImages: StagedImages | null;
-    readonly retainImages: StagedImages | null;
-  },
+  sets: StagedSets,
   { model, host, dataFolder, threads }: DraftPlace,
 ): Promise<JobDraft> {
-  const staged = [sets.forgetImages, sets.retainImages].filter((set) => set !== null);
+  const single = [sets.forgetImages, sets.retainImages].filter((set) => set !== null);
+  const staged = [...single, ...sets.conceptImages.values()];
+  const asked = eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) });
   const question: DraftQuestion = {
     request: {
-      ...eraseRequest(request, { model, threads, outputFolder: host.resultFolder(model) }),
+      ...asked,
+      concepts: (asked.concepts ?? []).map((concept, place) => ({
+        ...concept,
+        images: sets.conceptImages.get(place)?.folder,
+      })),
       ...(await chooseCompanions(request, companionFiles(host, dataFolder), model)),
       hostDrawing: await hostDrawing(host, model),
       forgetImages: sets.forgetImages?.folder,
@@ -142,7 +176,9 @@ export function eraseRequest(
     preset: request.preset,
     variables: request.variables,
     forget: request.forget,
-    concepts: request.concepts,
+    concepts: request.concepts.map(({ name, forget, anchor, neighbours }) => ({
+      ...{ name, forget, anchor, neighbours },
+    })),
     forgetImages: undefined,
     retain: request.retain,
     retainImages: undefined,
@@ -159,6 +195,14 @@ export function eraseRequest(
     pictures: request.pictures,
     isWatched: true,
   };
+}
+
+/** The concepts of a request for an estimate, which is sent no pictures. */
+export function announcedConcepts({ concepts }: Pick<Request, 'concepts'>): AnnouncedConcept[] {
+  return concepts.map(({ captions, ...concept }) => ({
+    ...concept,
+    captions: Object.values(captions).filter((caption) => caption.trim() !== ''),
+  }));
 }
 
 /** Said here and not where folders are read: a client knows no folders. */

@@ -15,7 +15,8 @@ const PROOF_SIZE = { width: 8, height: 8 };
 // The program of that process: pictures from outside are decoded here only.
 answerQuestion(async (question) => {
   const { request, environment } = question as DraftQuestion;
-  for (const folder of [request.forgetImages, request.retainImages]) {
+  const ofConcepts = (request.concepts ?? []).map(({ images }) => images);
+  for (const folder of [request.forgetImages, request.retainImages, ...ofConcepts]) {
     if (folder === undefined) continue;
     for (const { file } of await readImageFolder(folder)) await decodeImage(file, PROOF_SIZE);
   }

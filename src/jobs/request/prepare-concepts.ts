@@ -5,7 +5,7 @@ import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import type { LearnedNames } from '../../erase/learned-names.ts';
 import { quote } from '../../erase/quote.ts';
-import type { ConceptRequest } from '../../erase/read-concepts.ts';
+import type { AnnouncedConcept } from '../../erase/read-concepts.ts';
 import { AppError } from '../../errors.ts';
 import { checkPrompts, readCaptions } from './check-prompts.ts';
 
@@ -24,11 +24,11 @@ export interface ReadConcept {
  * @throws AppError `prompt.invalid`, `image.*`
  */
 export async function readConcepts(
-  concepts: readonly ConceptRequest[],
+  concepts: readonly AnnouncedConcept[],
   names: LearnedNames,
 ): Promise<ReadConcept[]> {
   const read: ReadConcept[] = [];
-  for (const { name, forget, anchor, neighbours, images } of concepts) {
+  for (const { name, forget, anchor, neighbours, images, captions: announced } of concepts) {
     if (read.some((other) => other.name.toLowerCase() === name.toLowerCase())) {
       throw new AppError(
         'concepts.invalid',
@@ -40,7 +40,7 @@ export async function readConcepts(
       `a prompt ${of}`,
       forget.map((prompt) => names.spelled(prompt)),
     );
-    const captions = await readCaptions(images);
+    const captions = announced ?? (await readCaptions(images));
     const lines = [
       ...prompts.map(parseForgetLine),
       ...captions.map((prompt) => ({ prompt, anchor: undefined })),
@@ -48,7 +48,9 @@ export async function readConcepts(
     if (lines.length === 0) {
       throw new AppError(
         'prompt.invalid',
-        `no image of ${quote(name)} in "${images ?? ''}" has a caption. Write what each shows into NAME.txt beside NAME.png, or give prompts of it under forget.`,
+        images === undefined
+          ? `nothing says what to forget of ${quote(name)}. Give prompts of it, or pictures with captions.`
+          : `no image of ${quote(name)} in "${images}" has a caption. Write what each shows into NAME.txt beside NAME.png, or give prompts of it under forget.`,
       );
     }
     const [own] = checkPrompts(`the anchor ${of}`, anchor === undefined ? [] : [anchor]);

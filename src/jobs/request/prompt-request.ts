@@ -1,6 +1,6 @@
 import type { PromptStyle } from '../../drawing/prompt-style.ts';
 import type { EraseJob } from '../../erase/job.ts';
-import type { ConceptRequest } from '../../erase/read-concepts.ts';
+import type { AnnouncedConcept } from '../../erase/read-concepts.ts';
 
 /** What a person says of the two sets. */
 export interface PromptRequest {
@@ -14,7 +14,7 @@ export interface PromptRequest {
   /** Further wordings to measure by, each a prompt or `prompt => anchor`. Default: those of the preset. */
   readonly heldBack?: readonly string[];
   /** Several things to forget, each with prompts of its own, in the place of `forget`. */
-  readonly concepts?: readonly ConceptRequest[];
+  readonly concepts?: readonly AnnouncedConcept[];
   /** How the model is asked, which what nobody says follows. Default: sentences. */
   readonly style?: PromptStyle;
   /** Names of learned words that are to be forgotten. */

@@ -2,7 +2,6 @@ import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AppError } from '../../errors.ts';
-import type { Role } from '../../evaluation/figure.ts';
 import { imageFormat, SIGNATURE_BYTES } from '../../images/image-format.ts';
 import type { UploadedFile } from '../../contract/services.ts';
 
@@ -17,14 +16,14 @@ export interface StagedImages {
  * Moves uploaded pictures into a new folder, under names that owe nothing to the client's, each
  * with its caption beside it.
  *
- * @param role begins the names, so that no two sets have one in common
+ * @param set begins the names, so that no two sets have one in common
  * @param captions by the client's names
  * @throws AppError `image.unreadable` for what is no picture, `usage.invalid` for a caption that
  *   is not of one of them
  */
 export async function stageImages(
   folder: string,
-  role: Role,
+  set: string,
   images: readonly UploadedFile[],
   captions: ReadonlyMap<string, string>,
 ): Promise<StagedImages> {
@@ -32,7 +31,7 @@ export async function stageImages(
   await mkdir(folder, { recursive: true });
   const clientNames = new Map<string, string>();
   for (const [i, image] of images.entries()) {
-    const stem = `${role}-${String(i + 1).padStart(4, '0')}`;
+    const stem = `${set}-${String(i + 1).padStart(4, '0')}`;
     const name = `${stem}.${await formatOf(image)}`;
     await rename(image.path, path.join(folder, name));
     clientNames.set(name, image.name);
