@@ -1,7 +1,7 @@
 import type { Adaptation } from '../adapters/adapter.ts';
 import type { Drawing } from '../drawing/drawing.ts';
 import type { ClassifierChoice } from '../evaluation/classifier/classifier-choice.ts';
-import type { ConceptPicture } from '../evaluation/concept-judge.ts';
+import type { ConceptJudge, ConceptPicture } from '../evaluation/concept-judge.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import type { EncodedPromptSet } from '../families/encoded-prompt.ts';
 import type { Painter } from '../pipeline/draw-latents.ts';
@@ -13,11 +13,20 @@ export interface AttackedPrompt {
   readonly anchor: string;
 }
 
+/** A picture that was to be forgotten itself. */
+export interface GivenPicture {
+  readonly file: string;
+  /** What it shows, where that is said. */
+  readonly caption: string | null;
+}
+
 /** What is attacked, and how hard. */
 export interface AttackSettings {
   readonly prompts: readonly AttackedPrompt[];
   /** Other wordings of the concept. */
   readonly paraphrases: readonly AttackedPrompt[];
+  /** The very pictures that were to be forgotten; empty where none were given. */
+  readonly given: readonly GivenPicture[];
   /** Its own words within the prompts; null where nobody said which they are. */
   readonly concept: string | null;
   /** Prompts of other things, which pictures are told from. */
@@ -98,9 +107,18 @@ export interface Attack {
     readonly limits: string;
   };
   /** What it cannot go without: a list of the settings that may not be empty. */
-  readonly needs?: 'paraphrases' | 'retain';
+  readonly needs?: 'paraphrases' | 'retain' | 'given';
   /** Pieces of work that it will tell of. */
   pieces(settings: AttackSettings): number;
   /** @throws the signal's reason; AppError `device.*`, `model.unsupported` */
   run(run: AttackRun): Promise<readonly Attempt[]>;
+  /**
+   * Who says which pictures count, with 1 and 0, where it is not about whether they show the concept.
+   *
+   * @param model the original
+   */
+  openJudge?(
+    model: AttackedModel,
+    run: Pick<AttackRun, 'settings' | 'signal'>,
+  ): Promise<ConceptJudge>;
 }

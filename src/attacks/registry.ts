@@ -2,6 +2,7 @@ import { AppError } from '../errors.ts';
 import type { Attack } from './attack.ts';
 import { contextAttack } from './context/attack.ts';
 import { embeddingAttack } from './embedding/attack.ts';
+import { extractionAttack } from './extraction/attack.ts';
 import { fineTuneAttack } from './finetune/attack.ts';
 import { paraphraseAttack } from './paraphrase/attack.ts';
 import { promptAttack } from './prompt/attack.ts';
@@ -13,6 +14,7 @@ export const attacks: readonly [Attack, ...Attack[]] = [
   contextAttack,
   paraphraseAttack,
   fineTuneAttack,
+  extractionAttack,
 ];
 
 /** @throws AppError `internal.unexpected` for a kind that there is not */

@@ -1,10 +1,12 @@
+import path from 'node:path';
 import * as z from 'zod';
 
-import type { AttackedPrompt } from '../attacks/attack.ts';
+import type { AttackedPrompt, GivenPicture } from '../attacks/attack.ts';
 import { attackOf } from '../attacks/registry.ts';
 import { readProvenance } from '../checkpoint/provenance.ts';
 import { AppError } from '../errors.ts';
 import { attackedOf, toldFrom } from '../erase/attacked-words.ts';
+import { givenPictures } from '../erase/given-pictures.ts';
 import type { EraseJob } from '../erase/job.ts';
 import type { Checkpoint } from '../families/checkpoint.ts';
 import { findMarkedJob } from '../jobs/local/find-marked-job.ts';
@@ -19,6 +21,8 @@ export interface AttackWords {
   readonly retain?: readonly string[];
   readonly anchor?: string;
   readonly concept?: string;
+  /** Folder of the pictures that were to be forgotten. Default: that of the job. */
+  readonly images?: string;
 }
 
 /** The words of an attack, whole. */
@@ -26,6 +30,7 @@ export interface AttackedPrompts {
   readonly prompts: readonly AttackedPrompt[];
   readonly paraphrases: readonly AttackedPrompt[];
   readonly retain: readonly string[];
+  readonly given: readonly GivenPicture[];
   /** Null where nobody said it. */
   readonly concept: string | null;
   /** What may not be meant so. */
@@ -40,7 +45,8 @@ const provenanceSchema = z.union([
   }),
   z.object({ job: z.string() }),
 ]);
-type Told = Pick<EraseJob, 'forget' | 'retain'> & Partial<Pick<EraseJob, 'heldBack' | 'concept'>>;
+type Told = Pick<EraseJob, 'forget' | 'retain'> &
+  Partial<Pick<EraseJob, 'heldBack' | 'concept' | 'forgetImages' | 'concepts'>>;
 
 /** What the scrubbed model, or the job that made it, says of what was forgotten; null where neither does. */
 async function toldBy(scrubbed: Checkpoint, dataFolder: string | null): Promise<Told | null> {
@@ -69,13 +75,26 @@ export async function attackedPrompts(
     paraphrase.length > 0
       ? await prepare(paraphrase, words, known)
       : { prompts: heldBack, warnings: [] };
-  requireNeeded(words.kind, { paraphrases: others.prompts, retain: asked.retain });
+  const given = await givenTo(words, told);
+  requireNeeded(words.kind, { paraphrases: others.prompts, retain: asked.retain, given });
   return {
     ...asked,
     concept: words.concept ?? concept,
     paraphrases: others.prompts,
+    given,
     warnings: [...asked.warnings, ...others.warnings],
   };
+}
+
+/** Pictures that are to come back; none for a kind that asks for none. */
+async function givenTo({ kind, images }: AttackWords, told: Told | null): Promise<GivenPicture[]> {
+  if (attackOf(kind).needs !== 'given') return [];
+  const { forgetImages = null, concepts = [] } = told ?? {};
+  return givenPictures(
+    images === undefined
+      ? { forgetImages, concepts }
+      : { forgetImages: path.resolve(images), concepts: [] },
+  );
 }
 
 function keptBy(told: Told | null): string[] {
@@ -86,11 +105,16 @@ function keptBy(told: Told | null): string[] {
 const missing = {
   paraphrases:
     'asks in other words, and none are given. Add --paraphrase PROMPT…, wordings of the concept that it was not made to forget by.',
+  given:
+    'tries to get given pictures back, and none are known. Add --images FOLDER, with pictures that were to be forgotten.',
   retain:
     'trains on pictures of other things, and no prompts of such are known. Add --retain PROMPT….',
 } as const;
 
-function requireNeeded(kind: string, given: Pick<AttackedPrompts, 'paraphrases' | 'retain'>): void {
+function requireNeeded(
+  kind: string,
+  given: Pick<AttackedPrompts, 'paraphrases' | 'retain' | 'given'>,
+): void {
   const { needs } = attackOf(kind);
   if (!needs || given[needs].length > 0) return;
   throw new AppError('usage.invalid', `--kind ${kind} ${missing[needs]}`);

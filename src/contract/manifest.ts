@@ -84,7 +84,11 @@ export const manifestSchema = named(
     evaluators: z.array(z.object({ ...titled, help: z.string() })),
     /** Ways to bring back what was forgotten: of `POST /api/jobs/:id/attacks`. */
     attacks: z.array(
-      z.object({ ...titled, help: z.string(), axis: z.string(), limits: z.string() }),
+      z.object({
+        ...{ ...titled, help: z.string(), axis: z.string(), limits: z.string() },
+        /** What of a job it cannot go without: held-back wordings, kept prompts, given pictures. */
+        needs: z.enum(['paraphrases', 'retain', 'given']).exactOptional(),
+      }),
     ),
   }),
 );
@@ -101,7 +105,7 @@ export const manifest: Manifest = {
   trainSets: trainSets.map((id) => ({ id, title: trainSetTitles[id] })),
   devices: devices.map((id) => ({ id, title: deviceTitles[id] })),
   evaluators: evaluators.map(({ id, words: { title, help } }) => ({ id, title, help })),
-  attacks: attacks.map(({ id, words }) => ({ id, ...words })),
+  attacks: attacks.map(({ id, words, needs }) => ({ id, ...words, ...(needs && { needs }) })),
 };
 
 /** Of the manifest's methods the one of that id. */

@@ -4,7 +4,6 @@ import { otherClipSkip } from '../drawing/other-clip-skip.ts';
 import { modelTitle } from '../checkpoint/output-path.ts';
 import { elementAt } from '../element-at.ts';
 import { AppError } from '../errors.ts';
-import { readImageFolder } from '../images/image-folder.ts';
 import { encodeGeneratedPng } from '../images/generated-png.ts';
 import type { PixelImage } from '../images/pixels.ts';
 import { thumbnailOfFile } from '../images/thumbnail.ts';
@@ -16,6 +15,7 @@ import type { EvaluationPicture, Probe } from '../evaluation/pictures.ts';
 import { chooseProbes } from './choose-probes.ts';
 import { comparedPromptsOf, comparisonSeed } from './compared-pictures.ts';
 import { drawStrengths, missingStrengths } from './draw-strengths.ts';
+import { givenPictures } from './given-pictures.ts';
 import type { EraseJob } from './job.ts';
 import { openResult } from './open-result.ts';
 import type { RunIo } from './run-io.ts';
@@ -108,7 +108,7 @@ async function evaluateChosen(
       forget: chosen.forget.map(({ item }) => item),
       retain: chosen.retain.map(({ item }) => item),
       probes,
-      given: await givenPictures(job),
+      given: await givenThumbnails(job),
       classifiers: await usableJudges(job, io),
       count: settings.evaluationPictures,
       seed: comparisonSeed(settings),
@@ -167,14 +167,8 @@ async function usableJudges({ judges }: EraseJob, io: RunIo): Promise<Classifier
 }
 
 /** The pictures that shall not come back, small; none where a concept is forgotten. */
-async function givenPictures({
-  settings,
-  forgetImages,
-  concepts,
-}: EraseJob): Promise<PixelImage[]> {
-  if (methodOf(settings).forgets !== 'pictures') return [];
-  const folders = [forgetImages, ...concepts.map(({ images }) => images)];
-  const given = folders.filter((folder) => folder !== null);
-  const images = (await Promise.all(given.map(readImageFolder))).flat();
+async function givenThumbnails(job: EraseJob): Promise<PixelImage[]> {
+  if (methodOf(job.settings).forgets !== 'pictures') return [];
+  const images = await givenPictures(job);
   return Promise.all(images.map(({ file }) => thumbnailOfFile(file)));
 }

@@ -17,7 +17,7 @@ type Request = Pick<
   EraseJob,
   'createdAt' | 'preset' | 'forget' | 'retain' | 'settings' | 'drawingSources'
 > &
-  Pick<EraseJob, 'forgetImages' | 'retainImages' | 'shapes' | 'warnings' | 'judges'>;
+  Pick<EraseJob, 'concepts' | 'forgetImages' | 'retainImages' | 'shapes' | 'warnings' | 'judges'>;
 
 /** Where it is kept, and what can be told of its work. */
 type RecordBackend = Pick<JobBackend, 'sharing'> & {

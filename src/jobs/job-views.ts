@@ -6,6 +6,7 @@ import { trainingOf } from '../methods/registry.ts';
 import { measureModel } from '../families/model-on-disk.ts';
 import { withoutModelEnding } from '../checkpoint/model-ending.ts';
 import { describeCompanions } from '../erase/companions.ts';
+import { givenFolders } from '../erase/given-pictures.ts';
 import { outputsOf } from '../erase/outputs.ts';
 import { loraTag } from '../lora-tag.ts';
 import type { HostState } from '../hosts/host-state.ts';
@@ -80,7 +81,7 @@ export async function viewJob(
     ...viewProgress(record),
     forget: request.forget,
     retain: request.retain,
-    forgetImages: await countImages(request.forgetImages),
+    forgetImages: await countGiven(request),
     retainImages: await countImages(request.retainImages),
     shapes: request.shapes,
     warnings: request.warnings,
@@ -172,6 +173,12 @@ function isInUse(
   if (merged.some(({ isActive }) => isActive)) return true;
   if (result) return result.isActive;
   return state === 'done' && !models.some(({ name }) => name === active);
+}
+
+/** Of all concepts. */
+async function countGiven(request: JobRecord['request']): Promise<number> {
+  const counts = await Promise.all(givenFolders(request).map(countImages));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function countImages(folder: string | null): Promise<number> {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { attacks } from '../../src/attacks/registry.ts';
 import type { AttackResult } from '../../src/attacks/run-attack.ts';
+import { seedFor } from '../../src/tensor/random.ts';
 import { copyTinySd } from '../cli/bad-input-files.ts';
 import { writeForgetfulModel } from '../helpers/forgetful-model.ts';
 import { callCli, parseEvents } from '../helpers/run-cli.ts';
@@ -119,6 +120,41 @@ describe('attack', () => {
           { at: 1, shown: 2 },
         ],
       },
+    ]);
+  });
+
+  it('counts pictures that come back as they were, and learns a token from each', async () => {
+    const folder = await makeModels({ word: 'red', takenFor: 'blue' });
+    const prompt = 'a red star in the style of Pontilla';
+    const look = ['--steps', '10', '--cfg', '7.5', '--sampler', 'ddim'];
+    // What the original draws of the prompt is the very picture that was to be forgotten.
+    const drawn = ['--seed', String(seedFor(3, 'attack', 0)), '--count', '1', '--out', 'given'];
+    const sample = ['sample', '--model', 'tiny-sd.safetensors', '--prompt', prompt];
+    const sampled = await callCli([...sample, ...look, ...drawn, '--device', 'cpu'], folder);
+    expect(sampled.status, sampled.stdout).toBe(0);
+    const asked = ['--prompt', prompt, '--retain', 'a blue star in the style of Pontilla'];
+    const how = ['--draw-cfg', '7.5', '--draw-sampler', 'ddim', '--steps', '1'];
+    const extraction = [
+      ...['attack', '--kind', 'extraction', ...models, ...asked],
+      ...[...twoPictures, ...how],
+    ];
+    const result = await run([...extraction, '--images', 'given'], folder);
+    expect(result.asked.original.shown).toBeGreaterThan(0);
+    expect(result.asked.scrubbed.shown).toBe(0);
+    expect(result.curves.map(({ id, points }) => [id, points.map(({ at }) => at)])).toEqual([
+      ['scrubbed', [0, 1]],
+      ['random', [1]],
+      ['original', [0, 1]],
+    ]);
+    for (const { points } of result.curves) {
+      for (const { pictures } of points) expect(pictures).toBe(2);
+    }
+    expect(result.caution).toBeNull();
+
+    const refused = await callCli(extraction, folder);
+    expect([refused.status, refused.stdout]).toEqual([
+      2,
+      expect.stringContaining('--images FOLDER'),
     ]);
   });
 

@@ -43,15 +43,14 @@ describeInBrowser('a model that was made to draw in few steps', () => {
     await page.getByLabel('Name of the concept').fill('heart');
     await page.getByRole('button', { name: 'Forget several concepts at once' }).click();
     const [first, second] = [
-      page.getByRole('group', { name: 'heart' }),
-      page.getByRole('group', { name: 'Concept 2' }),
+      page.getByRole('group', { name: 'heart', exact: true }),
+      page.getByRole('group', { name: 'Concept 2', exact: true }),
     ];
     expect(await first.getByLabel('Prompts to forget').inputValue()).toBe('a photo of a red heart');
     await page
       .getByText('Give each concept a name, and a prompt or pictures with captions.')
       .waitFor();
     await second.getByLabel('Prompts to forget').fill('a photo of a blue moon');
-    await second.getByLabel('Name').fill('moon');
     // It may have pictures of its own.
     await second
       .locator('input[type=file]')
@@ -60,6 +59,7 @@ describeInBrowser('a model that was made to draw in few steps', () => {
         path.resolve('presets/tiny-sd/images/retain/000.txt'),
       ]);
     await second.getByLabel('Caption of 000.png').waitFor();
+    await second.getByLabel('Name').fill('moon');
     await page.getByLabel('Prompts to keep').fill('a photo of a red star');
     // The server takes the list: it tells what it would cost.
     await page.getByText('on the processor').waitFor({ timeout: 120_000 });

@@ -17,7 +17,10 @@ type Curve = NonNullable<JobAttack['result']>['curves'][number];
 
 /** Whether what was forgotten comes back another way: tried on demand, and never a promise. */
 export function Attacks({ job }: { job: JobView }) {
-  const kinds = manifest.value?.attacks ?? [];
+  // Without given pictures there is nothing to get back.
+  const kinds = (manifest.value?.attacks ?? []).filter(
+    ({ needs }) => needs !== 'given' || job.forgetImages > 0,
+  );
   const how = useSignal<How>({});
   if (kinds.length === 0) return null;
   return (

@@ -50,6 +50,10 @@ export function addAttackCommand(program: Command, context: CliContext): void {
       '--paraphrase <prompt...>',
       'other wordings of the concept, for --kind paraphrase (default: those that were held back)',
     )
+    .option(
+      '--images <folder>',
+      'pictures that were to be forgotten, for --kind extraction (default: those of the job in the data folder)',
+    )
     .option('--retain <prompt...>', 'prompts of other things (default: those that were kept)')
     .option(
       '--anchor <prompt>',
@@ -58,7 +62,7 @@ export function addAttackCommand(program: Command, context: CliContext): void {
     .option('--concept <words>', 'what the prompts are about (default: what they share)')
     .option(
       '--steps <n>',
-      'steps of learning, searching or training, for --kind embedding, prompt and finetune',
+      'steps of learning, searching or training, for --kind embedding, prompt, finetune and extraction',
       wholeNumber(1),
       attackDefaults.steps,
     )

@@ -7,6 +7,7 @@ import type { JobAttack } from '../../contract/attack-view.ts';
 import { drawingIn } from '../../drawing/drawing.ts';
 import { attackedOf, toldFrom } from '../../erase/attacked-words.ts';
 import type { EraseJob } from '../../erase/job.ts';
+import { givenPictures } from '../../erase/given-pictures.ts';
 import { openBase } from '../../erase/open-base.ts';
 import { openResult } from '../../erase/open-result.ts';
 
@@ -35,7 +36,8 @@ export async function attackResult(
     const scrubbed = await openResult(original, job);
     try {
       const kind = attackOf(attack.kind);
-      const settings = attackSettings(job, attack);
+      const given = kind.needs === 'given' ? await givenPictures(job) : [];
+      const settings = { ...attackSettings(job, attack), given };
       return await runAttack(kind, { original, scrubbed }, settings, { signal, onProgress });
     } finally {
       // A LoRA lies on top of the original, which is closed below.
@@ -49,7 +51,7 @@ export async function attackResult(
 function attackSettings(
   { forget, retain, heldBack, concept, settings, judges, device, threads }: EraseJob,
   { steps, count, seed }: AttackQuestion['attack'],
-): AttackSettings {
+): Omit<AttackSettings, 'given'> {
   return {
     prompts: attackedOf(forget),
     paraphrases: heldBack,

@@ -1,5 +1,6 @@
 import { attacks } from '../../attacks/registry.ts';
 import type { AttackRequest, JobAttack } from '../../contract/attack-view.ts';
+import { givenFolders } from '../../erase/given-pictures.ts';
 import { asAppError, AppError } from '../../errors.ts';
 import { messageForFields } from '../../remedy.ts';
 import type { AttackResult } from '../../attacks/run-attack.ts';
@@ -174,6 +175,12 @@ function requireKind(kind: string, { job }: JobRecord): void {
     throw new AppError(
       'usage.invalid',
       `the attack ${kind} asks in wordings that were held back, and this job held back none. Choose another attack, or erase with heldBack.`,
+    );
+  }
+  if (attack.needs === 'given' && job && givenFolders(job).length === 0) {
+    throw new AppError(
+      'usage.invalid',
+      `the attack ${kind} tries to get given pictures back, and this job was given none. Choose another attack, or erase with pictures.`,
     );
   }
   if (attack.needs === 'retain' && job?.retain.length === 0) {
