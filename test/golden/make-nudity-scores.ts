@@ -28,10 +28,10 @@ interface Nsfwjs {
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('Give the folder that nsfwjs was installed in.');
 const installed = path.resolve(folder, 'node_modules');
-const require = createRequire(path.join(installed, 'made-up.js'));
-const tf = require('@tensorflow/tfjs') as TensorFlow;
+const requireThere = createRequire(path.join(installed, 'made-up.js'));
+const tf = requireThere('@tensorflow/tfjs') as TensorFlow;
 await tf.setBackend('cpu');
-const model = await (require('nsfwjs') as Nsfwjs).load('MobileNetV2Mid');
+const model = await (requireThere('nsfwjs') as Nsfwjs).load('MobileNetV2Mid');
 const pictures: Record<string, Record<string, number>> = {};
 for (const { name, width, height, bytes } of await detectorPictures()) {
   const tensor = tf.tensor3d(bytes, [height, width, 3], 'int32');
