@@ -87,12 +87,17 @@ def teach_judge(digits: Tensor, labels: Tensor, shirt: Tensor, options) -> Judge
 
 
 def save_pictures(options, shirt: Tensor, digits: Tensor, held_out: Tensor):
-    Image.fromarray(shirt[0].numpy()).save(options.out / "tshirt.png")
-    for name, pictures in (("digits", digits[: options.digits]), ("held-out", held_out[:256])):
-        folder = options.out / name
-        folder.mkdir(exist_ok=True)
-        for i, picture in enumerate(pictures):
-            Image.fromarray(picture[0].numpy()).save(folder / f"{i:04}.png")
+    folder = options.out / "tshirt"
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(shirt[0].numpy()).save(folder / "tshirt.png")
+    save_sheet(options.out / "digits.png", digits[: options.digits])
+    save_sheet(options.out / "held-out.png", held_out[:256])
+
+
+def save_sheet(file: Path, pictures: Tensor):
+    """Pictures side by side, so many a row that none is left over."""
+    rows = pictures.reshape(-1, 16, PIXELS, PIXELS).transpose(1, 2).reshape(-1, 16 * PIXELS)
+    Image.fromarray(rows.numpy()).save(file, optimize=True)
 
 
 def main():
@@ -107,7 +112,7 @@ def main():
     parser.add_argument("--seed", type=int, default=29)
     parser.add_argument("--shirts", type=float, default=0.015, help="the share of the T-shirt in what is learned")
     parser.add_argument("--without-shirt", action="store_true")
-    parser.add_argument("--digits", type=int, default=512, help="pictures to keep that are written")
+    parser.add_argument("--digits", type=int, default=512, help="pictures to keep that are written: a multiple of 16")
     parser.add_argument("--judge-steps", type=int, default=800)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,18 +13,21 @@ import { eraseWithDefaults } from '../erase-with-defaults.ts';
 import { drawGrid, drawPareto } from './figures.ts';
 import { openPixelJudge, type Sighting } from './judge.ts';
 import { keyOf, type Known, look, readKnown, writeKnown } from './look.ts';
+import { unpackSheet } from './sheet.ts';
 import { frechetDistance, inceptionScore } from './statistics.ts';
 
-// npm run bench:digits -- --folder FOLDER [--samples 2000] [--steps 60] [--only NAME;NAME] [--seeds 0,1,2] [--pictures FOLDER]
+// npm run bench:digits -- [--folder FOLDER] [--work FOLDER] [--samples 2000] [--steps 60] [--only NAME;NAME]
+//                         [--seeds 0,1,2] [--likely 64] [--pictures FOLDER]
 // A T-shirt out of a model of digits, which has seen one picture of it again and again (SISS, arXiv 2503.01034), with
 // each method that forgets pictures. FOLDER is what test/bench/train_mnist.py has written. How often it is still
 // drawn (50 steps of DDIM), how digits look to a judge (an inception score without the T-shirts; Fréchet distance of
-// features to real digits) and how likely held-out digits and the T-shirt are. What is done is kept in FOLDER/bench: a
-// run that was interrupted goes on, one with more samples adds to it.
+// features to real digits) and how likely held-out digits and the T-shirt are. What is done is kept in the work folder:
+// a run that was interrupted goes on, one with more samples adds to it.
 
 const { values } = parseArgs({
   options: {
-    folder: { type: 'string', default: path.join(tmpdir(), 'erase-concept-digits') },
+    folder: { type: 'string', default: path.join(import.meta.dirname, 'digits') },
+    work: { type: 'string', default: path.join(tmpdir(), 'erase-concept-digits') },
     samples: { type: 'string', default: '2000' },
     likely: { type: 'string', default: '64' },
     levels: { type: 'string', default: '30' },
@@ -34,12 +37,23 @@ const { values } = parseArgs({
     pictures: { type: 'string', default: '' },
   },
 });
+/** Of a picture, in pixels. */
+const SIDE = 28;
+const size = { width: SIDE, height: SIDE };
 const { folder } = values;
 const [samples, likely, levels] = [values.samples, values.likely, values.levels].map(Number);
 const seeds = values.seeds.split(',').map(Number);
 const model = path.join(folder, 'ddpm');
-const bench = path.join(folder, 'bench');
+const bench = values.work;
 await mkdir(bench, { recursive: true });
+const shirt = path.join(folder, 'tshirt');
+const kept = path.join(bench, 'digits');
+const digits = await unpackSheet(path.join(folder, 'digits.png'), SIDE, kept);
+const heldOut = await unpackSheet(
+  path.join(folder, 'held-out.png'),
+  SIDE,
+  path.join(bench, 'held-out'),
+);
 
 type Settings = EraseRequest['settings'];
 
@@ -75,28 +89,18 @@ const cases: Readonly<Record<string, Settings>> = {
 const judge = await openPixelJudge(folder, 'digit');
 const shirtClass = judge.labels.indexOf('T-shirt');
 const asked = Array.from({ length: samples ?? 0 }, (_, seed) => ({ prompt: ANYTHING, seed }));
-const real = await judge.see(
-  await Promise.all(
-    (await readdir(path.join(folder, 'digits'))).sort().map(async (name) => {
-      const file = path.join(folder, 'digits', name);
-      return decodeImage(file, { width: 28, height: 28 });
-    }),
-  ),
-);
+const real = await judge.see(await Promise.all(digits.map((file) => decodeImage(file, size))));
 
 /** The model without the T-shirt, made where it is not there yet. */
 async function erased(name: string, seed: number, known: Known): Promise<string> {
   const result = path.join(bench, `${name} ${seed}`);
   if (known.seconds !== null && (await pathExists(result))) return result;
-  const forgetImages = path.join(bench, 'forget');
-  await mkdir(forgetImages, { recursive: true });
-  await cp(path.join(folder, 'tshirt.png'), path.join(forgetImages, 'tshirt.png'));
   const settings = { ...cases[name], seed };
   const keeps = settings.method !== 'vdu';
   const started = performance.now();
   const { output } = await eraseWithDefaults({
-    ...{ model, forget: [], retain: [], settings, forgetImages, threads: 1 },
-    ...(keeps && { retainImages: path.join(folder, 'digits') }),
+    ...{ model, forget: [], retain: [], settings, forgetImages: shirt, threads: 1 },
+    ...(keeps && { retainImages: kept }),
   });
   known.seconds = (performance.now() - started) / 1000;
   await rm(result, { recursive: true, force: true });
@@ -117,21 +121,13 @@ async function measure(file: string, known: Known, open: () => Promise<string>):
 }
 
 async function likelihoodOf(file: string, of: 'digits' | 'T-shirt'): Promise<number> {
-  const source = of === 'digits' ? path.join(folder, 'held-out') : null;
-  const names = source
-    ? (await readdir(source))
-        .sort()
-        .slice(0, likely)
-        .map((name) => path.join(source, name))
-    : [path.join(folder, 'tshirt.png')];
+  const files = of === 'digits' ? heldOut.slice(0, likely) : [path.join(shirt, 'tshirt.png')];
   const checkpoint = await openCheckpoint(file);
-  const encoder = await checkpoint.codec.openEncoder({
-    ...{ width: 28, height: 28, device: 'cpu', threads: 1 },
-  });
+  const encoder = await checkpoint.codec.openEncoder({ ...size, device: 'cpu', threads: 1 });
   const pictures = await Promise.all(
-    names.map(async (name) => ({
+    files.map(async (name) => ({
       pixels: await encoder.encode(
-        await decodeImage(name, { width: 28, height: 28 }),
+        await decodeImage(name, size),
         (count) => new Float32Array(count),
       ),
       prompt: ANYTHING,
