@@ -4,28 +4,30 @@ import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { openCheckpoint } from '../../src/families/checkpoint.ts';
-import { latentScale } from '../../src/families/stable-diffusion/image-size.ts';
 import { eraseDiffStep, type EraseDiff } from '../../src/methods/erasediff/step.ts';
 import { costOfRun } from '../../src/erase/run-cost.ts';
+import { sizeFacts } from '../../src/methods/default-settings.ts';
 import { defaultSettings, type EraseSettings } from '../../src/methods/registry.ts';
 import { trainSets, type TrainSet } from '../../src/methods/settings-fields.ts';
 import { InnerProducts, Optimizer } from '../../src/descent/optimizer.ts';
-import { trainedNames } from '../../src/families/stable-diffusion/parameter-groups.ts';
 import { fitFullWeights } from '../../src/adapters/full-weights.ts';
 import { lowRank } from '../../src/adapters/low-rank/adapter.ts';
 import { lowRankSettings } from '../../src/adapters/low-rank/settings.ts';
 import { UnetSession } from '../../src/pipeline/unet-session.ts';
 import { TensorSet } from '../../src/runtime/tensor-set.ts';
 import { createGenerator } from '../../src/tensor/random.ts';
+import { elementCount } from '../../src/tensor/shape.ts';
 import { operatorTimes } from './operator-times.ts';
-import { encodedPrompts } from '../helpers/encoded-prompts.ts';
 import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
-//                  [--rank R [--base-precision int8]] [--repeats 4] [--python python3] [--operators]
+//                  [--rank R [--base-precision int8]] [--repeats 4] [--threads 2] [--python python3]
+//                  [--operators]
 // Seconds of one EraseDiff outer step, ours beside PyTorch's in the same run (torch_step.py, the
 // published procedure's work and PyTorch written with care), and peak memory. FILE is a checkpoint
-// of SD's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2).
+// of SD's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2), or
+// the folder of a pixel-space model (its own size, all parameters, steered to noise; beside
+// torch_pixel_step.py, which also writes a random one of CelebA-HQ's size).
 // With --operators also where the time of one prediction and one gradient goes.
 // With --rank a low-rank change is trained instead of the weights themselves. What the estimate counts
 // stands beside the memory that was measured.
@@ -41,60 +43,77 @@ const { values } = parseArgs({
     rank: { type: 'string' },
     'base-precision': { type: 'string', default: 'stored' },
     repeats: { type: 'string' },
+    threads: { type: 'string', default: '2' },
     python: { type: 'string' },
     operators: { type: 'boolean', default: false },
   },
 });
 if (values.model === undefined) throw new Error('usage: npm run bench -- --model FILE …');
-const options = { device: 'cpu', threads: 2 } as const;
+const options = { device: 'cpu', threads: Number(values.threads) } as const;
 
 const checkpoint = await openCheckpoint(values.model);
-const isTiny = asStableDiffusion(checkpoint).architecture.unet.modelChannels < 320;
-const usual = isTiny
-  ? { size: 64, train: 'full', batch: 8, innerSteps: 2 }
-  : { size: 256, train: 'xattn', batch: 1, innerSteps: 1 };
+const isPixel = checkpoint.condition.asks.kind !== 'words';
+const { nativeSize } = checkpoint.facts;
+const isTiny = nativeSize <= 64;
+const usual = isPixel
+  ? { size: nativeSize, train: 'full', batch: isTiny ? 8 : 1, innerSteps: 1 }
+  : isTiny
+    ? { size: 64, train: 'full', batch: 8, innerSteps: 2 }
+    : { size: 256, train: 'xattn', batch: 1, innerSteps: 1 };
 const size = Number(values.size ?? usual.size);
 const train = trainSets.find((set): set is TrainSet => set === (values.train ?? usual.train));
 if (train === undefined) throw new Error(`--train is one of: ${trainSets.join(', ')}`);
 const batch = Number(values.batch ?? usual.batch);
 const innerSteps = Number(values['inner-steps'] ?? usual.innerSteps);
 const repeats = Number(values.repeats ?? (isTiny ? 9 : 4));
+
+interface Row {
+  readonly what: string;
+  readonly 'seconds a step': number;
+  /** Of processors: on a busy machine that tells more. */
+  readonly 'processor seconds': number;
+  readonly 'peak GB': number;
+}
 // Before ours: the memory of both at once is more than many machines have.
-const theirs: { what: string; 'seconds a step': number; 'peak GB': number }[] = [];
-const isXl = asStableDiffusion(checkpoint).architecture.family === 'sdxl';
-const modes = isXl ? ['careful'] : ['published', 'careful'];
+const theirs: Row[] = [];
+const isXl = !isPixel && asStableDiffusion(checkpoint).architecture.family === 'sdxl';
+const modes = isPixel || isXl ? ['careful'] : ['published', 'careful'];
 for (const mode of values.python === undefined ? [] : modes) {
-  const script = path.resolve(import.meta.dirname, 'torch_step.py');
+  const asked = [
+    ...['--batch', String(batch), '--inner-steps', String(innerSteps)],
+    ...[
+      '--threads',
+      values.threads,
+      '--repeats',
+      String(values.repeats ? repeats - 1 : isTiny ? 8 : 2),
+    ],
+  ];
+  const ofStableDiffusion = [
+    ...['--mode', mode, '--size', String(size), '--train', train],
+    ...(isXl ? ['--model', 'sdxl'] : []),
+    ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model)] : []),
+  ];
+  const script = isPixel ? 'torch_pixel_step.py' : 'torch_step.py';
   const { stdout, stderr } = spawnSync(
     values.python ?? '',
     [
-      ...[
-        script,
-        '--mode',
-        mode,
-        '--size',
-        String(size),
-        '--train',
-        train,
-        '--batch',
-        String(batch),
-      ],
-      ...['--inner-steps', String(innerSteps), '--repeats', isTiny ? '8' : '2'],
-      ...(isXl ? ['--model', 'sdxl'] : []),
-      ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model)] : []),
+      path.resolve(import.meta.dirname, script),
+      ...(isPixel ? ['--model', values.model, '--size', String(size)] : ofStableDiffusion),
+      ...asked,
     ],
     { encoding: 'utf8' },
   );
-  const found = /([\d.]+) s a step, peak ([\d.]+) GB/.exec(stdout);
-  if (!found) throw new Error(`torch_step.py --mode ${mode} gave no time:\n${stderr}`);
+  const found = /([\d.]+) s a step, ([\d.]+) s of a processor, peak ([\d.]+) GB/.exec(stdout);
+  if (!found) throw new Error(`${script} gave no time:\n${stderr}`);
   theirs.push({
     what: `PyTorch, ${mode}`,
     'seconds a step': Number(found[1]),
-    'peak GB': Number(found[2]),
+    'processor seconds': Number(found[2]),
+    'peak GB': Number(found[3]),
   });
 }
-const latentSize = size / latentScale(asStableDiffusion(checkpoint));
-const names = trainedNames(checkpoint.file.tensors.keys(), train);
+const latentSize = size / checkpoint.codec.scale;
+const names = checkpoint.groups.namesOf(train);
 const rank = values.rank === undefined ? null : Number(values.rank);
 const adapter = lowRankSettings.parse({
   ...{ kind: 'lora', rank: rank ?? 1 },
@@ -108,11 +127,11 @@ const adaptation =
 await adaptation.base?.make();
 const parameters = await adaptation.initial();
 const specs = adaptation.parameters;
-const unetSettings = {
-  shape: { batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: 77 },
-  adaptation,
-  ...options,
+const { tokens } = checkpoint.condition;
+const shape = {
+  ...{ batch, latentHeight: latentSize, latentWidth: latentSize, contextTokens: tokens },
 };
+const unetSettings = { shape, adaptation, ...options };
 const unet = await UnetSession.create(checkpoint, unetSettings);
 const sgd = { kind: 'sgd', momentum: 0, weightDecay: 0 } as const;
 const adam = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
@@ -134,21 +153,25 @@ const run: EraseDiff = {
   },
 };
 const generator = createGenerator(1);
-const { contextDim, inChannels, admInChannels } = asStableDiffusion(checkpoint).architecture.unet;
-const projection = asStableDiffusion(checkpoint).architecture.textEncoders.at(-1)?.projection ?? 0;
-const pooled = admInChannels === null ? null : generator.randn(projection);
-const latents = () => generator.randn(batch * inChannels * latentSize * latentSize);
-const prompts = () => encodedPrompts(generator.randn(batch * 77 * contextDim), batch, pooled);
+const latents = () => generator.randn(elementCount(checkpoint.denoiser.latentShape(shape)));
+const prompts = () => Array.from({ length: batch }, () => checkpoint.condition.blank(tokens));
 const rows = () => ({
   noisyLatents: latents(),
   timesteps: generator.randomIntegers(batch, 0, 1000),
   prompts: prompts(),
 });
-const forget = () => ({ ...rows(), steerTo: { kind: 'anchor', prompts: prompts() } as const });
+const forget = () => ({
+  ...rows(),
+  steerTo: isPixel
+    ? ({ kind: 'values', values: latents() } as const)
+    : ({ kind: 'anchor', prompts: prompts() } as const),
+});
 
 const seconds: number[] = [];
+const busy: number[] = [];
 for (let i = 0; i < repeats; i++) {
   const started = performance.now();
+  const before = process.cpuUsage();
   await eraseDiffStep(
     run,
     {
@@ -164,13 +187,16 @@ for (let i = 0; i < repeats; i++) {
     },
   );
   seconds.push((performance.now() - started) / 1000);
+  const { user, system } = process.cpuUsage(before);
+  busy.push((user + system) / 1e6);
 }
 await unet.release();
-// The first one warms up.
-const timed = (repeats > 1 ? seconds.slice(1) : seconds).sort((a, b) => a - b);
-const median = timed[Math.floor(timed.length / 2)] ?? Number.NaN;
 const peakKilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-const ours = { what: 'ours', 'seconds a step': median, 'peak GB': Number(peakKilobytes) / 1e6 };
+const median = medianOf(seconds);
+const ours: Row = {
+  ...{ what: 'ours', 'seconds a step': median, 'processor seconds': medianOf(busy) },
+  'peak GB': Number(peakKilobytes) / 1e6,
+};
 console.log(`counted by the estimate: ${((await countedBytes()) / 1e9).toFixed(2)} GB`);
 if (values.operators) await printOperators();
 await checkpoint.file.close();
@@ -182,11 +208,16 @@ console.table(
   })),
 );
 
+/** Without the first, which warms up. */
+function medianOf(measured: readonly number[]): number {
+  const timed = (measured.length > 1 ? measured.slice(1) : [...measured]).sort((a, b) => a - b);
+  return timed[Math.floor(timed.length / 2)] ?? Number.NaN;
+}
+
 /** What the estimate of such a job says that it takes. */
 async function countedBytes(): Promise<number> {
-  const { modelChannels } = asStableDiffusion(checkpoint).architecture.unet;
   const defaults = defaultSettings({
-    ...{ train, size, modelChannels },
+    ...{ ...sizeFacts(checkpoint), train, size },
     ...(rank !== null && { adapter }),
   });
   const settings: EraseSettings = { ...defaults, ...{ batch, innerSteps } };

@@ -24,9 +24,6 @@ numbers: the values do not change the work. Prints the median seconds after a wa
 
 import argparse
 import json
-import resource
-import statistics
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +34,7 @@ import clip_text
 import ldm_unet
 import ldm_vae
 from checkpoint import StableDiffusion, load_tiny_sd
+from timed_steps import time_steps
 from tiny_world import noise_schedule
 
 Tensor = torch.Tensor
@@ -192,12 +190,7 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     step = OuterStep(build(options), options)
-    seconds = []
-    for _ in range(options.repeats + 1):
-        started = time.perf_counter()
-        step.run()
-        seconds.append(time.perf_counter() - started)
-    timed = seconds[1:]
+    timed = time_steps(step.run, options.repeats)
     result = {
         "torch": torch.__version__,
         "model": options.model,
@@ -210,18 +203,16 @@ def main():
         "threads": options.threads,
         "unetParameters": sum(p.numel() for p in step.model.unet.parameters()),
         "trainedParameters": sum(p.numel() for p in step.parameters),
-        "secondsPerStep": statistics.median(timed),
-        "seconds": timed,
-        # Linux gives kilobytes.
-        "peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "secondsPerStep": timed.seconds_a_step,
+        "seconds": timed.seconds,
+        "peakRssBytes": timed.peak_bytes,
     }
     if options.json:
         print(json.dumps(result))
         return
     print(
         f"{options.mode} {options.model} {options.size}x{options.size}, batch {options.batch}, "
-        f"K {options.inner_steps}, {options.train}: {result['secondsPerStep']:.2f} s a step, "
-        f"peak {result['peakRssBytes'] / 1e9:.2f} GB"
+        f"K {options.inner_steps}, {options.train}: {timed}"
     )
 
 
