@@ -37,6 +37,9 @@ const optionsOfOthers = [
   ...['--project', '--omit'],
   ...[
     '--folder',
+    '--likely',
+    '--without-shirt',
+    '--work',
     '--minutes',
     '--only',
     '--pictures',
