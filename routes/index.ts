@@ -8,6 +8,7 @@ import { jobRoutes } from './jobs.ts';
 import { judgeRoutes } from './judges.ts';
 import { knowledgeRoutes } from './knowledge.ts';
 import { manifestRoutes } from './manifest.ts';
+import { metricsRoutes } from './metrics.ts';
 import { modelRoutes } from './models.ts';
 import { describeRoutes, openapiSchema } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   ...manifestRoutes,
   ...deviceRoutes,
   ...workerRoutes,
+  ...metricsRoutes,
   ...modelRoutes,
   ...companionRoutes,
   ...judgeRoutes,

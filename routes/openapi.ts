@@ -22,6 +22,7 @@ const errorDescriptions: Readonly<Record<number, string>> = {
   422: 'Understood, but impossible.',
   429: 'Too many.',
   500: 'A bug of the sidecar.',
+  501: 'A package for it is not installed.',
   502: 'The host answers with an error.',
   503: 'The host does not answer.',
 };

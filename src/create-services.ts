@@ -13,7 +13,9 @@ import { companionFiles } from './jobs/companion-files.ts';
 import { listJudges } from './jobs/judge-views.ts';
 import { OwnFiles } from './jobs/own-files.ts';
 import type { JobBackend } from './jobs/ports.ts';
+import { jobMetrics } from './jobs/job-metrics.ts';
 import { JobService } from './jobs/job-service.ts';
+import { makersOf } from './jobs/job-views.ts';
 import { presetServices } from './jobs/preset-services.ts';
 import { suggestPrompts } from './jobs/request/suggest-prompts.ts';
 import { openFolder } from './open-folder.ts';
@@ -71,6 +73,7 @@ export function createServices({
     jobs,
     devices,
     workers: async () => (await backend.sharing?.workers()) ?? [],
+    metrics: jobMetrics(jobs, backend),
     health: async () => ({
       status: 'ok',
       name: 'erase-concept',
@@ -168,7 +171,7 @@ async function tryDevices(): Promise<readonly DeviceView[]> {
 
 async function listModels(host: Host, jobs: JobService): Promise<ModelView[]> {
   const [models, active] = await Promise.all([host.listModels(), host.activeModel()]);
-  const makers = await jobs.makers();
+  const makers = makersOf(await jobs.all());
   const views: ModelView[] = [];
   // One after the other: headers of hundreds of models are large together.
   for (const model of models) {

@@ -70,6 +70,7 @@ const errorTable = {
   'host.failed': { exit: 4, http: 502 },
   'host.swap-failed': { exit: 4, http: 502 },
   'host.busy': { exit: 4, http: 409 },
+  'package.missing': { exit: 4, http: 501 },
   'queue.unavailable': { exit: 4, http: 503 },
   'artifact.unreachable': { exit: 4, http: 503 },
   'artifact.missing': { exit: 3, http: 404 },

@@ -112,12 +112,21 @@ export interface KnowledgeServices {
   cancel(id: string): Knowledge;
 }
 
+/** Figures in the text format of Prometheus. */
+export interface Metrics {
+  /** The type of the text. */
+  readonly type: string;
+  readonly text: string;
+}
+
 /** All that routes and sockets may call. */
 export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
   /** Who works on the jobs, where that is not this server. */
   workers(): Promise<readonly WorkerView[]>;
+  /** Figures for Prometheus. */
+  metrics(): Promise<Metrics>;
   models(): Promise<readonly ModelView[]>;
   /** VAEs, LoRAs and embeddings that models can be run with. */
   vaes(): Promise<readonly VaeView[]>;

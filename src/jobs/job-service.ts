@@ -26,7 +26,7 @@ import type { JobRecord } from './job-record.ts';
 import { JobRecords } from './job-records.ts';
 import { JobResults } from './job-results.ts';
 import { isAllowed } from './job-status.ts';
-import { makersOf, modelNameOf, modelsOf, summarize, viewJob } from './job-views.ts';
+import { modelNameOf, modelsOf, summarize, viewJob } from './job-views.ts';
 import { JobSteps } from './job-steps.ts';
 import type { JobBackend } from './ports.ts';
 import { recoverJobs } from './recover-jobs.ts';
@@ -271,10 +271,10 @@ export class JobService implements JobServices {
     return this.listeners.add(listener);
   }
 
-  /** The jobs that made scrubbed models, by the models' paths. */
-  async makers(): Promise<ReadonlyMap<string, JobRecord>> {
+  /** All jobs as they are known here, the newest first. */
+  async all(): Promise<readonly JobRecord[]> {
     await this.opened;
-    return makersOf(await this.records.all());
+    return this.records.all();
   }
 
   /** @throws AppError `job.not-found` */

@@ -5,7 +5,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { AppError } from '../errors.ts';
 import { systemErrorCode } from '../system-error.ts';
 
-/** What a queue of several machines is made of; others need not install it. */
+/** What only some need, who install it: a queue of several machines is made of it, and figures of it. */
 const optional = packageJson.peerDependencies;
 type Optional = keyof typeof optional;
 
@@ -14,7 +14,7 @@ type Optional = keyof typeof optional;
  *
  * @param load imports it
  * @param names what it takes
- * @throws AppError `queue.unavailable` with the command that installs it
+ * @throws AppError `package.missing` with the command that installs it
  */
 export async function loadOptional<T>(
   load: () => Promise<T>,
@@ -27,14 +27,14 @@ export async function loadOptional<T>(
     if (systemErrorCode(cause) !== 'ERR_MODULE_NOT_FOUND') throw cause;
     const packages = names.map((name) => `${name}@${optional[name]}`).join(' ');
     throw new AppError(
-      'queue.unavailable',
+      'package.missing',
       `${what} needs packages that are not installed with this program. Install them where it is: npm install ${packages}`,
       { cause },
     );
   }
 }
 
-/** @throws AppError `queue.unavailable` where they are not installed */
+/** @throws AppError `package.missing` where they are not installed */
 export async function loadQueuePackages(): Promise<{
   readonly bullmq: typeof Bull;
   readonly ioredis: typeof Ioredis;

@@ -12,7 +12,7 @@ const MAX_RETRY_MS = 1000;
  * Connects to the server of a queue. Once it was reached, it is waited for whenever it is gone.
  *
  * @param url `redis://` or, with TLS, `rediss://`, with `user:password@` where it asks for them
- * @throws AppError `queue.unavailable`
+ * @throws AppError `queue.unavailable`, `package.missing`
  */
 export async function connectRedis(url: URL): Promise<Redis> {
   const { ioredis } = await loadQueuePackages();

@@ -23,7 +23,7 @@ interface Packages {
  * programs: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`.
  *
  * @param prefix what keys begin with; empty for nothing
- * @throws AppError `queue.unavailable` where its packages are not installed; `artifact.unreachable`
+ * @throws AppError `package.missing` where its packages are not installed; `artifact.unreachable`
  */
 export async function openS3Store(bucket: string, prefix: string): Promise<Store> {
   const packages = await loadOptional(

@@ -79,6 +79,10 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
     // Those that were killed are listed for a while.
     const last = workers.find(({ name }) => name === `number-${number}`);
     expect(last).toMatchObject({ device: 'cpu', jobs: [] });
+    const { text } = await server.api('get', '/metrics');
+    expect(text).toContain(`erase_concept_workers{device="cpu"} ${workers.length}\n`);
+    expect(text).toContain('erase_concept_worked_jobs{device="cpu"} 0\n');
+    expect(text).toContain(`erase_concept_jobs{state="done"} ${kills}\n`);
     await server.api('delete', `/jobs/${id}`);
     expect(existsSync(path.join(fleet.store, 'jobs', id))).toBe(false);
   }, 3_600_000);
