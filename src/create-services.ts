@@ -1,4 +1,4 @@
-import type { DeviceView, ModelView } from './contract/views.ts';
+import type { DeviceView, Health, ModelView } from './contract/views.ts';
 import { AppError } from './errors.ts';
 import { joinGuesses } from './drawing/drawing-guess.ts';
 import { describeModel } from './hosts/describe-model.ts';
@@ -74,17 +74,7 @@ export function createServices({
     devices,
     workers: async () => (await backend.sharing?.workers()) ?? [],
     metrics: jobMetrics(jobs, backend),
-    health: async () => ({
-      status: 'ok',
-      name: 'erase-concept',
-      version: appVersion,
-      uptimeSeconds: process.uptime(),
-      host: {
-        kind: host.kind,
-        reachable: await host.isReachable(),
-        canDraw: host.canDraw,
-      },
-    }),
+    health: () => healthOf(host, backend),
     models: () => listModels(host, jobs),
     vaes: async () => (await companions.vaes()).map(({ name, isChosen }) => ({ name, isChosen })),
     loras: async () => (await companions.loras()).map(({ name }) => ({ name })),
@@ -126,6 +116,21 @@ export function createServices({
         },
       );
     }),
+  };
+}
+
+async function healthOf(host: Host, { sharing }: JobBackend): Promise<Health> {
+  return {
+    status: 'ok',
+    name: 'erase-concept',
+    version: appVersion,
+    uptimeSeconds: process.uptime(),
+    isShared: sharing !== null,
+    host: {
+      kind: host.kind,
+      reachable: await host.isReachable(),
+      canDraw: host.canDraw,
+    },
   };
 }
 

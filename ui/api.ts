@@ -18,6 +18,7 @@ import type {
   PresetView,
   VaeView,
 } from '../src/contract/views.ts';
+import type { WorkerView } from '../src/contract/worker-view.ts';
 import { ApiError, readRefusal } from './api-error.ts';
 import { t } from './languages/words.ts';
 
@@ -61,6 +62,7 @@ export const api = {
   },
   presets: () => request<PresetView[]>('GET', 'presets'),
   devices: () => request<DeviceView[]>('GET', 'devices'),
+  workers: () => request<WorkerView[]>('GET', 'workers'),
   health: () => request<Health>('GET', 'health'),
   estimate: (body: JobRequest, signal: AbortSignal) =>
     request<Estimate>('POST', 'estimate', { body, signal }),

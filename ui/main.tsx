@@ -6,12 +6,14 @@ import { speakChosen } from './languages/chosen-language.ts';
 import { connect } from './live.ts';
 import { followAddress, loadChoices } from './state.ts';
 import { applyTheme } from './theme.ts';
+import { followWorkers } from './workers.ts';
 import { App } from './views/app.tsx';
 
 applyTheme();
 followAddress();
 followForm();
 connect();
+followWorkers();
 void loadChoices();
 await speakChosen().catch(() => undefined);
 render(<App />, document.body);

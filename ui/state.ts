@@ -31,6 +31,8 @@ export const presets = signal<readonly PresetView[] | null>(null);
 export const devices = signal<readonly DeviceView[] | null>(null);
 /** Whether there is a web UI that draws pictures. */
 export const canHostDraw = signal(false);
+/** Whether workers do the jobs. */
+export const isShared = signal(false);
 /** As `GET /api/health` names it; null until it is known. */
 export const hostKind = signal<string | null>(null);
 export const jobs = signal<readonly JobSummary[] | null>(null);
@@ -124,7 +126,8 @@ async function loadDevices(): Promise<void> {
 }
 
 async function loadHost(): Promise<void> {
-  const { host } = await api.health();
+  const { host, ...server } = await api.health();
+  isShared.value = server.isShared;
   canHostDraw.value = host.canDraw;
   hostKind.value = host.kind;
 }

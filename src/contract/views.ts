@@ -16,6 +16,8 @@ export const healthSchema = named(
     name: z.string(),
     version: z.string(),
     uptimeSeconds: z.number(),
+    /** Whether workers do its jobs: `GET /api/workers`. */
+    isShared: z.boolean(),
     host: z.object({
       kind: z.string(),
       reachable: z.boolean(),

@@ -24,6 +24,8 @@ describeInBrowser('a model without a VAE', () => {
     await page.getByText('Choose a VAE.').waitFor();
     await page.getByLabel('VAE', { exact: true }).selectOption('mine.safetensors');
     await expectAccessible(page);
+    // One server does its jobs itself.
+    expect(await page.getByText('Workers').count()).toBe(0);
     await page.getByText('VAE: mine.safetensors').waitFor({ timeout: 60_000 });
     await page.getByRole('button', { name: 'Erase' }).click();
     // Once it is prepared the job says what it is run with.

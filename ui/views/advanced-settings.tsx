@@ -2,7 +2,6 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
 import type { JobRequest } from '../../src/contract/requests.ts';
-import type { DeviceView } from '../../src/contract/views.ts';
 import { defaultMethod, type WantedSettings } from '../../src/methods/registry.ts';
 import { predictionChoices, predictionWishes } from '../../src/diffusion/prediction-reading.ts';
 import {
@@ -22,6 +21,7 @@ import {
   form,
   method,
 } from '../form.ts';
+import { deviceTitle } from '../device-title.ts';
 import { canHostDraw, devices, manifest } from '../state.ts';
 import { JudgeField } from './judge-field.tsx';
 import type { Text } from '../languages/language.ts';
@@ -237,15 +237,11 @@ function PicturesField() {
   );
 }
 
-/** What people call a device. */
-const titleOf = (device: DeviceView['device']) =>
-  told(manifest.value?.devices.find(({ id }) => id === device)?.title ?? device);
-
 function DeviceField() {
   const preferred = devices.value?.find(({ isDefault }) => isDefault);
   const failed = (devices.value ?? []).filter(({ works }) => !works);
   const fastest = t('The fastest that works');
-  const names = failed.map(({ device }) => titleOf(device)).join(', ');
+  const names = failed.map(({ device }) => deviceTitle(device)).join(', ');
   return (
     <Field
       label={t('Device')}
@@ -254,7 +250,7 @@ function DeviceField() {
           ? ''
           : t('Not working here: {names}; “erase-concept doctor” says why.', { names })
       }
-      base={preferred ? titleOf(preferred.device) : fastest}
+      base={preferred ? deviceTitle(preferred.device) : fastest}
       isPreset={false}
     >
       {(id) => (
@@ -269,7 +265,7 @@ function DeviceField() {
           <option value="auto">{fastest}</option>
           {devices.value?.map(({ device, works }) => (
             <option key={device} value={device} disabled={!works}>
-              {titleOf(device)}
+              {deviceTitle(device)}
             </option>
           ))}
         </select>

@@ -4,6 +4,7 @@ import { formatMoment, formatShare } from '../languages/format.ts';
 import { stateName } from '../languages/job-words.ts';
 import { t } from '../languages/words.ts';
 import { LanguageChoice } from './language-choice.tsx';
+import { WorkerList } from './worker-list.tsx';
 
 /** The way to a new erasure and to all that there were, newest first. */
 export function JobList() {
@@ -45,6 +46,7 @@ export function JobList() {
             </ul>
           </details>
         )}
+        <WorkerList />
         <LanguageChoice />
       </div>
     </nav>
