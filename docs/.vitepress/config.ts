@@ -46,6 +46,7 @@ export default defineConfig({
           page('LoRA or checkpoint', 'lora'),
           page('Memory and cards', 'memory'),
           page('Many machines', 'many-machines'),
+          page('How far it scales', 'scale'),
           page('Questions', 'faq'),
           page('When something goes wrong', 'troubleshooting'),
         ],
