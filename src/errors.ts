@@ -38,6 +38,7 @@ const errorTable = {
   'embedding.invalid': { exit: 3, http: 422 },
   'prompt.invalid': { exit: 3, http: 422 },
   'concepts.invalid': { exit: 3, http: 422 },
+  'sweep.invalid': { exit: 3, http: 422 },
   'knowledge.not-found': { exit: 3, http: 404 },
   'preset.not-found': { exit: 3, http: 404 },
   'preset.invalid': { exit: 3, http: 422 },

@@ -13,6 +13,7 @@ import { addPresetsCommand } from './commands/presets.ts';
 import { addResumeCommand } from './commands/resume.ts';
 import { addSampleCommand } from './commands/sample.ts';
 import { addServeCommand } from './commands/serve.ts';
+import { addSweepCommand } from './commands/sweep.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import type { CliContext } from './context.ts';
 
@@ -21,6 +22,7 @@ export function addCommands(program: Command, context: CliContext): void {
   addServeCommand(program, context);
   addWorkerCommand(program, context);
   addEraseCommand(program, context);
+  addSweepCommand(program, context);
   addResumeCommand(program, context);
   addSampleCommand(program, context);
   addEvaluateCommand(program, context);

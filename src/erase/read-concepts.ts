@@ -113,7 +113,7 @@ export function parseConcepts(source: string, place: string): ConceptRequest[] {
  * @param place where it stands, for messages
  * @throws AppError `concepts.invalid`
  */
-function requireConcepts(value: unknown, place: string): ConceptRequest[] {
+export function requireConcepts(value: unknown, place: string): ConceptRequest[] {
   const list = isRecord(value) && Object.keys(value).join() === 'concepts' ? value.concepts : value;
   if (!Array.isArray(list) || list.length === 0) {
     const found =

@@ -99,8 +99,14 @@ export function parseEvents(stdout: string): Record<string, unknown>[] {
 /**
  * Calls the program within this process, which takes a fraction of the second that a start of Node
  * takes; what trains is a process of its own all the same. While it runs, `folder` is where this process runs.
+ *
+ * @param trainingWorker the module of that process, if not the one that trains
  */
-export async function callCli(args: readonly string[], folder: string): Promise<CliResult> {
+export async function callCli(
+  args: readonly string[],
+  folder: string,
+  trainingWorker?: URL,
+): Promise<CliResult> {
   const printed = { stdout: '', stderr: '' };
   const sink = (name: keyof typeof printed) => ({
     write: (text: string) => (printed[name] += text),
@@ -114,7 +120,10 @@ export async function callCli(args: readonly string[], folder: string): Promise<
   };
   const config = readConfig({ ...process.env, ERASE_CONCEPT_DATA: path.join(folder, 'data') });
   const program = createProgram(terminal, { json: args.includes('--json') });
-  addCommands(program, { terminal, config, chooseDevice });
+  addCommands(program, {
+    ...{ terminal, config, chooseDevice },
+    ...(trainingWorker && { trainingWorker }),
+  });
   const before = process.cwd();
   process.chdir(folder);
   try {

@@ -9,6 +9,7 @@ export const slowTests = [
   'test/browser/',
   'test/hosts/pictures.',
   'test/jobs/shared/worker.',
+  'test/cli/sweep.',
   'test/jobs/kill-and-resume.',
   'test/cli/erase',
   'test/jobs/estimate.',

@@ -1,0 +1,84 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+
+import { makeFleet, startFleetWorker } from '../jobs/shared/shared-jobs.ts';
+import { hasRedis, startRedis } from '../helpers/redis-server.ts';
+import { callCli, parseEvents } from '../helpers/run-cli.ts';
+import { quickWorker } from '../helpers/sidecar.ts';
+import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
+
+const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
+
+function sweepFile(folder: string, concepts: readonly string[], settings: readonly string[]) {
+  const entries = concepts.map((name) => `  - { name: ${name}, forget: a ${name} }\n`);
+  const text = `models: ${model}\nretain: [a star, a dog]\nconcepts:\n${entries.join('')}`;
+  const file = path.join(folder, 'mine.yaml');
+  writeFileSync(file, `${text}settings:\n${settings.map((one) => `  - ${one}\n`).join('')}`);
+  return file;
+}
+
+const modelsIn = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.safetensors'))
+    .sort();
+
+it('sweep does what is not done yet, whatever fails, and sums all of it up', async () => {
+  const folder = makeTemporaryFolder();
+  const run = async (...args: string[]) => {
+    const { status, stdout } = await callCli(
+      ['sweep', 'mine.yaml', '--device', 'cpu', '--threads', '1', '--json', ...args],
+      folder,
+      quickWorker,
+    );
+    const told = parseEvents(stdout).filter(({ event }) => event === 'sweep');
+    return { status, ...(told[0] as { done?: number; failed?: number; page?: string }) };
+  };
+  // No model of SD draws pictures that are 68 pixels wide.
+  sweepFile(folder, ['heart'], ['{ steps: 2 }', '{ width: 68 }']);
+  expect(await run()).toMatchObject({ status: 3, done: 1, failed: 1 });
+  const jobs = () => readdirSync(path.join(folder, 'data/jobs')).sort();
+  const before = jobs();
+  expect(before).toHaveLength(1);
+  sweepFile(folder, ['heart', 'moon'], ['{ steps: 2 }']);
+  const { page, ...rest } = await run();
+  expect(rest).toMatchObject({ status: 0, done: 2, failed: 0 });
+  expect(jobs()).toHaveLength(2);
+  expect(jobs()).toEqual(expect.arrayContaining(before));
+  expect(readFileSync(page!, 'utf8')).toContain('2 of 2 erasures are done');
+  const out = path.dirname(page!);
+  expect(out).toBe(path.join(folder, 'data/sweeps/mine'));
+  expect(modelsIn(path.join(out, 'models'))).toEqual([
+    'tiny-sd-without-heart.safetensors',
+    'tiny-sd-without-moon.safetensors',
+  ]);
+  expect(readFileSync(path.join(out, 'summary.csv'), 'utf8').split('\r\n')).toHaveLength(4);
+});
+
+it.runIf(hasRedis)(
+  'sweep --queue has workers do it, and takes up what it has left there',
+  async () => {
+    const fleet = makeFleet(await startRedis());
+    const folder = path.join(fleet.folder, 'mine');
+    mkdirSync(folder);
+    const shared = ['--queue', fleet.queue.href, '--store', fleet.store, '--out', 'out'];
+    const args = ['sweep', 'mine.yaml', '--device', 'cpu', ...shared, '--json'];
+    sweepFile(folder, ['heart', '"abort moon"'], ['{ steps: 4 }']);
+    await startFleetWorker(fleet, 'one');
+    const first = await callCli(args, folder);
+    expect(parseEvents(first.stdout)[0]).toMatchObject({ event: 'sweep', done: 1, failed: 1 });
+    expect(first.status).toBe(3);
+    sweepFile(folder, ['heart', 'ring'], ['{ steps: 4 }']);
+    await startFleetWorker(fleet, 'two');
+    const { status, stdout } = await callCli(args, folder);
+    expect(parseEvents(stdout)[0]).toMatchObject({ event: 'sweep', all: 2, done: 2, failed: 0 });
+    expect(status).toBe(0);
+    expect(modelsIn(path.join(folder, 'out/models'))).toEqual([
+      'tiny-sd-without-heart.safetensors',
+      'tiny-sd-without-ring.safetensors',
+    ]);
+    expect(readFileSync(path.join(folder, 'out/summary.html'), 'utf8')).toContain(
+      '2 of 2 erasures',
+    );
+  },
+);
