@@ -85,7 +85,7 @@ function requireWords({ concepts = [] }: EraseRequest): void {
   if (!pictured) return;
   throw new AppError(
     'sweep.invalid',
-    `"${pictured.name}" has pictures, which workers on other machines are not given. Leave them out, or leave out --queue.`,
+    `"${pictured.name}" has pictures, which workers on other machines are not given. Leave them out, or have this machine do the sweep.`,
   );
 }
 

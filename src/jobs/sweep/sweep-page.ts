@@ -13,7 +13,7 @@ const THUMBNAIL = 96;
 const style = `
 main { max-width: 84rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-top: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-top: 1px solid #8886; }
 td img { width: ${THUMBNAIL / 2}px; height: ${THUMBNAIL / 2}px; object-fit: cover; border-radius: 4px; }
 .scroll { overflow-x: auto; }
 `;
