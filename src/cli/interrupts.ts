@@ -28,7 +28,8 @@ export async function withInterrupts<T>(
     if (first) {
       const isEcho = name === first.name && performance.now() - first.time < ECHO_MS;
       // A closed terminal is told by the system and by the shell, and nobody waits in front of it.
-      if (!isEcho && name !== 'SIGHUP') killing.abort();
+      if (isEcho || name === 'SIGHUP') return;
+      killing.abort(new AppError('job.cancelled', 'Ended at once.'));
       return;
     }
     first = { name, time: performance.now() };

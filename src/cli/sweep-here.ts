@@ -36,6 +36,8 @@ export function sweepHere({ dataFolder, context, interrupts, json }: HereOptions
         find: (name) => artifacts.find(id, name),
       };
     },
+    // They are written where they belong.
+    fetch: () => Promise.resolve(),
     work: async (request, known, onMade) => {
       if (known !== null) {
         const folder = await open(known);

@@ -1,10 +1,16 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
-import { makeFleet, startFleetWorker } from '../jobs/shared/shared-jobs.ts';
+import {
+  eventsOf,
+  makeFleet,
+  startFleetWorker,
+  stepsIn,
+  until,
+} from '../jobs/shared/shared-jobs.ts';
 import { hasRedis, startRedis } from '../helpers/redis-server.ts';
-import { callCli, parseEvents } from '../helpers/run-cli.ts';
+import { callCli, type CliResult, parseEvents, startCli } from '../helpers/run-cli.ts';
 import { quickWorker } from '../helpers/sidecar.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -80,5 +86,67 @@ it.runIf(hasRedis)(
     expect(readFileSync(path.join(folder, 'out/summary.html'), 'utf8')).toContain(
       '2 of 2 erasures',
     );
+  },
+);
+
+const fromTo = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const jobsOf = (out: string) =>
+  Object.values(
+    JSON.parse(readFileSync(path.join(out, 'jobs.json'), 'utf8')) as object,
+  ) as string[];
+
+/** What a sweep of two that was cancelled before any was done says and leaves. */
+function expectCancelled({ status, stdout, stderr }: CliResult, out: string): void {
+  expect(stderr).toBe(
+    '\nCancelling, once the state is saved. Press Ctrl-C again to end at once.\n',
+  );
+  expect(status).toBe(5);
+  const [summary, error] = parseEvents(stdout).slice(-2);
+  expect(summary).toMatchObject({ event: 'sweep', all: 2, done: 0, failed: 0 });
+  expect(error).toMatchObject({
+    ...{ event: 'error', code: 'job.cancelled' },
+    message: 'cancelled: 2 of 2 erasures are not done. The same command goes on with them.',
+  });
+  expect(readFileSync(path.join(out, 'summary.html'), 'utf8')).toContain('0 of 2 erasures');
+  const lines = readFileSync(path.join(out, 'summary.csv'), 'utf8').split('\r\n');
+  expect(lines.filter((line) => line.includes(',open,'))).toHaveLength(2);
+  expect(modelsIn(path.join(out, 'models'))).toEqual([]);
+}
+
+it.runIf(hasRedis)(
+  'Ctrl-C cancels a sweep on its workers too; the same command goes on with it there',
+  async () => {
+    const fleet = makeFleet(await startRedis());
+    const folder = path.join(fleet.folder, 'mine');
+    mkdirSync(folder);
+    const out = path.join(folder, 'out');
+    const shared = ['--queue', fleet.queue.href, '--store', fleet.store, '--out', 'out'];
+    const args = ['sweep', 'mine.yaml', '--device', 'cpu', ...shared, '--json'];
+    const steps = 20;
+    sweepFile(folder, ['"slowly heart"', '"slowly moon"'], [`{ steps: ${steps} }`]);
+    await startFleetWorker(fleet);
+    const run = startCli(args, { folder });
+    const stepsDone = async () =>
+      Promise.all(jobsOf(out).map(async (id) => stepsIn(await eventsOf(fleet, id)).length));
+    await until(
+      async () =>
+        existsSync(path.join(out, 'jobs.json')) &&
+        jobsOf(out).length === 2 &&
+        (await stepsDone()).some((count) => count > 0),
+    );
+    process.kill(-run.process.pid!, 'SIGINT');
+    expectCancelled(await run.ended, out);
+    const jobs = jobsOf(out);
+    expect((await stepsDone()).filter((count) => count > 0)).toHaveLength(1);
+
+    const { status, stdout } = await callCli(args, folder);
+    expect(parseEvents(stdout)).toMatchObject([{ event: 'sweep', all: 2, done: 2, failed: 0 }]);
+    expect(status).toBe(0);
+    expect(jobsOf(out)).toEqual(jobs);
+    // Each step was done once: the one under way had saved its state.
+    for (const id of jobs) expect(stepsIn(await eventsOf(fleet, id))).toEqual(fromTo(1, steps));
+    expect(modelsIn(path.join(out, 'models'))).toHaveLength(2);
+    expect(fleet.troubles).toEqual([]);
   },
 );

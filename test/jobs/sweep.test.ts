@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../../src/erase/events.ts';
 import type { Evaluation } from '../../src/evaluation/evaluation.ts';
 import { AppError } from '../../src/errors.ts';
 import { readSweep } from '../../src/jobs/sweep/read-sweep.ts';
-import type { SweepResult } from '../../src/jobs/sweep/run-sweep.ts';
+import { runSweep, type SweepResult } from '../../src/jobs/sweep/run-sweep.ts';
 import { rowsOf, settingsOf } from '../../src/jobs/sweep/summarize-sweep.ts';
 import { sweepCsv } from '../../src/jobs/sweep/sweep-csv.ts';
 import { sweepPage } from '../../src/jobs/sweep/sweep-page.ts';
@@ -78,6 +78,41 @@ const sample = (which: 'before' | 'after', role: 'forget' | 'retain'): RecordedE
   ...{ event: 'sample', file: `samples/${which}-${role}.png`, prompt: role, which, step: 1, role },
   seed: 0,
 });
+
+it('of what is done the results are brought, and what cannot be has failed', async () => {
+  const combinations = await read('models: [a, b]\npresets: nudity');
+  const folder = makeTemporaryFolder();
+  const [here, lost] = combinations.map(({ key }) => key);
+  writeFileSync(
+    path.join(folder, 'jobs.json'),
+    JSON.stringify({ [here!]: 'here', [lost!]: 'lost' }),
+  );
+  const asked: string[] = [];
+  const results = await runSweep(combinations, {
+    folder,
+    place: {
+      concurrency: 1,
+      look: (id) => Promise.resolve({ id, isDone: true, events: [], output: 'x', find: noFile }),
+      work: () => Promise.reject(new Error('nothing is to be done again')),
+      fetch: (id) => {
+        asked.push(id);
+        if (id === 'here') return Promise.resolve();
+        return Promise.reject(new AppError('artifact.unreachable', 'the store is away.'));
+      },
+    },
+    requestOf: () => {
+      throw new Error('nothing is to be done again');
+    },
+    cancel: new AbortController().signal,
+    onBegin: () => undefined,
+  });
+  expect(asked).toEqual(['here', 'lost']);
+  const rows = rowsOf(results);
+  expect(rows.map(({ state }) => state)).toEqual(['done', 'failed']);
+  expect(rows[1]?.error?.message).toBe('the store is away.');
+});
+
+const noFile = () => Promise.resolve(null);
 
 /** A job that was judged so. */
 async function judged(shown: number, recognised: number): Promise<NonNullable<SweepResult['job']>> {

@@ -12,7 +12,7 @@ import type { SweepPlace, SweepResult } from '../../jobs/sweep/run-sweep.ts';
 import type { Device } from '../../runtime/device.ts';
 import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
-import type { Interrupts } from '../interrupts.ts';
+import { type Interrupts, untilAborted } from '../interrupts.ts';
 import { endingHelp, withCancelNotice } from '../run-to-the-end.ts';
 import { addSharedOptions, readShared, type SharedOptions } from '../shared-options.ts';
 import { sweepHere } from '../sweep-here.ts';
@@ -79,11 +79,10 @@ async function sweep(
             printLine(context.terminal.stdout, `${number} of ${combinations.length}: ${what}`);
           },
         });
-        const failure = await tell(results, {
+        await tell(results, {
           ...{ title, folder, context, json: options.json === true },
+          isCancelled: interrupts.cancel.aborted,
         });
-        interrupts.cancel.throwIfAborted();
-        if (failure) throw failure;
       } finally {
         await place.close?.();
       }
@@ -121,7 +120,10 @@ async function openPlace(
     return sweepHere({ dataFolder: data, context, interrupts, json: json === true });
   }
   const { openQueueSweep } = await import('../../jobs/redis/queue-sweep.ts');
-  return openQueueSweep({ ...shared, folder, dataFolder: data, cancel: interrupts.cancel });
+  const { cancel, kill } = interrupts;
+  const place = await openQueueSweep({ ...shared, folder, dataFolder: data, cancel });
+  // Workers that do not answer, or a model on its way to the store, are not waited for then.
+  return { ...place, work: (...work) => untilAborted(place.work(...work), kill) };
 }
 
 function requestOf(
@@ -144,13 +146,14 @@ interface Telling {
   readonly folder: string;
   readonly context: CliContext;
   readonly json: boolean;
+  readonly isCancelled: boolean;
 }
 
-/** Writes the tables. @returns `job.incomplete` where something failed, else null */
+/** Writes the tables. @throws AppError `job.cancelled` or `job.incomplete` where not all is done */
 async function tell(
   results: readonly SweepResult[],
-  { title, folder, context, json }: Telling,
-): Promise<AppError | null> {
+  { title, folder, context, json, isCancelled }: Telling,
+): Promise<void> {
   const { rowsOf } = await import('../../jobs/sweep/summarize-sweep.ts');
   const { sweepCsv } = await import('../../jobs/sweep/sweep-csv.ts');
   const { sweepPage } = await import('../../jobs/sweep/sweep-page.ts');
@@ -165,9 +168,13 @@ async function tell(
     ? JSON.stringify({ event: 'sweep', all: rows.length, done, failed, csv, page })
     : `${done} of ${rows.length} erasures are done: ${page}`;
   printLine(context.terminal.stdout, line);
-  if (failed === 0) return null;
-  return new AppError(
+  if (done === rows.length) return;
+  const rest = `${rows.length - done} of ${rows.length} erasures are not done`;
+  if (isCancelled) {
+    throw new AppError('job.cancelled', `cancelled: ${rest}. The same command goes on with them.`);
+  }
+  throw new AppError(
     'job.incomplete',
-    `${failed} of ${rows.length} erasures failed: "${page}" says why. The same command tries them again.`,
+    `${rest}: "${page}" says why. The same command tries them again.`,
   );
 }

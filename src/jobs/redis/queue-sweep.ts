@@ -5,7 +5,7 @@ import { AppError, isErrorCode } from '../../errors.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
 import { JobProgress } from '../job-progress.ts';
 import { isUnderWay } from '../job-status.ts';
-import type { JobBackend, StoredJob } from '../ports.ts';
+import { type JobBackend, nothingGiven, type StoredJob } from '../ports.ts';
 import { draftJob, type EraseRequest } from '../request/draft-job.ts';
 import type { SweepPlace } from '../sweep/run-sweep.ts';
 import { StatusKeeper } from '../status-keeper.ts';
@@ -62,15 +62,19 @@ export async function openQueueSweep(
           requireWords(request);
           const place = { ...options, presetFolders: presetFolders(options.dataFolder) };
           const draft = await draftJob(request, place);
-          return backend.repository.add(draft, { forgetImages: null, retainImages: null });
+          return backend.repository.add(draft, nothingGiven);
         });
         await onMade(stored.id);
-        await backend.queue.add(stored.id);
       } else if (!isUnderWay((await stored.readStatus()).state)) {
         await resume(stored);
-        await backend.queue.add(stored.id);
       }
+      // One that is under way too: a sweep that was killed may not have come to that.
+      await backend.queue.add(stored.id);
       await follow(stored, { backend, news, cancel: options.cancel });
+      await backend.sharing?.fetchResults(stored.id);
+    },
+    fetch: async (id) => {
+      await backend.sharing?.fetchResults(id);
     },
     close: async () => {
       await backend.queue.close(AbortSignal.abort(), null);
@@ -105,7 +109,7 @@ interface Following {
   readonly cancel: AbortSignal;
 }
 
-/** Waits for the end of a job and brings its result here. @throws AppError what it ended with */
+/** Waits for the end of a job. @throws AppError what it ended with */
 async function follow(stored: StoredJob, { backend, news, cancel }: Following): Promise<void> {
   const { id } = stored;
   let isCancelled = false;
@@ -123,22 +127,26 @@ async function follow(stored: StoredJob, { backend, news, cancel }: Following): 
       await backend.queue.cancel(id, cancel.reason);
     }
     const signal = AbortSignal.any([heard.signal, ...(isCancelled ? [] : [cancel])]);
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    const isSilent = await sleep(LOOK_MS, true, { signal }).catch(() => false);
+    // One that had just left the queue when it was put there again has lost its place.
+    if (isSilent && !isCancelled && status.state === 'queued') await backend.queue.add(id);
   }
   news.delete(id);
   const error = await errorOf(stored);
   if (error) throw error;
-  await backend.sharing?.fetchResults(id);
 }
 
 /** What a job ended with; null of one that is done. */
 async function errorOf(stored: StoredJob): Promise<AppError | null> {
   const { state, interruption } = await stored.readStatus();
   if (state === 'done') return null;
+  const cancelled = new AppError('job.cancelled', `job ${stored.id} was ${state}.`);
+  // What it told before it was taken up again is past.
+  if (state === 'cancelled') return cancelled;
   const progress = new JobProgress();
   for (const event of await stored.readEvents()) progress.apply(event);
   const { outcome } = progress;
   const told = outcome?.kind === 'error' ? outcome.event : interruption;
   if (told && isErrorCode(told.code)) return new AppError(told.code, told.message);
-  return new AppError('job.cancelled', `job ${stored.id} was ${state}.`);
+  return cancelled;
 }

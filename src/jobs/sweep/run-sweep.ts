@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Mutex } from 'async-mutex';
 import { z } from 'zod';
 
 import { replaceFile } from '../../checkpoint/atomic-file.ts';
@@ -38,6 +39,8 @@ export interface SweepPlace {
     known: string | null,
     onMade: (id: string) => Promise<void>,
   ): Promise<void>;
+  /** Brings what a job that is done has made here, where it is not. @throws AppError where it cannot */
+  fetch(id: string): Promise<void>;
 }
 
 /** What became of one erasure of a sweep. */
@@ -45,7 +48,7 @@ export interface SweepResult {
   readonly combination: Combination;
   /** Null where it was refused before there was one, or its turn did not come. */
   readonly job: SweptJob | null;
-  /** Why it is not done; null where it is, and where its turn did not come. */
+  /** Why it is not done, or its result not here; null where it is, and where its turn did not come. */
   readonly error: AppError | null;
 }
 
@@ -71,18 +74,27 @@ export async function runSweep(
 ): Promise<SweepResult[]> {
   const jobs = await readJobs(run.folder);
   const errors = new Map<string, AppError>();
+  // The newest last, whichever job is made while another's is written.
+  const writing = new Mutex();
   const queue = [...combinations.entries()];
+  const isCancelled = () => run.cancel.aborted;
   const workOn = async () => {
-    for (let next = queue.shift(); next && !run.cancel.aborted; next = queue.shift()) {
+    for (let next = queue.shift(); next && !isCancelled(); next = queue.shift()) {
       const [i, combination] = next;
       const { key } = combination;
       const found = await lookAt(jobs[key], run.place);
-      if (found?.isDone) continue;
-      run.onBegin(combination, i + 1);
+      if (isCancelled()) break;
       try {
+        if (found?.isDone) {
+          await run.place.fetch(found.id);
+          continue;
+        }
+        run.onBegin(combination, i + 1);
         await run.place.work(run.requestOf(combination), found?.id ?? null, async (id) => {
           jobs[key] = id;
-          await replaceFile(jobsPathOf(run.folder), JSON.stringify(jobs, null, 2));
+          await writing.runExclusive(() =>
+            replaceFile(jobsPathOf(run.folder), JSON.stringify(jobs, null, 2)),
+          );
         });
       } catch (error) {
         errors.set(key, asAppError(error));
@@ -95,7 +107,7 @@ export async function runSweep(
   for (const combination of combinations) {
     const { key } = combination;
     const job = await lookAt(jobs[key], run.place);
-    results.push({ combination, job, error: job?.isDone ? null : (errors.get(key) ?? null) });
+    results.push({ combination, job, error: errors.get(key) ?? null });
   }
   return results;
 }

@@ -57,7 +57,7 @@ function rowOf(result: SweepResult): SweepRow {
     );
     return [before, after].flatMap((sample) => sample?.file ?? []);
   });
-  const isDone = result.job?.isDone === true;
+  const isDone = result.job?.isDone === true && result.error === null;
   return {
     ...result,
     ...{ evaluation, pictures, seconds: progress.seconds(null) },

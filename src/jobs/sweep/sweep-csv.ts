@@ -13,7 +13,7 @@ export function sweepCsv(rows: readonly SweepRow[]): string {
   ];
   const lines = rows.map(({ combination, job, error, evaluation, state, score, seconds }) => [
     ...[path.basename(combination.model), combination.subject.name, combination.settingsName],
-    ...[state, score, seconds, job?.id, job?.isDone ? job.output : null, error?.message],
+    ...[state, score, seconds, job?.id, state === 'done' ? job?.output : null, error?.message],
     ...figures.flatMap((wanted) => {
       const figure = evaluation?.figures.find(({ id }) => id === wanted);
       return [figure?.before, figure?.after];
