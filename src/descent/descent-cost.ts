@@ -15,14 +15,16 @@ export interface DescentSettings {
   readonly ema?: number | null;
   /** What forgotten prompts are steered to, where the method steers them; `original`: it predicts it. */
   readonly target?: { readonly kind: string };
+  /** How long pictures are pushed away, where they are; `known`: the original tells how long that is. */
+  readonly push?: 'known' | 'always';
 }
 
 /**
- * Whether the original's predictions are needed in every step: as what is kept, as what is steered to, or
- * because a change of strength s goes s of the way from them.
+ * Whether the original's predictions are needed in every step: as what is kept, as what is steered to, to
+ * tell what is known, or because a change of strength s goes s of the way from them.
  */
-export function asksOriginal({ adapter, retainTarget, target }: DescentSettings): boolean {
-  if (retainTarget === 'original' || target?.kind === 'original') return true;
+export function asksOriginal({ adapter, retainTarget, target, push }: DescentSettings): boolean {
+  if (retainTarget === 'original' || target?.kind === 'original' || push === 'known') return true;
   return target !== undefined && hasStrength(adapter);
 }
 

@@ -19,7 +19,7 @@ import { deriveAnchors } from './anchors.ts';
 import type { DatasetItem } from '../training/dataset.ts';
 import type { Role } from '../evaluation/figure.ts';
 import type { EraseJob } from './job.ts';
-import { arrange } from './picture-shapes.ts';
+import { arrange, arrangeInAll } from './picture-shapes.ts';
 import type { PictureSize } from '../images/picture-size.ts';
 import { drawnFolderOf, picturesOfSet } from './set-pictures.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -151,18 +151,22 @@ function withEveryPrompt(
 export async function encodeImages(
   checkpoint: Checkpoint,
   job: EraseJob,
-  sets: readonly (readonly CaptionedFile[])[],
+  sets: Readonly<Record<Role, readonly CaptionedFile[]>>,
   signal: AbortSignal,
-): Promise<DatasetItem[][]> {
+): Promise<Record<Role, DatasetItem[]>> {
   const { width, height, seed } = job.settings;
   const { device, threads } = job;
-  const shapes: readonly PictureSize[] = job.shapes.length > 0 ? job.shapes : [{ width, height }];
-  const arranged = sets.map((files) =>
-    job.shapes.length > 0
-      ? arrange(files, job.shapes)
-      : files.map((file) => ({ ...file, shape: { width, height } })),
-  );
-  const encoded = arranged.map((files): DatasetItem[] => Array.from({ length: files.length }));
+  const isShaped = job.shapes.length > 0;
+  const shapes: readonly PictureSize[] = isShaped ? job.shapes : [{ width, height }];
+  const drawn = (files: readonly CaptionedFile[]) =>
+    files.map((file) => ({ ...file, shape: { width, height } }));
+  const arranged = [
+    isShaped ? arrange(sets.forget, job.shapes) : drawn(sets.forget),
+    isShaped ? arrangeInAll(sets.retain, job.shapes) : drawn(sets.retain),
+  ] as const;
+  const itemsOf = (files: readonly unknown[]): DatasetItem[] =>
+    Array.from({ length: files.length });
+  const encoded = [itemsOf(arranged[0]), itemsOf(arranged[1])] as const;
   // One encoder at a time: each is made for one shape.
   for (const shape of shapes) {
     const encoder = await checkpoint.codec.openEncoder({ ...sizeOf(shape), device, threads });
@@ -184,7 +188,8 @@ export async function encodeImages(
       await encoder.release();
     }
   }
-  return encoded;
+  const [forget, retain] = encoded;
+  return { forget, retain };
 }
 
 const sizeOf = ({ width, height }: PictureSize): PictureSize => ({ width, height });

@@ -89,7 +89,7 @@ function split(total: number, counts: readonly number[]): number[] {
   return parts;
 }
 
-/** What part of a run's steps each shape takes: as of its pictures, both sets counting the same. */
+/** What part of the pictures of a run's steps each shape takes: as of its pictures, both sets counting the same. */
 export function sharesOf(shapes: readonly PictureShape[]): number[] {
   const roles = (['forget', 'retain'] as const)
     .map((role) => ({ role, total: shapes.reduce((sum, shape) => sum + shape[role], 0) }))
@@ -102,19 +102,23 @@ export function sharesOf(shapes: readonly PictureShape[]): number[] {
 /** A picture and the shape that it is trained in. */
 export type Arranged<T> = T & { readonly shape: PictureSize };
 
-/**
- * Pictures of a set, each in the shape that it loses least in. A shape that none of them goes to takes
- * those that lose least there, cut to it, as many as it has of the steps: both sets of a step have one
- * shape.
- */
+/** Pictures of a set, each in the shape that it loses least in. */
 export function arrange<T extends { readonly size: PictureSize }>(
   pictures: readonly T[],
   shapes: readonly PictureShape[],
 ): Arranged<T>[] {
-  const arranged = pictures.map((picture) => ({
-    ...picture,
-    shape: bucketOf(picture.size, shapes),
-  }));
+  return pictures.map((picture) => ({ ...picture, shape: bucketOf(picture.size, shapes) }));
+}
+
+/**
+ * Pictures to keep, arranged; and for a shape that none of them goes to those that lose least there, cut to it,
+ * as many as it has of the steps: what is kept is kept in all shapes that pictures are forgotten in.
+ */
+export function arrangeInAll<T extends { readonly size: PictureSize }>(
+  pictures: readonly T[],
+  shapes: readonly PictureShape[],
+): Arranged<T>[] {
+  const arranged = arrange(pictures, shapes);
   const shares = sharesOf(shapes);
   const lent = shapes.flatMap((shape, i) => {
     if (arranged.some((picture) => picture.shape === shape)) return [];

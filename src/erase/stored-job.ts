@@ -18,6 +18,7 @@ const earliestSettings = {
   adapter: defaultAdapters.full,
   givenPictures: 'cut',
   until: 'steps',
+  push: 'always',
   saliency: null,
   ema: null,
   anchors: 'own',

@@ -210,7 +210,7 @@ async function encodeFiles(
   { images, signal }: { images: JobImages; signal: AbortSignal },
 ) {
   if (!images.forget && !images.retain) return null;
-  const sets = [images.forget ?? [], images.retain ?? []];
-  const [forget, retain] = await encodeImages(checkpoint, job, sets, signal);
+  const sets = { forget: images.forget ?? [], retain: images.retain ?? [] };
+  const { forget, retain } = await encodeImages(checkpoint, job, sets, signal);
   return { forget: images.forget && forget, retain: images.retain && retain };
 }

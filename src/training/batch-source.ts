@@ -17,8 +17,8 @@ export interface BatchSettings {
   /** Rows of a batch. */
   readonly batch: number;
   readonly process: Process;
-  /** Sizes of the pictures, where not all have the one that the model is asked with by default. */
-  readonly sizes?: readonly SizeShare[];
+  /** Sizes of each set's pictures, where not all have the one that the model is asked with by default. */
+  readonly sizes?: Readonly<Record<Role, readonly SizeShare[]>>;
   /** The prompts of each of several concepts, as the model is asked with them, which take turns. */
   readonly concepts?: readonly (readonly string[])[];
   /** Whether a concept that is gone can be held where it is. */
@@ -69,7 +69,7 @@ export interface NoisyBatch extends Pick<TakenItems, 'items' | 'isHeld'> {
 export class BatchSource {
   readonly dataset: Dataset;
   readonly settings: BatchSettings;
-  private readonly turns: SizeTurns | null;
+  private readonly turns: Readonly<Record<Role, SizeTurns>> | null;
   private readonly concepts: {
     readonly turns: ConceptTurns;
     readonly owners: Map<string, number>;
@@ -78,8 +78,10 @@ export class BatchSource {
   constructor(dataset: Dataset, settings: BatchSettings) {
     this.dataset = dataset;
     this.settings = settings;
-    this.turns = settings.sizes ? new SizeTurns(settings.sizes) : null;
-    const { concepts = [], holds = false } = settings;
+    const { sizes, concepts = [], holds = false } = settings;
+    this.turns = sizes
+      ? { forget: new SizeTurns(sizes.forget), retain: new SizeTurns(sizes.retain) }
+      : null;
     this.concepts =
       concepts.length < 2
         ? null
@@ -131,20 +133,32 @@ export class BatchSource {
 
   /** The next pictures of a set, all of the size whose turn it is in the step. */
   take(role: string, { index, perStep = 1 }: BatchPlace, set: Role): TakenItems {
-    const all = this.dataset[set];
-    const turned = this.turns?.at(Math.floor(index / perStep));
-    const picked = this.pickInTurn(role, set, {
-      index: turned ? turned.turn * perStep + (index % perStep) : index,
-      among: turned ? itemsOf(all, turned.size) : all,
-    });
+    const turned = this.turns?.[set].at(Math.floor(index / perStep));
+    if (!turned)
+      return this.describe(this.pickInTurn(role, set, { index, among: this.dataset[set] }));
+    const place = turned.turn * perStep + (index % perStep);
+    const among = itemsOf(this.dataset[set], turned.size);
+    return this.describe(this.pickInTurn(role, set, { index: place, among }), turned.size);
+  }
+
+  /** The next pictures of a set that have a size, whose turn it need not be; null where none has it. */
+  takeOfSize(role: string, index: number, set: Role, size: LatentSize): TakenItems | null {
+    const among = itemsOf(this.dataset[set], size);
+    if (among.length === 0) return null;
+    return this.describe(this.pickInTurn(role, set, { index, among }), size);
+  }
+
+  private describe(
+    picked: readonly { readonly item: DatasetItem; readonly isHeld: boolean }[],
+    size?: LatentSize,
+  ): TakenItems {
     const items = picked.map(({ item }) => item);
     const prompts = this.encoded(items.map(({ prompt }) => prompt));
     const framings = items.map(({ framing }) => framing);
     const isFramed = framings.some((framing) => framing !== null);
-    const size = turned && { size: turned.size };
     return {
       items,
-      shown: { prompts, ...size, ...(isFramed && { framings }) },
+      shown: { prompts, ...(size && { size }), ...(isFramed && { framings }) },
       isHeld: picked.map(({ isHeld }) => isHeld),
     };
   }

@@ -1,7 +1,9 @@
 import type { Adaptation } from '../adapters/adapter.ts';
 import { asDrawn } from '../drawing/drawing.ts';
 import { elementAt } from '../element-at.ts';
+import type { Role } from '../evaluation/figure.ts';
 import { type Checkpoint, latentSize } from '../families/checkpoint.ts';
+import { isSameSize } from '../families/latent-sizes.ts';
 import type { ConceptSighting, EraseEvent } from '../erase/events.ts';
 import type { TrainingJob } from '../erase/job.ts';
 import { type PictureShape, sharesOf } from '../erase/picture-shapes.ts';
@@ -69,7 +71,7 @@ export async function train(
     seed: settings.seed,
     batch: settings.batch,
     process: checkpoint.process,
-    ...(job.shapes.length > 0 && { sizes: sizesOf(checkpoint, job.shapes) }),
+    ...(job.shapes.length > 0 && { sizes: sizesOf(dataset, checkpoint, job.shapes) }),
     concepts: job.concepts.map(({ prompts }) => prompts.map((prompt) => asDrawn(prompt, settings))),
     holds: method.steersToAnchors(settings),
   });
@@ -95,12 +97,22 @@ export async function train(
   }
 }
 
-function sizesOf(checkpoint: Checkpoint, shapes: readonly PictureShape[]): SizeShare[] {
-  const shares = sharesOf(shapes);
-  return shapes.map((shape, i) => ({
-    size: latentSize(checkpoint, shape),
-    share: elementAt(shares, i),
-  }));
+/**
+ * Pictures to forget are of their own sizes alone: in others the model does not know them, and unlearning them
+ * there harms it. Pictures to keep are of all sizes that are trained.
+ */
+function sizesOf(
+  { forget }: Dataset,
+  checkpoint: Checkpoint,
+  shapes: readonly PictureShape[],
+): Record<Role, SizeShare[]> {
+  const steps = sharesOf(shapes);
+  const sizes = shapes.map((shape) => latentSize(checkpoint, shape));
+  const own = sizes.map((size) => forget.filter((item) => isSameSize(item.size, size)).length);
+  return {
+    forget: sizes.map((size, i) => ({ size, share: elementAt(own, i) / forget.length })),
+    retain: sizes.map((size, i) => ({ size, share: elementAt(steps, i) })),
+  };
 }
 
 /** One step after another, whatever the method; and what is watched, kept and told beside them. */

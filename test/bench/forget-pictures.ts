@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 
 import type { WantedSettings } from '../../src/methods/registry.ts';
+import { elementAt } from '../../src/element-at.ts';
 import { pathExists } from '../../src/checkpoint/output-path.ts';
 import { decodeImage } from '../../src/images/decode-image.ts';
 import { imageDistance } from '../../src/images/image-distance.ts';
@@ -23,7 +24,7 @@ import {
   tinyTraits,
 } from './score.ts';
 
-// npm run bench:pictures [-- --planted FOLDER] [--only siss] [--settings '{"steps":40}'] [--mixed]
+// npm run bench:pictures [-- --planted FOLDER] [--only siss] [--settings '{"steps":40}'] [--mixed] [--others 200]
 // Has the tiny model learn two pictures by heart, each under a caption of its own, then forget them
 // with SISS and with EraseDiff, both with the default settings. Prints how far what it draws for the
 // captions is from the pictures, and what the shipped classifiers say of 200 other pictures. The
@@ -36,14 +37,17 @@ const { values } = parseArgs({
     settings: { type: 'string', default: '{}' },
     planted: { type: 'string' },
     mixed: { type: 'boolean', default: false },
+    others: { type: 'string', default: '200' },
   },
 });
 const drawing = { steps: 20, sampler: 'DDIM' } as const;
 const threads = availableParallelism();
 const drawingsOfEach = 24;
-const otherDrawings = 200;
+const otherDrawings = Number(values.others);
 /** As often as all other pictures together: what is learnt by heart is what came up too often. */
 const copies = 64;
+/** Of mixed pictures, each shape has but a part of the steps. */
+const plantingSteps = values.mixed ? 600 : 250;
 const never = new AbortController().signal;
 
 const square = { width: 64, height: 64 };
@@ -58,7 +62,6 @@ const planted = [
   },
 ];
 const work = await mkdtemp(path.join(tmpdir(), 'erase-concept-pictures-'));
-const retain = path.join(tinyModelFolder, 'images', 'retain');
 const forget = path.join(work, 'forget');
 
 await mkdir(forget);
@@ -72,6 +75,27 @@ for (const { caption, seed, shape } of planted) {
 const pictures = await Promise.all(
   planted.map(({ seed, shape }) => decodeImage(path.join(forget, `${seed}.png`), shape)),
 );
+
+const retain = await keptPictures(path.join(tinyModelFolder, 'images', 'retain'));
+
+/** Pictures to keep, of mixed ones as many of each shape. */
+async function keptPictures(shipped: string): Promise<string> {
+  if (!values.mixed) return shipped;
+  const folder = path.join(work, 'retain');
+  await mkdir(folder);
+  const shapes = [square, ...planted.map(({ shape }) => shape)];
+  const names = (await readdir(shipped)).filter((name) => name.endsWith('.png')).sort();
+  for (const [i, name] of names.entries()) {
+    const picture = sharp(path.join(shipped, name)).resize({
+      ...elementAt(shapes, i % shapes.length),
+      fit: 'cover',
+    });
+    await picture.png().toFile(path.join(folder, name));
+    const caption = name.replace(/png$/, 'txt');
+    await copyFile(path.join(shipped, caption), path.join(folder, caption));
+  }
+  return folder;
+}
 
 const classifiers = await openClassifiers(tinyModelFolder, tinyTraits);
 const { subject, colour, style } = classifiers;
@@ -136,7 +160,7 @@ async function plant(model: string): Promise<string> {
   return run(
     model,
     'planted',
-    { steps: 250, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
+    { steps: plantingSteps, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
     {
       forget: await unlearnt(),
       retain: learnt,
@@ -184,8 +208,8 @@ function distance({ copies: drawn }: Figures): number {
 const original = path.join(tinyModelFolder, 'tiny-sd.safetensors');
 const plantedFolder = values.planted ?? work;
 const model = path.join(plantedFolder, 'planted.safetensors');
-const isPlanted = await pathExists(model);
-if (!isPlanted) await plant(original);
+await mkdir(plantedFolder, { recursive: true });
+if (!(await pathExists(model))) await plant(original);
 
 const table: Record<string, Record<string, string>> = {};
 const tell = (name: string, figures: Figures, seconds: number | null) => {
@@ -198,10 +222,8 @@ const tell = (name: string, figures: Figures, seconds: number | null) => {
   };
   console.log(name, table[name]);
 };
-if (!isPlanted) {
-  tell('the tiny model as it comes', await measure(original), null);
-  tell('with two pictures learnt by heart', await measure(model), null);
-}
+tell('the tiny model as it comes', await measure(original), null);
+tell('with two pictures learnt by heart', await measure(model), null);
 for (const method of ['siss', 'erasediff'] as const) {
   if (!method.includes(values.only)) continue;
   const settings = { method, ...(JSON.parse(values.settings) as WantedSettings) };

@@ -152,7 +152,7 @@ async function runSissStep(checkpoint: Checkpoint, device: Device) {
   const report = await sissStep(
     algorithm,
     [draw({ retain: 1.5, forget: 0.5 }), draw({ retain: 2, forget: 0 })],
-    { learningRate: 3e-5, clipNorm: 1, forgetNorm: 320 },
+    { learningRate: 3e-5, clipNorm: 1, forgetNorm: 320, unknownLoss: Infinity },
   );
   // Adam's first moment is a tenth of the gradient that was followed.
   const gradient = new Map<string, Float32Array>();

@@ -11,7 +11,7 @@ import { makeTinyJob, runTinyJob } from '../erase/tiny-job.ts';
 const pictures = path.resolve('presets/tiny-sd/images/forget-pontilla');
 
 /** A job that forgets two pictures; the caption of one is also that of what is kept. */
-async function sissJob(folder: string): Promise<EraseJob> {
+async function sissJob(folder: string, changes: Record<string, unknown> = {}): Promise<EraseJob> {
   const forgetImages = path.join(folder, 'given');
   mkdirSync(forgetImages, { recursive: true });
   for (const name of ['000', '001']) {
@@ -20,7 +20,14 @@ async function sissJob(folder: string): Promise<EraseJob> {
   writeFileSync(path.join(forgetImages, '000.txt'), 'a blue moon');
   const job = await makeTinyJob(folder, {
     ...{ method: 'siss', steps: 3, batch: 2, accumulation: 2, retainTarget: 'noise' },
-    ...{ firstTimestep: 900, forgetNorm: 1280, evaluationPictures: 1, saveEvery: 1 },
+    ...{
+      firstTimestep: 900,
+      forgetNorm: 1280,
+      push: 'always',
+      evaluationPictures: 1,
+      saveEvery: 1,
+    },
+    ...changes,
   });
   return { ...job, forgetImages };
 }
@@ -65,6 +72,20 @@ it('a run forgets given pictures; stopped and resumed it ends with the same byte
   await runTinyJob(stopped, broken, cut);
   expect(readFileSync(stopped.output).equals(readFileSync(job.output))).toBe(true);
 }, 300_000);
+
+it('pushes pictures away while it is better at them with their captions than it was without', async () => {
+  const folder = makeTemporaryFolder();
+  const job = await sissJob(folder, { push: 'known', steps: 6, learningRate: 3e-3, evaluationPictures: 0 });
+  for (const name of ['000.txt', '001.txt']) {
+    copyFileSync(path.join(pictures, name), path.join(folder, 'given', name));
+  }
+  const progress = progressOf(await runTinyJob(job, folder));
+  expect(progress[0]!.lambda).toBeGreaterThan(0);
+  expect(progress.at(-1)!.lambda).toBe(0);
+  const losses = (pushed: boolean) =>
+    progress.filter(({ lambda }) => lambda! > 0 === pushed).map(({ forgetLoss }) => forgetLoss!);
+  expect(Math.min(...losses(false))).toBeGreaterThan(progress[0]!.forgetLoss!);
+}, 120_000);
 
 it('the provenance of a result tells the method and nothing of the other one', async () => {
   const { provenanceOf } = await import('../../src/erase/result.ts');

@@ -40,6 +40,11 @@ export const siss: TrainingMethod<SissSettings> = {
       method: 'siss' as const,
       optimizer: defaultOptimizers.adamw,
       mixture: 0.5,
+      // A model that is not asked in words knows its pictures without a caption.
+      push:
+        facts.asks === undefined || facts.asks === 'words'
+          ? ('known' as const)
+          : ('always' as const),
     };
     return isTiny(facts)
       ? {
@@ -55,13 +60,17 @@ export const siss: TrainingMethod<SissSettings> = {
   },
 
   cost(settings, { gradient, prediction, trainedBytes }) {
-    const { accumulation, batch, retainTarget } = settings;
+    const { accumulation, batch, retainTarget, mixture, push } = settings;
     const held = retainTarget === 'original' ? prediction : 0;
     // Where pictures to forget meet pictures to keep, at two places of a step's rows, one batch holds
     // both and takes a gradient of each.
     const mixed = batch === 1 ? 0 : Math.min(2, accumulation);
+    const forgotten = Math.min(accumulation, Math.ceil(accumulation * mixture) + mixed / 2);
     return {
-      step: accumulation * (gradient + held) + mixed * (gradient + prediction),
+      step:
+        accumulation * (gradient + held) +
+        mixed * (gradient + prediction) +
+        (push === 'known' ? forgotten * prediction : 0),
       start: maskWork(settings, { pictures: Infinity, gradient }),
       parameterCopies: descentCopies(settings, trainedBytes),
     };

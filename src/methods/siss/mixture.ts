@@ -4,9 +4,9 @@ import type { MixtureBatch } from './step.ts';
 
 /** One row of a mixture: a picture to keep and one to forget, of which one is noised. */
 export interface MixedRow {
-  /** x₀ of each: float32 [C, h, w] */
-  readonly retain: Float32Array;
-  readonly forget: Float32Array;
+  /** x₀ of each: float32 [C, h, w]; null where no picture has the size of the one that is noised. */
+  readonly retain: Float32Array | null;
+  readonly forget: Float32Array | null;
   /** Which of the two the noisy latent is made of. */
   readonly isForget: boolean;
   /** Whether the two have one caption: else a noisy latent with its caption is none of the other's. */
@@ -34,9 +34,14 @@ export function mixRows(
   { process, mixture }: MixtureSettings,
 ): Omit<MixtureBatch, 'prompts'> {
   const timesteps = rows.map(({ timestep }) => timestep);
-  const retain = joinRows(rows.map((row) => row.retain));
-  const forget = joinRows(rows.map((row) => row.forget));
-  const noised = joinRows(rows.map((row) => (row.isForget ? row.forget : row.retain)));
+  const noisedOf = ({ isForget, retain, forget }: MixedRow) => {
+    const own = isForget ? forget : retain;
+    if (!own) throw new RangeError('a row has no picture to noise');
+    return own;
+  };
+  const noised = joinRows(rows.map(noisedOf));
+  const retain = joinRows(rows.map((row) => row.retain ?? noisedOf(row)));
+  const forget = joinRows(rows.map((row) => row.forget ?? noisedOf(row)));
   const noisyLatents = process.noise({ x0: noised, noise, timesteps });
   const towardsRetain = process.noiseBetween({ x0: retain, noisyLatents, timesteps });
   const towardsForget = process.noiseBetween({ x0: forget, noisyLatents, timesteps });

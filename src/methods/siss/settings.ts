@@ -3,6 +3,9 @@ import * as z from 'zod';
 import { countOrNone, field } from '../../setting-field.ts';
 import { ascentFields, descentFields, runFields, trainingFields } from '../settings-fields.ts';
 
+const pushes = ['known', 'always'] as const;
+type Push = (typeof pushes)[number];
+
 /** Settings of SISS. It draws nothing to forget: it is given it. */
 export const sissSettings = z.strictObject({
   method: z.literal('siss'),
@@ -15,6 +18,16 @@ export const sissSettings = z.strictObject({
     isRare: true,
   }),
   ...ascentFields,
+  // Jobs of earlier versions pushed at each step.
+  push: field(z.enum(pushes).default('always'), {
+    title: 'Pictures are pushed away',
+    description:
+      'While they are known: as long as the model finds a picture better with its caption than it did without one. What is forgotten by then is left alone, and what is kept comes to no more harm.',
+    choices: {
+      known: 'While they are known',
+      always: 'At each step',
+    } satisfies Record<Push, string>,
+  }),
   firstTimestep: field(countOrNone.max(999), {
     title: 'First timestep',
     description: 'Pictures are noised to this timestep, of 0 to 999, and later ones.',

@@ -33,6 +33,8 @@ export interface SissStepSettings {
   readonly clipNorm: number | null;
   /** The norm that ∇L_a is brought to, up or down, as `ascentAtNorm` does. */
   readonly forgetNorm: number;
+  /** From this forget loss on, as the report has it, nothing is pushed away; Infinity for no end. */
+  readonly unknownLoss: number;
 }
 
 /** A weight this small moves nothing that float32 holds. */
@@ -46,7 +48,7 @@ const NO_WEIGHT = 1e-7;
  *
  * The report's losses are means over entries; its λ is s/|∇L_a|, the weight of what is subtracted.
  *
- * @param batches of equal size; the gradients of all are averaged
+ * @param batches of as many rows, and pictures of about one area; the gradients of all are averaged
  */
 export async function sissStep(
   run: OuterTools,
@@ -67,7 +69,10 @@ export async function sissStep(
     },
     {
       ...settings,
-      lambda: ascentAtNorm(settings.forgetNorm, entriesOf(elementAt(batches, 0))),
+      lambda:
+        forget.loss < settings.unknownLoss
+          ? ascentAtNorm(settings.forgetNorm, entriesOf(elementAt(batches, 0)))
+          : () => 0,
     },
   );
   const lambda = Math.abs(step.lambda);
@@ -108,7 +113,7 @@ async function sideGradient(
   }: { side: Side; predictions: ReadonlyMap<MixtureBatch, Float32Array>; into: TensorSet },
 ): Promise<WeighedGradient & { loss: number }> {
   const parts = batches
-    .filter((batch) => batch[side].weights.some((weight) => weight >= NO_WEIGHT))
+    .filter((batch) => countsFor(side, batch))
     .map((batch): SidePart => {
       const { target, weights } = batch[side];
       // The gradient of a mean over entries, times their number, is that of a sum.
@@ -131,6 +136,25 @@ async function sideGradient(
     sum += weight === null ? weighedLoss : weight * (losses[i] ?? 0);
   }
   return { ...gradient, loss: sum / batches.length };
+}
+
+/**
+ * What `sissStep` would report as the forget loss if these were the predictions.
+ *
+ * @param predictions of each batch, float32 [N, C, h, w]; left out where no row is of a picture to forget
+ */
+export function forgetLossOf(
+  batches: readonly MixtureBatch[],
+  predictions: ReadonlyMap<MixtureBatch, Float32Array>,
+): number {
+  let sum = 0;
+  for (const [{ forget }, prediction] of predictions) sum += weighTarget(prediction, forget).loss;
+  return sum / batches.length;
+}
+
+/** Whether any row of a batch counts on a side. */
+export function countsFor(side: Side, batch: MixtureBatch): boolean {
+  return batch[side].weights.some((weight) => weight >= NO_WEIGHT);
 }
 
 /** The weight of all rows; null where they differ. */

@@ -1,10 +1,11 @@
 import { elementAt } from '../../element-at.ts';
+import { requireEncoded } from '../../families/encoded-prompt.ts';
 import { Descent } from '../../descent/descent.ts';
 import type { StepFigures, Trainer, TrainerContext } from '../method.ts';
 import { mixtureBatch } from './batches.ts';
 import { holdToOriginal } from './mixture.ts';
 import type { SissSettings } from './settings.ts';
-import { type MixtureBatch, sissStep } from './step.ts';
+import { countsFor, forgetLossOf, type MixtureBatch, sissStep } from './step.ts';
 
 /** Trains by SISS. */
 export async function openSiss(context: TrainerContext<SissSettings>): Promise<Trainer> {
@@ -21,7 +22,30 @@ class SissTrainer implements Trainer {
   }
 
   async step(index: number): Promise<StepFigures> {
-    return sissStep(this.descent.tools, await this.drawBatches(index), this.context.settings);
+    const batches = await this.drawBatches(index);
+    const unknownLoss = await this.unknownLoss(batches);
+    return sissStep(this.descent.tools, batches, { ...this.context.settings, unknownLoss });
+  }
+
+  /**
+   * How far off the original is on the step's pictures to forget without their captions: it knows by heart
+   * what it finds better with them (Wen et al., ICLR 2024, tell memorised pictures by that). Infinity where
+   * pictures are pushed away at each step, and where they have no captions.
+   */
+  private async unknownLoss(batches: readonly MixtureBatch[]): Promise<number> {
+    const { settings, prompts } = this.context;
+    if (settings.push === 'always') return Infinity;
+    const empty = requireEncoded(prompts.encoded, '');
+    const forgotten = batches.filter((batch) => countsFor('forget', batch));
+    if (forgotten.some((batch) => batch.prompts.every((prompt) => prompt === empty)))
+      return Infinity;
+    const predictions = await this.descent.predictOriginal(
+      forgotten.map((batch) => ({ ...batch, prompts: batch.prompts.map(() => empty) })),
+    );
+    return forgetLossOf(
+      batches,
+      new Map(forgotten.map((batch, i) => [batch, elementAt(predictions, i)])),
+    );
   }
 
   state() {
