@@ -31,7 +31,7 @@ describeInBrowser('an erasure by a preset', () => {
   let jobAddress: string;
 
   beforeAll(async () => {
-    [sidecar, browser] = await Promise.all([Sidecar.start(), launchBrowser()]);
+    [sidecar, browser] = await Promise.all([Sidecar.start({ knows: false }), launchBrowser()]);
     page = await openPage(browser);
     misdeeds = new Misdeeds(page, sidecar.address);
   }, limitMs);

@@ -12,7 +12,7 @@ import { choosePontilla, erase, jobLimitMs, waitForResult, waitForStep } from '.
 
 const folder = path.resolve(import.meta.dirname, '../../docs');
 
-const sidecar = await Sidecar.start();
+const sidecar = await Sidecar.start({ knows: false });
 const browser = await launchBrowser();
 try {
   await mkdir(folder, { recursive: true });

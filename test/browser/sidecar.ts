@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -19,8 +19,13 @@ export class Sidecar {
     this.startLink = startLink;
   }
 
-  static async start(): Promise<Sidecar> {
+  /**
+   * @param knows how fast this machine is, as other sidecars have measured it; without it the first estimate
+   *   takes seconds of training
+   */
+  static async start({ knows = true } = {}): Promise<Sidecar> {
     const folder = mkdtempSync(path.join(tmpdir(), 'erase-concept-page-'));
+    if (knows) shareMeasurements(dataFolderIn(folder));
     const child = spawnServer(folder, 0);
     return new Sidecar(folder, child, await linkOf(child));
   }
@@ -60,6 +65,15 @@ export class Sidecar {
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Where sidecars of all tests keep what they measure. */
+const measurements = path.resolve('node_modules/.cache/erase-concept-tests/measurements');
+
+function shareMeasurements(dataFolder: string): void {
+  const cache = path.join(dataFolder, 'cache');
+  for (const folder of [measurements, cache]) mkdirSync(folder, { recursive: true });
+  symlinkSync(measurements, path.join(cache, 'measurements'));
 }
 
 const dataFolderIn = (folder: string) => path.join(folder, 'data');
