@@ -47,7 +47,7 @@ const otherDrawings = Number(values.others);
 /** As often as all other pictures together: what is learnt by heart is what came up too often. */
 const copies = 64;
 /** Of mixed pictures, each shape has but a part of the steps. */
-const plantingSteps = values.mixed ? 600 : 250;
+const plantingSteps = values.mixed ? 500 : 250;
 const never = new AbortController().signal;
 
 const square = { width: 64, height: 64 };
@@ -160,7 +160,11 @@ async function plant(model: string): Promise<string> {
   return run(
     model,
     'planted',
-    { steps: plantingSteps, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
+    {
+      ...{ steps: plantingSteps, retainTarget: 'noise', rule: { kind: 'constant', lambda: 0 } },
+      // A low rank learns pictures badly by heart, too.
+      adapter: { kind: 'full' },
+    },
     {
       forget: await unlearnt(),
       retain: learnt,
