@@ -73,9 +73,14 @@ it('a run forgets given pictures; stopped and resumed it ends with the same byte
   expect(readFileSync(stopped.output).equals(readFileSync(job.output))).toBe(true);
 }, 300_000);
 
-it('pushes pictures away while it is better at them with their captions than it was without', async () => {
+it('pushes pictures away until it is far worse at them than it was without their captions', async () => {
   const folder = makeTemporaryFolder();
-  const job = await sissJob(folder, { push: 'known', steps: 6, learningRate: 3e-3, evaluationPictures: 0 });
+  const job = await sissJob(folder, {
+    push: 'known',
+    steps: 6,
+    learningRate: 3e-3,
+    evaluationPictures: 0,
+  });
   for (const name of ['000.txt', '001.txt']) {
     copyFileSync(path.join(pictures, name), path.join(folder, 'given', name));
   }

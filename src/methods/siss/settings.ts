@@ -22,7 +22,7 @@ export const sissSettings = z.strictObject({
   push: field(z.enum(pushes).default('always'), {
     title: 'Pictures are pushed away',
     description:
-      'While they are known: as long as the model finds a picture better with its caption than it did without one. What is forgotten by then is left alone, and what is kept comes to no more harm.',
+      'While they are known: until the model’s error on a picture is four times what it was without the caption. What is forgotten by then is left alone, and what is kept comes to no more harm.',
     choices: {
       known: 'While they are known',
       always: 'At each step',

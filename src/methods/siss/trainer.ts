@@ -12,6 +12,15 @@ export async function openSiss(context: TrainerContext<SissSettings>): Promise<T
   return new SissTrainer(context, await Descent.open(context));
 }
 
+/**
+ * A model is better at a picture that it knows by heart if it has the caption (Wen et al., ICLR 2024, tell
+ * memorised pictures by that), but knows it without one too. With pictures of mixed shapes that tiny-sd had
+ * learnt by heart, what it drew for their captions was .12 away from them, .26 before it knew them, and after
+ * pushing up to so many times its loss: 1 .20, 2 .22, 4 .26; .33 if pushed at each step, which cost .05 of
+ * the kept styles (`npm run bench:pictures -- --mixed`).
+ */
+const TIMES_UNKNOWN = 4;
+
 class SissTrainer implements Trainer {
   private readonly context: TrainerContext<SissSettings>;
   private readonly descent: Descent;
@@ -28,9 +37,8 @@ class SissTrainer implements Trainer {
   }
 
   /**
-   * How far off the original is on the step's pictures to forget without their captions: it knows by heart
-   * what it finds better with them (Wen et al., ICLR 2024, tell memorised pictures by that). Infinity where
-   * pictures are pushed away at each step, and where they have no captions.
+   * The forget loss from which on the step's pictures are unknown: so many times that of the original without
+   * their captions. Infinity where pictures are pushed away at each step, and where they have no captions.
    */
   private async unknownLoss(batches: readonly MixtureBatch[]): Promise<number> {
     const { settings, prompts } = this.context;
@@ -42,10 +50,11 @@ class SissTrainer implements Trainer {
     const predictions = await this.descent.predictOriginal(
       forgotten.map((batch) => ({ ...batch, prompts: batch.prompts.map(() => empty) })),
     );
-    return forgetLossOf(
+    const loss = forgetLossOf(
       batches,
       new Map(forgotten.map((batch, i) => [batch, elementAt(predictions, i)])),
     );
+    return TIMES_UNKNOWN * loss;
   }
 
   state() {
