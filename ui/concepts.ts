@@ -1,6 +1,7 @@
 import { computed, type Signal, signal } from '@preact/signals';
 
 import type { JobRequest } from '../src/contract/requests.ts';
+import type { PresetConcept } from '../src/presets/preset-words.ts';
 import { toLines } from './lines.ts';
 import { captionsOf, type Picture, revokePictures, sizesOf } from './picture.ts';
 
@@ -21,6 +22,14 @@ export interface ConceptDraft {
 /** Several things to forget; none where the page asks for one. */
 export const concepts = signal<readonly ConceptDraft[]>([]);
 
+/** Whether the texts of the list are no longer as its preset has them. */
+const isRewritten = signal(false);
+
+/** Whether the list says something else than the preset that it came from, or came from none. */
+export const isListEdited = computed(
+  () => isRewritten.value || concepts.value.some(({ pictures }) => pictures.value.length > 0),
+);
+
 let lastKey = 0;
 const emptyDraft = (): ConceptDraft => ({
   ...{ key: (lastKey += 1), name: '', forget: '', anchor: '', neighbours: '' },
@@ -35,21 +44,39 @@ export function beginList(
   concepts.value = [{ ...emptyDraft(), ...first, pictures: signal(pictures) }, emptyDraft()];
 }
 
+/**
+ * Shows the list of a preset.
+ *
+ * @param anchor of those that have none of their own
+ */
+export function showList(list: readonly PresetConcept[], anchor: string): void {
+  isRewritten.value = false;
+  concepts.value = list.map(({ neighbours = [], ...one }) => ({
+    ...emptyDraft(),
+    ...{ name: one.name, forget: one.forget.join('\n'), anchor: one.anchor ?? anchor },
+    neighbours: neighbours.join('\n'),
+  }));
+}
+
 /** Goes back to one concept, with nothing left of the list. */
 export function clearList(): void {
   for (const { pictures } of concepts.value) revokePictures(pictures.value);
+  isRewritten.value = false;
   concepts.value = [];
 }
 
 export function addConcept(): void {
+  isRewritten.value = true;
   concepts.value = [...concepts.value, emptyDraft()];
 }
 
 export function changeConcept(key: number, change: Partial<ConceptDraft>): void {
+  isRewritten.value = true;
   concepts.value = concepts.value.map((one) => (one.key === key ? { ...one, ...change } : one));
 }
 
 export function removeConcept(key: number): void {
+  isRewritten.value = true;
   for (const one of concepts.value) if (one.key === key) revokePictures(one.pictures.value);
   concepts.value = concepts.value.filter((one) => one.key !== key);
 }

@@ -1,7 +1,8 @@
 import { computed, effect } from '@preact/signals';
 
+import type { PresetConcept } from '../src/presets/preset-words.ts';
 import { api } from './api.ts';
-import { concepts } from './concepts.ts';
+import { concepts, isListEdited, showList } from './concepts.ts';
 import {
   chosenModel,
   drawing,
@@ -16,8 +17,27 @@ import { toLines } from './lines.ts';
 import { jobRequest } from './job-request.ts';
 import { messageOf } from './state.ts';
 
-/** Asks for suggestions and an estimate whenever the form has come to rest. */
+interface ShownList {
+  readonly list: readonly PresetConcept[];
+  readonly anchor: string;
+}
+
+/** The list of the chosen preset, filled in as far as its variables are. */
+const presetList = computed(() => {
+  const { concepts: list, anchor = '' } = presetWords.value ?? {};
+  return list && JSON.stringify({ preset: form.preset.value, list, anchor });
+});
+
+/**
+ * Shows the list of a preset, until it is changed by hand; asks for suggestions and an estimate whenever the
+ * form has come to rest.
+ */
 export function followForm(): void {
+  effect(() => {
+    if (presetList.value === undefined || isListEdited.peek()) return;
+    const { list, anchor } = JSON.parse(presetList.value) as ShownList;
+    showList(list, anchor);
+  });
   askWhenAtRest(
     () => {
       const listed = concepts.value.map((one) => one.forget).join('\n');

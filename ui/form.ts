@@ -20,7 +20,7 @@ import {
   usualModel,
   type WantedSettings,
 } from '../src/methods/registry.ts';
-import { fillTags, wordsOfPreset } from '../src/presets/preset-words.ts';
+import { fillTags, fillWords, wordsOfPreset } from '../src/presets/preset-words.ts';
 import { clearCompanions, companions, learnedWords, takeCompanions } from './companions.ts';
 import { clearList } from './concepts.ts';
 import { toLines } from './lines.ts';
@@ -95,11 +95,8 @@ export const presetWords = computed(() => {
   const { promptStyle } = drawing.value.draws;
   const words = wordsOfPreset({ ...preset, tags: tags && fillTags(tags, valueOf) }, promptStyle);
   const isFilled = promptStyle === 'tags' && tags !== undefined;
-  const filled = isFilled ? (text: string) => text : fill;
   return {
-    forget: words.forget.map(filled),
-    retain: words.retain.map(filled),
-    anchor: words.anchor === undefined ? '' : filled(words.anchor),
+    ...(isFilled ? words : fillWords(words, fill)),
     concept: concept === undefined ? '' : fill(concept),
   };
 });
@@ -198,7 +195,7 @@ export const promptOf = (line: string) => line.split(forgetArrow)[0] ?? line;
 /** Takes a preset, or none; what was written by hand gives way to its words. */
 export function choosePreset(name: string | null): void {
   batch(() => {
-    if (name !== null) clearList();
+    clearList();
     form.preset.value = name;
     form.variables.value = {};
     form.forget.value = null;
@@ -265,7 +262,6 @@ export function clearForm(): void {
       pictures.value = [];
     }
     clearCompanions();
-    clearList();
     form.device.value = 'auto';
     form.pictures.value = 'auto';
   });

@@ -2,7 +2,7 @@ import { computed } from '@preact/signals';
 
 import type { JobRequest } from '../src/contract/requests.ts';
 import { formatForgetLine } from '../src/erase/forget-lines.ts';
-import { conceptRequest } from './concepts.ts';
+import { conceptRequest, isListEdited } from './concepts.ts';
 import { companionRequest } from './companions.ts';
 import {
   anchorText,
@@ -57,7 +57,9 @@ export const jobRequest = computed<JobRequest | null>(() => {
 /** What is to be forgotten: the list of concepts where there is one, else these lines. */
 function said(forget: string[]): Pick<JobRequest, 'concepts' | 'forget'> {
   const concepts = conceptRequest.value;
-  return concepts.length > 0 ? { concepts: [...concepts] } : { forget };
+  if (concepts.length === 0) return { forget };
+  const isOfPreset = chosenPreset.value !== undefined && !isListEdited.value;
+  return isOfPreset ? {} : { concepts: [...concepts] };
 }
 
 /** Lines with the anchors that were changed; a caption whose anchor was becomes a line too. */

@@ -7,12 +7,15 @@ import { wantedFields } from '../methods/registry.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { schemaMessage } from '../schema-message.ts';
 import { trainedOn } from '../erase/held-back.ts';
-import { fillTags, type PresetWords } from './preset-words.ts';
+import { faultOfForgotten, presetConceptsSchema } from './preset-concepts.ts';
+import { fillTags, fillWords, type PresetWords, textsOf, trainedLines } from './preset-words.ts';
 
 const text = z.string().trim().min(1);
 /** What stands on one line of a page. */
 const line = text.max(200);
 const prompts = z.array(text).min(1).max(1000);
+/** Empty where a list of concepts takes their place. */
+const forgotten = z.array(text).max(1000).default([]);
 
 /** Two lines of a card. */
 const MAX_SUMMARY_CHARACTERS = 90;
@@ -52,7 +55,8 @@ const placeholder = /\{([a-z][a-zA-Z0-9]*)\}/g;
 /**
  * One erasure, ready to run on any model that fits: the contents of a file in `presets/`.
  *
- * `concept`, `forget`, `retain`, `anchor` and `heldBack` may hold `{variable}`s that `variables` declares.
+ * `concept`, `forget`, `concepts`, `retain`, `anchor` and `heldBack` may hold `{variable}`s that `variables`
+ * declares.
  */
 export const presetSchema = z.strictObject({
   /** What `--preset` takes: the file's name without `.yaml`. */
@@ -68,7 +72,9 @@ export const presetSchema = z.strictObject({
    * Several wordings of the concept: what is not asked for in training may survive. Each a prompt, or
    * `prompt => anchor`.
    */
-  forget: prompts,
+  forget: forgotten,
+  /** Several concepts in the place of `forget`. */
+  concepts: presetConceptsSchema.optional(),
   /** The concept's neighbours, which suffer first, and some that are far away. */
   retain: prompts,
   /** Absent where the model draws the pictures of both sets itself. */
@@ -83,8 +89,8 @@ export const presetSchema = z.strictObject({
   /** The same for models that are asked in tags; without it they are asked in the words above. */
   tags: z
     .strictObject({
-      ...{ forget: prompts, retain: prompts, anchor: text.optional() },
-      heldBack: prompts.optional(),
+      ...{ forget: forgotten, retain: prompts, anchor: text.optional() },
+      ...{ heldBack: prompts.optional(), concepts: presetConceptsSchema.optional() },
     })
     .optional(),
   /** What the person must fill in. */
@@ -107,8 +113,8 @@ export type Preset = z.infer<typeof presetSchema>;
 export const presetDraftSchema = presetSchema.omit({ name: true });
 export type PresetDraft = z.input<typeof presetDraftSchema>;
 
-/** Ten times the longest that comes with the program. */
-export const MAX_PRESET_BYTES = 64 * 1024;
+/** A hundred artists with ten wordings each take two thirds of it. */
+export const MAX_PRESET_BYTES = 128 * 1024;
 
 /**
  * Reads the text of a preset.
@@ -122,7 +128,10 @@ export function parsePreset(source: string, path: string): Preset {
 
 /** The text of a preset's file, which `parsePreset` reads. */
 export function formatPreset(preset: Preset): string {
-  return stringify(preset, { aliasDuplicateObjects: false, lineWidth: 100 });
+  // A list of concepts stands in its place.
+  const withoutEmpty = (key: unknown, value: unknown) =>
+    key === 'forget' && Array.isArray(value) && value.length === 0 ? undefined : value;
+  return stringify(preset, withoutEmpty, { aliasDuplicateObjects: false, lineWidth: 100 });
 }
 
 /**
@@ -133,6 +142,8 @@ export function formatPreset(preset: Preset): string {
  */
 export function validatePreset(value: unknown, path: string): Preset {
   const preset = validate(value, path);
+  const fault = faultOfForgotten(preset);
+  if (fault !== undefined) throw invalid(path, fault);
   const declared = new Set(Object.keys(preset.variables));
   const used = usedVariables(preset);
   for (const name of used) {
@@ -146,8 +157,9 @@ export function validatePreset(value: unknown, path: string): Preset {
 }
 
 /** @throws AppError `preset.invalid` where a wording is held back that is trained on */
-function requireHeldBack({ forget, retain, heldBack = [] }: PresetWords, path: string): void {
-  const trained = trainedOn([...forget, ...retain]);
+function requireHeldBack(words: PresetWords, path: string): void {
+  const { forget, retain, concepts = [], heldBack = [] } = words;
+  const trained = trainedOn([...forget, ...retain, ...concepts.flatMap(trainedLines)]);
   const both = heldBack.find((line) => trained(line));
   if (both === undefined) return;
   throw invalid(path, `"${both}" is held back, and trained on`);
@@ -186,23 +198,14 @@ export function fillPreset(preset: Preset, values: Readonly<Record<string, strin
   return {
     ...preset,
     ...(preset.concept !== undefined && { concept: fill(preset.concept) }),
-    ...(preset.anchor !== undefined && { anchor: fill(preset.anchor) }),
-    forget: preset.forget.map(fill),
-    retain: preset.retain.map(fill),
-    ...(preset.heldBack && { heldBack: preset.heldBack.map(fill) }),
+    ...fillWords(preset, fill),
     ...(preset.tags && { tags: fillTags(preset.tags, (variable) => given.get(variable) ?? '') }),
   };
 }
 
 function usedVariables({ concept = '', tags, ...sentences }: Preset): Set<string> {
   const words = [sentences, ...(tags ? [tags] : [])];
-  const templates = words.flatMap(({ anchor = '', forget, retain, heldBack = [] }) => [
-    anchor,
-    ...forget,
-    ...retain,
-    ...heldBack,
-  ]);
-  const all = [concept, ...templates].join('\n');
+  const all = [concept, ...words.flatMap(textsOf)].join('\n');
   return new Set([...all.matchAll(placeholder)].map(([, name = '']) => name));
 }
 

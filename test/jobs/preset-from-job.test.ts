@@ -54,4 +54,33 @@ describe('presetFromJob', () => {
     expect(draft.images?.use).toBe('required');
     expect(JSON.stringify(draft)).not.toContain('/pictures');
   });
+
+  it('keeps the list of a job that forgot several concepts', () => {
+    const steered = {
+      forget: [
+        ...job.forget,
+        { prompt: 'a red heart', anchor: 'a moon' },
+        { prompt: 'a blue heart', anchor: 'a moon' },
+      ],
+      retain: ['a photo', 'a star in the style of Strivo'],
+    };
+    const concepts = [
+      {
+        ...{ name: 'in the style of Pontilla', prompts, images: '/pictures' },
+        neighbours: ['a star in the style of Strivo'],
+      },
+      { name: 'heart', prompts: ['a red heart', 'a blue heart'], neighbours: [], images: null },
+    ];
+    const draft = presetFromJob({ ...job, ...steered, concepts }, saved);
+    const preset = validatePreset({ ...draft, name: 'dots' }, 'test');
+    expect(preset.concepts).toEqual([
+      {
+        ...{ name: 'in the style of Pontilla', forget: prompts },
+        neighbours: ['a star in the style of Strivo'],
+      },
+      { name: 'heart', forget: ['a red heart', 'a blue heart'], anchor: 'a moon' },
+    ]);
+    expect(preset.retain).toEqual(['a photo']);
+    expect(JSON.stringify(draft)).not.toContain('/pictures');
+  });
 });

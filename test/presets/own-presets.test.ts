@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { parseYaml } from '../../src/parse-yaml.ts';
 import { listPresets } from '../../src/presets/load-presets.ts';
 import {
   addPreset,
@@ -53,7 +54,7 @@ describe('addPreset', () => {
     ['no prompt', { ...draft, forget: [] }],
     ['an undeclared variable', { ...draft, forget: ['a {thing}'] }],
     ['a polluting key', JSON.parse('{"__proto__": {"isOwn": true}}') as PresetDraft],
-    ['too much', { ...draft, retain: Array.from({ length: 999 }, () => 'x'.repeat(100)) }],
+    ['too much', { ...draft, retain: Array.from({ length: 999 }, () => 'x'.repeat(200)) }],
   ])('refuses %s and writes nothing', async (_, wrong) => {
     const data = makeTemporaryFolder();
     await expect(addPreset(data, wrong)).rejects.toMatchObject({ code: 'preset.invalid' });
@@ -114,6 +115,17 @@ describe('importPreset', () => {
     expect(await ownOf(to)).toEqual(['garden-gnomes']);
   });
 
+  it('takes over a list of concepts, as it was', async () => {
+    const [from, to] = [makeTemporaryFolder(), makeTemporaryFolder()];
+    const { forget: _, ...words } = draft;
+    const concepts = [{ name: 'gnome', forget: ['a garden gnome'] }];
+    const saved = await addPreset(from, { ...words, concepts });
+    expect(saved).toMatchObject({ forget: [], concepts });
+    const text = formatPreset(saved);
+    expect(parseYaml(text)).not.toHaveProperty('forget');
+    expect(await importPreset(to, text)).toEqual(saved);
+  });
+
   it('exports every shipped preset as what it is', async () => {
     const data = makeTemporaryFolder();
     for (const { preset } of (await listPresets('/nowhere')).presets) {
@@ -143,7 +155,7 @@ describe('importPreset', () => {
     ['nesting by indentation', stairs()],
     ['flow maps without end', '{a: '.repeat(16_000)],
     ['two documents', `${text}---\n${text}`],
-    ['more bytes than a preset has', `${text}# ${'x'.repeat(70_000)}`],
+    ['more bytes than a preset has', `${text}# ${'x'.repeat(140_000)}`],
     ['thousands of mistakes', `forget: [${'1, '.repeat(15_000)}]`],
     ['thousands of commas', `forget: [${','.repeat(60_000)}`],
     ['thousands of anchors', '&a '.repeat(20_000)],

@@ -35,6 +35,72 @@ describe('parsePreset', () => {
   });
 });
 
+const several = `
+${minimal.replace('forget: [a heart]\n', '')}
+concepts:
+  - {name: heart, forget: [a heart]}
+  - {name: '{thing}', forget: ['a {thing} => a {thing} of clay'], anchor: clay, neighbours: ['{thing}s']}
+variables: {thing: {description: what else to forget, example: moon}}
+`;
+
+describe('a preset of several concepts', () => {
+  it('has its variables filled in everywhere', () => {
+    const filled = fillPreset(parsePreset(several, 'mine.yaml'), { thing: 'apple' });
+    expect(filled.forget).toEqual([]);
+    expect(filled.concepts).toEqual([
+      { name: 'heart', forget: ['a heart'] },
+      {
+        ...{ name: 'apple', forget: ['an apple => an apple of clay'] },
+        ...{ anchor: 'clay', neighbours: ['apples'] },
+      },
+    ]);
+  });
+
+  it('has tags of its own', () => {
+    const tags = 'tags: {retain: [no humans], concepts: [{name: x, forget: ["{thing}, simple"]}]}';
+    const filled = fillPreset(parsePreset(`${several}${tags}`, 'mine.yaml'), {
+      thing: 'Blue Moon',
+    });
+    expect(filled.tags?.concepts).toEqual([{ name: 'x', forget: ['blue moon, simple'] }]);
+  });
+
+  it.each([
+    ['prompts beside it', `${several}forget: [a star]\n`, /leave these out → at forget\./],
+    ['neither', minimal.replace('forget: [a heart]\n', ''), /It is missing.* → at forget\./],
+    ['an empty list', `${minimal}concepts: []\n`, /→ at concepts\./],
+    [
+      'an entry without prompts',
+      several.replace(', forget: [a heart]', ''),
+      /It is missing → at concepts\[0\]\.forget\./,
+    ],
+    ['an unknown field', several.replace('neighbours', 'images'), /"images".* → at concepts\[1\]/],
+    [
+      'one name twice',
+      several.replace("'{thing}', forget", "'Heart', forget"),
+      /"Heart" is the name of concepts\[0\] too → at concepts\[1\]\.name\./,
+    ],
+    ['a concept of all', `${several}concept: shapes\n`, /leave it out → at concept\./],
+    [
+      'pictures of all',
+      `${several}images: {use: optional, label: l, reason: r}\n`,
+      /leave it out → at images\./,
+    ],
+    [
+      'tags without a list',
+      `${several}tags: {forget: [heart], retain: [star]}\n`,
+      /→ at tags\.concepts\./,
+    ],
+    [
+      'a wording held back that is trained on',
+      `${several}heldBack: [A Heart]\n`,
+      /"A Heart" is held back, and trained on/,
+    ],
+    ['an undeclared variable', several.replace('clay,', "'{stuff}',"), /\{stuff\}/],
+  ])('is refused with %s', (_, text, message) => {
+    expect(() => parsePreset(text, 'mine.yaml')).toThrow(message);
+  });
+});
+
 describe('fillPreset', () => {
   const template = parsePreset(
     minimal.replace('[a heart]', '["a {thing}"]') +

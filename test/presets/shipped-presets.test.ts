@@ -178,14 +178,24 @@ describe('presets/README.md', () => {
   });
 
   it('has an example that is a preset', async () => {
-    const text = await readFile(new URL('../../presets/README.md', import.meta.url), 'utf8');
-    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
-    const preset = parsePreset(example, 'README.md');
-    expect(Object.keys(preset).sort()).toEqual(
+    const [preset] = await examplesOf();
+    expect(Object.keys(preset ?? {}).sort()).toEqual(
       Object.keys(presetSchema.shape)
-        // The one field that the example leaves to be derived.
-        .filter((field) => field !== 'anchor')
+        // What the example leaves to be derived, and what stands in the place of its prompts.
+        .filter((field) => field !== 'anchor' && field !== 'concepts')
         .sort(),
     );
   });
+
+  it('has an example of a list', async () => {
+    const [, list] = await examplesOf();
+    expect(list?.concepts?.map(({ name }) => name)).toEqual(['Claude Monet', '{painter}']);
+    expect(Object.keys(list?.concepts?.[0] ?? {})).toEqual(['name', 'forget', 'neighbours']);
+  });
 });
+
+async function examplesOf() {
+  const text = await readFile(new URL('../../presets/README.md', import.meta.url), 'utf8');
+  const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)];
+  return examples.map(([, example = '']) => parsePreset(example, 'README.md'));
+}

@@ -12,6 +12,7 @@ import {
 import {
   anchorText,
   asks,
+  chosenPreset,
   choosePreset,
   conceptText,
   forgetText,
@@ -109,6 +110,8 @@ function ConceptCard({ concept, number }: { concept: ConceptDraft; number: numbe
         class="quiet"
         onClick={() => {
           removeConcept(key);
+          // The list of a preset that is empty leaves nothing of the preset.
+          if (concepts.value.length === 0 && chosenPreset.value) choosePreset(null);
         }}
       >
         {t('Remove {name}', { name: title })}

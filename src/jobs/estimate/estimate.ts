@@ -25,6 +25,7 @@ import {
   prepareSettings,
   withErasable,
 } from '../request/draft-job.ts';
+import { conceptsOf } from '../request/prepare-concepts.ts';
 import { preparePrompts } from '../request/prepare-prompts.ts';
 import type { PictureSize } from '../../images/picture-size.ts';
 import type { PreparedPrompts } from '../request/prompt-request.ts';
@@ -80,7 +81,11 @@ export async function estimateJob(
       const { warnings, forget } = await promptsOf(asked, { preset, words, asks });
       const said = preset && wordsOfPreset(preset, promptStyle);
       const device = await environment.chooseDevice(request.device);
-      const extent = extentOf(request, { ...said, images: preset?.images }, settings);
+      const extent = extentOf(
+        { ...request, concepts: conceptsOf(asked, preset) },
+        { ...said, images: preset?.images },
+        settings,
+      );
       const freeBytes = (environment.freeMemory ?? freeMemory)(device);
       const smaller = smallerVariants(checkpoint, settings);
       const question: RunQuestion = {
@@ -134,7 +139,8 @@ async function promptsOf(
   const isFilled = Object.keys(preset?.variables ?? {}).every(
     (name) => (variables[name] ?? '').trim() !== '',
   );
-  const { forget, concepts = [], captions = { forget: [] } } = request;
+  const { forget, captions = { forget: [] } } = request;
+  const concepts = conceptsOf(request, preset);
   const said = [forget, concepts, preset?.forget ?? [], captions.forget, words];
   const isSaid = said.some((list) => list.length > 0) || asks.kind === 'nothing';
   if (!isFilled || !isSaid) return { warnings: [], forget: [] };

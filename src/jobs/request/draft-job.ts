@@ -56,6 +56,7 @@ import {
 } from './companion-wishes.ts';
 import type { JobDraft } from './job-draft.ts';
 import { requireChange, requireLayers } from './require-settings.ts';
+import { conceptsOf } from './prepare-concepts.ts';
 import { prepareShapes } from './prepare-shapes.ts';
 import { preparePrompts } from './prepare-prompts.ts';
 import type { PromptRequest } from './prompt-request.ts';
@@ -117,7 +118,7 @@ export async function draftJob(
   const preset = await loadPreset(request, { presetFolders, words });
   const method = chosenMethod(request, preset);
   requirePictures(method, request);
-  requireOneList(request);
+  requireOneList(request, preset);
   const pictureWarnings = await comparePictures(request);
   const chosen = await chooseJudges(request, preset, dataFolder);
   const { prediction } = request.settings;
@@ -177,12 +178,13 @@ export async function draftJob(
 }
 
 /** @throws AppError `concepts.invalid` where something is to be forgotten that belongs to none of several concepts */
-function requireOneList({ concepts = [], forget, forgetImages, preset }: EraseRequest): void {
-  if (concepts.length === 0) return;
+function requireOneList(request: EraseRequest, preset: Preset | undefined): void {
+  if (conceptsOf(request, preset).length === 0) return;
+  const { forget, forgetImages } = request;
   const other =
     (forget.length > 0 && 'prompts to forget') ||
     (forgetImages !== undefined && 'pictures to forget') ||
-    (preset !== undefined && 'a preset');
+    (preset !== undefined && preset.concepts === undefined && 'a preset of one concept');
   if (other === false) return;
   throw new AppError(
     'concepts.invalid',

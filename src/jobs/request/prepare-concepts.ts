@@ -7,7 +7,10 @@ import type { LearnedNames } from '../../erase/learned-names.ts';
 import { quote } from '../../erase/quote.ts';
 import type { AnnouncedConcept } from '../../erase/read-concepts.ts';
 import { AppError } from '../../errors.ts';
+import type { Preset } from '../../presets/preset.ts';
+import { wordsOfPreset } from '../../presets/preset-words.ts';
 import { checkPrompts, readCaptions } from './check-prompts.ts';
+import type { PromptRequest } from './prompt-request.ts';
 
 /** One of several concepts, its words checked. */
 export interface ReadConcept {
@@ -16,6 +19,20 @@ export interface ReadConcept {
   readonly anchor: string | undefined;
   readonly neighbours: string[];
   readonly images: string | null;
+}
+
+/** The list of a request, or that of its preset where the person says nothing in its place. */
+export function conceptsOf(
+  {
+    concepts = [],
+    forget,
+    style = 'sentences',
+  }: Pick<PromptRequest, 'concepts' | 'forget' | 'style'>,
+  preset: Preset | undefined,
+): readonly AnnouncedConcept[] {
+  if (concepts.length > 0 || forget.length > 0 || !preset) return concepts;
+  const listed = wordsOfPreset(preset, style).concepts ?? [];
+  return listed.map(({ neighbours = [], ...one }) => ({ ...one, neighbours }));
 }
 
 /**

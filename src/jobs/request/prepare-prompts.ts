@@ -15,7 +15,13 @@ import type { Preset } from '../../presets/preset.ts';
 import { prepareClasses } from './prepare-classes.ts';
 import type { PreparedPrompts, PromptRequest } from './prompt-request.ts';
 import { checkPrompts as check, readCaptions } from './check-prompts.ts';
-import { readConcepts, requireOwnPrompts, hintsOf, nameOf } from './prepare-concepts.ts';
+import {
+  conceptsOf,
+  hintsOf,
+  nameOf,
+  readConcepts,
+  requireOwnPrompts,
+} from './prepare-concepts.ts';
 import { type ForgetLine, parseForgetLine } from '../../erase/forget-lines.ts';
 
 /**
@@ -33,7 +39,7 @@ export async function preparePrompts(
   asks: Asks = { kind: 'words' },
 ): Promise<PreparedPrompts> {
   if (asks.kind === 'words') return prepareWords(request, preset, forgets);
-  if ((request.concepts ?? []).length > 0) {
+  if (conceptsOf(request, preset).length > 0) {
     throw new AppError(
       'concepts.invalid',
       'a list of concepts is for models that read prompts, which this one does not. Leave the list out, and forget by class or by pictures.',
@@ -55,7 +61,7 @@ async function prepareWords(
   const captions = await captionsOf(request);
 
   const { anchor, concept } = words;
-  const several = await readConcepts(request.concepts ?? [], names);
+  const several = await readConcepts(conceptsOf(request, preset), names);
   const neighbours = several.flatMap((one) => one.neighbours);
   const retain = unique([...words.retain, ...neighbours, ...captions.retain]);
   const shared = { anchor, retain, style, names };
@@ -87,7 +93,12 @@ async function prepareWords(
   }
   const wordings = heldBackLines(words.heldBack, { forget, retain }, request);
   const about = concept ?? deriveConcept(namesOf(forget), retain);
-  const heldBack = withAnchors(wordings, { anchor, concept: about, retain, style, names });
+  // Each goes by the concept that it speaks of.
+  const heldBack = wordings.flatMap((line) => {
+    const spoken = several.find(({ name }) => mentions(line.prompt, name));
+    const hints = spoken ? hintsOf(spoken, anchor) : { anchor, concept: about };
+    return withAnchors([line], { ...hints, retain, style, names });
+  });
   return {
     concept: titleOfConcepts(several.map(nameOf)) ?? conceptName(about),
     ...{ forget, retain, heldBack, warnings },
@@ -187,13 +198,14 @@ function readWords(
   names: LearnedNames,
 ) {
   const own = saidByPreset(preset, style);
+  const { concepts = [] } = request;
   // A preset's anchor and concept need not fit prompts that were given in place of its own.
-  const fitting = request.forget.length === 0 ? own : {};
+  const fitting = request.forget.length + concepts.length === 0 ? own : {};
   const [anchor] = check('the anchor', listOf(request.anchor ?? fitting.anchor));
   const named = request.concept ?? fitting.concept ?? names.concept;
   const [concept] = check('the name of the concept', listOf(named));
   const spelled = (prompts: readonly string[]) => prompts.map((prompt) => names.spelled(prompt));
-  const isSaid = hasPictures(request) || (request.concepts ?? []).length > 0;
+  const isSaid = hasPictures(request) || concepts.length > 0;
   const forget = orElse(request.forget, own.forget ?? (isSaid ? [] : names.prompts(style)));
   return {
     forget: check('a prompt to forget', spelled(forget)),

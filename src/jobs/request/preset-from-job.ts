@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { drawingNames } from '../../drawing/drawing.ts';
-import { deriveAnchors } from '../../erase/anchors.ts';
+import { deriveAnchors, mentions } from '../../erase/anchors.ts';
+import type { JobConcept } from '../../erase/concepts.ts';
 import { formatForgetLine } from '../../erase/forget-lines.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import {
@@ -23,23 +24,17 @@ export function presetFromJob(
   job: EraseJob,
   { title, concept }: { title: string; concept: string },
 ): PresetDraft {
-  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
-  const [anchor] = anchors;
-  const isFixed = anchors.size === 1 && job.forget.length > 1;
-  const prompts = job.forget.map(({ prompt }) => prompt);
-  const derived = deriveAnchors(prompts, { concept, retain: job.retain });
+  const neighbours = new Set(job.concepts.flatMap((one) => one.neighbours));
+  const shared = job.retain.filter((prompt) => !neighbours.has(prompt));
   return {
     title,
     description: `Takes ${concept} out of a model, as job ${job.id} did.`,
-    concept,
-    forget: isFixed
-      ? prompts
-      : job.forget.map((line, i) =>
-          line.anchor === derived[i] ? line.prompt : formatForgetLine(line),
-        ),
-    retain: job.retain,
+    ...(job.concepts.length > 0
+      ? { concepts: job.concepts.map((one) => listed(one, job)) }
+      : { concept, ...steered(job.forget, { concept, retain: job.retain }) }),
+    // A preset keeps something beside the neighbours of single concepts.
+    retain: shared.length > 0 ? shared : job.retain,
     ...(job.heldBack.length > 0 && { heldBack: job.heldBack.map(formatForgetLine) }),
-    ...(isFixed && { anchor }),
     ...(job.forgetImages !== null && {
       images: {
         use: 'required',
@@ -52,6 +47,35 @@ export function presetFromJob(
     }),
     settings: { ...changedSettings(job.settings), reason: `As job ${job.id} trained.` },
     expectation: 'See what the job made of its model.',
+  };
+}
+
+/** One of several concepts; the captions of its pictures are among its prompts. */
+function listed({ name, prompts, neighbours }: JobConcept, { forget, retain }: EraseJob) {
+  const own = new Set(prompts);
+  const lines = forget.filter(({ prompt }) => own.has(prompt));
+  const concept = prompts.some((prompt) => mentions(prompt, name)) ? name : undefined;
+  return {
+    name,
+    ...steered(lines, { concept, retain }),
+    ...(neighbours.length > 0 && { neighbours }),
+  };
+}
+
+/** Prompts to forget with what says their anchors: one for all, or that of a line where it is not found. */
+function steered(
+  lines: EraseJob['forget'],
+  hints: { concept: string | undefined; retain: string[] },
+) {
+  const anchors = new Set(lines.map(({ anchor }) => anchor));
+  const [anchor] = anchors;
+  const prompts = lines.map(({ prompt }) => prompt);
+  if (anchors.size === 1 && lines.length > 1) return { forget: prompts, anchor };
+  const derived = deriveAnchors(prompts, hints);
+  return {
+    forget: lines.map((line, i) =>
+      line.anchor === derived[i] ? line.prompt : formatForgetLine(line),
+    ),
   };
 }
 
