@@ -38,6 +38,8 @@ const optionsOfOthers = [
   ...[
     '--folder',
     '--likely',
+    '--mixed',
+    '--others',
     '--without-shirt',
     '--work',
     '--minutes',
