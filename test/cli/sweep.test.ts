@@ -29,6 +29,42 @@ const modelsIn = (folder: string) =>
     .filter((name) => name.endsWith('.safetensors'))
     .sort();
 
+const stepsOf = (events: readonly Record<string, unknown>[]) =>
+  events.filter(({ event }) => event === 'progress').map(({ step }) => step);
+
+it('Ctrl-C ends a sweep with status 5 once its job is saved; the same command goes on', async () => {
+  const folder = makeTemporaryFolder();
+  const steps = 16;
+  sweepFile(
+    folder,
+    ['heart'],
+    [
+      `{ steps: ${steps}, train: xattn, batch: 1, generatedRetain: 2, generatedForget: 2, drawSteps: 2, evaluationPictures: 0 }`,
+      '{ method: uce, evaluationPictures: 0 }',
+    ],
+  );
+  const args = ['sweep', 'mine.yaml', '--device', 'cpu', '--threads', '1', '--json'];
+  const out = path.join(folder, 'data/sweeps/mine');
+  const run = startCli(args, { folder });
+  await run.printed('"event":"progress"');
+  // As a terminal does: to every process of the group.
+  process.kill(-run.process.pid!, 'SIGINT');
+  const first = await run.ended;
+  expectCancelled(first, out);
+  const done = stepsOf(parseEvents(first.stdout)).length;
+  expect(done).toBeLessThan(steps);
+  const jobs = jobsOf(out);
+  expect(jobs).toHaveLength(1);
+
+  const { status, stdout } = await callCli(args, folder);
+  const events = parseEvents(stdout);
+  expect(events.at(-1)).toMatchObject({ event: 'sweep', all: 2, done: 2, failed: 0 });
+  expect(status).toBe(0);
+  expect(stepsOf(events)).toEqual(fromTo(done + 1, steps));
+  expect(jobsOf(out)).toEqual([...jobs, expect.any(String)]);
+  expect(modelsIn(path.join(out, 'models'))).toHaveLength(2);
+}, 400_000);
+
 it('sweep does what is not done yet, whatever fails, and sums all of it up', async () => {
   const folder = makeTemporaryFolder();
   const run = async (...args: string[]) => {
