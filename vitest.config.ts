@@ -19,6 +19,7 @@ export default defineConfig(({ mode }) => {
       isolate: false,
       maxWorkers: 3,
       testTimeout: 180_000,
+      hookTimeout: 60_000,
       sequence: { sequencer: SlowestFirst },
       projects: [
         {
