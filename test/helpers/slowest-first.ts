@@ -41,6 +41,18 @@ export const slowTests = [
   'test/evaluation/evaluate.',
   'test/families/vae-overflow.',
   'test/hosts/strength.',
+  'test/cli/knows.',
+  'test/jobs/attacks.',
+  'test/pipeline/float16-webgpu.',
+  'test/erase/several-concepts.',
+  'test/erase/evaluate-result.',
+  'test/hosts/vaes.',
+  'test/erase/drawn-sets.',
+  'test/families/ddpm/erase.',
+  'test/jobs/knowledge.',
+  'test/jobs/one-road.',
+  'test/hosts/loras.',
+  'test/package.',
 ] as const;
 
 /** Starts the slow ones first, so that none of them runs alone at the end, beside an idle core. */
