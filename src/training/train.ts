@@ -110,7 +110,10 @@ function sizesOf(
   const sizes = shapes.map((shape) => latentSize(checkpoint, shape));
   const own = sizes.map((size) => forget.filter((item) => isSameSize(item.size, size)).length);
   return {
-    forget: sizes.map((size, i) => ({ size, share: elementAt(own, i) / forget.length })),
+    forget: sizes.map((size, i) => ({
+      size,
+      share: elementAt(own, i) / Math.max(1, forget.length),
+    })),
     retain: sizes.map((size, i) => ({ size, share: elementAt(steps, i) })),
   };
 }

@@ -1,3 +1,4 @@
+import { elementAt } from '../../element-at.ts';
 import type { ConceptJudge } from '../../evaluation/concept-judge.ts';
 import { requireEncoded } from '../../families/encoded-prompt.ts';
 import { imageDistance } from '../../images/image-distance.ts';
@@ -25,7 +26,7 @@ export async function openCopyJudge(
 ): Promise<ConceptJudge> {
   const { given, prompts, retain, drawing, device, threads } = run.settings;
   const named = retain.length > 0 ? retain : prompts.map(({ anchor }) => anchor);
-  const asked = Array.from({ length: others }, (_, i) => named[i % named.length] ?? '');
+  const asked = Array.from({ length: others }, (_, i) => elementAt(named, i % named.length));
   const unlike = await drawAttempt(
     model,
     asked.map((prompt) => ({

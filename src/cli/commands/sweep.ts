@@ -158,9 +158,10 @@ async function tell(
   const { sweepCsv } = await import('../../jobs/sweep/sweep-csv.ts');
   const { sweepPage } = await import('../../jobs/sweep/sweep-page.ts');
   const rows = rowsOf(results);
-  const [csv, page] = ['summary.csv', 'summary.html'].map((name) => path.join(folder, name));
-  await replaceFile(csv ?? '', sweepCsv(rows));
-  await replaceFile(page ?? '', await sweepPage(title, rows));
+  const csv = path.join(folder, 'summary.csv');
+  const page = path.join(folder, 'summary.html');
+  await replaceFile(csv, sweepCsv(rows));
+  await replaceFile(page, await sweepPage(title, rows));
   const count = (state: (typeof rows)[number]['state']) =>
     rows.filter((row) => row.state === state).length;
   const [done, failed] = [count('done'), count('failed')];

@@ -123,14 +123,15 @@ export class Classifier {
     });
     const values = given ? floatData(given) : new Float32Array();
     const count = this.labels.length;
-    if (this.isDetector) return surest(values, { labels: count, boxes: given?.dims[2] ?? 0 });
-    if (values.length !== count) {
+    // Each label has a number, or one for each box; boxes have their places beside.
+    const numbers = this.isDetector ? (given?.dims[1] ?? 0) - boxNumbers : values.length;
+    if (numbers !== count) {
       throw new AppError(
         'judge.invalid',
-        `the classifier gave ${values.length} numbers for ${count} labels. Give the labels that belong to it.`,
+        `the classifier gave ${numbers} numbers for ${count} labels. Give the labels that belong to it.`,
       );
     }
-    return [...values];
+    return this.isDetector ? surest(values, count) : [...values];
   }
 
   async release(): Promise<void> {
@@ -153,10 +154,8 @@ export class Classifier {
 }
 
 /** The highest score of each label among boxes, [4 + labels, boxes]. */
-function surest(
-  values: Float32Array,
-  { labels, boxes }: { readonly labels: number; readonly boxes: number },
-): number[] {
+function surest(values: Float32Array, labels: number): number[] {
+  const boxes = values.length / (boxNumbers + labels);
   return Array.from({ length: labels }, (_, label) =>
     values
       .subarray((boxNumbers + label) * boxes, (boxNumbers + label + 1) * boxes)
