@@ -63,6 +63,8 @@ export class JobRecords {
 
   /** Deletes a job with everything that it has. */
   async delete(record: JobRecord): Promise<void> {
+    // Its state is known before it is written: nothing is to be written where the job was.
+    await record.status.settled();
     await this.backend.repository.delete(record.id);
     this.records.delete(record.id);
   }

@@ -43,4 +43,9 @@ export class StatusKeeper {
     // Whatever is the newest by then.
     await this.writing.runExclusive(() => this.store.writeStatus(this.status));
   }
+
+  /** Waits until all that is known of it so far is kept, or could not be. */
+  async settled(): Promise<void> {
+    await this.writing.runExclusive(() => undefined);
+  }
 }

@@ -1,11 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import supertest from 'supertest';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { Estimate } from '../../src/contract/estimate.ts';
 import type { JobHistory, JobSummary, JobView } from '../../src/contract/job-views.ts';
 import type { JudgeView, ModelView } from '../../src/contract/views.ts';
+import { writeStatus } from '../../src/jobs/local/status-file.ts';
+import { StoredFolder } from '../../src/jobs/local/stored-folder.ts';
+import type { JobStatus } from '../../src/jobs/job-status.ts';
 import { routes } from '../../routes/index.ts';
 import { bearer, jobFolderOf, startTestSidecar, tinyModel } from '../helpers/sidecar.ts';
 
@@ -226,6 +230,23 @@ describe('a job', () => {
     await sidecar.reaches(job.id, 'done');
     expect((await sidecar.api('delete', `/jobs/${job.id}`)).status).toBe(204);
     expect(existsSync(join(sidecar.data, 'models', scrubbed))).toBe(true);
+  });
+
+  it('is deleted by who saw its end before its status was written', async () => {
+    const isEnd = ({ state, queuedAt }: JobStatus) => state === 'done' && queuedAt === null;
+    const slowly = vi
+      .spyOn(StoredFolder.prototype, 'writeStatus')
+      .mockImplementation(async function (this: StoredFolder, status) {
+        if (isEnd(status)) await sleep(200);
+        return writeStatus(this.path, status);
+      });
+    const sidecar = await startTestSidecar();
+    const job = await sidecar.create();
+    await vi.waitUntil(() => slowly.mock.calls.some(([status]) => isEnd(status)), 20_000);
+    expect((await sidecar.api('delete', `/jobs/${job.id}`)).status).toBe(204);
+    await sleep(300);
+    expect(readdirSync(join(sidecar.data, 'jobs'))).toEqual([]);
+    slowly.mockRestore();
   });
 
   it('has no model, report or sample before its time, and nothing to resume', async () => {
