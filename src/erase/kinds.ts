@@ -67,24 +67,25 @@ const membersByKind: Readonly<Record<string, string>> = {
  * for: it takes an eighth of a start of the program.
  */
 const kindsByName = once(() => {
+  const membership = Object.entries(membersByKind).map(
+    ([kind, members]) => [kind, members.split(', ')] as const,
+  );
+  /** The kinds that list each name. */
+  const listedBy = new Map<string, string[]>();
+  for (const [kind, members] of membership) {
+    for (const name of members) listedBy.set(name, [...(listedBy.get(name) ?? []), kind]);
+  }
+  const kindsAbove = (name: string): string[] =>
+    (listedBy.get(name) ?? []).flatMap((kind) => [nameOf(kind), ...kindsAbove(kind)]);
   const kinds = new Map<string, ReadonlySet<string>>();
-  for (const [kind, members] of Object.entries(membersByKind)) {
-    for (const name of [kind, ...members.split(', ')]) {
-      kinds.set(nameOf(name), new Set([nameOf(name), ...kindsAbove(name)]));
-    }
+  for (const name of membership.flatMap(([kind, members]) => [kind, ...members])) {
+    kinds.set(nameOf(name), new Set([nameOf(name), ...kindsAbove(name)]));
   }
   return kinds;
 });
 
 function nameOf(name: string): string {
   return promptWords(name).map(singular).join(' ');
-}
-
-function kindsAbove(name: string): string[] {
-  const above = Object.entries(membersByKind).filter(([, members]) =>
-    members.split(', ').includes(name),
-  );
-  return above.flatMap(([kind]) => [nameOf(kind), ...kindsAbove(kind)]);
 }
 
 /**

@@ -15,9 +15,9 @@ export async function openSiss(context: TrainerContext<SissSettings>): Promise<T
 /**
  * A model is better at a picture that it knows by heart if it has the caption (Wen et al., ICLR 2024, tell
  * memorised pictures by that), but knows it without one too. With pictures of mixed shapes that tiny-sd had
- * learnt by heart, what it drew for their captions was .12 away from them, .26 before it knew them, and after
- * pushing up to so many times its loss: 1 .20, 2 .22, 4 .26; .33 if pushed at each step, which cost .05 of
- * the kept styles (`npm run bench:pictures -- --mixed`).
+ * learnt by heart in 500 steps, what it drew for their captions was .12 away from them, .26 before it knew
+ * them, and after pushing up to so many times its loss: 1 .20, 2 .22, 4 .26; .33 if pushed at each step,
+ * which cost .05 of the kept styles (`npm run bench:pictures -- --mixed`, which takes 330 steps now).
  */
 const TIMES_UNKNOWN = 4;
 
