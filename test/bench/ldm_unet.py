@@ -316,3 +316,34 @@ def trained_parameters(unet: UNet, trained_set: str) -> list[nn.Parameter]:
     """The parameters that the published code's `train_method` of that name selects."""
     chosen = TRAINED_SETS[trained_set]
     return [parameter for name, parameter in unet.named_parameters() if chosen(name)]
+
+
+class LowRankLinear(nn.Module):
+    """y = W x + (alpha / rank) B A x, with W as it was and B zero at first (LoRA, arXiv 2106.09685)."""
+
+    def __init__(self, base: nn.Linear, rank: int):
+        super().__init__()
+        self.base = base
+        self.down = nn.Linear(base.in_features, rank, bias=False)
+        self.up = nn.Linear(rank, base.out_features, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.base(x) + self.up(self.down(x))
+
+
+def low_rank_parameters(unet: UNet, trained_set: str, rank: int) -> list[nn.Parameter]:
+    """Puts a low-rank change (alpha = rank) on the linear layers of a trained set; what is trained of it."""
+    chosen = TRAINED_SETS[trained_set]
+    layers = [
+        (name, module)
+        for name, module in unet.named_modules()
+        if isinstance(module, nn.Linear) and chosen(name)
+    ]
+    parameters = []
+    for name, module in layers:
+        parent, _, own = name.rpartition(".")
+        changed = LowRankLinear(module, rank)
+        setattr(unet.get_submodule(parent), own, changed)
+        parameters += [changed.down.weight, changed.up.weight]
+    return parameters

@@ -22,15 +22,16 @@ import { asStableDiffusion } from '../helpers/stable-diffusion.ts';
 
 // npm run bench -- --model FILE [--size 256] [--train xattn] [--batch 1] [--inner-steps 1]
 //                  [--rank R [--base-precision int8]] [--repeats 4] [--threads 2] [--python python3]
-//                  [--operators]
+//                  [--operators] [--bfloat16]
 // Seconds of one EraseDiff outer step, ours beside PyTorch's in the same run (torch_step.py, the
 // published procedure's work and PyTorch written with care), and peak memory. FILE is a checkpoint
 // of SD's sizes, or presets/tiny-sd/tiny-sd.safetensors (64 pixels, all parameters, batch 8, K 2), or
 // the folder of a pixel-space model (its own size, all parameters, steered to noise; beside
 // torch_pixel_step.py, which also writes a random one of CelebA-HQ's size).
 // With --operators also where the time of one prediction and one gradient goes.
-// With --rank a low-rank change is trained instead of the weights themselves. What the estimate counts
-// stands beside the memory that was measured.
+// With --rank a low-rank change is trained instead of the weights themselves, PyTorch's with gradient
+// checkpointing; with --bfloat16 PyTorch's also in that. What the estimate counts stands beside the memory
+// that was measured.
 // The batches are random numbers: the values do not change the work.
 
 const { values } = parseArgs({
@@ -46,6 +47,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     python: { type: 'string' },
     operators: { type: 'boolean', default: false },
+    bfloat16: { type: 'boolean', default: false },
   },
 });
 if (values.model === undefined) throw new Error('usage: npm run bench -- --model FILE …');
@@ -75,43 +77,8 @@ interface Row {
   readonly 'peak GB': number;
 }
 // Before ours: the memory of both at once is more than many machines have.
-const theirs: Row[] = [];
 const isXl = !isPixel && asStableDiffusion(checkpoint).architecture.family === 'sdxl';
-const modes = isPixel || isXl ? ['careful'] : ['published', 'careful'];
-for (const mode of values.python === undefined ? [] : modes) {
-  const asked = [
-    ...['--batch', String(batch), '--inner-steps', String(innerSteps)],
-    ...[
-      '--threads',
-      values.threads,
-      '--repeats',
-      String(values.repeats ? repeats - 1 : isTiny ? 8 : 2),
-    ],
-  ];
-  const ofStableDiffusion = [
-    ...['--mode', mode, '--size', String(size), '--train', train],
-    ...(isXl ? ['--model', 'sdxl'] : []),
-    ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model)] : []),
-  ];
-  const script = isPixel ? 'torch_pixel_step.py' : 'torch_step.py';
-  const { stdout, stderr } = spawnSync(
-    values.python ?? '',
-    [
-      path.resolve(import.meta.dirname, script),
-      ...(isPixel ? ['--model', values.model, '--size', String(size)] : ofStableDiffusion),
-      ...asked,
-    ],
-    { encoding: 'utf8' },
-  );
-  const found = /([\d.]+) s a step, ([\d.]+) s of a processor, peak ([\d.]+) GB/.exec(stdout);
-  if (!found) throw new Error(`${script} gave no time:\n${stderr}`);
-  theirs.push({
-    what: `PyTorch, ${mode}`,
-    'seconds a step': Number(found[1]),
-    'processor seconds': Number(found[2]),
-    'peak GB': Number(found[3]),
-  });
-}
+const theirs = values.python === undefined ? [] : torchRuns().map(timeTorch);
 const latentSize = size / checkpoint.codec.scale;
 const names = checkpoint.groups.namesOf(train);
 const rank = values.rank === undefined ? null : Number(values.rank);
@@ -207,6 +174,52 @@ console.table(
     'ours is': `${(median / row['seconds a step']).toFixed(2)} of it`,
   })),
 );
+
+/** What PyTorch is timed with, by what the table calls it. */
+function torchRuns(): { readonly what: string; readonly ask: readonly string[] }[] {
+  if (isPixel) {
+    const ask = ['--model', values.model ?? '', '--size', String(size)];
+    return [{ what: 'PyTorch, careful', ask }];
+  }
+  const careful = [
+    ...['--mode', 'careful', '--size', String(size), '--train', train ?? ''],
+    ...(isXl ? ['--model', 'sdxl'] : []),
+    ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model ?? '')] : []),
+    ...(values.rank === undefined ? [] : ['--rank', values.rank, '--recompute']),
+  ];
+  const isPublished = !isXl && values.rank === undefined;
+  return [
+    ...(isPublished
+      ? [{ what: 'PyTorch, published', ask: [...careful, '--mode', 'published'] }]
+      : []),
+    { what: 'PyTorch, careful', ask: careful },
+    ...(values.bfloat16
+      ? [{ what: 'PyTorch, bfloat16', ask: [...careful, '--precision', 'bfloat16'] }]
+      : []),
+  ];
+}
+
+function timeTorch({ what, ask }: ReturnType<typeof torchRuns>[number]): Row {
+  const timed = values.repeats ? repeats - 1 : isTiny ? 8 : 2;
+  const script = isPixel ? 'torch_pixel_step.py' : 'torch_step.py';
+  const { stdout, stderr } = spawnSync(
+    values.python ?? '',
+    [
+      ...[path.resolve(import.meta.dirname, script), ...ask],
+      ...['--batch', String(batch), '--inner-steps', String(innerSteps)],
+      ...['--threads', values.threads, '--repeats', String(timed)],
+    ],
+    { encoding: 'utf8' },
+  );
+  const found = /([\d.]+) s a step, ([\d.]+) s of a processor, peak ([\d.]+) GB/.exec(stdout);
+  if (!found) throw new Error(`${script} gave no time:\n${stderr}`);
+  return {
+    what,
+    'seconds a step': Number(found[1]),
+    'processor seconds': Number(found[2]),
+    'peak GB': Number(found[3]),
+  };
+}
 
 /** Without the first, which warms up. */
 function medianOf(measured: readonly number[]): number {

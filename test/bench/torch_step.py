@@ -15,7 +15,9 @@ distance to the model's own prediction under the anchor prompt. Two ways of doin
   loop, and there is no gradient checkpointing, which takes less time and more memory. The CompVis
   configuration has it on; `--recompute` does what it does.
 - `careful`: latents and text embeddings made once, gradients only for the trained set, the anchor
-  without a graph, one backward pass a loss, scaled_dot_product_attention.
+  without a graph, one backward pass a loss, scaled_dot_product_attention. With `--rank` low-rank
+  changes of the trained set's linear layers in place of its weights; `--precision bfloat16` has the
+  frozen weights in 16 bits and computes under autocast.
 
 `--model sd15` (the default) has random float32 weights in Stable Diffusion 1.5's sizes, `sdxl` in
 XL's; `tiny` reads tiny-sd.safetensors, and both modes encode its images once. Batches are random
@@ -63,7 +65,12 @@ class OuterStep:
         model.unet.recompute = options.recompute
         if self.published:
             model.unet.use_published_attention()
-        self.parameters = ldm_unet.trained_parameters(model.unet, options.train)
+        if options.precision == "bfloat16":
+            model.unet.to(torch.bfloat16)
+        if options.rank is None:
+            self.parameters = ldm_unet.trained_parameters(model.unet, options.train)
+        else:
+            self.parameters = ldm_unet.low_rank_parameters(model.unet, options.train, options.rank)
         if not self.published:
             model.unet.requires_grad_(False)
             for parameter in self.parameters:
@@ -107,18 +114,25 @@ class OuterStep:
         )
         timesteps, noise = self.random_timesteps(), torch.randn_like(latents)
         noisy = self.noisy(latents, timesteps, noise)
-        prediction = self.model.unet(noisy, timesteps, context, self.forget.y)
+        prediction = self.predict(noisy, timesteps, context, self.forget.y)
         with torch.set_grad_enabled(self.published):
             anchored = self.noisy(same_latents, timesteps, noise)
-            target = self.model.unet(anchored, timesteps, anchor_context, self.anchor.y).detach()
+            target = self.predict(anchored, timesteps, anchor_context, self.anchor.y).detach()
         return F.mse_loss(prediction, target)
 
     def retain_loss(self) -> Tensor:
         latents, context = self.encode(self.retain)
         timesteps, noise = self.random_timesteps(), torch.randn_like(latents)
         noisy = self.noisy(latents, timesteps, noise)
-        prediction = self.model.unet(noisy, timesteps, context, self.retain.y)
+        prediction = self.predict(noisy, timesteps, context, self.retain.y)
         return F.mse_loss(prediction, noise)
+
+    def predict(
+        self, noisy: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None
+    ) -> Tensor:
+        is_half = self.options.precision == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_half):
+            return self.model.unet(noisy, timesteps, context, y).float()
 
     def run(self):
         start = [parameter.detach().clone() for parameter in self.parameters]
@@ -166,6 +180,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--inner-steps", type=int, help="K; default 1, tiny 2")
     parser.add_argument("--train", choices=ldm_unet.TRAINED_SETS, help="default xattn, tiny full")
     parser.add_argument("--recompute", action="store_true", help="gradient checkpointing")
+    parser.add_argument("--rank", type=int, help="a low-rank change instead of the weights")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--weight", type=float, default=1.0, help="lambda")
     parser.add_argument("--lr", type=float, default=1e-5)
     parser.add_argument("--threads", type=int, default=2)
@@ -175,6 +191,8 @@ def parse_options() -> argparse.Namespace:
     is_tiny = options.model == "tiny"
     if options.model == "sdxl" and options.mode == "published":
         parser.error("the published procedure is for Stable Diffusion v1")
+    if options.mode == "published" and (options.rank or options.precision != "float32"):
+        parser.error("the published procedure trains all weights in float32")
     if is_tiny and not options.checkpoint_folder:
         parser.error("--model tiny needs --checkpoint-folder")
     options.size = options.size or (64 if is_tiny else 256)
@@ -199,6 +217,8 @@ def main():
         "batch": options.batch,
         "innerSteps": options.inner_steps,
         "train": options.train,
+        "rank": options.rank,
+        "precision": options.precision,
         "recompute": options.recompute,
         "threads": options.threads,
         "unetParameters": sum(p.numel() for p in step.model.unet.parameters()),
