@@ -18,12 +18,17 @@ export default defineConfig({
     ['link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(icon)}` }],
     // The button's name for screen readers leaves the keys out, and so must what is seen of it.
     ['style', {}, '.DocSearch-Button-Keys { display: none !important }'],
+    // The name of a code's language is too pale to read.
+    ['style', {}, 'html { --vp-code-lang-color: var(--vp-c-text-2) !important }'],
   ],
   buildEnd: ({ outDir }) => makeRelative(outDir),
   cacheDir: '../node_modules/.cache/vitepress',
   markdown: {
+    // The usual themes are too pale on the ground of code.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config: (markdown) => {
       markdown.core.ruler.push('outside', leadOutside);
+      markdown.core.ruler.push('corners', withoutEmptyHeaders);
     },
   },
   themeConfig: {
@@ -83,7 +88,10 @@ function page(text: string, name: string) {
 
 /** A link as markdown-it keeps it, in a paragraph. */
 interface Token {
+  readonly type: string;
+  readonly content: string;
   readonly children: Token[] | null;
+  tag: string;
   attrGet(name: string): string | null;
   attrSet(name: string, value: string): void;
 }
@@ -93,5 +101,14 @@ function leadOutside({ tokens }: { tokens: Token[] }): void {
   for (const token of tokens.flatMap(({ children }) => children ?? [])) {
     const href = token.attrGet('href');
     if (href?.startsWith('../')) token.attrSet('href', `${repository}/blob/main/${href.slice(3)}`);
+  }
+}
+
+/** The empty corner of a table is a cell, and no header, which would be one of nothing. */
+function withoutEmptyHeaders({ tokens }: { tokens: Token[] }): void {
+  for (const [i, content] of tokens.entries()) {
+    const [open, close] = [tokens[i - 1], tokens[i + 1]];
+    if (open?.type !== 'th_open' || content.content !== '' || !close) continue;
+    open.tag = close.tag = 'td';
   }
 }

@@ -73,6 +73,8 @@ export async function expectAccessible(page: Page): Promise<void> {
   await page.evaluate(axe.source);
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme });
+    // A page that follows by a script is there a frame later.
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
     const { violations } = await page.evaluate<AxeResults>(`axe.run(${asked[colorScheme]})`);
     const found = violations.flatMap(({ id, help, nodes }) =>
       nodes.map(({ html }) => `${colorScheme}: ${id}, ${help}: ${html.slice(0, 160)}`),

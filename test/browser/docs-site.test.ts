@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -50,8 +51,15 @@ describeInBrowser('the site of the documents', () => {
       expect(page.url()).toBe(`${address}/some/where/lora.html#strength`);
       await page.reload();
       await page.locator('h2#strength').waitFor();
-      await expectAccessible(page);
+      for (const file of readdirSync('docs').filter((name) => name.endsWith('.md'))) {
+        await page.goto(`${address}/some/where/${file.replace(/md$/, 'html')}`);
+        await page.getByRole('main').waitFor();
+        // Code fades from one theme to the other.
+        await page.addStyleTag({ content: '* { transition: none !important; }' });
+        await expectAccessible(page);
+      }
       misdeeds.expectNone();
     },
+    600_000,
   );
 });
