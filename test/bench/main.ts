@@ -202,7 +202,7 @@ function torchRuns(): { readonly what: string; readonly ask: readonly string[] }
 function timeTorch({ what, ask }: ReturnType<typeof torchRuns>[number]): Row {
   const timed = values.repeats ? repeats - 1 : isTiny ? 8 : 2;
   const script = isPixel ? 'torch_pixel_step.py' : 'torch_step.py';
-  const { stdout, stderr } = spawnSync(
+  const { stdout, stderr, status, signal, error } = spawnSync(
     values.python ?? '',
     [
       ...[path.resolve(import.meta.dirname, script), ...ask],
@@ -212,7 +212,11 @@ function timeTorch({ what, ask }: ReturnType<typeof torchRuns>[number]): Row {
     { encoding: 'utf8' },
   );
   const found = /([\d.]+) s a step, ([\d.]+) s of a processor, peak ([\d.]+) GB/.exec(stdout);
-  if (!found) throw new Error(`${script} gave no time:\n${stderr}`);
+  if (!found) {
+    // One that was killed, for want of memory say, has written nothing.
+    const end = error?.message ?? (signal ? `ended by ${signal}` : `code ${status}`);
+    throw new Error(`${script} gave no time (${end}):\n${stderr}`);
+  }
   return {
     what,
     'seconds a step': Number(found[1]),
