@@ -39,6 +39,7 @@ const optionsOfOthers = [
     '--folder',
     '--likely',
     '--mixed',
+    '--norm',
     '--others',
     '--without-shirt',
     '--work',

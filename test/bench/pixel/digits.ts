@@ -17,7 +17,7 @@ import { unpackSheet } from './sheet.ts';
 import { frechetDistance, inceptionScore } from './statistics.ts';
 
 // npm run bench:digits -- [--folder FOLDER] [--work FOLDER] [--samples 2000] [--steps 60] [--only NAME;NAME]
-//                         [--seeds 0,1,2] [--likely 64] [--pictures FOLDER]
+//                         [--seeds 0,1,2] [--likely 64] [--pictures FOLDER] [--norm 5]
 // A T-shirt out of a model of digits, which has seen one picture of it again and again (SISS, arXiv 2503.01034), with
 // each method that forgets pictures. FOLDER is what test/bench/train_mnist.py has written. How often it is still
 // drawn (50 steps of DDIM), how digits look to a judge (an inception score without the T-shirts; Fréchet distance of
@@ -35,6 +35,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
     pictures: { type: 'string', default: '' },
+    norm: { type: 'string', default: '5' },
   },
 });
 /** Of a picture, in pixels. */
@@ -73,8 +74,8 @@ const published = {
   steps: Number(values.steps),
   clipNorm: 1,
 } as const;
-/** Of SISS: 5 for pictures of 784 entries, said for those of 16,384 (`ascentFields`). */
-const norm = { forgetNorm: (5 * 16_384) / 784 } as const;
+/** Of SISS: in its code 5 for pictures of 784 entries; a setting says it for 16,384 (`ascentFields`). */
+const norm = { forgetNorm: (Number(values.norm) * 16_384) / 784 } as const;
 const { retainTarget: _kept, ...withoutTarget } = published;
 
 const cases: Readonly<Record<string, Settings>> = {
