@@ -115,6 +115,7 @@ export default defineConfig(
                 './images/captions.ts',
                 './images/image-format.ts',
                 './images/picture-size.ts',
+                './erase/concepts.ts',
                 './erase/fill-template.ts',
                 './erase/forget-lines.ts',
                 './erase/new-steps.ts',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { presetRequestSchema } from '../src/contract/requests.ts';
-import { presetViewSchema } from '../src/contract/views.ts';
+import { presetFaultViewSchema, presetViewSchema } from '../src/contract/views.ts';
 import { json, parameter, parse, type Route } from './route.ts';
 
 /** Body of `POST /api/jobs/:id/preset`. */
@@ -16,6 +16,17 @@ export const presetRoutes: readonly Route[] = [
     errors: [],
     handle: async ({ presets }, _, response) => {
       response.json(await presets.list());
+    },
+  },
+  {
+    method: 'get',
+    path: '/preset-faults',
+    summary:
+      'The files among the person’s own presets that cannot be used, each with what is wrong.',
+    answer: json(z.array(presetFaultViewSchema), 'The files'),
+    errors: [],
+    handle: async ({ presets }, _, response) => {
+      response.json(await presets.listFaults());
     },
   },
   {

@@ -15,6 +15,7 @@ import type {
   JudgeView,
   LoraView,
   ModelView,
+  PresetFaultView,
   PresetView,
   VaeView,
 } from '../src/contract/views.ts';
@@ -61,6 +62,7 @@ export const api = {
     return request<GivenFile>('POST', kind, { body: form });
   },
   presets: () => request<PresetView[]>('GET', 'presets'),
+  presetFaults: () => request<PresetFaultView[]>('GET', 'preset-faults'),
   devices: () => request<DeviceView[]>('GET', 'devices'),
   workers: () => request<WorkerView[]>('GET', 'workers'),
   health: () => request<Health>('GET', 'health'),

@@ -1,6 +1,9 @@
 import { computed, type Signal, signal } from '@preact/signals';
 
+import type { JobView } from '../src/contract/job-views.ts';
 import type { JobRequest } from '../src/contract/requests.ts';
+import { byConcept } from '../src/erase/concepts.ts';
+import { formatForgetLine } from '../src/erase/forget-lines.ts';
 import type { PresetConcept } from '../src/presets/preset-words.ts';
 import { toLines } from './lines.ts';
 import { captionsOf, type Picture, revokePictures, sizesOf } from './picture.ts';
@@ -56,6 +59,24 @@ export function showList(list: readonly PresetConcept[], anchor: string): void {
     ...{ name: one.name, forget: one.forget.join('\n'), anchor: one.anchor ?? anchor },
     neighbours: neighbours.join('\n'),
   }));
+}
+
+/** Shows the list of a job; its pictures are no longer here. */
+export function showListOf({ concepts: list, forget }: Pick<JobView, 'concepts' | 'forget'>): void {
+  const forgotten = byConcept(forget, list);
+  const drafts = list.map(({ name, neighbours }, i) => {
+    const lines = forgotten[i] ?? [];
+    const anchor = commonAnchor(lines);
+    const written = lines.map((line) => (anchor === null ? formatForgetLine(line) : line.prompt));
+    return { name, forget: written, anchor: anchor ?? '', neighbours };
+  });
+  showList(drafts, '');
+}
+
+/** What all lines are steered to; null where they are not to one. */
+export function commonAnchor(lines: JobView['forget']): string | null {
+  const [first, ...others] = new Set(lines.map(({ anchor }) => anchor));
+  return first === undefined || others.length > 0 ? null : first;
 }
 
 /** Goes back to one concept, with nothing left of the list. */

@@ -6,6 +6,7 @@ import type { JobRequest } from '../src/contract/requests.ts';
 import type { ModelView, PresetView } from '../src/contract/views.ts';
 import type { Drawing } from '../src/drawing/drawing.ts';
 import { guessFromPrompts, joinGuesses, noGuess } from '../src/drawing/drawing-guess.ts';
+import { keptByAll } from '../src/erase/concepts.ts';
 import { fillTemplate } from '../src/erase/fill-template.ts';
 import { forgetArrow } from '../src/erase/forget-lines.ts';
 import {
@@ -22,7 +23,7 @@ import {
 } from '../src/methods/registry.ts';
 import { fillTags, fillWords, wordsOfPreset } from '../src/presets/preset-words.ts';
 import { clearCompanions, companions, learnedWords, takeCompanions } from './companions.ts';
-import { clearList } from './concepts.ts';
+import { clearList, commonAnchor, showListOf } from './concepts.ts';
 import { toLines } from './lines.ts';
 import { type Picture, revokePictures } from './picture.ts';
 import { models, presets } from './state.ts';
@@ -221,24 +222,27 @@ export function chooseModel(name: string): void {
 
 /** Takes the words and settings of a job; its pictures are no longer here. */
 export function fillFromJob(job: JobView): void {
-  const anchors = new Set(job.forget.map(({ anchor }) => anchor));
-  const [anchor = ''] = anchors;
   batch(() => {
     clearForm();
     form.model.value = job.model;
     takeCompanions(job);
-    form.forget.value = job.forget.map(({ prompt }) => prompt).join('\n');
-    form.retain.value = job.retain.join('\n');
-    form.anchor.value = anchors.size === 1 ? anchor : null;
-    form.anchors.value =
-      anchors.size === 1
-        ? {}
-        : Object.fromEntries(job.forget.map(({ prompt, anchor: own }) => [prompt, own]));
-    form.concept.value = job.concept;
+    if (job.concepts.length > 0) showListOf(job);
+    else takeForgotten(job);
+    form.retain.value = keptByAll(job.retain, job.concepts).join('\n');
     form.settings.value = job.settings ? changesOf(job.settings) : {};
     form.judges.value = job.judges.map(({ name, classes }) => ({ name, classes: [...classes] }));
     form.pictures.value = job.pictures;
   });
+}
+
+/** Takes what a job of one concept forgot. */
+function takeForgotten({ forget, concept }: Pick<JobView, 'forget' | 'concept'>): void {
+  const anchor = commonAnchor(forget);
+  form.forget.value = forget.map(({ prompt }) => prompt).join('\n');
+  form.anchor.value = anchor;
+  form.anchors.value =
+    anchor === null ? Object.fromEntries(forget.map((line) => [line.prompt, line.anchor])) : {};
+  form.concept.value = concept;
 }
 
 /** Those settings that are not as by default. */

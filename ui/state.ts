@@ -8,6 +8,7 @@ import type {
   JudgeView,
   LoraView,
   ModelView,
+  PresetFaultView,
   PresetView,
   VaeView,
 } from '../src/contract/views.ts';
@@ -28,6 +29,8 @@ export const loras = signal<readonly LoraView[] | null>(null);
 export const embeddings = signal<readonly EmbeddingView[] | null>(null);
 export const judges = signal<readonly JudgeView[] | null>(null);
 export const presets = signal<readonly PresetView[] | null>(null);
+/** Files that are no presets. */
+export const presetFaults = signal<readonly PresetFaultView[]>([]);
 export const devices = signal<readonly DeviceView[] | null>(null);
 /** Whether there is a web UI that draws pictures. */
 export const canHostDraw = signal(false);
@@ -114,7 +117,7 @@ export async function loadCompanions(): Promise<void> {
 }
 
 export async function loadPresets(): Promise<void> {
-  presets.value = await api.presets();
+  [presets.value, presetFaults.value] = await Promise.all([api.presets(), api.presetFaults()]);
 }
 
 export async function loadJudges(): Promise<void> {

@@ -84,6 +84,14 @@ export const jobViewSchema = named(
     ...jobSummarySchema.shape,
     forget: z.array(z.object({ prompt: z.string(), anchor: z.string() })),
     retain: z.array(z.string()),
+    /** What is forgotten, where that is several things: which of those prompts are each's; none for one. */
+    concepts: z.array(
+      z.object({
+        name: z.string(),
+        prompts: z.array(z.string()),
+        neighbours: z.array(z.string()),
+      }),
+    ),
     /** Numbers of pictures. */
     forgetImages: count,
     retainImages: count,

@@ -10,6 +10,7 @@ import type {
   JudgeView,
   LoraView,
   ModelView,
+  PresetFaultView,
   PresetView,
   VaeView,
 } from './views.ts';
@@ -93,6 +94,8 @@ export interface JobServices {
 /** What can be done with presets; names are whatever the client sent. */
 export interface PresetServices {
   list(): Promise<readonly PresetView[]>;
+  /** Files that are no presets. */
+  listFaults(): Promise<readonly PresetFaultView[]>;
   /** The text of its file. */
   export(name: string): Promise<string>;
   /** Under a free name made of its title. */

@@ -147,6 +147,18 @@ export const presetViewSchema = named(
 );
 export type PresetView = Answer<typeof presetViewSchema>;
 
+export const presetFaultViewSchema = named(
+  'PresetFaultView',
+  z.object({
+    /** The file's name without `.yaml`. */
+    name: z.string(),
+    /** What is wrong with it, where, and what to do. */
+    message: z.string(),
+  }),
+);
+/** A file among the presets that cannot be used. */
+export type PresetFaultView = Answer<typeof presetFaultViewSchema>;
+
 const remedySchema = z.object({
   /** What to do, up to where it is said: `choose another name`. */
   advice: z.string(),

@@ -15,10 +15,20 @@ export const jobConceptSchema = z.object({
 });
 export type JobConcept = z.infer<typeof jobConceptSchema>;
 
+/** What all keep, beside the neighbours of single concepts; all that is kept where that is nothing. */
+export function keptByAll(
+  retain: readonly string[],
+  concepts: readonly { readonly neighbours: readonly string[] }[],
+): readonly string[] {
+  const neighbours = new Set(concepts.flatMap((one) => one.neighbours));
+  const shared = retain.filter((prompt) => !neighbours.has(prompt));
+  return shared.length > 0 ? shared : retain;
+}
+
 /** Items of prompts in a list for each concept; all in one list where a job knows no concepts. */
 export function byConcept<T extends { readonly prompt: string }>(
   items: readonly T[],
-  concepts: readonly Pick<JobConcept, 'prompts'>[],
+  concepts: readonly { readonly prompts: readonly string[] }[],
 ): (readonly T[])[] {
   if (concepts.length === 0) return [items];
   return concepts.map(({ prompts }) => {

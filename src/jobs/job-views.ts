@@ -81,6 +81,9 @@ export async function viewJob(
     ...viewProgress(record),
     forget: request.forget,
     retain: request.retain,
+    concepts: request.concepts.map(({ name, prompts, neighbours }) => ({
+      ...{ name, prompts, neighbours },
+    })),
     forgetImages: await countGiven(request),
     retainImages: await countImages(request.retainImages),
     shapes: request.shapes,

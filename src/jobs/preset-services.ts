@@ -14,8 +14,8 @@ const LISTING_GOOD_FOR_MS = 3000;
 /** The presets: the program's and those of a data folder. */
 export function presetServices(dataFolder: string, jobs: JobService): PresetServices {
   const listing = new CachedAnswer(async () => {
-    const { presets } = await listPresets(dataFolder);
-    return presets.map(({ preset, isOwn }) => viewPreset(preset, isOwn));
+    const { presets, faults } = await listPresets(dataFolder);
+    return { presets: presets.map(({ preset, isOwn }) => viewPreset(preset, isOwn)), faults };
   }, LISTING_GOOD_FOR_MS);
   /** A change shows at once. */
   const change = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -27,7 +27,8 @@ export function presetServices(dataFolder: string, jobs: JobService): PresetServ
   };
   const save = (work: () => Promise<Preset>) => change(async () => viewPreset(await work(), true));
   return {
-    list: () => listing.get(),
+    list: async () => (await listing.get()).presets,
+    listFaults: async () => (await listing.get()).faults,
     export: async (name) => formatPreset(await findPreset(presetFolders(dataFolder), name)),
     add: (draft) => save(() => addPreset(dataFolder, draft)),
     addFromJob: async (id, title) => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { Browser, Page } from 'playwright-core';
@@ -22,6 +22,21 @@ import {
 const limitMs = 300_000;
 const folder = path.resolve(import.meta.dirname, '../../presets/tiny-sd/images/forget-pontilla');
 const numbers = Array.from({ length: 10 }, (_, i) => String(i).padStart(3, '0'));
+
+const twoThings = `
+name: two-things
+title: Two things
+description: Hearts and moons.
+concepts:
+  - name: heart
+    forget: [a heart => a sun, a red heart => a cup]
+    neighbours: [a red star]
+  - name: moon
+    forget: [a moon]
+    anchor: a star
+retain: [a tree]
+expectation: Neither.
+`;
 
 describeInBrowser('an erasure by one’s own words and pictures', () => {
   let sidecar: Sidecar;
@@ -111,6 +126,49 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
   );
 
   it(
+    'forgets what a preset lists, each with pictures of its own, and tells which preset is broken',
+    async () => {
+      const presets = path.join(sidecar.dataFolder, 'presets');
+      mkdirSync(presets, { recursive: true });
+      writeFileSync(path.join(presets, 'two-things.yaml'), twoThings);
+      writeFileSync(path.join(presets, 'broken.yaml'), 'forget: [');
+      await page.goto(`${sidecar.address}/#/`);
+      await page.reload();
+      const broken = page.getByRole('list', { name: 'Presets that cannot be used' });
+      await broken.getByText(/broken\.yaml" is not valid/).waitFor();
+      await page.getByRole('button', { name: /^Two things/ }).click();
+      for (const [i, name] of ['heart', 'moon'].entries()) {
+        await page
+          .getByRole('group', { name, exact: true })
+          .locator('input[type=file]')
+          .setInputFiles(['png', 'txt'].map((ending) => path.join(folder, `00${i}.${ending}`)));
+        await page.getByLabel(`Caption of 00${i}.png`).waitFor();
+      }
+      await expectAccessible(page);
+      await changeSettings(page, fewSteps);
+      const { concepts } = jobOf(await erase(page), sidecar);
+      expect(concepts.map(({ name, prompts }) => [name, prompts.length])).toEqual([
+        ['heart', 3],
+        ['moon', 2],
+      ]);
+      for (const { images } of concepts) expect(readdirSync(images ?? '')).toHaveLength(2);
+      await page.getByText('2 pictures of yours').waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('button', { name: 'Change and start again' }).click();
+      const heart = page.getByRole('group', { name: 'heart', exact: true });
+      const lines = await heart.getByLabel('Prompts to forget').inputValue();
+      expect(lines.split('\n').slice(0, 2)).toEqual(['a heart => a sun', 'a red heart => a cup']);
+      expect(await heart.getByLabel('Neighbours to keep').inputValue()).toBe('a red star');
+      const moon = page.getByRole('group', { name: 'moon', exact: true });
+      expect(await moon.getByLabel('Draw instead').inputValue()).toBe('a star');
+      expect(await page.getByLabel(/^Prompts to keep/).inputValue()).toBe('a tree');
+      await page.getByRole('button', { name: 'Remove heart' }).click();
+      await page.getByRole('button', { name: 'Remove moon' }).click();
+    },
+    limitMs,
+  );
+
+  it(
     'needs no mouse',
     async () => {
       await page.getByRole('link', { name: 'New erasure' }).focus();
@@ -164,7 +222,10 @@ describeInBrowser('an erasure by one’s own words and pictures', () => {
 });
 
 /** What a page's job was asked for, by its address. */
-function jobOf(address: string, { dataFolder }: Sidecar): Pick<JobDraft, 'forget' | 'settings'> {
+function jobOf(
+  address: string,
+  { dataFolder }: Sidecar,
+): Pick<JobDraft, 'concepts' | 'forget' | 'settings'> {
   const id = decodeURIComponent(address.split('#/jobs/')[1] ?? '');
   const file = path.join(dataFolder, 'jobs', id, 'request.yaml');
   return parse(readFileSync(file, 'utf8')) as JobDraft;

@@ -33,6 +33,7 @@ it('every route answers as it says', async () => {
     '/embeddings',
     '/judges',
     '/presets',
+    '/preset-faults',
     '/jobs',
     '/workers',
     '/openapi.json',

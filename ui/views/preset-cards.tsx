@@ -3,8 +3,9 @@ import { useRef } from 'preact/hooks';
 import type { PresetView } from '../../src/contract/views.ts';
 import { api, presetUrl } from '../api.ts';
 import { choosePreset, chosenPreset, form, variableValues } from '../form.ts';
-import { loadPresets, presets } from '../state.ts';
+import { loadPresets, presetFaults, presets } from '../state.ts';
 import { useAction } from './use-action.ts';
+import { wordError } from '../languages/word-error.ts';
 import { told } from '../languages/told.ts';
 import { t } from '../languages/words.ts';
 
@@ -48,8 +49,21 @@ export function PresetCards() {
           </li>
         ))}
       </ul>
+      <Faults />
       <div ref={panel}>{chosenPreset.value && <ChosenPreset preset={chosenPreset.value} />}</div>
     </section>
+  );
+}
+
+/** Files among the person's own presets that cannot be used, which would else just be missing. */
+function Faults() {
+  if (presetFaults.value.length === 0) return null;
+  return (
+    <ul class="warnings" aria-label={t('Presets that cannot be used')}>
+      {presetFaults.value.map(({ name, message }) => (
+        <li key={name}>{wordError({ code: 'preset.invalid', message })}</li>
+      ))}
+    </ul>
   );
 }
 

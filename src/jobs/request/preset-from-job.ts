@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { drawingNames } from '../../drawing/drawing.ts';
 import { deriveAnchors, mentions } from '../../erase/anchors.ts';
-import type { JobConcept } from '../../erase/concepts.ts';
+import { keptByAll, type JobConcept } from '../../erase/concepts.ts';
 import { formatForgetLine } from '../../erase/forget-lines.ts';
 import type { EraseJob } from '../../erase/job.ts';
 import {
@@ -24,8 +24,6 @@ export function presetFromJob(
   job: EraseJob,
   { title, concept }: { title: string; concept: string },
 ): PresetDraft {
-  const neighbours = new Set(job.concepts.flatMap((one) => one.neighbours));
-  const shared = job.retain.filter((prompt) => !neighbours.has(prompt));
   return {
     title,
     description: `Takes ${concept} out of a model, as job ${job.id} did.`,
@@ -33,7 +31,7 @@ export function presetFromJob(
       ? { concepts: job.concepts.map((one) => listed(one, job)) }
       : { concept, ...steered(job.forget, { concept, retain: job.retain }) }),
     // A preset keeps something beside the neighbours of single concepts.
-    retain: shared.length > 0 ? shared : job.retain,
+    retain: [...keptByAll(job.retain, job.concepts)],
     ...(job.heldBack.length > 0 && { heldBack: job.heldBack.map(formatForgetLine) }),
     ...(job.forgetImages !== null && {
       images: {
