@@ -48,6 +48,7 @@ const optionsOfOthers = [
     '--pictures',
     '--samples',
     '--python',
+    '--rate',
     '--operators',
     '--repeats',
     '--rounds',

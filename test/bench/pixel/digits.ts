@@ -17,7 +17,7 @@ import { unpackSheet } from './sheet.ts';
 import { frechetDistance, inceptionScore } from './statistics.ts';
 
 // npm run bench:digits -- [--folder FOLDER] [--work FOLDER] [--samples 2000] [--steps 60] [--only NAME;NAME]
-//                         [--seeds 0,1,2] [--likely 64] [--pictures FOLDER] [--norm 5]
+//                         [--batch 32] [--rate 1e-4] [--norm 5] [--seeds 0,1,2] [--likely 64] [--pictures FOLDER]
 // A T-shirt out of a model of digits, which has seen one picture of it again and again (SISS, arXiv 2503.01034), with
 // each method that forgets pictures. FOLDER is what test/bench/train_mnist.py has written. How often it is still
 // drawn (50 steps of DDIM), how digits look to a judge (an inception score without the T-shirts; Fréchet distance of
@@ -32,6 +32,8 @@ const { values } = parseArgs({
     likely: { type: 'string', default: '64' },
     levels: { type: 'string', default: '30' },
     steps: { type: 'string', default: '60' },
+    batch: { type: 'string', default: '32' },
+    rate: { type: 'string', default: '1e-4' },
     seeds: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
     pictures: { type: 'string', default: '' },
@@ -68,9 +70,9 @@ type Settings = EraseRequest['settings'];
 const published = {
   optimizer: { kind: 'adamw', beta1: 0.95, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-6 },
   retainTarget: 'noise',
-  learningRate: 1e-4,
-  // In its code 64.
-  ...{ batch: 32, accumulation: 1 },
+  // In its code 300 steps of 64 pictures at 5e-5.
+  learningRate: Number(values.rate),
+  ...{ batch: Number(values.batch), accumulation: 1 },
   steps: Number(values.steps),
   clipNorm: 1,
 } as const;
