@@ -33,7 +33,7 @@ export interface App {
 const LIMIT_WINDOW_MS = 10_000;
 const DEFAULT_REQUEST_LIMIT = 3000;
 /** Wrong tokens of one address in the same time; a token cannot be guessed, but a script may try. */
-const DENIED_LIMIT = 100;
+export const DENIED_LIMIT = 100;
 /** Browsers open six each. */
 const MAX_CONNECTIONS = 1000;
 /** For the slowest upload of all pictures that are allowed. */
