@@ -63,8 +63,8 @@ const membersByKind: Readonly<Record<string, string>> = {
 };
 
 /**
- * The kinds that each name is of, itself included; names as `nameOf` writes them. Made when it is asked
- * for: it takes an eighth of a start of the program.
+ * The kinds that each name is of, itself included; names as `nameOf` writes them. Made when it is
+ * asked for: a start need not wait for it.
  */
 const kindsByName = once(() => {
   const membership = Object.entries(membersByKind).map(

@@ -82,7 +82,9 @@ export async function viewJob(
     forget: request.forget,
     retain: request.retain,
     concepts: request.concepts.map(({ name, prompts, neighbours }) => ({
-      ...{ name, prompts, neighbours },
+      name,
+      prompts,
+      neighbours,
     })),
     forgetImages: await countGiven(request),
     retainImages: await countImages(request.retainImages),

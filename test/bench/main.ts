@@ -78,7 +78,9 @@ interface Row {
 }
 // Before ours: the memory of both at once is more than many machines have.
 const isXl = !isPixel && asStableDiffusion(checkpoint).architecture.family === 'sdxl';
-const theirs = values.python === undefined ? [] : torchRuns().map(timeTorch);
+const { python } = values;
+const theirs =
+  python === undefined ? [] : torchRuns(values.model, train).map((run) => timeTorch(python, run));
 const latentSize = size / checkpoint.codec.scale;
 const names = checkpoint.groups.namesOf(train);
 const rank = values.rank === undefined ? null : Number(values.rank);
@@ -175,16 +177,21 @@ console.table(
   })),
 );
 
-/** What PyTorch is timed with, by what the table calls it. */
-function torchRuns(): { readonly what: string; readonly ask: readonly string[] }[] {
+interface TorchRun {
+  /** As the table calls it. */
+  readonly what: string;
+  readonly ask: readonly string[];
+}
+/** What PyTorch is timed with. */
+function torchRuns(model: string, train: TrainSet): TorchRun[] {
   if (isPixel) {
-    const ask = ['--model', values.model ?? '', '--size', String(size)];
+    const ask = ['--model', model, '--size', String(size)];
     return [{ what: 'PyTorch, careful', ask }];
   }
   const careful = [
-    ...['--mode', 'careful', '--size', String(size), '--train', train ?? ''],
+    ...['--mode', 'careful', '--size', String(size), '--train', train],
     ...(isXl ? ['--model', 'sdxl'] : []),
-    ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(values.model ?? '')] : []),
+    ...(isTiny ? ['--model', 'tiny', '--checkpoint-folder', path.dirname(model)] : []),
     ...(values.rank === undefined ? [] : ['--rank', values.rank, '--recompute']),
   ];
   const isPublished = !isXl && values.rank === undefined;
@@ -199,11 +206,11 @@ function torchRuns(): { readonly what: string; readonly ask: readonly string[] }
   ];
 }
 
-function timeTorch({ what, ask }: ReturnType<typeof torchRuns>[number]): Row {
+function timeTorch(python: string, { what, ask }: TorchRun): Row {
   const timed = values.repeats ? repeats - 1 : isTiny ? 8 : 2;
   const script = isPixel ? 'torch_pixel_step.py' : 'torch_step.py';
   const { stdout, stderr, status, signal, error } = spawnSync(
-    values.python ?? '',
+    python,
     [
       ...[path.resolve(import.meta.dirname, script), ...ask],
       ...['--batch', String(batch), '--inner-steps', String(innerSteps)],

@@ -18,7 +18,7 @@ const request = [
   ...['--generated-forget', '1', '--generated-retain', '1', '--generation-steps', '2'],
 ];
 
-const closings = rounds({ few: 2, many: 30 });
+const closings = rounds({ few: 3, many: 30 });
 const hasScript = spawnSync('script', ['--version']).status === 0;
 if (!hasScript) {
   console.warn(

@@ -9,8 +9,8 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const cli = path.resolve('src/bin.mjs');
 const model = path.resolve('presets/tiny-sd/tiny-sd.safetensors');
-const kills = rounds({ few: 2, many: 100 });
-const steps = rounds({ few: 10, many: 30 });
+const kills = rounds({ few: 3, many: 100 });
+const steps = rounds({ few: 20, many: 30 });
 
 /** Every part of a run that has state: an inner loop, moments, both sets drawn by the model, what was judged. */
 const request = [

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import supertest from 'supertest';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Estimate } from '../../src/contract/estimate.ts';
 import type { JobHistory, JobSummary, JobView } from '../../src/contract/job-views.ts';
@@ -240,13 +240,13 @@ describe('a job', () => {
         if (isEnd(status)) await sleep(200);
         return writeStatus(this.path, status);
       });
+    onTestFinished(() => { slowly.mockRestore(); });
     const sidecar = await startTestSidecar();
     const job = await sidecar.create();
     await vi.waitUntil(() => slowly.mock.calls.some(([status]) => isEnd(status)), 20_000);
     expect((await sidecar.api('delete', `/jobs/${job.id}`)).status).toBe(204);
-    await sleep(300);
+    await Promise.all(slowly.mock.results.map(({ value }) => value as Promise<void>));
     expect(readdirSync(join(sidecar.data, 'jobs'))).toEqual([]);
-    slowly.mockRestore();
   });
 
   it('has no model, report or sample before its time, and nothing to resume', async () => {

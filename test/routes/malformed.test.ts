@@ -105,17 +105,17 @@ describe(`${requests} malformed requests`, () => {
           resolve();
         });
       });
+    const ask = (head: string) =>
+      send(`GET /api/jobs/nobody HTTP/1.1\r\n${head}Connection: close\r\n\r\n`);
+    const own = `Host: ${hostname}:${port}\r\n`;
+    // Whatever is drawn, the last check and the limit of wrong tokens are reached.
+    await ask(`${own}Authorization: Bearer ${token}\r\n`);
     let left = requests;
     const worker = async () => {
       while (left-- > 0) await send(make());
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
-    // Whatever was drawn, the last check and the limit of wrong tokens were reached.
-    const ask = (head: string) =>
-      send(`GET /api/jobs/nobody HTTP/1.1\r\n${head}Connection: close\r\n\r\n`);
-    const own = `Host: ${hostname}:${port}\r\n`;
     await Promise.all(Array.from({ length: 2 * DENIED_LIMIT }, () => ask(own)));
-    await ask(`${own}Authorization: Bearer ${token}\r\n`);
 
     console.log(Object.fromEntries([...answers].sort()));
     const names = [...answers.keys()];

@@ -21,8 +21,8 @@ import { frechetDistance, inceptionScore } from './statistics.ts';
 // A T-shirt out of a model of digits, which has seen one picture of it again and again (SISS, arXiv 2503.01034), with
 // each method that forgets pictures. FOLDER is what test/bench/train_mnist.py has written. How often it is still
 // drawn (50 steps of DDIM), how digits look to a judge (an inception score without the T-shirts; Fréchet distance of
-// features to real digits) and how likely held-out digits and the T-shirt are. What is done is kept in the work folder:
-// a run that was interrupted goes on, one with more samples adds to it.
+// features to real digits) and how likely held-out digits and the T-shirt are. What is done is kept in the work folder,
+// that of other settings apart: a run that was interrupted goes on, one with more samples adds to it.
 
 const { values } = parseArgs({
   options: {
@@ -96,6 +96,11 @@ const cases: Readonly<Record<string, Settings>> = {
   'ReTrack, λ = 0.5': { ...published, method: 'retrack', forgetShare: 0.5 },
 };
 
+const { steps, batch, rate } = values;
+/** Where results of these settings are kept; what was not erased is the same for all. */
+const tried = path.join(bench, `steps ${steps}, batch ${batch}, rate ${rate}, norm ${values.norm}`);
+await mkdir(tried, { recursive: true });
+
 const judge = await openPixelJudge(folder, 'digit');
 const shirtClass = judge.labels.indexOf('T-shirt');
 const asked = Array.from({ length: samples ?? 0 }, (_, seed) => ({ prompt: ANYTHING, seed }));
@@ -103,7 +108,7 @@ const real = await judge.see(await Promise.all(digits.map((file) => decodeImage(
 
 /** The model without the T-shirt, made where it is not there yet. */
 async function erased(name: string, seed: number, known: Known): Promise<string> {
-  const result = path.join(bench, `${name} ${seed}`);
+  const result = path.join(tried, `${name} ${seed}`);
   if (known.seconds !== null && (await pathExists(result))) return result;
   const settings = { ...cases[name], seed };
   const keeps = settings.method !== 'vdu';
@@ -197,7 +202,7 @@ const only = values.only === '' ? Object.keys(cases) : values.only.split(';');
 for (const name of only) {
   const all: Figures[] = [];
   for (const seed of seeds) {
-    const keptFile = path.join(bench, `${name} ${seed}.json`);
+    const keptFile = path.join(tried, `${name} ${seed}.json`);
     const known = await readKnown(keptFile);
     const result = await measure(keptFile, known, () => erased(name, seed, known));
     if (seed === seeds[0]) models.set(name, result);
