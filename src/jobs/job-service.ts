@@ -89,18 +89,16 @@ export class JobService implements JobServices {
       drawPictures: (job) => pictures.draw(job),
       compare: (comparing) => compareInHost(drawing, comparing),
       borrowMemory: (borrower) => memory.borrow(borrower),
-      onResult: () => {
-        // Not waited for: a host that draws looks when it has finished.
-        void this.results.refreshHost();
-      },
+      // There is nobody else here.
+      leaves: () => Promise.resolve(false),
+      // Not waited for: a host that draws looks when it has finished.
+      onResult: () => void this.results.refreshHost(),
       onTrouble,
     });
     this.attacks = new JobAttacks({
       backend,
       find: (id) => this.records.get(id),
-      onChange: (id) => {
-        this.listeners.tell(id, 'state');
-      },
+      onChange: (id) => void this.listeners.tell(id, 'state'),
       onTrouble,
     });
     backend.queue.start(attackingToo(this.steps, this.attacks));
@@ -193,6 +191,7 @@ export class JobService implements JobServices {
         );
       }
       if (record.job) await this.environment.backend.runner.requireUnfinished(record.id);
+      await this.shared?.restore(record);
       await status.advance('resume', {
         queuedAt: new Date().toISOString(),
         interruption: null,

@@ -24,6 +24,8 @@ export interface StepTools {
   readonly compare: (comparing: Parameters<typeof compareInHost>[1]) => Promise<number>;
   /** Has the host free its graphics memory; what is returned gives it back. */
   readonly borrowMemory: GraphicsMemory['borrow'];
+  /** Whether a job that failed is left to somebody else, who may do better. */
+  readonly leaves: (record: JobRecord, failure: unknown) => Promise<boolean>;
   /** A scrubbed model was written. */
   readonly onResult: () => void;
   /** Told of what fails where nobody waits for it. */
@@ -56,11 +58,11 @@ export class JobSteps implements Worker {
     return device === 'auto' ? this.tools.defaultDevice() : device;
   }
 
-  async work(id: string, signals: WorkSignals): Promise<void> {
+  async work(id: string, signals: WorkSignals): Promise<'ended' | 'left'> {
     const record = await this.tools.find(id);
     const work: Work = { record, ...signals, giveBack: () => Promise.resolve() };
     try {
-      await this.end(record, await this.takeSteps(work));
+      return await this.end(record, await this.takeSteps(work));
     } finally {
       await work.giveBack();
     }
@@ -118,16 +120,19 @@ export class JobSteps implements Worker {
     }
   }
 
-  private async end(record: JobRecord, failure: unknown): Promise<void> {
+  private async end(record: JobRecord, failure: unknown): Promise<'ended' | 'left'> {
     record.isFollowed = false;
     await record.catchUp();
     // Ended with the server: its place in the queue stays.
-    if (this.isClosing && !(isDone(record) && failure === null)) {
+    const isClosed = this.isClosing && !(isDone(record) && failure === null);
+    const isFailure = failure !== null && !isDone(record);
+    if (isClosed || (isFailure && (await this.tools.leaves(record, failure)))) {
       if (record.state !== 'queued') await record.status.advance('requeue');
-      return;
+      return 'left';
     }
     if (isDone(record)) this.tools.onResult();
     await this.settle(record, isDone(record) ? null : failure);
+    return 'ended';
   }
 
   private async prepare({ record, cancel }: Work): Promise<void> {

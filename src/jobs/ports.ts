@@ -105,8 +105,12 @@ export interface WorkSignals {
 export interface Worker {
   /** What only one job at a time is worked on with: a device. */
   lane(id: string): Promise<string>;
-  /** Works on a job to its end, well or not. What it throws goes to `onTrouble`. */
-  work(id: string, signals: WorkSignals): Promise<void>;
+  /**
+   * Works on a job to its end, well or not. What it throws goes to `onTrouble`.
+   *
+   * @returns `left` where the job shall wait for somebody else, as it cannot be gone on with here
+   */
+  work(id: string, signals: WorkSignals): Promise<'ended' | 'left'>;
   /** Which jobs wait, or in what order, is another. */
   onMoved(waiting: readonly string[]): void;
   onTrouble(error: unknown): void;
@@ -174,6 +178,13 @@ export interface Sharing {
   follow(listener: JobListener): void;
   /** Brings what a job that is done made to where it was asked for, once. @returns whether it did now */
   fetchResults(id: string): Promise<boolean>;
+  /**
+   * Makes sure that what a job needs is where those who work on it look, before it goes on.
+   *
+   * @param isDamaged whether what is there is held to its hash, as the job failed of it
+   * @throws AppError `artifact.missing` where it cannot be had any more
+   */
+  restore(id: string, isDamaged: boolean): Promise<void>;
   /** Whether a job waits or is worked on, as far as is known. */
   isQueued(id: string): boolean;
   /** Those who work on the jobs. */

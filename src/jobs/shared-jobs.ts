@@ -56,6 +56,11 @@ export class SharedJobs {
     if (this.timer) clearInterval(this.timer);
   }
 
+  /** Before a job goes on: what it failed of may be that the store has lost or damaged something. */
+  restore({ id, error }: JobRecord): Promise<void> {
+    return this.tools.sharing.restore(id, error?.code === 'artifact.damaged');
+  }
+
   private read(id: string, what: JobChange): void {
     if (this.reading.has(id)) {
       this.reading.set(id, true);

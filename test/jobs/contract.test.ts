@@ -142,10 +142,10 @@ describe.each(Object.entries(jobBackends))('the backend "%s"', (_, makeBackend) 
         lane: (id) => Promise.resolve(id.slice(0, 1)),
         work: (id, signals) => {
           begun.push(id);
-          return new Promise<void>((resolve, reject) => {
+          return new Promise<'ended'>((resolve, reject) => {
             const end = () => {
               under.delete(id);
-              resolve();
+              resolve('ended');
             };
             const fail = (error: Error) => {
               under.delete(id);

@@ -5,8 +5,11 @@ import { isAttackKey, type JobAttacks, jobOfKey } from './job-attacks.ts';
 export function attackingToo(jobs: Worker, attacks: JobAttacks): Worker {
   return {
     lane: (key) => jobs.lane(isAttackKey(key) ? jobOfKey(key) : key),
-    work: (key, signals) =>
-      isAttackKey(key) ? attacks.work(key, signals) : jobs.work(key, signals),
+    work: async (key, signals) => {
+      if (!isAttackKey(key)) return jobs.work(key, signals);
+      await attacks.work(key, signals);
+      return 'ended';
+    },
     onMoved: (waiting) => {
       jobs.onMoved(waiting.filter((key) => !isAttackKey(key)));
     },

@@ -85,6 +85,8 @@ export class LocalQueue implements WorkQueue {
       this.lanes.set(lane, work);
       work.ended = worker
         .work(id, { cancel: work.cancel.signal, kill: work.kill.signal })
+        // One that is left was ended with the server, which owes it from then on.
+        .then(() => undefined)
         .catch((error: unknown) => {
           worker.onTrouble(error);
         })

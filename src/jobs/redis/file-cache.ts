@@ -20,9 +20,9 @@ export class FileCache {
     this.maxBytes = maxBytes;
   }
 
-  /** Whether a file need not be fetched. */
-  has({ sha256 }: FileContent): Promise<boolean> {
-    return pathExists(this.pathOf(sha256));
+  /** SHA-256 of each file that need not be fetched. */
+  async names(): Promise<readonly string[]> {
+    return readdir(this.folder).catch(() => []);
   }
 
   /**
@@ -45,9 +45,8 @@ export class FileCache {
 
   /** Removes what was not used for longest. What a job uses has a name in its folder, too. */
   private async makeRoom(bytes: number): Promise<void> {
-    const names = await readdir(this.folder).catch(() => []);
     const files = [];
-    for (const name of names) {
+    for (const name of await this.names()) {
       const file = path.join(this.folder, name);
       const found = await stat(file).catch(() => null);
       if (found) files.push({ file, bytes: found.size, used: found.mtimeMs });

@@ -6,6 +6,7 @@ import { pathExists } from '../../checkpoint/output-path.ts';
 import { familyOfFile } from '../../families/open-model-files.ts';
 import type { JobDraft } from '../request/job-draft.ts';
 import type { HashMemory } from '../store/hash-file.ts';
+import type { JobKeeper } from './job-keeper.ts';
 import type { Store } from '../store/store.ts';
 import { storeFile } from '../store/transfer.ts';
 
@@ -23,7 +24,7 @@ const inputSchema = z.object({
 });
 /** A model, a VAE, a LoRA or a judge that a job needs; a file, or a folder of the diffusers layout. */
 export type Input = z.infer<typeof inputSchema>;
-export const inputsSchema = z.array(inputSchema);
+const inputsSchema = z.array(inputSchema);
 
 /** Where a file lies in the store that several jobs may need. */
 export const inputKey = (sha256: string) => `inputs/${sha256.slice(0, 2)}/${sha256}`;
@@ -45,6 +46,12 @@ export async function storeInputs(
     inputs.push({ path: file, files });
   }
   return inputs;
+}
+
+/** What a job brings along. */
+export async function readInputs(keeper: JobKeeper, id: string): Promise<Input[]> {
+  const [inputs] = await keeper.read(id, ['inputs']);
+  return inputsSchema.parse(JSON.parse(inputs ?? '[]'));
 }
 
 /** All that a request names that is not in the job's folder. */

@@ -19,7 +19,7 @@ const MOMENT = '.files';
 const MAX_LOOKS = 20;
 
 /** Where a job's own file lies in the store. */
-const fileKey = (id: string, sha256: string) => `jobs/${id}/${sha256}`;
+export const fileKey = (id: string, sha256: string) => `jobs/${id}/${sha256}`;
 
 interface FileTools {
   readonly keeper: JobKeeper;
@@ -36,12 +36,17 @@ export class JobFiles implements Artifacts {
     this.tools = tools;
   }
 
-  /** The job's folder, with all that was checked in. @throws AppError `artifact.*` */
-  async checkOut(id: string): Promise<string> {
+  /**
+   * The job's folder, with what was checked in.
+   *
+   * @param isWanted of which files, by their names. Default: all
+   * @throws AppError `artifact.*`
+   */
+  async checkOut(id: string, isWanted: (name: string) => boolean = () => true): Promise<string> {
     const folder = this.tools.folderOf(id);
     await mkdir(folder, { recursive: true });
     for (const [name, content] of Object.entries(await this.stored(id))) {
-      await this.fetch(id, { name, content });
+      if (isWanted(name)) await this.fetch(id, { name, content });
     }
     return folder;
   }
@@ -70,11 +75,6 @@ export class JobFiles implements Artifacts {
     return content ? this.fetch(id, { name, content }) : null;
   }
 
-  /** Names of all that was checked in. */
-  async names(id: string): Promise<string[]> {
-    return Object.keys(await this.stored(id));
-  }
-
   /** Everything that a job had in the store. */
   async delete(id: string): Promise<void> {
     await this.tools.store.deleteAll(`jobs/${id}/`);
@@ -91,7 +91,8 @@ export class JobFiles implements Artifacts {
     return file;
   }
 
-  private async stored(id: string): Promise<StoredFiles> {
+  /** All that was checked in, by its names. */
+  async stored(id: string): Promise<StoredFiles> {
     const [json] = await this.tools.keeper.read(id, ['files']);
     return filesSchema.parse(JSON.parse(json ?? '{}'));
   }

@@ -74,7 +74,8 @@ export function withinFolder(folder: string, name: string): string {
   );
 }
 
-function nameWithin(folder: string, file: string): string | null {
+/** The name of a file of a job's folder, with `/`; null for one that is not in it. */
+export function nameWithin(folder: string, file: string): string | null {
   const name = path.relative(folder, file);
   if (name === '' || name.startsWith('..') || path.isAbsolute(name)) return null;
   return name.split(path.sep).join('/');

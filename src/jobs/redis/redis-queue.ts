@@ -38,7 +38,6 @@ export class RedisQueue implements WorkQueue {
     const [lane] = await this.keeper.read(id, ['lane']);
     if (lane == null) throw new Error(`job ${id} says of no queue that it waits there`);
     await this.redis.hdel(keys.job(id), 'cancel');
-    await this.redis.sadd(keys.lanes, lane);
     await this.put(lane, id);
     await this.look();
   }
@@ -114,6 +113,8 @@ export class RedisQueue implements WorkQueue {
   private async put(lane: string, id: string): Promise<void> {
     const queue = await this.open(lane);
     await queue.add('erase', {}, { jobId: id, removeOnComplete: true, removeOnFail: true });
+    // Not before: a queue in which there is nothing is taken off the list.
+    await this.redis.sadd(keys.lanes, lane);
     await this.redis.publish(keys.orders, 'add');
   }
 

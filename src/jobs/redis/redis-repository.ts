@@ -12,7 +12,7 @@ import { storeInputs } from './inputs.ts';
 import type { JobFiles } from './job-files.ts';
 import type { JobKeeper } from './job-keeper.ts';
 import { keys } from './keys.ts';
-import { laneOf, needsOf } from './lanes.ts';
+import { costOf, laneOf, nameOfModel } from './lanes.ts';
 import { mapDraft } from './map-paths.ts';
 import { type Places, serverPlaces } from './places.ts';
 import { RedisJob } from './redis-job.ts';
@@ -53,8 +53,9 @@ export class RedisRepository implements JobRepository {
   /** @throws AppError `output.unwritable`, `artifact.*`; nothing is left then but files that others may need */
   async add(draft: JobDraft, given: GivenPictures): Promise<RedisJob> {
     const { keeper, folderOf, files } = this.tools;
-    const lane = laneOf(await needsOf(draft));
+    const cost = await costOf(draft);
     const inputs = await storeInputs(draft, this.tools);
+    const lane = laneOf({ device: draft.device, ...cost, model: nameOfModel(inputs) });
     const staged = folderOf(`.new-${randomUUID()}`);
     await mkdir(staged, { recursive: true });
     try {

@@ -8,12 +8,15 @@ import { HashMemory } from '../store/hash-file.ts';
 import { openStore } from '../store/open-store.ts';
 import { connectRedis } from './connect.ts';
 import { fetchResults } from './fetch-results.ts';
+import { givenIn } from './given-files.ts';
+import { readInputs } from './inputs.ts';
 import { JobFiles } from './job-files.ts';
 import { JobKeeper } from './job-keeper.ts';
 import { keys } from './keys.ts';
 import { serverPlaces } from './places.ts';
 import { RedisQueue } from './redis-queue.ts';
 import { RedisRepository } from './redis-repository.ts';
+import { restoreFiles } from './restore-files.ts';
 import { listWorkers } from './worker-list.ts';
 
 /** Where the jobs of several machines are. */
@@ -58,6 +61,19 @@ export async function openServerBackend(place: SharedPlace): Promise<JobBackend>
     fetchResults: async (id) => {
       const job = await repository.find(id);
       return job !== null && fetchResults(job, { keeper, files, server });
+    },
+    restore: async (id, isDamaged) => {
+      const job = await repository.find(id);
+      const draft = await job?.readDraft();
+      if (!draft) return;
+      const folder = folderOf(id);
+      const isGiven = givenIn(folder, draft);
+      const stored = Object.entries(await files.stored(id)).filter(([name]) => isGiven(name));
+      const needed = {
+        ...{ id, inputs: await readInputs(keeper, id) },
+        given: Object.fromEntries(stored),
+      };
+      await restoreFiles(needed, { store, hashes, folder, isDamaged });
     },
     isQueued: (id) => queue.has(id),
     workers: () => listWorkers(redis),

@@ -75,7 +75,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     dataFolder: root,
     ...(trainingWorker && { trainingWorker }),
   });
-  const jobs = new WorkedJobs({ keeper, folderOf, device, threads });
+  const jobs = new WorkedJobs({ name, keeper, folderOf, device, threads });
   const runner = new WorkerRunner({ local, files, cache, folderOf, jobs, onTrouble });
   const steps = new JobSteps({
     backend: { artifacts: files, runner },
@@ -87,6 +87,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     drawPictures: () => Promise.resolve(),
     compare: () => Promise.resolve(0),
     borrowMemory: () => Promise.resolve(() => Promise.resolve()),
+    leaves: (record, failure) => jobs.leaves(record, failure),
     onResult: () => undefined,
     onTrouble,
   });
@@ -102,6 +103,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }).catch(onTrouble);
   const queue = new WorkingQueue({
     ...{ keeper, name, concurrency: options.concurrency },
+    knownModels: async () => {
+      const names = await cache.names();
+      return (model) => names.some((name) => name.startsWith(model));
+    },
     accepts: (lane) => canWork(lane, { device, memoryBytes: options.memoryBytes }),
     onJobs: (ids) => {
       for (const id of working.keys()) if (!ids.includes(id)) working.delete(id);

@@ -1,5 +1,5 @@
 import type { Device } from '../../runtime/device.ts';
-import { AppError } from '../../errors.ts';
+import { AppError, asAppError, type ErrorCode } from '../../errors.ts';
 import { describeError } from '../describe-error.ts';
 import { isUnderWay, type JobStatus, newStatus } from '../job-status.ts';
 import { JobRecord } from '../job-record.ts';
@@ -7,7 +7,7 @@ import type { JobSteps } from '../job-steps.ts';
 import type { Worker } from '../ports.ts';
 import { mayRecover } from '../recover-jobs.ts';
 import { type JobDraft, parseDraft } from '../request/job-draft.ts';
-import { type Input, inputsSchema } from './inputs.ts';
+import { type Input, readInputs } from './inputs.ts';
 import { jobGone, type JobKeeper } from './job-keeper.ts';
 import { type Places, workerPlaces } from './places.ts';
 import { RedisJob } from './redis-job.ts';
@@ -16,7 +16,12 @@ import { movedPlaces } from './worker-places.ts';
 /** A job that has cost so many machines their lives is not given to another. */
 const MAX_MACHINES = 3;
 
+/** What another machine may not have. */
+const machineFaults: readonly ErrorCode[] = ['output.no-space', 'device.unavailable'];
+
 interface JobTools {
+  /** This worker's. */
+  readonly name: string;
   readonly keeper: JobKeeper;
   readonly folderOf: (id: string) => string;
   readonly device: Device;
@@ -39,16 +44,16 @@ export class WorkedJobs {
       lane: (id) => steps.lane(id),
       work: async (id, signals) => {
         const record = await this.open(id);
-        if (!record) return;
+        if (!record) return 'ended';
         // Its worker died between the end and saying so to the queue.
-        if (!isUnderWay(record.state)) return;
+        if (!isUnderWay(record.state)) return 'ended';
         if (record.state !== 'queued') {
-          if (!(await mayRecover(record, MAX_MACHINES - 1))) return;
+          if (!(await mayRecover(record, MAX_MACHINES - 1))) return 'ended';
           await record.status.advance('requeue');
         }
         this.records.set(id, record);
         try {
-          await steps.work(id, signals);
+          return await steps.work(id, signals);
         } finally {
           this.records.delete(id);
         }
@@ -58,6 +63,19 @@ export class WorkedJobs {
         steps.onTrouble(error);
       },
     };
+  }
+
+  /** Leaves a job that failed of this machine to another one, unless it has failed of as many as may be. */
+  async leaves({ status, stored }: JobRecord, failure: unknown): Promise<boolean> {
+    const { code, message } = asAppError(failure);
+    const { count, step } = status.current.recoveries;
+    if (!machineFaults.includes(code) || count + 1 >= MAX_MACHINES) return false;
+    stored.appendEvent({
+      event: 'notice',
+      message: `the worker ${this.tools.name} could not go on, and leaves this to another one: ${message}`,
+    });
+    await status.change({ recoveries: { count: count + 1, step } });
+    return true;
   }
 
   /** Null for a job that nobody can read: it has failed. */
@@ -102,9 +120,8 @@ export class WorkedJobs {
     );
   }
 
-  async inputsOf(id: string): Promise<Input[]> {
-    const [inputs] = await this.tools.keeper.read(id, ['inputs']);
-    return inputsSchema.parse(JSON.parse(inputs ?? '[]'));
+  inputsOf(id: string): Promise<Input[]> {
+    return readInputs(this.tools.keeper, id);
   }
 
   private async placesOf(id: string): Promise<Places> {

@@ -6,9 +6,10 @@ import type { RecordedEvent } from '../../erase/events.ts';
 import { AppError } from '../../errors.ts';
 import { openJobFolder, writeJob } from '../local/job-folder.ts';
 import type { RunControl, Runner } from '../ports.ts';
-import { writeDraft } from '../request/job-draft.ts';
+import { type JobDraft, writeDraft } from '../request/job-draft.ts';
 import { EventMirror } from './event-mirror.ts';
 import type { FileCache } from './file-cache.ts';
+import { givenIn } from './given-files.ts';
 import { isSame, type JobFiles, stampsIn } from './job-files.ts';
 import { withinFolder } from './places.ts';
 import type { RedisJob } from './redis-job.ts';
@@ -19,9 +20,12 @@ import { inputFolder, resultFolders } from './worker-places.ts';
 const LOOK_MS = 1000;
 /** Saved states are stored at most so often, and in at most so much of the time. */
 const STORE_EVERY_MS = 2000;
-const STORING_SHARE = 0.2;
+const STORING_SHARE = 0.05;
 /** How long a store is waited for that has failed when a run ends. */
 const STORE_PATIENCE = { attempts: 40, waitMs: 15_000 };
+
+/** What working on a job fills. */
+const madeFolders = ['state', 'samples', ...resultFolders];
 
 interface RunnerTools {
   readonly local: Runner;
@@ -106,7 +110,7 @@ export class WorkerRunner implements Runner {
     const { cache, files, folderOf, jobs } = this.tools;
     const folder = folderOf(stored.id);
     await this.clearFolders(stored.id);
-    for (const name of ['state', 'samples', ...resultFolders]) {
+    for (const name of madeFolders) {
       await mkdir(path.join(folder, name), { recursive: true });
     }
     for (const [i, input] of (await jobs.inputsOf(stored.id)).entries()) {
@@ -115,12 +119,32 @@ export class WorkerRunner implements Runner {
         await cache.place(content, withinFolder(folder, `${inputFolder(i)}/${name}`));
       }
     }
-    await files.checkOut(stored.id);
     const draft = await jobs.draftFor(stored);
+    try {
+      await files.checkOut(stored.id);
+    } catch (error) {
+      if (!isLost(error) || !draft) throw error;
+      await this.beginAnew(stored, draft);
+    }
     if (draft) await writeDraft(folder, draft);
     const job = await stored.readJob();
     if (job) await writeJob(folder, stored.id, job);
     return folder;
+  }
+
+  /** What was made is no good any more; without it a job comes to the same result. */
+  private async beginAnew(stored: RedisJob, draft: JobDraft): Promise<void> {
+    const { files, folderOf } = this.tools;
+    const folder = folderOf(stored.id);
+    for (const name of madeFolders) {
+      await rm(path.join(folder, name), { recursive: true, force: true });
+      await mkdir(path.join(folder, name), { recursive: true });
+    }
+    await files.checkOut(stored.id, givenIn(folder, draft));
+    stored.appendEvent({
+      event: 'notice',
+      message: 'what was saved of this job is lost or damaged in the store, so it begins anew.',
+    });
   }
 
   /** Removes what was left of a job, and of those that this worker does not work on any more. */
@@ -182,4 +206,11 @@ export class WorkerRunner implements Runner {
       }
     }
   }
+}
+
+/** Of a file in the store. */
+function isLost(error: unknown): boolean {
+  return (
+    error instanceof AppError && ['artifact.damaged', 'artifact.missing'].includes(error.code)
+  );
 }

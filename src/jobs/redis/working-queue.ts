@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Mutex } from 'async-mutex';
 import type { Job, Worker as BullWorker } from 'bullmq';
 
 import { AppError } from '../../errors.ts';
 import type { Worker, WorkQueue } from '../ports.ts';
-import { bullPrefix, keys } from './keys.ts';
-import { inOrder } from './lanes.ts';
+import { bullPrefix } from './keys.ts';
+import { readLanes } from './lane-states.ts';
+import { inOrder, type LaneState } from './lanes.ts';
 import type { JobKeeper } from './job-keeper.ts';
 import { loadQueuePackages } from '../optional-packages.ts';
 
@@ -17,6 +19,8 @@ const STALLED_MS = 3000;
 const BEAT_MS = 1000;
 /** How often one that waits looks for a job, where no message came. */
 const IDLE_MS = 1000;
+/** How long one takes no job that has left one to others: its disk is full, say. */
+const PAUSE_MS = 60_000;
 
 /** How long things take, which tests shorten. */
 export interface QueueTimes {
@@ -24,9 +28,11 @@ export interface QueueTimes {
   readonly stalledMs: number;
   readonly beatMs: number;
   readonly idleMs: number;
+  readonly pauseMs: number;
 }
 const usualTimes: QueueTimes = {
-  ...{ lockMs: LOCK_MS, stalledMs: STALLED_MS, beatMs: BEAT_MS, idleMs: IDLE_MS },
+  ...{ lockMs: LOCK_MS, stalledMs: STALLED_MS, beatMs: BEAT_MS },
+  ...{ idleMs: IDLE_MS, pauseMs: PAUSE_MS },
 };
 
 interface WorkerPlace {
@@ -36,6 +42,8 @@ interface WorkerPlace {
   readonly concurrency: number;
   /** Whether it can work on what waits in a lane. */
   readonly accepts: (lane: string) => boolean;
+  /** Which models are here, by what `modelOf` says of a lane. */
+  readonly knownModels: () => Promise<(model: string) => boolean>;
   /** Told of each job that it begins and ends. */
   readonly onJobs: (ids: readonly string[]) => void;
   readonly times?: Partial<QueueTimes>;
@@ -66,6 +74,9 @@ export class WorkingQueue implements WorkQueue {
   private worker: Worker | null = null;
   private readonly closing = new AbortController();
   private wake = new AbortController();
+  private readonly looking = new Mutex();
+  /** In ms as `performance.now` has it: until then nothing is taken. */
+  private pausedUntil = 0;
 
   constructor(place: WorkerPlace) {
     this.place = place;
@@ -120,7 +131,9 @@ export class WorkingQueue implements WorkQueue {
   private async loop(worker: Worker): Promise<void> {
     while (!this.closing.signal.aborted) {
       try {
-        const taken = await this.takeNext();
+        const isPaused = performance.now() < this.pausedUntil;
+        // One look after the other: they take from the same queues.
+        const taken = isPaused ? null : await this.looking.runExclusive(() => this.takeNext());
         if (taken) await this.workOn(taken, worker);
         else await this.idle();
       } catch (error) {
@@ -136,15 +149,23 @@ export class WorkingQueue implements WorkQueue {
   }
 
   private async takeNext(): Promise<Taken | null> {
-    const lanes = await this.place.keeper.redis.smembers(keys.lanes);
-    for (const lane of inOrder(lanes.filter((name) => this.place.accepts(name)))) {
+    const all = await readLanes(this.place.keeper.redis);
+    const lanes = all.filter(({ lane }) => this.place.accepts(lane));
+    await this.leaveAllBut(lanes);
+    const has = await this.place.knownModels();
+    for (const { lane, waiting } of inOrder(lanes, { has, now: Date.now() })) {
+      // Also where none waits: its worker may be gone.
+      const queue = await this.open(lane);
+      if (waiting === 0) continue;
       const token = randomUUID();
       // Declared to give one always.
-      const job = (await (await this.open(lane)).getNextJob(token, { block: false })) as
-        Job | undefined;
+      const job = (await queue.getNextJob(token, { block: false })) as Job | undefined;
       if (job?.id === undefined) continue;
       const taken = await this.take(job, job.id, token);
-      if (taken) return taken;
+      if (!taken) continue;
+      // It can take no other: those who wait look after the rest.
+      if (this.taken.size >= this.place.concurrency) await this.leaveAllBut([]);
+      return taken;
     }
     return null;
   }
@@ -172,11 +193,14 @@ export class WorkingQueue implements WorkQueue {
     const { id, job, token, cancel, kill } = taken;
     const ended = new AbortController();
     const beating = this.beat(taken, ended.signal);
+    let isLeft = false;
     try {
       await this.heed(id);
-      await worker.work(id, { cancel: cancel.signal, kill: kill.signal });
+      const signals = { cancel: cancel.signal, kill: kill.signal };
+      isLeft = (await worker.work(id, signals)) === 'left';
     } catch (error) {
       if (!isTakenOver(error)) worker.onTrouble(error);
+      isLeft = this.closing.signal.aborted;
     }
     ended.abort();
     await beating;
@@ -184,10 +208,9 @@ export class WorkingQueue implements WorkQueue {
     this.place.keeper.release(id);
     this.place.onJobs([...this.taken.keys()]);
     if (taken.isLost) return;
-    // One that was ended with this worker waits for another.
-    const leaving = this.closing.signal.aborted
-      ? job.moveToWait(token)
-      : job.moveToCompleted(null, token, false);
+    // What one could not be done of now may stay so for a while.
+    if (isLeft) this.pausedUntil = performance.now() + this.times.pauseMs;
+    const leaving = isLeft ? job.moveToWait(token) : job.moveToCompleted(null, token, false);
     // Otherwise its lock runs out, and whoever takes it finds it done.
     await leaving.catch(() => undefined);
   }
@@ -225,11 +248,22 @@ export class WorkingQueue implements WorkQueue {
     if (message !== null) taken.cancel.abort(new AppError('job.cancelled', message));
   }
 
+  /** Looks no more after queues in which there is nothing. */
+  private async leaveAllBut(lanes: readonly LaneState[]): Promise<void> {
+    const kept = new Set(lanes.map(({ lane }) => lane));
+    for (const { job } of this.taken.values()) kept.add(job.queueName);
+    for (const [lane, worker] of this.lanes) {
+      if (kept.has(lane)) continue;
+      this.lanes.delete(lane);
+      await worker.close(true);
+    }
+  }
+
   private async open(lane: string): Promise<BullWorker> {
     const known = this.lanes.get(lane);
     if (known) return known;
     const { bullmq } = await loadQueuePackages();
-    const worker = new bullmq.Worker(lane, undefined, {
+    const options = {
       connection: this.place.keeper.redis,
       prefix: bullPrefix,
       lockDuration: this.times.lockMs,
@@ -237,7 +271,11 @@ export class WorkingQueue implements WorkQueue {
       // How often a job is taken up again is this program's to say: `recoverJobs`.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       autorun: false,
-    });
+    };
+    // Without the second connection that BullMQ's own loop would wait on.
+    const worker = new bullmq.Worker(lane, undefined, options, (name, given) =>
+      bullmq.createRedisBackend(name, given),
+    );
     worker.on('error', () => undefined);
     this.lanes.set(lane, worker);
     await worker.startStalledCheckTimer();

@@ -17,7 +17,10 @@ import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 import type { WorkerOrder } from './worker-process.ts';
 
 /** Some of the usual times, so that a test need not wait for them. */
-const quick: QueueTimes = { lockMs: 2000, stalledMs: 500, beatMs: 200, idleMs: 100 };
+const quick: QueueTimes = {
+  ...{ lockMs: 2000, stalledMs: 500, beatMs: 200, idleMs: 100 },
+  pauseMs: 3000,
+};
 
 /** The one that trains. */
 export const realTraining = new URL('../../../src/jobs/local/training-worker.ts', import.meta.url);

@@ -3,10 +3,10 @@ import { openCheckpoint } from '../../families/checkpoint.ts';
 import { familyOf } from '../../families/registry.ts';
 import { answerQuestion } from '../../processes/ask-process.ts';
 import type { JobDraft } from '../request/job-draft.ts';
-import type { Needs } from './lanes.ts';
+import type { Cost } from './lanes.ts';
 
 // The program of the process that finds out what a job needs: its graph is built for that.
-answerQuestion(async (question): Promise<Omit<Needs, 'device'>> => {
+answerQuestion(async (question): Promise<Cost> => {
   const { model, vae, embeddings, settings, device } = question as JobDraft;
   const prediction = settings.prediction ?? undefined;
   const checkpoint = await openCheckpoint(model, prediction, { vae, embeddings });
