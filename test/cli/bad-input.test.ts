@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { callCli, type CliResult, parseEvents, runCli, startCli } from '../helpers/run-cli.ts';
+import { smallDisk } from '../helpers/small-disk.ts';
 import { writeBadInput } from './bad-input-files.ts';
 
 let folder: string;
@@ -483,33 +483,13 @@ function expectRefusal({ plain, json }: { plain: CliResult; json: CliResult }, r
   if (status === 3) expect(plain.stderr).toBe(`erase-concept: ${String(error?.message)}\n`);
 }
 
-/** Runs what follows with a disk of 16 MB in the folder `small-disk`, which others do not see. */
-const onSmallDisk = (unshare: readonly string[]) => [
-  'unshare',
-  ...unshare,
-  'sh',
-  '-c',
-  'mount -t tmpfs -o size=16m none "$0" && exec "$@"',
-];
-
-/** How such a disk can be made here: by root, or where users may make namespaces. */
-const unshareOptions = [['--mount'], ['--map-root-user', '--mount']].find((options) => {
-  const [program = '', ...args] = onSmallDisk(options);
-  return spawnSync(program, [...args, tmpdir(), 'true']).status === 0;
-});
-if (!unshareOptions) {
-  console.warn(
-    'SKIPPED: no disk space: a small disk to test with cannot be mounted here. Run the tests as root, or where users may make namespaces (sysctl kernel.unprivileged_userns_clone=1).',
-  );
-}
-
-describe.skipIf(!unshareOptions)('A full disk', () => {
+describe.skipIf(!smallDisk)('A full disk', () => {
   it.each([
     ['for the model', ['--out', 'small-disk/new.safetensors'], /the scrubbed model needs/, /--out/],
     ['for the state', ['--data', 'small-disk/data'], /the job's state needs/, /--data/],
   ])('%s', async (_, option, wrong, remedy) => {
     const disk = path.join(folder, 'small-disk');
-    const wrapper = [...onSmallDisk(unshareOptions ?? []), disk];
+    const wrapper = [...(smallDisk ?? []), disk];
     const args = forgetHeart(...option);
     const [plain, json] = await Promise.all(
       [args, [...args, '--json']].map((given) => startCli(given, { folder, wrapper }).ended),

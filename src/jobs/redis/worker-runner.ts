@@ -141,6 +141,7 @@ export class WorkerRunner implements Runner {
       await mkdir(path.join(folder, name), { recursive: true });
     }
     await files.checkOut(stored.id, givenIn(folder, draft));
+    await files.checkInWhole(stored.id);
     stored.appendEvent({
       event: 'notice',
       message: 'what was saved of this job is lost or damaged in the store, so it begins anew.',

@@ -1,6 +1,12 @@
 import { expect, it } from 'vitest';
 
-import { canWork, inOrder, laneOf, nameOfModel, type Needs } from '../../../src/jobs/redis/lanes.ts';
+import {
+  canWork,
+  inOrder,
+  laneOf,
+  nameOfModel,
+  type Needs,
+} from '../../../src/jobs/redis/lanes.ts';
 
 const needs: Needs = {
   ...{ device: 'auto', family: 'stable-diffusion', memoryBytes: 4.7e9 },

@@ -1,7 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 import type { JobView } from '../../../src/contract/job-views.ts';
@@ -50,6 +52,8 @@ interface FleetWorkerOptions {
   readonly times?: QueueTimes;
   /** Default: one that takes a moment for each step. */
   readonly trainingWorker?: URL;
+  /** What stands before the command of a machine whose data lies on a small disk: `smallDisk`. */
+  readonly disk?: readonly string[];
 }
 
 function optionsOf(fleet: Fleet, name: string, { times = quick }: FleetWorkerOptions) {
@@ -83,11 +87,19 @@ export async function startFleetWorker(
 /** A machine with a worker: what is done to it is done to its trainings too. */
 export interface Machine {
   readonly process: ChildProcess;
+  /** Whether it takes jobs. */
+  readonly isReady: () => boolean;
   /** Ids of what it works on. */
   readonly jobs: () => readonly string[];
   readonly troubles: readonly string[];
   /** All its processes die at once. */
   readonly kill: () => Promise<void>;
+}
+
+interface MachineMessage {
+  readonly isReady?: boolean;
+  readonly jobs?: readonly string[];
+  readonly trouble?: string;
 }
 
 export function startMachine(
@@ -97,16 +109,24 @@ export function startMachine(
 ): Machine {
   const module = new URL('./worker-process.ts', import.meta.url);
   const run = new URL('../../../src/processes/run-module.mjs', import.meta.url);
-  const child = fork(run, [module.href], { detached: true, stdio: 'ignore', ...serialization });
+  const data = path.join(fleet.folder, `data-${name}`);
+  mkdirSync(data);
+  const wrapper = options.disk ? [...options.disk, data] : [];
+  const [program = '', ...args] = [...wrapper, process.execPath, fileURLToPath(run), module.href];
+  const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', 'ipc'];
+  const child = spawn(program, args, { detached: true, stdio, ...serialization });
   const order: WorkerOrder = {
     ...optionsOf(fleet, name, options),
+    dataFolder: data,
     queue: fleet.queue.href,
     trainingWorker: (options.trainingWorker ?? quickWorker).href,
   };
   child.send(order);
   let jobs: readonly string[] = [];
   const troubles: string[] = [];
-  child.on('message', (message: { jobs?: readonly string[]; trouble?: string }) => {
+  let isReady = false;
+  child.on('message', (message: MachineMessage) => {
+    isReady ||= message.isReady ?? false;
     if (message.jobs) ({ jobs } = message as { jobs: readonly string[] });
     if (message.trouble !== undefined) troubles.push(message.trouble);
   });
@@ -117,7 +137,7 @@ export function startMachine(
     await ended;
   };
   onTestFinished(kill);
-  return { process: child, jobs: () => jobs, troubles, kill };
+  return { process: child, isReady: () => isReady, jobs: () => jobs, troubles, kill };
 }
 
 const serialization = { serialization: 'advanced' } as const;

@@ -12,8 +12,11 @@ export type WorkerOrder = Omit<
 };
 
 process.once('message', (order: WorkerOrder) => {
-  const { queue, trainingWorker, ...options } = order;
-  void startWorker({
+  void start(order);
+});
+
+async function start({ queue, trainingWorker, ...options }: WorkerOrder): Promise<void> {
+  await startWorker({
     ...options,
     queue: new URL(queue),
     ...(trainingWorker !== null && { trainingWorker: new URL(trainingWorker) }),
@@ -24,4 +27,5 @@ process.once('message', (order: WorkerOrder) => {
       process.send?.({ jobs });
     },
   });
-});
+  process.send?.({ isReady: true });
+}
