@@ -46,8 +46,10 @@ export class RedisRepository implements JobRepository {
   }
 
   async find(id: string): Promise<RedisJob | null> {
-    const [status] = await this.tools.keeper.read(id, ['status']);
-    return status == null ? null : this.jobOf(id, await this.tools.placesOf(id));
+    const [status, ...asked] = await this.tools.keeper.read(id, ['status', 'draft', 'job']);
+    // What says of nothing that it is asked for is being made by another, or was when that one died.
+    if (status == null || asked.every((json) => json === null)) return null;
+    return this.jobOf(id, await this.tools.placesOf(id));
   }
 
   /** @throws AppError `output.unwritable`, `artifact.*`; nothing is left then but files that others may need */

@@ -10,6 +10,7 @@ import type { RecordedEvent } from '../../../src/erase/events.ts';
 import { connectRedis } from '../../../src/jobs/redis/connect.ts';
 import { JobKeeper } from '../../../src/jobs/redis/job-keeper.ts';
 import { keys } from '../../../src/jobs/redis/keys.ts';
+import { newStatus } from '../../../src/jobs/job-status.ts';
 import { createTestRandom, rounds } from '../../helpers/long.ts';
 import { hasRedis, startRedis } from '../../helpers/redis-server.ts';
 import { startS3 } from '../../helpers/s3-server.ts';
@@ -199,6 +200,17 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
       await server.api('post', `/jobs/${id}/resume`);
     }
     admin.disconnect();
+  });
+
+  it('are listed once they are made, whatever a server that was killed has left', async () => {
+    const fleet = makeFleet(await startRedis());
+    const redis = await connectRedis(fleet.queue);
+    const keeper = new JobKeeper(redis, { isFenced: false });
+    await keeper.create('half-made', { status: JSON.stringify(newStatus(null)) });
+    redis.disconnect();
+    const server = await startServer(fleet);
+    expect((await server.api('get', '/jobs')).body).toEqual([]);
+    expect((await server.api('get', '/jobs/half-made')).status).toBe(404);
   });
 
   it('are not for workers of another version', async () => {
