@@ -1,6 +1,17 @@
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
+const ownOnly = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'blob:', 'data:'],
+  connectSrc: ["'self'"],
+  fontSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+};
+
 /**
  * Headers that keep foreign content out of the page and the page out of foreign frames.
  *
@@ -11,14 +22,7 @@ export function securityHeaders(hostUrl: URL | null): RequestHandler {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'blob:', 'data:'],
-        connectSrc: ["'self'"],
-        fontSrc: ["'self'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
+        ...ownOnly,
         frameAncestors: ["'self'", ...(hostUrl ? [hostUrl.origin] : [])],
       },
     },
@@ -29,3 +33,14 @@ export function securityHeaders(hostUrl: URL | null): RequestHandler {
     referrerPolicy: { policy: 'no-referrer' },
   });
 }
+
+/** What bull-board's page takes besides: its base, and styles within it. It is in no frame. */
+export const boardHeaders: RequestHandler = helmet.contentSecurityPolicy({
+  useDefaults: false,
+  directives: {
+    ...ownOnly,
+    styleSrc: ["'self'", "'unsafe-inline'"],
+    baseUri: ["'self'"],
+    frameAncestors: ["'none'"],
+  },
+});

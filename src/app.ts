@@ -9,10 +9,11 @@ import { errorHandler, notFound } from '../routes/error-handler.ts';
 import { apiRouter } from '../routes/index.ts';
 import type { PageServer } from '../routes/outbox.ts';
 import { acceptStartLink, type LoadPage, servePage } from '../routes/page.ts';
-import { securityHeaders } from '../routes/security-headers.ts';
+import { serveBoard } from '../routes/queue-board.ts';
+import { boardHeaders, securityHeaders } from '../routes/security-headers.ts';
 import { attachSockets } from '../routes/sockets.ts';
 import { AppError } from './errors.ts';
-import type { Services } from './contract/services.ts';
+import { BOARD_PLACE, type Services } from './contract/services.ts';
 
 /** How the sidecar is reached and what it writes. */
 export interface AppOptions extends AccessRules {
@@ -62,6 +63,7 @@ export function createApp(services: Services, options: AppOptions): App {
   app.use('/api', apiRouter(services, { isPublic: true }));
   app.use('/api', requireToken(access));
   app.use('/api', apiRouter(services, { isPublic: false }));
+  app.get(`${BOARD_PLACE}{/*path}`, requireToken(access), boardHeaders, serveBoard(services));
   app.use(acceptStartLink(access));
   app.use(servePage(options.loadPage));
   app.use(notFound);

@@ -73,6 +73,7 @@ export function createServices({
     jobs,
     devices,
     workers: async () => (await backend.sharing?.workers()) ?? [],
+    board: async () => (await backend.sharing?.board()) ?? null,
     metrics: jobMetrics(jobs, backend),
     health: () => healthOf(host, backend),
     models: () => listModels(host, jobs),

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import type { AttackRequest } from './attack-view.ts';
 import type { Estimate, Suggestions } from './estimate.ts';
 import type { Knowledge, knowledgeRequestSchema } from './knowledge.ts';
@@ -122,12 +123,17 @@ export interface Metrics {
   readonly text: string;
 }
 
+/** Where the board of queues is. */
+export const BOARD_PLACE = '/queues';
+
 /** All that routes and sockets may call. */
 export interface Services {
   health(): Promise<Health>;
   devices(): Promise<readonly DeviceView[]>;
   /** Who works on the jobs, where that is not this server. */
   workers(): Promise<readonly WorkerView[]>;
+  /** What answers below `BOARD_PLACE`; null where there is no queue of many machines. */
+  board(): Promise<RequestListener | null>;
   /** Figures for Prometheus. */
   metrics(): Promise<Metrics>;
   models(): Promise<readonly ModelView[]>;

@@ -1,3 +1,5 @@
+import type { RequestListener } from 'node:http';
+
 import type { RecordedEvent } from '../erase/events.ts';
 import type { EraseJob } from '../erase/job.ts';
 import type { JobListener } from '../contract/services.ts';
@@ -189,6 +191,8 @@ export interface Sharing {
   isQueued(id: string): boolean;
   /** Those who work on the jobs. */
   workers(): Promise<readonly WorkerView[]>;
+  /** What shows the engine's own queues. @throws AppError `package.missing` */
+  board(): Promise<RequestListener>;
   /** The token that the pages of all servers have, which is this one if there was none. */
   agreeOnToken(own: string): Promise<string>;
 }

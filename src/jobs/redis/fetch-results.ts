@@ -40,7 +40,9 @@ export async function fetchResults(
   const job = await stored.readJob();
   if (!job || owner !== server || fetched !== null) return false;
   const moved = await withFreeNames(job);
-  const placed = Object.keys(await files.stored(stored.id)).flatMap((name) => placeOf(name, job, moved));
+  const placed = Object.keys(await files.stored(stored.id)).flatMap((name) =>
+    placeOf(name, job, moved),
+  );
   const output = (file: string) => file === moved.output || isWithin(file, moved.output);
   const isFolder = placed.some(({ to }) => isWithin(to, moved.output));
   // What lies beside a model first: a host takes a model up as soon as it is there.

@@ -14,5 +14,6 @@ export function givenIn(folder: string, draft: Given): (name: string) => boolean
   const given = [forgetImages, retainImages, ...concepts.map(({ images }) => images), ...embeddings]
     .filter((file) => file !== null)
     .map((file) => nameWithin(folder, file));
-  return (name) => given.some((one) => one !== null && (name === one || name.startsWith(`${one}/`)));
+  return (name) =>
+    given.some((one) => one !== null && (name === one || name.startsWith(`${one}/`)));
 }

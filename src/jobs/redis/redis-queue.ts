@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Worker, WorkQueue } from '../ports.ts';
 import { bullPrefix, keys } from './keys.ts';
 import type { JobKeeper } from './job-keeper.ts';
+import { readLanes } from './lane-states.ts';
 import { loadQueuePackages } from '../optional-packages.ts';
 
 /** How often a server looks which jobs wait, where nothing tells it. */
@@ -12,7 +13,7 @@ const LOOK_MS = 2000;
 /** The queue as servers have it: jobs wait for workers, which are elsewhere. */
 export class RedisQueue implements WorkQueue {
   private readonly keeper: JobKeeper;
-  private readonly queues = new Map<string, Promise<Queue>>();
+  private readonly opened = new Map<string, Promise<Queue>>();
   private worker: Worker | null = null;
   private queued: readonly string[] = [];
   /** Those that are worked on. */
@@ -79,8 +80,14 @@ export class RedisQueue implements WorkQueue {
   async close(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     await this.looking;
-    const queues = await Promise.all(this.queues.values());
+    const queues = await Promise.all(this.opened.values());
     await Promise.all(queues.map((queue) => queue.close()));
+  }
+
+  /** BullMQ's own queues in which there is anything. */
+  async queues(): Promise<Queue[]> {
+    const lanes = await readLanes(this.redis);
+    return Promise.all(lanes.map(({ lane }) => this.open(lane)));
   }
 
   /** Finds out which jobs wait. */
@@ -124,14 +131,14 @@ export class RedisQueue implements WorkQueue {
   }
 
   private open(lane: string): Promise<Queue> {
-    const known = this.queues.get(lane);
+    const known = this.opened.get(lane);
     if (known) return known;
     const opening = loadQueuePackages().then(({ bullmq }) => {
       const queue = new bullmq.Queue(lane, { connection: this.redis, prefix: bullPrefix });
       queue.on('error', () => undefined);
       return queue;
     });
-    this.queues.set(lane, opening);
+    this.opened.set(lane, opening);
     return opening;
   }
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 
-import type { JobListener } from '../../contract/services.ts';
+import { BOARD_PLACE, type JobListener } from '../../contract/services.ts';
 import type { JobBackend, Runner, Sharing } from '../ports.ts';
 import { appVersion } from '../../version.ts';
 import { HashMemory } from '../store/hash-file.ts';
@@ -14,6 +14,7 @@ import { JobFiles } from './job-files.ts';
 import { JobKeeper } from './job-keeper.ts';
 import { keys } from './keys.ts';
 import { serverPlaces } from './places.ts';
+import { queueBoard } from './queue-board.ts';
 import { RedisQueue } from './redis-queue.ts';
 import { RedisRepository } from './redis-repository.ts';
 import { restoreFiles } from './restore-files.ts';
@@ -77,6 +78,7 @@ export async function openServerBackend(place: SharedPlace): Promise<JobBackend>
     },
     isQueued: (id) => queue.has(id),
     workers: () => listWorkers(redis),
+    board: queueBoard(BOARD_PLACE, () => queue.queues()),
     agreeOnToken: async (own) => {
       await redis.setnx(keys.token, own);
       return (await redis.get(keys.token)) ?? own;

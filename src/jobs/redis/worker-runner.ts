@@ -211,7 +211,5 @@ export class WorkerRunner implements Runner {
 
 /** Of a file in the store. */
 function isLost(error: unknown): boolean {
-  return (
-    error instanceof AppError && ['artifact.damaged', 'artifact.missing'].includes(error.code)
-  );
+  return error instanceof AppError && ['artifact.damaged', 'artifact.missing'].includes(error.code);
 }
