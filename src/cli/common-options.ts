@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 import { predictionWishes } from '../diffusion/prediction-reading.ts';
-import { devices } from '../runtime/device.ts';
+import { type Device, devices } from '../runtime/device.ts';
 import { wholeNumber, webAddress } from './parse-option.ts';
 
 export const jsonOption = (): Option =>
@@ -17,7 +17,19 @@ export const dataOption = (defaultFolder: string | null): Option =>
 export const deviceOption = (): Option =>
   new Option('--device <name>', 'auto takes the fastest in a short measurement')
     .choices(['auto', ...devices])
+    .argParser(deviceName)
     .default('auto');
+
+function deviceName(text: string): Device | 'auto' {
+  const found = (['auto', ...devices] as const).find((name) => name === text);
+  if (found !== undefined) return found;
+  const [device = ''] = text.split(':');
+  throw new InvalidArgumentError(
+    (devices as readonly string[]).includes(device)
+      ? `ONNX Runtime's package for Node has no number for one of several cards. Start a worker for each card where it sees only that one, such as a container: "Several cards" in docs/many-machines.md.`
+      : `Allowed choices are auto, ${devices.join(', ')}.`,
+  );
+}
 
 export const predictionOption = (): Option =>
   new Option(

@@ -33,15 +33,25 @@ export interface RedisServer {
   readonly start: () => Promise<void>;
 }
 
-/** Starts a server of its own that writes each command to its disk. */
-export async function startRedis(args: readonly string[] = []): Promise<RedisServer> {
+/**
+ * Starts a server of its own that writes each command to its disk.
+ *
+ * @param args more of its options
+ * @param password what it asks for. Default: nothing
+ */
+export async function startRedis(
+  args: readonly string[] = [],
+  password = '',
+): Promise<RedisServer> {
   if (program === undefined) throw new Error('there is no valkey-server or redis-server');
   const port = await freePort();
   const folder = makeTemporaryFolder();
   const url = new URL(`redis://127.0.0.1:${port}`);
+  url.password = password;
   let child: ChildProcess | null = null;
   const start = async () => {
     const options = ['--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'yes'];
+    if (password !== '') options.push('--requirepass', password);
     child = spawn(program, [...options, '--appendfsync', 'everysec', ...args], {
       stdio: 'ignore',
     });
@@ -63,7 +73,8 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
   return { url, process: () => child!, kill, start };
 }
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

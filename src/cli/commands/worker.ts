@@ -1,9 +1,9 @@
 import { hostname, totalmem } from 'node:os';
 import type { Command } from 'commander';
 
-import { AppError } from '../../errors.ts';
+import { AppError, asAppError } from '../../errors.ts';
 import type { Device } from '../../runtime/device.ts';
-import { dataOption, deviceOption, threadsOption } from '../common-options.ts';
+import { dataOption, deviceOption, jsonOption, threadsOption } from '../common-options.ts';
 import type { CliContext } from '../context.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { wholeNumber } from '../parse-option.ts';
@@ -19,6 +19,7 @@ interface WorkerCommandOptions extends SharedOptions {
   readonly name?: string;
   readonly memory?: number;
   readonly cache: number;
+  readonly json?: true;
 }
 
 /** Models of a studio; a checkpoint of SD 1.5 takes 2 to 7 GB. */
@@ -44,6 +45,7 @@ export function addWorkerCommand(program: Command, context: CliContext): void {
     )
     .option('--cache <gigabytes>', 'models kept for later jobs', wholeNumber(1), DEFAULT_CACHE_GB)
     .addOption(dataOption(context.config.dataFolder))
+    .addOption(jsonOption())
     .action((options: WorkerCommandOptions) => work(options, command, context));
 }
 
@@ -59,6 +61,11 @@ async function work(
     async ({ cancel, kill }) => {
       const device = await chooseDevice(options.device);
       const name = requireName(options.name ?? `${hostname()}-${device}`);
+      const tell = (jobs: readonly string[], words: string) => {
+        const time = new Date().toISOString();
+        const event = { event: 'worker', time, worker: name, device, jobs };
+        printLine(terminal.stdout, options.json ? JSON.stringify(event) : `${name} ${words}`);
+      };
       const worker = await startWorker({
         ...{ ...shared, name, device, concurrency: options.concurrency },
         dataFolder: options.data,
@@ -66,15 +73,19 @@ async function work(
         memoryBytes: options.memory === undefined ? memoryOf(device) : options.memory * 1e9,
         cacheBytes: options.cache * 1e9,
         onJobs: (ids) => {
-          const what = ids.length === 0 ? 'waits for a job' : `works on ${ids.join(', ')}`;
-          printLine(terminal.stdout, `${name} ${what}`);
+          tell(ids, ids.length === 0 ? 'waits for a job' : `works on ${ids.join(', ')}`);
         },
         onTrouble: (error) => {
-          printLine(terminal.stderr, error instanceof Error ? error.message : String(error));
+          const { code, message } = asAppError(error);
+          const trouble = { event: 'trouble', time: new Date().toISOString(), worker: name };
+          printLine(
+            terminal.stderr,
+            options.json ? JSON.stringify({ ...trouble, code, message }) : message,
+          );
         },
         ...(trainingWorker && { trainingWorker }),
       });
-      printLine(terminal.stdout, `${name} waits for jobs on ${device}`);
+      tell([], `waits for jobs on ${device}`);
       await whenAborted(cancel);
       await worker.close(kill);
     },
