@@ -10,6 +10,7 @@ import type { RecordedEvent } from '../../src/erase/events.ts';
 import { forkTypescript } from '../../src/processes/fork-typescript.ts';
 import { startSidecar } from '../../src/serve.ts';
 import type { LoadOrder, LoadReport } from './load-client.ts';
+import { medianOf } from './median.ts';
 
 // npm run bench:load [-- --seconds 60] [--rounds 2] [--sockets 200] [--requests 50] [--threads N]
 // What watchers cost while a job trains: the tiny model on the default settings, alone and under the
@@ -160,7 +161,7 @@ function report(
     'seconds a step, alone': `${mean(alone.flat()).toFixed(3)} (${alone.flat().length} steps)`,
     'seconds a step, under load': `${mean(loaded.flat()).toFixed(3)} (${loaded.flat().length} steps)`,
     'slower by': `${mean(slower).toFixed(1)} % ± ${error.toFixed(1)}`,
-    'the median step': `${(100 * (median(loaded.flat()) / median(alone.flat()) - 1)).toFixed(1)} %`,
+    'the median step': `${(100 * (medianOf(loaded.flat()) / medianOf(alone.flat()) - 1)).toFixed(1)} %`,
     'in each round': slower.map((percent) => percent.toFixed(1)).join(', '),
     'event loop delay p99': `${p99.toFixed(1)} ms`,
     'processor time of the server': `${(serverSeconds / reports.length).toFixed(1)} s`,
@@ -190,9 +191,6 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, x) => sum + x, 0) / values.length;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
 
 /** Standard deviation of a sample. */
 function deviation(values: readonly number[]): number {
