@@ -1,3 +1,4 @@
+import { progressOf } from '../jobs/job-progress.ts';
 import { FolderRepository } from '../jobs/local/folder-repository.ts';
 import { folderOfJob, openJobFolder } from '../jobs/local/job-folder.ts';
 import { requireResumable } from '../jobs/local/run-job.ts';
@@ -32,7 +33,7 @@ export function sweepHere({ dataFolder, context, interrupts, json }: HereOptions
       const { state } = await new StoredFolder(folder.path).readStatus();
       return {
         ...{ id, isDone: state === 'done', output: folder.job.output },
-        events: await folder.readEvents(),
+        progress: progressOf(await folder.readEvents()),
         find: (name) => artifacts.find(id, name),
       };
     },

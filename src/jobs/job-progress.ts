@@ -124,6 +124,13 @@ export class JobProgress {
   }
 }
 
+/** Where a job stands after these events. */
+export function progressOf(events: readonly RecordedEvent[]): JobProgress {
+  const progress = new JobProgress();
+  for (const event of events) progress.apply(event);
+  return progress;
+}
+
 /** What a person can look back on; only ever grows at its end. */
 export class JobTimeline {
   readonly progress: ProgressPoint[] = [];

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import type { RecordedEvent } from '../../src/erase/events.ts';
 import type { Evaluation } from '../../src/evaluation/evaluation.ts';
 import { AppError } from '../../src/errors.ts';
+import { progressOf } from '../../src/jobs/job-progress.ts';
 import { readSweep } from '../../src/jobs/sweep/read-sweep.ts';
 import { runSweep, type SweepResult } from '../../src/jobs/sweep/run-sweep.ts';
 import { rowsOf, settingsOf } from '../../src/jobs/sweep/summarize-sweep.ts';
@@ -88,11 +89,12 @@ it('of what is done the results are brought, and what cannot be has failed', asy
     JSON.stringify({ [here!]: 'here', [lost!]: 'lost' }),
   );
   const asked: string[] = [];
+  const progress = progressOf([]);
   const results = await runSweep(combinations, {
     folder,
     place: {
       concurrency: 1,
-      look: (id) => Promise.resolve({ id, isDone: true, events: [], output: 'x', find: noFile }),
+      look: (id) => Promise.resolve({ id, isDone: true, progress, output: 'x', find: noFile }),
       work: () => Promise.reject(new Error('nothing is to be done again')),
       fetch: (id) => {
         asked.push(id);
@@ -134,7 +136,7 @@ async function judged(shown: number, recognised: number): Promise<NonNullable<Sw
   ]);
   return {
     ...{ id: `job-${shown}`, isDone: true, output: '/models/a, without "b".safetensors' },
-    events: [...samples, { event: 'evaluation', evaluation: evaluation as never }],
+    progress: progressOf([...samples, { event: 'evaluation', evaluation: evaluation as never }]),
     find: (name) => Promise.resolve(name.startsWith('samples/') ? picture : null),
   };
 }

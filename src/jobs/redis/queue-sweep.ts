@@ -3,7 +3,7 @@ import { Mutex } from 'async-mutex';
 
 import { AppError, isErrorCode } from '../../errors.ts';
 import { presetFolders } from '../../presets/load-presets.ts';
-import { JobProgress } from '../job-progress.ts';
+import { progressOf } from '../job-progress.ts';
 import { isUnderWay } from '../job-status.ts';
 import { type JobBackend, nothingGiven, type StoredJob } from '../ports.ts';
 import { draftJob, type EraseRequest } from '../request/draft-job.ts';
@@ -50,7 +50,7 @@ export async function openQueueSweep(
       const [job, status] = [await stored.readJob(), await stored.readStatus()];
       return {
         ...{ id, isDone: status.state === 'done', output: job?.output ?? null },
-        events: await stored.readEvents(),
+        progress: progressOf(await stored.readEvents()),
         find: (name) => backend.artifacts.find(id, name),
       };
     },
@@ -143,9 +143,7 @@ async function errorOf(stored: StoredJob): Promise<AppError | null> {
   const cancelled = new AppError('job.cancelled', `job ${stored.id} was ${state}.`);
   // What it told before it was taken up again is past.
   if (state === 'cancelled') return cancelled;
-  const progress = new JobProgress();
-  for (const event of await stored.readEvents()) progress.apply(event);
-  const { outcome } = progress;
+  const { outcome } = progressOf(await stored.readEvents());
   const told = outcome?.kind === 'error' ? outcome.event : interruption;
   if (told && isErrorCode(told.code)) return new AppError(told.code, told.message);
   return cancelled;

@@ -49,7 +49,7 @@ export type Subject =
 export interface Combination {
   /** The same for the same erasure, whatever else stands in the file. */
   readonly key: string;
-  /** Path of the model. */
+  /** Path of the model; on a server its name. */
   readonly model: string;
   readonly subject: Subject;
   readonly retain: readonly string[];
@@ -59,30 +59,55 @@ export interface Combination {
 }
 
 /**
- * Reads the file of a sweep: YAML with `models`, `concepts` (as of `--concepts`) or `presets` or both, `retain`
- * and `settings`. Paths are looked for from where it lies.
+ * Reads the file of a sweep; paths are looked for from where it lies.
  *
- * @returns every model with every concept and preset with all of the settings, in this order
+ * @returns as `parseSweep`
  * @throws AppError `sweep.invalid`, `concepts.invalid`
  */
 export async function readSweep(file: string): Promise<Combination[]> {
-  const { concepts, presets = [], ...sweep } = await parseSweep(file);
+  let text: string;
+  try {
+    text = decodeText(await readFile(file));
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
   const folder = path.dirname(path.resolve(file));
+  const inFolder = (name: string) => path.resolve(folder, name);
+  return parseSweep(text, file, { model: inFolder, images: inFolder });
+}
+
+/** What names in a sweep mean. */
+export interface SweepNames {
+  readonly model: (name: string) => string;
+  /** Of the folder of pictures of a concept. @throws AppError where there can be none */
+  readonly images: (folder: string, concept: string) => string;
+}
+
+/**
+ * The erasures that a text asks for: YAML with `models`, `concepts` (as of `--concepts`) or `presets` or both,
+ * `retain` and `settings`.
+ *
+ * @param title of the sweep, for messages
+ * @returns every model with every concept and preset with all of the settings, in this order
+ * @throws AppError `sweep.invalid`, `concepts.invalid`
+ */
+export function parseSweep(text: string, title: string, names: SweepNames): Combination[] {
+  const { concepts, presets = [], ...sweep } = requireSweep(text, title);
   const subjects: Subject[] = presets.map((preset) => ({ kind: 'preset', ...preset }));
-  const list = concepts === undefined ? [] : requireConcepts(concepts, file);
+  const list = concepts === undefined ? [] : requireConcepts(concepts, title);
   for (const { images, ...concept } of list) {
-    const pictures = images === undefined ? {} : { images: path.resolve(folder, images) };
     const { name } = concept;
+    const pictures = images === undefined ? {} : { images: names.images(images, name) };
     subjects.push({ kind: 'concept', name, concept: { ...concept, ...pictures } });
   }
   if (subjects.length === 0) {
-    throw refuse(file, 'it says nothing of what to forget. Give it concepts, presets or both');
+    throw refuse(title, 'it says nothing of what to forget. Give it concepts, presets or both');
   }
-  const models = sweep.models.map((model) => path.resolve(folder, model));
+  const models = sweep.models.map(names.model);
   const settings = sweep.settings ?? [{}];
   const count = models.length * subjects.length * settings.length;
   if (count > MAX_COMBINATIONS) {
-    throw refuse(file, `it asks for ${count} erasures, more than ${MAX_COMBINATIONS}. Split it`);
+    throw refuse(title, `it asks for ${count} erasures, more than ${MAX_COMBINATIONS}. Split it`);
   }
   const { retain = [] } = sweep;
   const all = models.flatMap((model) =>
@@ -100,17 +125,16 @@ export async function readSweep(file: string): Promise<Combination[]> {
   return [...new Map(all.map((one) => [one.key, one])).values()];
 }
 
-async function parseSweep(file: string): Promise<z.output<typeof sweepSchema>> {
+function requireSweep(text: string, title: string): z.output<typeof sweepSchema> {
   let value: unknown;
   try {
-    value = parseYaml(decodeText(await readFile(file)));
+    value = parseYaml(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : 'it cannot be read';
-    throw refuse(file, reason.replace(/\.$/, ''), cause);
+    throw unreadable(title, cause);
   }
   const result = sweepSchema.safeParse(value);
   if (result.success) return result.data;
-  throw refuse(file, schemaMessage(result.error), result.error);
+  throw refuse(title, schemaMessage(result.error), result.error);
 }
 
 function keyOf(what: readonly unknown[]): string {
@@ -126,6 +150,11 @@ function describe(settings: WantedSettings): string {
   return words.length === 0 ? 'defaults' : words.join(', ');
 }
 
-function refuse(file: string, detail: string, cause?: unknown): AppError {
-  return new AppError('sweep.invalid', `the sweep "${file}": ${detail}.`, { cause });
+function unreadable(title: string, cause: unknown): AppError {
+  const reason = cause instanceof Error ? cause.message : 'it cannot be read';
+  return refuse(title, reason.replace(/\.$/, ''), cause);
+}
+
+function refuse(title: string, detail: string, cause?: unknown): AppError {
+  return new AppError('sweep.invalid', `the sweep "${title}": ${detail}.`, { cause });
 }

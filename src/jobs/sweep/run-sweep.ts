@@ -1,20 +1,16 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { Mutex } from 'async-mutex';
-import { z } from 'zod';
 
-import { replaceFile } from '../../checkpoint/atomic-file.ts';
-import type { RecordedEvent } from '../../erase/events.ts';
-import { AppError, asAppError } from '../../errors.ts';
-import { isMissingFile } from '../../system-error.ts';
+import { type AppError, asAppError } from '../../errors.ts';
+import type { JobProgress } from '../job-progress.ts';
 import type { EraseRequest } from '../request/draft-job.ts';
 import type { Combination } from './read-sweep.ts';
+import { readJobs, writeJobs } from './sweep-jobs.ts';
 
 /** A job of a sweep as it stands. */
 export interface SweptJob {
   readonly id: string;
   readonly isDone: boolean;
-  readonly events: readonly RecordedEvent[];
+  readonly progress: Pick<JobProgress, 'evaluation' | 'samples' | 'seconds'>;
   /** Path of its result; null until it is known. */
   readonly output: string | null;
   /** Path of a file of the job; null where there is none. @param name within the job, with `/` */
@@ -92,9 +88,7 @@ export async function runSweep(
         run.onBegin(combination, i + 1);
         await run.place.work(run.requestOf(combination), found?.id ?? null, async (id) => {
           jobs[key] = id;
-          await writing.runExclusive(() =>
-            replaceFile(jobsPathOf(run.folder), JSON.stringify(jobs, null, 2)),
-          );
+          await writing.runExclusive(() => writeJobs(run.folder, jobs));
         });
       } catch (error) {
         errors.set(key, asAppError(error));
@@ -114,23 +108,4 @@ export async function runSweep(
 
 async function lookAt(id: string | undefined, place: SweepPlace): Promise<SweptJob | null> {
   return id === undefined ? null : place.look(id);
-}
-
-/** Ids of jobs by the keys of their combinations. */
-const jobsSchema = z.record(z.string(), z.string());
-const jobsPathOf = (folder: string) => path.join(folder, 'jobs.json');
-
-/** @throws AppError `job.damaged` */
-async function readJobs(folder: string): Promise<Record<string, string>> {
-  const file = jobsPathOf(folder);
-  try {
-    return jobsSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (cause) {
-    if (isMissingFile(cause)) return {};
-    throw new AppError(
-      'job.damaged',
-      `"${file}" does not say which jobs a sweep has made. Remove it: the sweep begins anew, and its jobs stay where they are.`,
-      { cause },
-    );
-  }
 }

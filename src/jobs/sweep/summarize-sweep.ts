@@ -1,5 +1,4 @@
 import type { Evaluation } from '../../evaluation/evaluation.ts';
-import { JobProgress } from '../job-progress.ts';
 import type { SweepResult } from './run-sweep.ts';
 
 /** A line of the table of a sweep. */
@@ -46,9 +45,8 @@ export function settingsOf(rows: readonly SweepRow[]): SettingsRow[] {
 }
 
 function rowOf(result: SweepResult): SweepRow {
-  const progress = new JobProgress();
-  for (const event of result.job?.events ?? []) progress.apply(event);
-  const { evaluation, samples } = progress;
+  const progress = result.job?.progress ?? null;
+  const { evaluation, samples } = progress ?? { evaluation: null, samples: [] };
   const pictures = (['forget', 'retain'] as const).flatMap((role) => {
     const after = samples.findLast((one) => one.which === 'after' && one.role === role);
     const before = samples.find(
@@ -60,7 +58,7 @@ function rowOf(result: SweepResult): SweepRow {
   const isDone = result.job?.isDone === true && result.error === null;
   return {
     ...result,
-    ...{ evaluation, pictures, seconds: progress.seconds(null) },
+    ...{ evaluation, pictures, seconds: progress?.seconds(null) ?? null },
     state: isDone ? 'done' : hasFailed(result) ? 'failed' : 'open',
     score: isDone && evaluation ? scoreOf(evaluation) : null,
   };

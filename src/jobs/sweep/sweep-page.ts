@@ -18,11 +18,20 @@ td img { width: ${THUMBNAIL / 2}px; height: ${THUMBNAIL / 2}px; object-fit: cove
 .scroll { overflow-x: auto; }
 `;
 
-/** The table of a sweep as a page that stands alone but for its links to reports. @param title of the sweep */
-export async function sweepPage(title: string, rows: readonly SweepRow[]): Promise<string> {
+/**
+ * The table of a sweep as a page that stands alone but for its links to reports.
+ *
+ * @param title of the sweep
+ * @param addressOf what leads to the report of a job that lies at a path. Default: the path
+ */
+export async function sweepPage(
+  title: string,
+  rows: readonly SweepRow[],
+  addressOf: (id: string, report: string) => string = (_, report) => pathToFileURL(report).href,
+): Promise<string> {
   const settings = settingsOf(rows);
   const lines: Markup[] = [];
-  for (const row of rows) lines.push(await lineOf(row));
+  for (const row of rows) lines.push(await lineOf(row, addressOf));
   const done = rows.filter(({ state }) => state === 'done').length;
   const page = html`<!doctype html>
     <html lang="en">
@@ -84,10 +93,14 @@ export async function sweepPage(title: string, rows: readonly SweepRow[]): Promi
   return page.text;
 }
 
-async function lineOf(row: SweepRow): Promise<Markup> {
+async function lineOf(
+  row: SweepRow,
+  addressOf: (id: string, report: string) => string,
+): Promise<Markup> {
   const { combination, job, error, evaluation, seconds } = row;
   const thumbnails = await thumbnailsOf(row);
   const report = (await job?.find('report.html')) ?? null;
+  const address = job && report !== null ? addressOf(job.id, report) : null;
   const remark = error?.message ?? (row.state === 'open' ? 'not done' : null);
   return html`<tr>
     <td>${path.basename(combination.model)}</td>
@@ -98,9 +111,7 @@ async function lineOf(row: SweepRow): Promise<Markup> {
     <td>${evaluation && change(evaluation.retain)}</td>
     <td>${seconds === null ? null : formatDuration(seconds)}</td>
     <td>${thumbnails.map((address) => html`<img src="${address}" alt="" /> `)}</td>
-    <td>
-      ${report === null ? null : html`<a href="${pathToFileURL(report).href}">Report</a>`} ${remark}
-    </td>
+    <td>${address === null ? null : html`<a href="${address}">Report</a>`} ${remark}</td>
   </tr> `;
 }
 
