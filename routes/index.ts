@@ -14,6 +14,7 @@ import { describeRoutes, openapiSchema } from './openapi.ts';
 import { presetRoutes } from './presets.ts';
 import { json, type Route, YAML_TYPE } from './route.ts';
 import { suggestionRoutes } from './suggestions.ts';
+import { sweepRoutes } from './sweeps.ts';
 import { companionRoutes } from './companions.ts';
 import { workerRoutes } from './workers.ts';
 
@@ -46,6 +47,7 @@ export const routes: readonly Route[] = [
   ...estimateRoutes,
   ...knowledgeRoutes,
   ...jobRoutes,
+  ...sweepRoutes,
   openapiRoute,
 ];
 

@@ -17,7 +17,7 @@ interface JsonAnswer {
 }
 interface OtherAnswer {
   readonly status: 200 | 204;
-  readonly type: 'application/yaml' | 'image/*' | 'text/html' | 'text/plain' | null;
+  readonly type: 'application/yaml' | 'image/*' | 'text/csv' | 'text/html' | 'text/plain' | null;
   readonly description: string;
 }
 

@@ -17,6 +17,7 @@ import { jobMetrics } from './jobs/job-metrics.ts';
 import { JobService } from './jobs/job-service.ts';
 import { makersOf } from './jobs/job-views.ts';
 import { presetServices } from './jobs/preset-services.ts';
+import { SweepService } from './jobs/sweep/sweep-service.ts';
 import { suggestPrompts } from './jobs/request/suggest-prompts.ts';
 import { openFolder } from './open-folder.ts';
 import { presetFolders } from './presets/load-presets.ts';
@@ -46,7 +47,7 @@ export interface ServiceEnvironment {
   readonly trainingWorker?: URL;
 }
 
-/** The services over a data folder and a host. Whoever made them opens and closes `jobs`. */
+/** The services over a data folder and a host. Whoever made them opens and closes `jobs` and `sweeps`. */
 export function createServices({
   dataFolder,
   host,
@@ -56,7 +57,7 @@ export function createServices({
   onTrouble,
   trainingWorker,
   backend = jobBackends.local({ dataFolder, ...(trainingWorker && { trainingWorker }) }),
-}: ServiceEnvironment): Services & { readonly jobs: JobService } {
+}: ServiceEnvironment): Services & { readonly jobs: JobService; readonly sweeps: SweepService } {
   const devices = onceTried();
   const companions = companionFiles(host, dataFolder);
   const jobs = new JobService({
@@ -69,8 +70,11 @@ export function createServices({
     openFolder: showFolder,
     onTrouble,
   });
+  const { artifacts, sharing } = backend;
+  const isShared = sharing !== null;
   return {
     jobs,
+    sweeps: new SweepService({ dataFolder, jobs, artifacts, isShared, onTrouble }),
     devices,
     workers: async () => (await backend.sharing?.workers()) ?? [],
     board: async () => (await backend.sharing?.board()) ?? null,

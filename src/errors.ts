@@ -39,6 +39,8 @@ const errorTable = {
   'prompt.invalid': { exit: 3, http: 422 },
   'concepts.invalid': { exit: 3, http: 422 },
   'sweep.invalid': { exit: 3, http: 422 },
+  'sweep.not-found': { exit: 3, http: 404 },
+  'sweep.exists': { exit: 3, http: 409 },
   'knowledge.not-found': { exit: 3, http: 404 },
   'preset.not-found': { exit: 3, http: 404 },
   'preset.invalid': { exit: 3, http: 422 },

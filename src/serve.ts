@@ -94,7 +94,8 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
       loadPage,
     });
     const port = await listenOn(app, options);
-    const opened = services.jobs.open().catch((error: unknown) => {
+    const opening = Promise.all([services.jobs.open(), services.sweeps.open()]);
+    const opened = opening.catch((error: unknown) => {
       log.logger.error({ err: error }, 'the jobs cannot be read');
     });
     return {
@@ -102,6 +103,7 @@ export async function startSidecar(options: ServeOptions): Promise<Sidecar> {
       close: async (hurry = new AbortController().signal) => {
         await opened;
         const patience = AbortSignal.any([hurry, AbortSignal.timeout(SHUTDOWN_PATIENCE_MS)]);
+        await services.sweeps.close();
         await Promise.all([closeConnections(app), services.jobs.close(patience)]);
         log.close();
         await lock.release();

@@ -15,6 +15,7 @@ import type {
   PresetView,
   VaeView,
 } from './views.ts';
+import type { SweepSummary, SweepView, sweepRequestSchema } from './sweep-view.ts';
 import type { WorkerView } from './worker-view.ts';
 import type { z } from 'zod';
 import type { PresetDraft } from '../presets/preset.ts';
@@ -116,6 +117,26 @@ export interface KnowledgeServices {
   cancel(id: string): Knowledge;
 }
 
+/** What can be done with sweeps; names are whatever the client sent. */
+export interface SweepServices {
+  list(): Promise<SweepSummary[]>;
+  view(name: string): Promise<SweepView>;
+  /** Makes it and starts it. */
+  create(request: z.output<typeof sweepRequestSchema>): Promise<SweepView>;
+  /** Puts another text in the place of its own and starts it: what is done stays done. */
+  replace(name: string, yaml: string): Promise<SweepView>;
+  /** Has all be done that is not. */
+  start(name: string): Promise<SweepView>;
+  /** Cancels all of its jobs. */
+  cancel(name: string): Promise<SweepView>;
+  /** Its jobs stay. */
+  delete(name: string): Promise<void>;
+  /** Its table as a page. */
+  page(name: string): Promise<string>;
+  /** Its table as CSV. */
+  csv(name: string): Promise<string>;
+}
+
 /** Figures in the text format of Prometheus. */
 export interface Metrics {
   /** The type of the text. */
@@ -151,4 +172,5 @@ export interface Services {
   estimate(request: z.output<typeof jobRequestSchema>, signal: AbortSignal): Promise<Estimate>;
   readonly knowledge: KnowledgeServices;
   readonly jobs: JobServices;
+  readonly sweeps: SweepServices;
 }

@@ -97,6 +97,17 @@ it('sweep does what is not done yet, whatever fails, and sums all of it up', asy
   expect(readFileSync(path.join(out, 'summary.csv'), 'utf8').split('\r\n')).toHaveLength(4);
 });
 
+it('a sweep of the page is left to it', async () => {
+  const folder = makeTemporaryFolder();
+  sweepFile(folder, ['heart'], ['{ steps: 2 }']);
+  mkdirSync(path.join(folder, 'data/sweeps/mine'), { recursive: true });
+  writeFileSync(path.join(folder, 'data/sweeps/mine/sweep.yaml'), 'models: x');
+  const { status, stdout } = await callCli(['sweep', 'mine.yaml', '--json'], folder);
+  expect(parseEvents(stdout).at(-1)).toMatchObject({ event: 'error', code: 'sweep.exists' });
+  expect(status).toBe(3);
+  expect(readdirSync(path.join(folder, 'data/sweeps/mine'))).toEqual(['sweep.yaml']);
+});
+
 it.runIf(hasRedis)(
   'sweep --queue has workers do it, and takes up what it has left there',
   async () => {

@@ -46,7 +46,7 @@ export interface TestSidecar {
   readonly opened: readonly string[];
   /** Sends a request with the token. */
   readonly api: (
-    method: 'get' | 'post' | 'delete',
+    method: 'get' | 'post' | 'put' | 'delete',
     path: string,
   ) => ReturnType<ReturnType<typeof supertest>['get']>;
   /** Starts a job. */
@@ -109,11 +109,12 @@ export async function startTestSidecar(options: SidecarOptions = {}): Promise<Te
   checkAnswers(http);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  await services.jobs.open();
+  await Promise.all([services.jobs.open(), services.sweeps.open()]);
   let isClosed = false;
   const close = async () => {
     if (isClosed) return;
     isClosed = true;
+    await services.sweeps.close();
     await Promise.all([io.close(), services.jobs.close(AbortSignal.timeout(5000))]);
   };
   onTestFinished(close);

@@ -79,6 +79,12 @@ it('every route answers as it says', async () => {
   await send('put', `/presets/${name}`, { ...draft, title: 'No hearts' });
   await send('post', '/presets', { ...draft, title: 'Other hearts' });
 
+  const yaml = `models: ${tinyModel}\nconcepts: [{ name: ring, forget: a ring }]`;
+  await send('post', '/sweeps', { name: 'rings', yaml });
+  await send('put', '/sweeps/rings', { yaml });
+  for (const action of ['cancel', 'start', 'cancel']) await api('post', `/sweeps/rings/${action}`);
+  for (const path of ['/sweeps', '/sweeps/rings']) await api('get', path);
+
   // Those of LoRAs need a web UI: test/hosts/loras.test.ts.
   const inJson = routes.filter(
     ({ answer, path }) => answer.type === 'application/json' && !path.endsWith('-lora'),

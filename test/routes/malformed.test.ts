@@ -17,6 +17,8 @@ const paths = [
   '/api/jobs/__proto__/cancel',
   '/api/presets',
   '/api/presets/..%2f..%2fpackage',
+  '/api/sweeps',
+  '/api/sweeps/..%2f..%2fjobs/start',
   '/api/estimate',
   '/api/suggestions',
   '/api/models',

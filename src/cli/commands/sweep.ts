@@ -61,9 +61,16 @@ async function sweep(
   // Loaded here, not at the start: other commands need not wait for it.
   const { readSweep } = await import('../../jobs/sweep/read-sweep.ts');
   const { runSweep } = await import('../../jobs/sweep/run-sweep.ts');
+  const { isServerSweep, sweepsFolderOf } = await import('../../jobs/sweep/sweep-folder.ts');
   const combinations = await readSweep(file);
   const title = path.basename(file).replace(/\.[^.]+$/, '');
-  const folder = path.resolve(options.out ?? path.join(options.data, 'sweeps', title));
+  const folder = path.resolve(options.out ?? path.join(sweepsFolderOf(options.data), title));
+  if (await isServerSweep(folder)) {
+    throw new AppError(
+      'sweep.exists',
+      `"${folder}" is a sweep of the page: go on with it there, or choose another folder with --out.`,
+    );
+  }
   await mkdir(path.join(folder, 'models'), { recursive: true });
   const lock = await lockSweep(folder);
   try {

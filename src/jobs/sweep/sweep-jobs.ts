@@ -10,7 +10,9 @@ import { isMissingFile } from '../../system-error.ts';
 const jobsSchema = z.record(z.string(), z.string());
 export type SweepJobs = z.output<typeof jobsSchema>;
 
-const jobsPathOf = (folder: string) => path.join(folder, 'jobs.json');
+/** In the folder of a sweep. */
+export const jobsFile = 'jobs.json';
+const jobsPathOf = (folder: string) => path.join(folder, jobsFile);
 
 /**
  * Which jobs the sweep of a folder has made.

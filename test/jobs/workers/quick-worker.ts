@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import sharp from 'sharp';
 
 import { openModelFiles } from '../../../src/families/open-model-files.ts';
 import { PROVENANCE_KEY } from '../../../src/checkpoint/provenance.ts';
@@ -59,6 +60,7 @@ serveWorker(async (jobFolder, { onEvent, signal }) => {
     role: 'retain',
     seed: 0,
   });
+  await judge(job, { folder, onEvent, step });
   onEvent({ event: 'phase', phase: 'save' });
   const { checkpoint, lora } = outputsOf(job);
   if (lora !== null) await writeNoChange(job, lora);
@@ -79,6 +81,30 @@ async function misbehave(
     process.kill(process.pid, 'SIGKILL');
     await setTimeout(60_000);
   }
+}
+
+/** “judged 25”: a quarter of its pictures still show it. */
+async function judge(
+  { forget }: EraseJob,
+  { folder, onEvent, step }: Telling & { readonly folder: string; readonly step: number },
+): Promise<void> {
+  const [prompt = ''] = forget.map((one) => one.prompt).filter((one) => one.includes('judged'));
+  const shown = /judged (\d+)/.exec(prompt)?.[1];
+  if (shown === undefined) return;
+  const file = path.join(folder, 'samples', 'forgotten.png');
+  const teal = { width: 16, height: 16, channels: 3, background: 'teal' } as const;
+  await sharp({ create: teal }).png().toFile(file);
+  onEvent({ event: 'sample', file, prompt, which: 'after', step, role: 'forget', seed: 0 });
+  const evaluation = {
+    forget: { pictures: 4, before: 1, after: Number(shown) / 100, margin: 1 },
+    retain: { pictures: 4, before: 1, after: 1, change: 0 },
+    ...{ unrelatedChange: null, figures: [], prompts: [] },
+  };
+  onEvent({ event: 'evaluation', evaluation });
+}
+
+interface Telling {
+  readonly onEvent: (event: EraseEvent) => void;
 }
 
 function progress(job: EraseJob, step: number): EraseEvent {
