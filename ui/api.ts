@@ -19,6 +19,7 @@ import type {
   PresetView,
   VaeView,
 } from '../src/contract/views.ts';
+import type { SweepSummary, SweepView } from '../src/contract/sweep-view.ts';
 import type { WorkerView } from '../src/contract/worker-view.ts';
 import { ApiError, readRefusal } from './api-error.ts';
 import { t } from './languages/words.ts';
@@ -38,6 +39,10 @@ export const presetUrl = (name: string) => resolve(`api/presets/${encodeURICompo
 /** Where a file of a job is, for `src` and `href`. */
 export const jobUrl = (id: string, path: string) =>
   resolve(`api/jobs/${encodeURIComponent(id)}/${path}`).href;
+
+/** Where a table of a sweep is. */
+export const sweepUrl = (name: string, table: 'summary.html' | 'summary.csv') =>
+  resolve(`api/sweeps/${encodeURIComponent(name)}/${table}`).href;
 
 /** The sidecar's events; the token comes with the cookie that the start link set. */
 export const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(resolve('.').origin, {
@@ -114,8 +119,21 @@ export const api = {
   savePreset: (id: string, title: string) =>
     request<PresetView>('POST', `jobs/${encodeURIComponent(id)}/preset`, { body: { title } }),
   importPreset: (yaml: File) => request<PresetView>('POST', 'presets', { body: yaml }),
+  sweeps: () => request<SweepSummary[]>('GET', 'sweeps'),
+  createSweep: (name: string, yaml: string) =>
+    request<SweepView>('POST', 'sweeps', { body: { name, yaml } }),
+  sweep: (name: string) => sweepRequest('GET', name),
+  changeSweep: (name: string, yaml: string) => sweepRequest('PUT', name, '', { yaml }),
+  startSweep: (name: string) => sweepRequest('POST', name, '/start'),
+  cancelSweep: (name: string) => sweepRequest('POST', name, '/cancel'),
+  deleteSweep: (name: string) => request<unknown>('DELETE', `sweeps/${encodeURIComponent(name)}`),
   deletePreset: (name: string) => request<unknown>('DELETE', `presets/${encodeURIComponent(name)}`),
 };
+
+function sweepRequest(method: string, name: string, action = '', body?: object) {
+  const path = `sweeps/${encodeURIComponent(name)}${action}`;
+  return request<SweepView>(method, path, { ...(body && { body }) });
+}
 
 function jobAction(id: string, action: string, body?: object): Promise<JobView> {
   return request<JobView>('POST', `jobs/${encodeURIComponent(id)}/${action}`, {

@@ -6,6 +6,7 @@ import { speakChosen } from './languages/chosen-language.ts';
 import { connect } from './live.ts';
 import { followAddress, loadChoices } from './state.ts';
 import { applyTheme } from './theme.ts';
+import { followSweeps } from './sweeps.ts';
 import { followWorkers } from './workers.ts';
 import { App } from './views/app.tsx';
 
@@ -14,6 +15,7 @@ followAddress();
 followForm();
 connect();
 followWorkers();
+followSweeps();
 void loadChoices();
 await speakChosen().catch(() => undefined);
 render(<App />, document.body);

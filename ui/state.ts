@@ -56,14 +56,20 @@ export const watchError = signal<string | null>(null);
 /** What a screen reader is told; changed for news only. */
 export const announcement = signal('');
 
-export type Route = { readonly view: 'choose' } | { readonly view: 'job'; readonly id: string };
+export type Route =
+  | { readonly view: 'choose' }
+  | { readonly view: 'job'; readonly id: string }
+  /** One of them, or all. */
+  | { readonly view: 'sweeps'; readonly name: string | null };
 
-/** Where the address points: `#/` or `#/jobs/ID`. */
+/** Where the address points: `#/`, `#/jobs/ID`, `#/sweeps` or `#/sweeps/NAME`. */
 export const route = signal<Route>(readRoute());
 export const openJobId = computed(() => (route.value.view === 'job' ? route.value.id : null));
 
 export const jobAddress = (id: string) => `#/jobs/${encodeURIComponent(id)}`;
 export const chooseAddress = '#/';
+export const sweepsAddress = '#/sweeps';
+export const sweepAddress = (name: string) => `#/sweeps/${encodeURIComponent(name)}`;
 
 /** Goes where an address of the page points. */
 export function go(address: string): void {
@@ -75,8 +81,10 @@ export function followAddress(): void {
 }
 
 function readRoute(): Route {
-  const [, id] = /^#\/jobs\/(.+)$/.exec(location.hash) ?? [];
-  return id === undefined ? { view: 'choose' } : { view: 'job', id: decodeURIComponent(id) };
+  const [, place, name] = /^#\/(jobs|sweeps)(?:\/(.+))?$/.exec(location.hash) ?? [];
+  const decoded = name === undefined ? null : decodeURIComponent(name);
+  if (place === 'sweeps') return { view: 'sweeps', name: decoded };
+  return decoded === null ? { view: 'choose' } : { view: 'job', id: decoded };
 }
 
 /** Reads all that can be chosen from; what comes first is shown first. */

@@ -5,6 +5,8 @@ import { announcement, connection, loadError, route } from '../state.ts';
 import { Choose } from './choose.tsx';
 import { Job } from './job.tsx';
 import { JobList } from './job-list.tsx';
+import { Sweep } from './sweep.tsx';
+import { Sweeps } from './sweeps.tsx';
 import { rich, t } from '../languages/words.ts';
 
 const firstRoute = route.peek();
@@ -32,7 +34,7 @@ export function App() {
       <div class="page">
         <JobList />
         <main id="main" ref={main} tabIndex={-1}>
-          {route.value.view === 'job' ? <Job /> : <Choose />}
+          <View />
         </main>
       </div>
       <p class="unseen" aria-live="polite">
@@ -40,6 +42,14 @@ export function App() {
       </p>
     </>
   );
+}
+
+/** Where the address points. */
+function View() {
+  const at = route.value;
+  if (at.view === 'job') return <Job />;
+  if (at.view === 'choose') return <Choose />;
+  return at.name === null ? <Sweeps /> : <Sweep key={at.name} />;
 }
 
 /** What stands between the page and the sidecar. */

@@ -1,5 +1,13 @@
 import type { JobSummary } from '../../src/contract/job-views.ts';
-import { chooseAddress, jobAddress, jobs, openJobId, watched } from '../state.ts';
+import {
+  chooseAddress,
+  jobAddress,
+  jobs,
+  openJobId,
+  route,
+  sweepsAddress,
+  watched,
+} from '../state.ts';
 import { formatMoment, formatShare } from '../languages/format.ts';
 import { stateName } from '../languages/job-words.ts';
 import { t } from '../languages/words.ts';
@@ -30,9 +38,16 @@ export function JobList() {
         <a
           class="button"
           href={chooseAddress}
-          aria-current={openJobId.value === null ? 'page' : undefined}
+          aria-current={route.value.view === 'choose' ? 'page' : undefined}
         >
           {t('New erasure')}
+        </a>
+        <a
+          class="sweeps-link"
+          href={sweepsAddress}
+          aria-current={route.value.view === 'sweeps' ? 'page' : undefined}
+        >
+          {t('Sweeps')}
         </a>
         {list !== undefined && list.length > 0 && (
           <details class="jobs" open={matchMedia('(min-width: 900px)').matches}>

@@ -5,6 +5,7 @@ import { jobRequestSchema } from '../../contract/requests.ts';
 import type { SweepServices, Uploads } from '../../contract/services.ts';
 import type { SweepSummary, SweepView, sweepRequestSchema } from '../../contract/sweep-view.ts';
 import { AppError, asAppError, type ErrorCode } from '../../errors.ts';
+import type { JobRecord } from '../job-record.ts';
 import type { JobService } from '../job-service.ts';
 import { isAllowed, isUnderWay } from '../job-status.ts';
 import type { Artifacts } from '../ports.ts';
@@ -294,7 +295,7 @@ export class SweepService implements SweepServices {
   /** Makes the job of an erasure, or has it go on. */
   private async make(sweep: ServerSweep, combination: Combination): Promise<void> {
     const { jobs } = this.tools;
-    const known = (await this.known()).get(sweep.jobs[combination.key] ?? '');
+    const known = await this.findJob(sweep.jobs[combination.key]);
     if (known && !isAllowed(known.state, 'resume')) return;
     const { id } = known
       ? await jobs.resume(known.id)
@@ -307,11 +308,19 @@ export class SweepService implements SweepServices {
 
   /** Whether as many of its jobs wait as may. */
   private async isAhead({ waiting }: ServerSweep): Promise<boolean> {
-    const known = await this.known();
     for (const id of waiting) {
-      if (known.get(id)?.state !== 'queued') waiting.delete(id);
+      if ((await this.findJob(id))?.state !== 'queued') waiting.delete(id);
     }
     return waiting.size >= MAX_AHEAD[this.tools.isShared ? 'shared' : 'own'];
+  }
+
+  /** A job as it is known here; null where there is none. */
+  private async findJob(id = ''): Promise<JobRecord | null> {
+    if (id === '') return null;
+    return this.tools.jobs.find(id).catch((error: unknown) => {
+      if (asAppError(error).code !== 'job.not-found') throw error;
+      return null;
+    });
   }
 
   /** Cancels those of these jobs that are under way, what waits first, so that none takes another's place. */
