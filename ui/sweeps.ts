@@ -9,7 +9,7 @@ import { announcement, jobs, messageOf, route } from './state.ts';
 /** Of an erasure that is refused there is no news. */
 const LOOK_MS = 3000;
 /** Of hundreds of jobs there is news all the time. */
-const REST_MS = 500;
+const REST_MS = 1000;
 
 /** All sweeps; null until they are known. */
 export const sweeps = signal<readonly SweepSummary[] | null>(null);

@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest';
 import type { SweepErasure, SweepSummary, SweepView } from '../../src/contract/sweep-view.ts';
 import type { JobSummary } from '../../src/contract/job-views.ts';
 import type { ErrorBody } from '../../src/contract/views.ts';
+import { AppError } from '../../src/errors.ts';
+import { openHost } from '../../src/hosts/open-host.ts';
+import { combinationsOf } from '../../src/jobs/sweep/server-sweep.ts';
 import { startFleetWorker, makeFleet, startServer, until } from '../jobs/shared/shared-jobs.ts';
 import { hasRedis, startRedis } from '../helpers/redis-server.ts';
 import { startTestSidecar, type TestSidecar, tinyModel } from '../helpers/sidecar.ts';
@@ -184,6 +187,27 @@ describe('a sweep of the server', () => {
     expect(new Set(Object.values(jobsOf(await next.view('mine')))).size).toBe(13);
     await next.act('mine', 'cancel');
     await next.reaches('mine', isAll('cancelled'));
+  });
+
+  it('waits for a web UI that is not there yet when the server starts', async () => {
+    const data = makeTemporaryFolder();
+    const folder = path.join(data, 'sweeps/mine');
+    mkdirSync(folder, { recursive: true });
+    const yaml = yamlOf(['slowly heart'], ['{ steps: 400 }']);
+    writeFileSync(path.join(folder, 'sweep.yaml'), yaml);
+    const keys = combinationsOf(yaml, 'mine').map(({ key }) => key);
+    writeFileSync(path.join(folder, 'owed.json'), JSON.stringify(keys));
+    const none = { kind: null, url: null, credentials: null, modelFolders: [] };
+    const host = await openHost({ ...none, dataFolder: data });
+    const listModels = host.listModels.bind(host);
+    host.listModels = () => Promise.reject(new AppError('host.unreachable', 'it is away.'));
+    const sweeps = sweepsOf(await startTestSidecar({ data, host }));
+    const told = await sweeps.reaches('mine', ({ erasures }) => erasures[0]?.error !== null);
+    expect(told.erasures).toMatchObject([{ state: 'queued', error: { code: 'host.unreachable' } }]);
+    host.listModels = listModels;
+    const made = await sweeps.reaches('mine', ({ erasures }) => erasures[0]?.jobId !== null);
+    expect(made.erasures).toMatchObject([{ error: null }]);
+    await sweeps.act('mine', 'cancel');
   });
 
   it('whose text is damaged is told so, hides no other, and takes another text', async () => {

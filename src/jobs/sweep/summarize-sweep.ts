@@ -31,9 +31,14 @@ export function rowsOf(results: readonly SweepResult[]): SweepRow[] {
 
 /** All settings, the best first. */
 export function settingsOf(rows: readonly SweepRow[]): SettingsRow[] {
-  const names = [...new Set(rows.map(({ combination }) => combination.settingsName))];
-  const settings = names.map((name) => {
-    const own = rows.filter(({ combination }) => combination.settingsName === name);
+  const groups = new Map<string, SweepRow[]>();
+  for (const row of rows) {
+    const name = row.combination.settingsName;
+    const own = groups.get(name);
+    if (own) own.push(row);
+    else groups.set(name, [row]);
+  }
+  const settings = [...groups].map(([name, own]) => {
     const scores = own.flatMap(({ score }) => score ?? []);
     const sum = scores.reduce((total, score) => total + score, 0);
     return {

@@ -275,7 +275,6 @@ export class SweepService implements SweepServices {
     const combination = sweep.combinations.find((one) => one.key === key);
     try {
       if (combination) await this.make(sweep, combination);
-      sweep.errors.delete(key);
     } catch (cause) {
       const error = asAppError(cause);
       sweep.errors.set(key, error);
@@ -295,14 +294,20 @@ export class SweepService implements SweepServices {
   /** Makes the job of an erasure, or has it go on. */
   private async make(sweep: ServerSweep, combination: Combination): Promise<void> {
     const { jobs } = this.tools;
-    const known = await this.findJob(sweep.jobs[combination.key]);
-    if (known && !isAllowed(known.state, 'resume')) return;
-    const { id } = known
-      ? await jobs.resume(known.id)
-      : await jobs.create(requestOf(combination), noUploads);
+    const { key } = combination;
+    const known = await this.findJob(sweep.jobs[key]);
+    if (known && isAllowed(known.state, 'resume')) {
+      await jobs.resume(known.id);
+      sweep.waiting.add(known.id);
+    }
+    if (known) {
+      sweep.errors.delete(key);
+      return;
+    }
+    const { id } = await jobs.create(requestOf(combination), noUploads);
+    sweep.errors.delete(key);
     sweep.waiting.add(id);
-    if (known) return;
-    sweep.jobs[combination.key] = id;
+    sweep.jobs[key] = id;
     await writeJobs(sweep.folder, sweep.jobs);
   }
 

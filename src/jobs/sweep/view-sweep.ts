@@ -8,6 +8,7 @@ import {
 } from '../../contract/sweep-view.ts';
 import { AppError, isErrorCode } from '../../errors.ts';
 import type { JobRecord } from '../job-record.ts';
+import { isAllowed } from '../job-status.ts';
 import type { Artifacts } from '../ports.ts';
 import type { Combination } from './read-sweep.ts';
 import type { SweepResult } from './run-sweep.ts';
@@ -46,7 +47,9 @@ export function resultsOf(
 ): SweepResult[] {
   return sweep.combinations.map((combination) => {
     const record = recordOf(sweep, combination, known);
-    const error = sweep.errors.get(combination.key) ?? errorOf(record);
+    // Of one that a person had go on meanwhile nothing is wrong.
+    const isStill = record === null || isAllowed(record.state, 'resume');
+    const error = (isStill && sweep.errors.get(combination.key)) || errorOf(record);
     if (!record) return { combination, job: null, error };
     const { id, state, job, progress } = record;
     return {
