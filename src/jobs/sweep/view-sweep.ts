@@ -49,7 +49,8 @@ export function resultsOf(
     const record = recordOf(sweep, combination, known);
     // Of one that a person had go on meanwhile nothing is wrong.
     const isStill = record === null || isAllowed(record.state, 'resume');
-    const error = (isStill && sweep.errors.get(combination.key)) || errorOf(record);
+    const refusal = isStill ? sweep.errors.get(combination.key) : null;
+    const error = refusal ?? errorOf(record);
     if (!record) return { combination, job: null, error };
     const { id, state, job, progress } = record;
     return {
