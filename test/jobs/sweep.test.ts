@@ -134,9 +134,17 @@ async function judged(shown: number, recognised: number): Promise<NonNullable<Sw
     sample(which, 'forget'),
     sample(which, 'retain'),
   ]);
+  const stronger: RecordedEvent = {
+    ...{ event: 'sample', file: 'samples/stronger.png', prompt: 'forget', which: 'after', step: 1 },
+    ...{ role: 'forget', seed: 0, strength: 1.5 },
+  };
   return {
     ...{ id: `job-${shown}`, isDone: true, output: '/models/a, without "b".safetensors' },
-    progress: progressOf([...samples, { event: 'evaluation', evaluation: evaluation as never }]),
+    progress: progressOf([
+      ...samples,
+      stronger,
+      { event: 'evaluation', evaluation: evaluation as never },
+    ]),
     find: (name) => Promise.resolve(name.startsWith('samples/') ? picture : null),
   };
 }
@@ -158,6 +166,11 @@ it('its table has the best first, what failed too, and opens in a spreadsheet as
     ['done', 0.25],
     ['failed', null],
     ['open', null],
+  ]);
+  // As the result is, not at another strength.
+  expect(rows[0]?.pictures).toEqual([
+    ...['before-forget.png', 'after-forget.png'],
+    ...['before-retain.png', 'after-retain.png'],
   ]);
   expect(settingsOf(rows)).toEqual([
     { name: 'method uce', done: 1, all: 2, score: 1 },

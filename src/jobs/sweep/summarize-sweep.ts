@@ -1,3 +1,4 @@
+import type { SampleView } from '../../contract/job-views.ts';
 import type { Evaluation } from '../../evaluation/evaluation.ts';
 import type { SweepResult } from './run-sweep.ts';
 
@@ -49,11 +50,22 @@ export function settingsOf(rows: readonly SweepRow[]): SettingsRow[] {
   return settings.toSorted((a, b) => bestFirst(a.score, b.score));
 }
 
+/** The last picture of a role that the result drew as it is: not at another strength of its change. */
+export function drawnByResult(
+  samples: readonly SampleView[],
+  wanted: SampleView['role'],
+): SampleView | undefined {
+  return samples.findLast(
+    ({ which, role, strength }) =>
+      which === 'after' && role === wanted && (strength === null || strength === 1),
+  );
+}
+
 function rowOf(result: SweepResult): SweepRow {
   const progress = result.job?.progress ?? null;
   const { evaluation, samples } = progress ?? { evaluation: null, samples: [] };
   const pictures = (['forget', 'retain'] as const).flatMap((role) => {
-    const after = samples.findLast((one) => one.which === 'after' && one.role === role);
+    const after = drawnByResult(samples, role);
     const before = samples.find(
       ({ which, prompt, seed }) =>
         which === 'before' && prompt === after?.prompt && seed === after.seed,

@@ -13,7 +13,7 @@ import type { Artifacts } from '../ports.ts';
 import type { Combination } from './read-sweep.ts';
 import type { SweepResult } from './run-sweep.ts';
 import type { ServerSweep } from './server-sweep.ts';
-import { rowsOf, settingsOf, type SweepRow } from './summarize-sweep.ts';
+import { drawnByResult, rowsOf, settingsOf, type SweepRow } from './summarize-sweep.ts';
 
 /** The jobs that there are, by their ids. */
 export type KnownJobs = ReadonlyMap<string, JobRecord>;
@@ -84,9 +84,7 @@ function errorOf(record: JobRecord | null): AppError | null {
 
 function viewErasure(row: SweepRow, state: SweepState): SweepErasure {
   const { combination, job, error, evaluation, score, seconds } = row;
-  const picture = job?.progress.samples.findLast(
-    ({ which, role }) => which === 'after' && role === 'forget',
-  );
+  const picture = job && drawnByResult(job.progress.samples, 'forget');
   return {
     ...{ key: combination.key, model: combination.model, state, score, seconds },
     concept: combination.subject.name,
