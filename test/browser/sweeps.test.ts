@@ -19,6 +19,9 @@ function yamlOf(...concepts: readonly string[]): string {
   return `models: ${tinyModel}\nconcepts:\n${entries.join('')}settings: { steps: 100 }\n`;
 }
 
+/** A busy machine prepares a job for long. */
+const patient = { timeout: 60_000 };
+
 describeInBrowser('a sweep', () => {
   it('is started, summed up, extended, cancelled and deleted in the page', async () => {
     const { url, data, api } = await startTestSidecar({ page: await loadPage() });
@@ -46,7 +49,7 @@ describeInBrowser('a sweep', () => {
     await expect.poll(() => text.inputValue()).toContain('heart judged 25');
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('heading', { name: 'two-things' }).waitFor();
-    await page.getByText('2 of 2 done', { exact: true }).waitFor({ timeout: 60_000 });
+    await page.getByText('2 of 2 done', { exact: true }).waitFor(patient);
 
     const table = page.getByRole('region', { name: 'Erasures, the best first' });
     const rows = table.locator('tbody tr');
@@ -81,10 +84,10 @@ describeInBrowser('a sweep', () => {
     await text.fill(yamlOf('moon judged 75', 'heart judged 25', 'slowly ring'));
     await expectNoSidewaysScroll(page);
     await page.getByRole('button', { name: 'Save and go on' }).click();
-    await page.getByText('2 of 3 done, 1 under way', { exact: true }).waitFor();
-    await rows.filter({ hasText: 'slowly ring' }).getByText('Training').waitFor();
+    await page.getByText('2 of 3 done, 1 under way', { exact: true }).waitFor(patient);
+    await rows.filter({ hasText: 'slowly ring' }).getByText('Training').waitFor(patient);
     await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByText('2 of 3 done, 1 cancelled', { exact: true }).waitFor();
+    await page.getByText('2 of 3 done, 1 cancelled', { exact: true }).waitFor(patient);
     expect((await api('get', '/jobs')).body).toHaveLength(3);
     await page.getByRole('button', { name: 'Go on' }).waitFor();
     await expectAccessible(page);
