@@ -46,6 +46,10 @@ export class Outbox {
     return this.watched.size;
   }
 
+  watches(id: string): boolean {
+    return this.watched.has(id);
+  }
+
   putList(list: readonly JobSummary[]): void {
     this.list = list;
   }

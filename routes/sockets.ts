@@ -76,14 +76,22 @@ export function attachSockets(http: HttpServer, services: Services, access: Acce
 function forward(io: PageServer, services: Services, outboxes: ReadonlySet<Outbox>): () => void {
   const list = { timer: null as NodeJS.Timeout | null, due: Infinity };
   /** One view after the other, so that the last one sent is the last one made. */
-  const pending = new Set<string>();
+  const pending = new Map<string, 'to all' | 'to who watches it'>();
   let sending = Promise.resolve();
   const sendState = async (id: string) => {
+    const receivers = pending.get(id);
     pending.delete(id);
     const view = await services.jobs.view(id).catch(() => null);
     if (!view) return;
-    for (const outbox of outboxes) outbox.putState(view);
+    for (const outbox of outboxes) {
+      if (receivers === 'to all' || outbox.watches(id)) outbox.putState(view);
+    }
     deliver(io, outboxes);
+  };
+  const sendSoon = (id: string, receivers: 'to all' | 'to who watches it') => {
+    const before = pending.get(id);
+    if (before !== 'to all') pending.set(id, receivers);
+    if (before === undefined) sending = sending.then(() => sendState(id));
   };
   const sendList = async () => {
     const summaries = await services.jobs.list().catch(() => null);
@@ -104,10 +112,12 @@ function forward(io: PageServer, services: Services, outboxes: ReadonlySet<Outbo
   const stop = services.jobs.listen({
     changed: (id) => {
       if (outboxes.size === 0) return;
-      if (!pending.has(id)) {
-        pending.add(id);
-        sending = sending.then(() => sendState(id));
-      }
+      sendSoon(id, 'to all');
+      sendListWithin(LIST_DELAY_MS.state);
+    },
+    moved: (id) => {
+      if (outboxes.size === 0) return;
+      if ([...outboxes].some((outbox) => outbox.watches(id))) sendSoon(id, 'to who watches it');
       sendListWithin(LIST_DELAY_MS.state);
     },
     grew: () => {

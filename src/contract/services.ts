@@ -55,8 +55,10 @@ export interface JobWatch extends JobHistory {
 
 /** Told of everything that happens to jobs. */
 export interface JobListener {
-  /** Its state, phase, result or place in the queue is another, or it is gone. */
+  /** Its state, phase or result is another, or it is gone. */
   readonly changed: (id: string) => void;
+  /** Its place in the queue is another. */
+  readonly moved: (id: string) => void;
   /** There is more of its history. */
   readonly grew: (id: string) => void;
 }

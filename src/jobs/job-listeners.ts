@@ -1,7 +1,7 @@
 import type { JobListener } from '../contract/services.ts';
 
-/** What became of a job: another state, or more to look at. */
-export type JobChange = 'state' | 'growth';
+/** What became of a job: another state, another place in the queue, or more to look at. */
+export type JobChange = 'state' | 'place' | 'growth';
 
 /** Who is told what becomes of jobs. */
 export class JobListeners {
@@ -17,7 +17,8 @@ export class JobListeners {
   readonly tell = (id: string, what: JobChange): void => {
     for (const listener of this.listeners) {
       if (what === 'state') listener.changed(id);
-      listener.grew(id);
+      if (what === 'place') listener.moved(id);
+      else listener.grew(id);
     }
   };
 }

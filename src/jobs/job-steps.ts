@@ -69,7 +69,7 @@ export class JobSteps implements Worker {
   }
 
   onMoved(waiting: readonly string[]): void {
-    for (const id of waiting) this.tools.onChange(id, 'state');
+    for (const id of waiting) this.tools.onChange(id, 'place');
   }
 
   onTrouble(error: unknown): void {

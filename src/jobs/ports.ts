@@ -177,7 +177,7 @@ export interface Runner {
 /** What others do to the jobs of a backend that several servers and machines have. */
 export interface Sharing {
   /** Tells of what happens to jobs from now on. */
-  follow(listener: JobListener): void;
+  follow(listener: Omit<JobListener, 'moved'>): void;
   /** Brings what a job that is done made to where it was asked for, once. @returns whether it did now */
   fetchResults(id: string): Promise<boolean>;
   /**

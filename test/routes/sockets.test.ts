@@ -83,6 +83,34 @@ describe('a socket', () => {
     },
   );
 
+  it('that watches a job is told its place in the queue, and others in their lists', async () => {
+    const sidecar = await startTestSidecar();
+    const slow = { forget: ['a heart slowly'], settings: { steps: 50 } };
+    await sidecar.create(slow);
+    const [next, last] = [await sidecar.create(slow), await sidecar.create(slow)];
+    const [watcher, other] = [connect(sidecar), connect(sidecar)];
+    const states: [Client, string][] = [];
+    for (const one of [watcher, other]) one.on('job:state', ({ id }) => states.push([one, id]));
+    const placeOf = (list: readonly JobSummary[]) =>
+      list.find(({ id }) => id === last.id)?.queuePosition;
+    const inList = new Promise<void>((resolve) => {
+      other.on('jobs:list', (list) => {
+        if (placeOf(list) === 0) resolve();
+      });
+    });
+    // The first one waits for nobody.
+    expect((await watch(watcher, { id: last.id })).job.queuePosition).toBe(1);
+    const told = new Promise<void>((resolve) => {
+      watcher.on('job:state', ({ id, queuePosition }) => {
+        if (id === last.id && queuePosition === 0) resolve();
+      });
+    });
+    await sidecar.api('post', `/jobs/${next.id}/cancel`);
+    await Promise.all([told, inList]);
+    const ofLast = states.filter(([, id]) => id === last.id);
+    expect(ofLast.map(([one]) => one)).not.toContain(other);
+  });
+
   it.each([{}, { token: 'wrong' }, { token: [token] }, { token: { length: 3 } }])(
     'with %j for its token is refused',
     async (auth) => {

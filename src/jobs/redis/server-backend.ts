@@ -98,7 +98,7 @@ export async function openServerBackend(place: SharedPlace): Promise<JobBackend>
   };
 }
 
-function tell(listener: JobListener, message: string): void {
+function tell(listener: Omit<JobListener, 'moved'>, message: string): void {
   const [change, id = ''] = message.split(' ');
   if (change === 'state') listener.changed(id);
   else listener.grew(id);

@@ -190,6 +190,7 @@ export class SweepService implements SweepServices {
       changed: () => {
         this.feed();
       },
+      moved: () => undefined,
       grew: () => undefined,
     });
     this.feed();
