@@ -199,7 +199,7 @@ function sizedFor(facts: Pick<DefaultsFacts, 'size' | 'modelChannels' | 'asks'>)
 }
 
 /** Whether a model is asked by classes, or for nothing. */
-function isPixelSpace({ asks = 'words' }: Pick<DefaultsFacts, 'asks'>): boolean {
+export function isPixelSpace({ asks = 'words' }: Pick<DefaultsFacts, 'asks'>): boolean {
   return asks !== 'words';
 }
 

@@ -49,7 +49,7 @@ const source = (changes: Partial<BatchSettings> = {}, of = dataset) =>
 
 const anchored = (from: BatchSource, role: 'forget' | 'inner', index: number) =>
   forgetBatch(from, { target: { kind: 'anchor' }, anchors: 'own' }, [], { role, index });
-const mixing = { accumulation: 1, mixture: 0.5, firstTimestep: 999 };
+const mixing = { accumulation: 1, mixture: 0.5, firstTimestep: 999, lastTimestep: 999 };
 
 /** The texts of a batch's prompts, by their contexts. */
 function textsOf(prompts: readonly EncodedPrompt[]): string[] {
@@ -166,7 +166,7 @@ describe('BatchSource', () => {
   it('mixes pictures to forget into those to keep, as many of a step’s rows as λ says', () => {
     const steps = indices(20);
     const accumulation = 3;
-    const settings = { accumulation, mixture: 0.4, firstTimestep: 700 };
+    const settings = { accumulation, mixture: 0.4, firstTimestep: 700, lastTimestep: 800 };
     const mixed = (index: number, from = source()) => mixtureBatch(from, settings, index);
     const used = source();
     const shares = steps.map((step) => {
@@ -180,6 +180,7 @@ describe('BatchSource', () => {
       }
       for (const { timesteps } of batches) {
         expect(Math.min(...timesteps)).toBeGreaterThanOrEqual(700);
+        expect(Math.max(...timesteps)).toBeLessThanOrEqual(800);
       }
       return prompts.filter((prompt) => forgetPrompts.includes(prompt)).length / prompts.length;
     });

@@ -6,7 +6,10 @@ import { type MixedRow, mixRows } from './mixture.ts';
 import type { SissSettings } from './settings.ts';
 import type { MixtureBatch } from './step.ts';
 
-type MixtureSettings = Pick<SissSettings, 'mixture' | 'firstTimestep' | 'accumulation'>;
+type MixtureSettings = Pick<
+  SissSettings,
+  'mixture' | 'firstTimestep' | 'lastTimestep' | 'accumulation'
+>;
 
 /**
  * Noisy latents of pictures to keep and to forget, of each as many of a step's rows as its share
@@ -26,8 +29,9 @@ export function mixtureBatch(
   const generator = createGenerator(seedFor(seed, 'mixture', index));
   const isForget = drawSources(source, settings, index);
   const taken = takeSides(source, { index, perStep: settings.accumulation }, isForget);
-  const first = Math.min(settings.firstTimestep, process.timesteps - 1);
-  const timesteps = generator.randomIntegers(batch, first, process.timesteps);
+  const last = Math.min(settings.lastTimestep, process.timesteps - 1);
+  const first = Math.min(settings.firstTimestep, last);
+  const timesteps = generator.randomIntegers(batch, first, last + 1);
   const rows = isForget.map((forgets, row): MixedRow => {
     const [kept, forgotten] = [taken.retain?.items[row], taken.forget?.items[row]];
     return {

@@ -6,6 +6,9 @@ import { ascentFields, descentFields, runFields, trainingFields } from '../setti
 const pushes = ['known', 'always'] as const;
 type Push = (typeof pushes)[number];
 
+/** Of what the schedules of all models are counted in. */
+const LAST_TIMESTEP = 999;
+
 /** Settings of SISS. It draws nothing to forget: it is given it. */
 export const sissSettings = z.strictObject({
   method: z.literal('siss'),
@@ -31,6 +34,13 @@ export const sissSettings = z.strictObject({
   firstTimestep: field(countOrNone.max(999), {
     title: 'First timestep',
     description: 'Pictures are noised to this timestep, of 0 to 999, and later ones.',
+  }),
+  // Jobs of earlier versions had no last one.
+  lastTimestep: field(countOrNone.max(999).default(LAST_TIMESTEP), {
+    title: 'Last timestep',
+    description:
+      'And to this one at most: what a model knows by heart stands in pictures with little noise, while what it draws at all is decided where there is much.',
+    isRare: true,
   }),
   ...runFields,
 });

@@ -17,7 +17,7 @@ import { unpackSheet } from './sheet.ts';
 import { frechetDistance, inceptionScore } from './statistics.ts';
 
 // npm run bench:digits -- [--folder FOLDER] [--work FOLDER] [--samples 2000] [--steps 60] [--only NAME;NAME]
-//                         [--batch 32] [--rate 1e-4] [--norm 5] [--seeds 0,1,2] [--likely 64] [--pictures FOLDER]
+//                         [--batch 32] [--rate 1e-4] [--norm 5] [--last 999] [--seeds 0,1,2] [--likely 64] [--pictures FOLDER]
 // A T-shirt out of a model of digits, which has seen one picture of it again and again (SISS, arXiv 2503.01034), with
 // each method that forgets pictures. FOLDER is what test/bench/train_mnist.py has written. How often it is still
 // drawn (50 steps of DDIM), how digits look to a judge (an inception score without the T-shirts; Fréchet distance of
@@ -38,6 +38,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     pictures: { type: 'string', default: '' },
     norm: { type: 'string', default: '5' },
+    last: { type: 'string', default: '999' },
   },
 });
 /** Of a picture, in pixels. */
@@ -78,15 +79,18 @@ const published = {
 } as const;
 /** Of SISS: in its code 5 for pictures of 784 entries; a setting says it for 16,384 (`ascentFields`). */
 const norm = { forgetNorm: (Number(values.norm) * 16_384) / 784 } as const;
+/** Of SISS: in its code all timesteps. */
+const window = { firstTimestep: 0, lastTimestep: Number(values.last) } as const;
 const { retainTarget: _kept, ...withoutTarget } = published;
 
 const cases: Readonly<Record<string, Settings>> = {
   'naive deletion': { ...withoutTarget, method: 'finetune' },
   NegGrad: { ...published, method: 'neggrad', ...norm, retainWeight: 0 },
   'SISS, no importance sampling': { ...published, method: 'neggrad', ...norm, retainWeight: 1 },
-  'SISS, λ = 0': { ...published, method: 'siss', ...norm, mixture: 0, firstTimestep: 0 },
-  'SISS, λ = 0.5': { ...published, method: 'siss', ...norm, mixture: 0.5, firstTimestep: 0 },
-  'SISS, λ = 1': { ...published, method: 'siss', ...norm, mixture: 1, firstTimestep: 0 },
+  'SISS, λ = 0': { ...published, method: 'siss', ...norm, mixture: 0, ...window },
+  'SISS, λ = 0.5': { ...published, method: 'siss', ...norm, mixture: 0.5, ...window },
+  'SISS, its defaults here': { method: 'siss' },
+  'SISS, λ = 1': { ...published, method: 'siss', ...norm, mixture: 1, ...window },
   'EraseDiff, noise': {
     ...{ ...published, method: 'erasediff', target: { kind: 'uniform' } },
     rule: { kind: 'projection', budget: 'norm', eta: 1e-3 },
@@ -96,9 +100,12 @@ const cases: Readonly<Record<string, Settings>> = {
   'ReTrack, λ = 0.5': { ...published, method: 'retrack', forgetShare: 0.5 },
 };
 
-const { steps, batch, rate } = values;
+const { steps, batch, rate, norm: by, last } = values;
 /** Where results of these settings are kept; what was not erased is the same for all. */
-const tried = path.join(bench, `steps ${steps}, batch ${batch}, rate ${rate}, norm ${values.norm}`);
+const tried = path.join(
+  bench,
+  `steps ${steps}, batch ${batch}, rate ${rate}, norm ${by}, last ${last}`,
+);
 await mkdir(tried, { recursive: true });
 
 const judge = await openPixelJudge(folder, 'digit');

@@ -61,15 +61,16 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** No two prompts are the same: pictures of those would be drawn once. */
-const promptOf = (what: string, round: number, job: number) =>
-  `a red heart ${what} ${round} ${job}`;
+function promptOf(what: string, round: number, job: number): string {
+  return `a red heart ${what} ${round} ${job}`;
+}
 
 async function bareRuns(round: number, side: number): Promise<void> {
   for (let job = 0; job < jobs; job++) {
     const run = fleet.start([
       ...['erase', '--model', model, '--forget', promptOf(`bare ${side}`, round, job)],
       ...['--device', 'cpu', '--threads', '1', '--steps', String(steps)],
-      ...['--evaluation-pictures', '0', '--sample-every', '0'],
+      ...['--evaluate', '0', '--sample-every', '0'],
       ...['--data', `bare-${side}`, '--out', `bare-${round}-${side}-${job}.safetensors`],
     ]);
     const [status] = (await once(run, 'exit')) as [number];
