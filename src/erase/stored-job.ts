@@ -13,6 +13,7 @@ const earliestSettings = {
   mixture: 0.5,
   forgetNorm: 750,
   firstTimestep: 999,
+  lastTimestep: 999,
   evaluationPictures: 0,
   prediction: null,
   adapter: defaultAdapters.full,

@@ -21,4 +21,8 @@ export class JobListeners {
       else listener.grew(id);
     }
   };
+
+  readonly tellState = (id: string): void => {
+    this.tell(id, 'state');
+  };
 }

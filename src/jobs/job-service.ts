@@ -98,7 +98,7 @@ export class JobService implements JobServices {
     this.attacks = new JobAttacks({
       backend,
       find: (id) => this.records.get(id),
-      onChange: (id) => void this.listeners.tell(id, 'state'),
+      onChange: this.listeners.tellState,
       onTrouble,
     });
     backend.queue.start(attackingToo(this.steps, this.attacks));

@@ -191,7 +191,6 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, x) => sum + x, 0) / values.length;
 }
 
-
 /** Standard deviation of a sample. */
 function deviation(values: readonly number[]): number {
   const center = mean(values);

@@ -28,7 +28,7 @@ describe.runIf(hasRedis)('a worker of a Redis with TLS and a password', () => {
       ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=queue'],
       ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key!, '-out', certificate!],
     ]);
-    expect(made.status, made.stderr?.toString()).toBe(0);
+    expect(made.status, made.stderr.toString()).toBe(0);
     const port = await freePort();
     await startRedis(
       [

@@ -240,7 +240,9 @@ describe('a job', () => {
         if (isEnd(status)) await sleep(200);
         return writeStatus(this.path, status);
       });
-    onTestFinished(() => { slowly.mockRestore(); });
+    onTestFinished(() => {
+      slowly.mockRestore();
+    });
     const sidecar = await startTestSidecar();
     const job = await sidecar.create();
     await vi.waitUntil(() => slowly.mock.calls.some(([status]) => isEnd(status)), 20_000);

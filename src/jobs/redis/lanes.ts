@@ -79,7 +79,7 @@ export function laneOf({ device, family, memoryBytes, model }: Needs): string {
 }
 
 /** The model of the jobs of a queue, as `Needs` has it. */
-export const modelOf = (lane: string) => lane.split('_')[4] ?? '';
+const modelOf = (lane: string) => lane.split('_')[4] ?? '';
 
 /** Whether a worker can do what waits in a queue. */
 export function canWork(lane: string, has: Abilities): boolean {
@@ -106,7 +106,7 @@ const PATIENCE_MS = 10 * 60_000;
  * The queues in the order in which a worker looks: those that have waited too long, the longest first; then
  * those whose model it has, which it need not fetch; and what needs most memory first, which others may not have.
  *
- * @param has whether this worker has a model, by what `modelOf` says
+ * @param has whether this worker has a model, as `Needs` tells it
  * @param now in ms since 1970
  */
 export function inOrder<T extends Pick<LaneState, 'lane' | 'since'>>(

@@ -42,7 +42,7 @@ interface WorkerPlace {
   readonly concurrency: number;
   /** Whether it can work on what waits in a lane. */
   readonly accepts: (lane: string) => boolean;
-  /** Which models are here, by what `modelOf` says of a lane. */
+  /** Which models are here, as `Needs` tells them. */
   readonly knownModels: () => Promise<(model: string) => boolean>;
   /** Told of each job that it begins and ends. */
   readonly onJobs: (ids: readonly string[]) => void;

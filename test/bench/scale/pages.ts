@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,20 +23,17 @@ const [jobs = 0, pages = 0] = [values.jobs, values.pages].map(Number);
 const fleet = await openFleet();
 try {
   const port = await freePort();
-  let open = (_: string) => {};
-  const opened = new Promise<string>((resolve) => (open = resolve));
   const data = path.join(fleet.folder, 'data');
-  const server = fleet.start(
-    [
-      ...['serve', '--port', String(port), '--data', data],
-      ...['--queue', fleet.queue.href, '--store', path.join(fleet.folder, 'store')],
-    ],
-    (line) => {
-      const link = /http:\S+/.exec(line)?.[0];
-      if (link !== undefined) open(link);
-    },
-  );
-  await opened;
+  const place = ['--queue', fleet.queue.href, '--store', path.join(fleet.folder, 'store')];
+  const server = await new Promise<ChildProcess>((resolve) => {
+    const child = fleet.start(
+      ['serve', '--port', String(port), '--data', data, ...place],
+      (line) => {
+        // It prints its link when it answers.
+        if (line.includes('http:')) resolve(child);
+      },
+    );
+  });
   const token = readFileSync(path.join(data, 'token'), 'utf8').trim();
   const headers = { Authorization: `Bearer ${token}` };
   const origin = `http://127.0.0.1:${port}`;

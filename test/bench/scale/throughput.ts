@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { connectRedis } from '../../../src/jobs/redis/connect.ts';
 import { openQueueSweep } from '../../../src/jobs/redis/queue-sweep.ts';
 import type { EraseRequest } from '../../../src/jobs/request/draft-job.ts';
 import { medianOf } from '../median.ts';

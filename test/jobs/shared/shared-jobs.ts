@@ -112,9 +112,9 @@ export function startMachine(
   const data = path.join(fleet.folder, `data-${name}`);
   mkdirSync(data);
   const wrapper = options.disk ? [...options.disk, data] : [];
-  const [program = '', ...args] = [...wrapper, process.execPath, fileURLToPath(run), module.href];
+  const command = [...wrapper, process.execPath, fileURLToPath(run), module.href];
   const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', 'ipc'];
-  const child = spawn(program, args, { detached: true, stdio, ...serialization });
+  const child = spawn(command[0]!, command.slice(1), { detached: true, stdio, ...serialization });
   const order: WorkerOrder = {
     ...optionsOf(fleet, name, options),
     dataFolder: data,
