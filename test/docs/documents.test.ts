@@ -37,10 +37,13 @@ const optionsOfOthers = [
   ...['--project', '--omit'],
   ...[
     '--folder',
+    '--jobs',
+    '--last',
     '--likely',
     '--mixed',
     '--norm',
     '--others',
+    '--pages',
     '--without-shirt',
     '--work',
     '--minutes',

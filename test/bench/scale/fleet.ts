@@ -53,7 +53,9 @@ export interface Outcome {
 }
 
 /** Storing states takes so much of the time at most: `WorkerRunner`. */
-const STORING_SHARE = 0.2;
+const STORING_SHARE = 0.05;
+/** A job that has waited for so long goes before those whose model a worker has: `inOrder`. */
+const PATIENCE_SECONDS = 600;
 /** How often a worker tells of itself, a server looks which jobs wait, and which there are. */
 const TELL_SECONDS = 3;
 const LOOK_SECONDS = 2;
@@ -93,11 +95,11 @@ class Simulation {
   private readonly agenda = new Agenda();
   private readonly link: SharedLink;
   private readonly random: () => number;
-  /** Those that dead workers had, which go before all others; */
-  private readonly left: Job[] = [];
-  /** all that came, in their order, and how many of them were begun. */
-  private readonly come: Job[] = [];
-  private begun = 0;
+  /** Jobs that wait, by their models, each model's in their order; */
+  private readonly waitingOf: Job[][];
+  private waiting = 0;
+  /** and how many came. */
+  private come = 0;
   private readonly idle: Worker[] = [];
   private readonly waits: number[] = [];
   private readonly total = { done: 0, deaths: 0, repeated: 0, redis: 0 };
@@ -108,6 +110,7 @@ class Simulation {
     this.link = new SharedLink(this.agenda, { all: fleet.storeRate, one: fleet.linkRate });
     const generator = createGenerator(fleet.seed);
     this.random = () => generator.uniform(1)[0]!;
+    this.waitingOf = Array.from({ length: fleet.models }, () => []);
   }
 
   run(): Outcome {
@@ -121,7 +124,7 @@ class Simulation {
       this.spend('lookPerJob', servers * (this.waiting + workers - this.idle.length));
     });
     this.repeat(LIST_SECONDS, () => {
-      this.spend('listPerJob', servers * this.come.length);
+      this.spend('listPerJob', servers * this.come);
     });
     this.agenda.runUntil(seconds);
     for (const worker of this.idle) this.endIdling(worker);
@@ -148,11 +151,10 @@ class Simulation {
 
   private arrive(): void {
     const { models, workers, load } = this.fleet;
-    this.come.push({
-      ...{ came: this.agenda.now, model: Math.floor(this.random() * models), stored: 0 },
-    });
+    const model = Math.floor(this.random() * models);
+    this.come += 1;
+    this.wait({ came: this.agenda.now, model, stored: 0 });
     this.spend('add');
-    this.dispatch();
     this.agenda.in(this.exponential(this.jobSeconds / (workers * load)), () => {
       this.arrive();
     });
@@ -168,14 +170,33 @@ class Simulation {
     this.spend('look', this.agenda.now - idleSince);
   }
 
+  /** What a dead worker had came before all that wait of its model. */
+  private wait(job: Job): void {
+    const queue = this.waitingOf[job.model]!;
+    if (job.came < (queue[0]?.came ?? Infinity)) queue.unshift(job);
+    else queue.push(job);
+    this.waiting += 1;
+    this.dispatch();
+  }
+
   private dispatch(): void {
     while (this.waiting > 0 && this.idle.length > 0) {
-      this.begin(this.idle.shift()!, this.left.shift() ?? this.come[this.begun++]!);
+      const worker = this.idle.shift()!;
+      this.begin(worker, this.nextFor(worker));
     }
   }
 
-  private get waiting(): number {
-    return this.left.length + this.come.length - this.begun;
+  /** One that has waited too long, else one whose model is here, else any: the oldest of them. */
+  private nextFor({ models }: Worker): Job {
+    const first = this.waitingOf.filter((queue) => queue.length > 0);
+    const late = this.agenda.now - PATIENCE_SECONDS;
+    const rank = ([job]: Job[]) => {
+      if (job!.came < late) return job!.came - late;
+      return models.has(job!.model) ? 0 : 1;
+    };
+    const ranked = first.sort((a, b) => rank(a) - rank(b) || a[0]!.came - b[0]!.came);
+    this.waiting -= 1;
+    return ranked[0]!.shift()!;
   }
 
   private begin(worker: Worker, job: Job): void {
@@ -251,8 +272,7 @@ class Simulation {
     this.total.deaths += 1;
     this.total.repeated += this.stepsOf(run) - job.stored;
     this.agenda.in(takeoverSeconds, () => {
-      this.left.push(job);
-      this.dispatch();
+      this.wait(job);
     });
     this.agenda.in(rebootSeconds, () => {
       this.rest(worker);

@@ -11,6 +11,7 @@ import type { Redis } from 'ioredis';
 import type { RecordedEvent } from '../../../src/erase/events.ts';
 import { connectRedis } from '../../../src/jobs/redis/connect.ts';
 import { JobKeeper } from '../../../src/jobs/redis/job-keeper.ts';
+import { readLanes } from '../../../src/jobs/redis/lane-states.ts';
 import { bullPrefix, keys } from '../../../src/jobs/redis/keys.ts';
 import { tellOfWorker } from '../../../src/jobs/redis/worker-list.ts';
 import { hashContent } from '../../../src/jobs/store/hash-file.ts';
@@ -31,6 +32,11 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
+
+/** As many as `npm run simulate` has. */
+const MODELS = 40;
+/** How often a worker that waits looks whether locks of a queue have run out. */
+const CHECK_SECONDS = 3;
 
 /** As a step of a run tells of itself. */
 const progress = (step: number): RecordedEvent => ({
@@ -83,15 +89,19 @@ async function measureQueue(
   const keeper = new JobKeeper(redis, { isFenced: true });
   const server = new JobKeeper(redis, { isFenced: false });
   const ids = Array.from({ length: rounds }, (_, i) => `job-${i}`);
-  await redis.sadd(keys.lanes, lane);
+  // Each other model has a queue, too, with a job that is worked on.
+  for (let i = 0; i < MODELS; i++) {
+    await redis.sadd(keys.lanes, `${lane}-${i}`);
+    await redis.rpush(`${bullPrefix}:${lane}-${i}:active`, 'a-job');
+  }
   const view = { name: 'one', version: appVersion, device: 'cpu' as const };
   const since = new Date().toISOString();
   const cost = (work: (i: number) => Promise<unknown>) => costOf(redis, work);
 
-  const look = await cost(async () => {
-    await redis.smembers(keys.lanes);
-    await worker.getNextJob('nobody', { block: false });
-  });
+  const read = await cost(() => readLanes(redis));
+  const check = await cost(() => worker.getBackend().moveStalledJobsToWait());
+  // What one that waits does each second: all queues are looked after.
+  const look = read + (MODELS * check) / CHECK_SECONDS;
   const tell = await cost(() => tellOfWorker(redis, { ...view, since, jobs: [] }));
   const status = JSON.stringify(newStatus(since));
   const add = await cost(async (i) => {
@@ -99,13 +109,14 @@ async function measureQueue(
     await server.create(ids[i] ?? '', fields);
     const kept = { jobId: ids[i] ?? '', removeOnComplete: true, removeOnFail: true };
     await queue.add('erase', {}, kept);
+    await redis.sadd(keys.lanes, lane);
     await redis.publish(keys.orders, 'add');
   });
   const waiting = await cost(() => redis.lrange(`${bullPrefix}:${lane}:wait`, 0, -1));
   const listing = await cost(() => redis.hgetall(keys.jobs));
   const taken = new Map<number, Awaited<ReturnType<typeof worker.getNextJob>>>();
   const take = await cost(async (i) => {
-    await redis.smembers(keys.lanes);
+    await readLanes(redis);
     const job = await worker.getNextJob('token', { block: false });
     taken.set(i, job);
     await keeper.take(ids[i] ?? '', { lane, token: 'token', owner: { worker: 'one', since } });
