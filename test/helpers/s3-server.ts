@@ -60,8 +60,14 @@ function forward(
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
     if (fate === 'answered') answer.pipe(outgoing);
     else {
-      answer.once('data', (bytes: Buffer) => {
-        outgoing.write(bytes.subarray(0, bytes.length / 2), () => outgoing.destroy());
+      // In the middle.
+      let left = Math.floor(Number(answer.headers['content-length'] ?? 0) / 2);
+      answer.on('data', (bytes: Buffer) => {
+        if (left <= 0) return;
+        outgoing.write(bytes.subarray(0, left), () => {
+          if (left <= 0) outgoing.destroy();
+        });
+        left -= bytes.length;
       });
       answer.once('end', () => outgoing.destroy());
     }

@@ -1,4 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type * as Client from '@aws-sdk/client-s3';
@@ -92,12 +93,16 @@ class S3Store implements Store {
   }
 
   async get(key: string, file: string): Promise<void> {
+    const { size } = await stat(file).catch(() => ({ size: 0 }));
+    const rest = size > 0 && { Range: `bytes=${size}-` };
     try {
       const { Body } = await this.s3.send(
-        new this.packages.client.GetObjectCommand(this.place(key)),
+        new this.packages.client.GetObjectCommand({ ...this.place(key), ...rest }),
       );
-      await pipeline(Body as Readable, createWriteStream(file));
+      await pipeline(Body as Readable, createWriteStream(file, { flags: 'a' }));
     } catch (error) {
+      // All of it was there.
+      if (error instanceof Error && error.name === 'InvalidRange') return;
       if (!isMissing(error)) throw error;
       throw new AppError(
         'artifact.missing',

@@ -4,7 +4,8 @@ export interface Store {
   /** Keeps a file, whole or not at all; one of that key already is the same. */
   put(key: string, file: string): Promise<void>;
   /**
-   * Writes a file's bytes to a new file.
+   * Writes a file's bytes to a file. What there is of it is the beginning, left by an attempt that was cut: a
+   * store that can gives the rest.
    *
    * @throws AppError `artifact.missing`
    */

@@ -34,6 +34,8 @@ export async function fetchFile(
       await store.get(key, temporary);
       const found = await hashContent(temporary);
       if (found.sha256 === sha256) return;
+      // No beginning of what was meant.
+      await rm(temporary, { force: true });
       throw new AppError(
         'artifact.damaged',
         `"${key}" came from the store with the SHA-256 ${found.sha256}, not ${sha256}: it is damaged there or on its way.`,

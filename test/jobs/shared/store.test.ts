@@ -76,6 +76,29 @@ describe('a store that fails', () => {
     }
   });
 
+  it('is asked for the rest of what it has cut, and for all of it where that was no good', async () => {
+    const s3 = await startS3();
+    const store = await openStore(s3.place);
+    const folder = makeTemporaryFolder();
+    const { file, sha256 } = await makeFile(folder, 5_000_000);
+    await storeFile(store, 'jobs/one/a', file);
+    const asked: (string | undefined)[] = [];
+    s3.fate = ({ method, headers }) => {
+      if (method === 'GET') asked.push(headers.range);
+      return asked.length === 1 ? 'cut' : 'answered';
+    };
+    const copy = path.join(folder, 'copy');
+    await fetchFile(store, 'jobs/one/a', { sha256, file: copy });
+    expect(readFileSync(copy).equals(readFileSync(file))).toBe(true);
+    expect(asked).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/)]);
+    asked.length = 1;
+    const other = { sha256: 'f'.repeat(64), file: path.join(folder, 'other') };
+    await expect(fetchFile(store, 'jobs/one/a', other)).rejects.toMatchObject({
+      code: 'artifact.damaged',
+    });
+    expect(asked.slice(1)).toEqual([undefined, undefined]);
+  });
+
   it('says what is wrong where it cannot be used at all', async () => {
     const s3 = await startS3();
     await expect(openStore('s3://no-such-bucket')).rejects.toMatchObject({
