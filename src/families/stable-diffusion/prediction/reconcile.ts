@@ -225,7 +225,7 @@ function configError(sources: PredictionSources, what: string, remedy: string): 
 function otherwise(prediction: PredictionKind): string {
   const other = { epsilon: 'v', v_prediction: 'epsilon' };
   const known = prediction in other ? other[prediction as keyof typeof other] : 'epsilon or v';
-  return `If that is wrong, choose ${known} (--prediction; on the page: advanced settings).`;
+  return `If that is wrong, choose ${known} (the setting “prediction”).`;
 }
 
 function titleOf({
