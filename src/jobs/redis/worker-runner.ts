@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { freeDiskBytes } from '../../checkpoint/disk-space.ts';
 import type { RecordedEvent } from '../../erase/events.ts';
 import { AppError } from '../../errors.ts';
 import { openJobFolder, writeJob } from '../local/job-folder.ts';
@@ -23,6 +24,9 @@ const STORE_EVERY_MS = 2000;
 const STORING_SHARE = 0.05;
 /** How long a store is waited for that has failed when a run ends. */
 const STORE_PATIENCE = { attempts: 40, waitMs: 15_000 };
+
+/** With less, nothing can be put together here to be stored. */
+const MIN_FREE_BYTES = 1e6;
 
 /** What working on a job fills. */
 const madeFolders = ['state', 'samples', ...resultFolders];
@@ -201,7 +205,9 @@ export class WorkerRunner implements Runner {
         return;
       } catch (error) {
         const isOver = error instanceof AppError && error.code.startsWith('job.');
-        if (isOver || kill.aborted || attempt === STORE_PATIENCE.attempts) throw error;
+        // With a disk that is full another machine gets further; the store's own may be made room on.
+        const isFull = (await freeDiskBytes(this.tools.folderOf(id))) < MIN_FREE_BYTES;
+        if (isOver || isFull || kill.aborted || attempt === STORE_PATIENCE.attempts) throw error;
         this.tools.onTrouble(error);
         await sleep(STORE_PATIENCE.waitMs, undefined, { signal: kill }).catch(() => undefined);
       }
