@@ -29,6 +29,8 @@ export async function openPage(browser: Browser): Promise<Page> {
   });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
+  // The page is put together when it is first asked for, on a machine that runs other tests.
+  page.setDefaultNavigationTimeout(4 * WAIT_MS);
   return page;
 }
 

@@ -8,7 +8,7 @@ export const slowTests = [
   'test/cli/serve.',
   'test/browser/',
   'test/hosts/pictures.',
-  'test/jobs/shared/worker.',
+  'test/jobs/shared/',
   'test/cli/sweep.',
   'test/jobs/kill-and-resume.',
   'test/cli/erase',

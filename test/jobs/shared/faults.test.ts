@@ -40,15 +40,15 @@ import {
 
 const tinySd = path.resolve(import.meta.dirname, '../../../presets/tiny-sd');
 
-/** A few steps of the tiny model, with all phases that a job has. */
+/** Some steps of the tiny model, with all phases that a job has. */
 const small: Partial<JobRequest> = {
   settings: {
-    ...{ steps: 3, batch: 1, generatedForget: 1, generatedRetain: 1, drawSteps: 2 },
+    ...{ steps: 24, batch: 1, generatedForget: 1, generatedRetain: 1, drawSteps: 2 },
     ...{ evaluationPictures: 1, sampleEvery: 0, saveEvery: 1, train: 'xattn' },
   },
 };
 /** For a few rounds, or for all. */
-const patience = rounds({ few: 120_000, many: 3_600_000 });
+const patience = rounds({ few: 300_000, many: 3_600_000 });
 
 const slowly: Partial<JobRequest> = { forget: ['slowly a heart'] };
 const quick: Partial<JobRequest> = {};
@@ -202,7 +202,9 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
     async () => {
       const random = createTestRandom('what is damaged');
       for (let round = 0; round < rounds({ few: 1, many: 15 }); round++) {
-        const fleet = makeFleet(await startRedis());
+        const redis = await startRedis();
+        const admin = await connectRedis(redis.url);
+        const fleet = makeFleet(redis);
         const server = await startServer(fleet);
         const { id } = await server.create(small);
         damageAll(path.join(fleet.store, 'inputs'));
@@ -215,10 +217,11 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
         });
         expect((await server.api('post', `/jobs/${id}/resume`)).status).toBe(200);
         // Its states, too, when it is half done.
-        await until(async () => stepsIn(await eventsOf(fleet, id)).length > random() * 2);
-        await until(() => filesIn(path.join(fleet.store, 'jobs', id)).length > 0);
+        await until(async () => stepsIn(await eventsOf(fleet, id)).length > random() * 4);
+        await until(async () => (await admin.hget(keys.job(id), 'files'))!.includes('state/'));
         await first.kill();
-        const isOver = (await stateOf(server, id)) === 'done';
+        admin.disconnect();
+        const isOver = (await eventsOf(fleet, id)).some(({ event }) => event === 'done');
         if (!isOver) damageAll(path.join(fleet.store, 'jobs', id));
         const second = startMachine(fleet, 'second', { trainingWorker: realTraining });
         await expectSame({ fleet, server }, id, small);
@@ -262,7 +265,8 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
       const server = await startServer(fleet);
       await startFleetWorker(fleet, 'worker', { trainingWorker: realTraining });
       const phases = ['queued', 'preparing', 'generate', 'train', 'evaluate'];
-      const drawn = phases[Math.floor(random() * phases.length)]!;
+      // The last one is over in a moment.
+      const drawn = phases[Math.floor(random() * 4)]!;
       const all = Array.from({ length: 5 }, () => phases).flat();
       let cancelled = 0;
       for (const phase of rounds({ few: [drawn], many: all })) {
@@ -270,7 +274,8 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
         await until(async () => {
           const events = await eventsOf(fleet, id);
           const isIn = events.some((event) => event.event === 'phase' && event.phase === phase);
-          return isIn || [phase, 'done'].includes(await stateOf(server, id));
+          // One that waits may be taken before it is looked at.
+          return phase === 'queued' || isIn || [phase, 'done'].includes(await stateOf(server, id));
         });
         await wait(rounds({ few: 0, many: 300 }) * random());
         // One that is done by now is none to cancel.
@@ -282,7 +287,7 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
         }
         await expectSame({ fleet, server }, id, small);
       }
-      expect(cancelled).toBeGreaterThan(rounds({ few: 0, many: 15 }));
+      expect(cancelled, drawn).toBeGreaterThan(rounds({ few: 0, many: 15 }));
       expect(fleet.troubles).toEqual([]);
     },
     patience,

@@ -20,7 +20,8 @@ import type { WorkerOrder } from './worker-process.ts';
 
 /** Some of the usual times, so that a test need not wait for them. */
 const quick: QueueTimes = {
-  ...{ lockMs: 2000, stalledMs: 500, beatMs: 200, idleMs: 100 },
+  // Of a busy machine processes may stand still for a second or two.
+  ...{ lockMs: 4000, stalledMs: 500, beatMs: 200, idleMs: 100 },
   pauseMs: 3000,
 };
 
