@@ -200,7 +200,7 @@ describe('what a model predicts is assumed, and this is said', () => {
   ])('%s', async (_, files, expected) => {
     const { remarks, ...reading } = await read(files);
     expect(reading).toMatchObject({ ...expected, basis: 'assumed' });
-    expect(remarks[0]).toMatch(/^The model is taken to predict .*--prediction/);
+    expect(remarks[0]).toMatch(/^The model is taken to predict .*the setting “prediction”/);
   });
 
   it.each([
