@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { freePort, hasRedis, startRedis } from '../helpers/redis-server.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { hasRedis, startRedis } from '../helpers/redis-server.ts';
 import { callCli, parseEvents, startCli } from '../helpers/run-cli.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

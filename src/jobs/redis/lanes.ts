@@ -64,8 +64,9 @@ export async function costOf(draft: JobDraft): Promise<Cost> {
  * @param inputs what a job brings along, its model first
  */
 export function nameOfModel([model]: readonly Input[]): string {
-  const files = Object.values(model?.files ?? {}).sort((a, b) => b.bytes - a.bytes);
-  return files[0]?.sha256.slice(0, MODEL_DIGITS) ?? '';
+  const [largest] = Object.values(model?.files ?? {}).sort((a, b) => b.bytes - a.bytes);
+  if (!largest) throw new Error('a job brings along no model');
+  return largest.sha256.slice(0, MODEL_DIGITS);
 }
 
 /**

@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { io } from 'socket.io-client';
 
 import { medianOf } from '../median.ts';
-import { freePort, openFleet } from './processes.ts';
+import { freePort } from '../../helpers/free-port.ts';
+import { openFleet } from './processes.ts';
 
 // npm run bench:pages [-- --jobs 1000] [--pages 50]
 // What a server of a queue of many machines takes with so many jobs that wait and pages that watch: how long its list

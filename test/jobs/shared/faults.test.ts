@@ -88,6 +88,7 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
     const events = await eventsOf(fleet, id);
     expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
     const steps = new Set(stepsIn(events));
+    expect(steps.size).toBe(request.settings?.steps ?? 10);
     expect([...steps].sort((a, b) => a - b)).toEqual(
       Array.from({ length: steps.size }, (_, i) => i + 1),
     );

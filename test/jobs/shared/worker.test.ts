@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { JobHistory } from '../../../src/contract/job-views.ts';
 import type { WorkerView } from '../../../src/contract/worker-view.ts';
@@ -76,40 +76,21 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
       expect(path.dirname(far.result!.path)).toBe(path.join(server.data, 'models'));
     }
     const [{ id } = { id: '' }] = (await server.api('get', '/jobs')).body as { id: string }[];
-    const workers = (await server.api('get', '/workers')).body as WorkerView[];
-    // Those that were killed are listed for a while.
-    const last = workers.find(({ name }) => name === `number-${number}`);
-    expect(last).toMatchObject({ device: 'cpu', jobs: [] });
+    // Those that were killed are listed for a while, and one may be taken off between the two answers.
+    await vi.waitFor(async () => {
+      const workers = (await server.api('get', '/workers')).body as WorkerView[];
+      const last = workers.find(({ name }) => name === `number-${number}`);
+      expect(last).toMatchObject({ device: 'cpu', jobs: [] });
+      const { text } = await server.api('get', '/metrics');
+      expect(text).toContain(`erase_concept_workers{device="cpu"} ${workers.length}\n`);
+      const worked = workers.reduce((sum, { jobs }) => sum + jobs.length, 0);
+      expect(text).toContain(`erase_concept_worked_jobs{device="cpu"} ${worked}\n`);
+    }, 30_000);
     const { text } = await server.api('get', '/metrics');
-    expect(text).toContain(`erase_concept_workers{device="cpu"} ${workers.length}\n`);
-    const worked = workers.reduce((sum, { jobs }) => sum + jobs.length, 0);
-    expect(text).toContain(`erase_concept_worked_jobs{device="cpu"} ${worked}\n`);
     expect(text).toContain(`erase_concept_jobs{state="done"} ${kills}\n`);
     await server.api('delete', `/jobs/${id}`);
     expect(existsSync(path.join(fleet.store, 'jobs', id))).toBe(false);
   }, 3_600_000);
-
-  it('are left by a worker that was stopped for too long, and done once by another', async () => {
-    const fleet = makeFleet(await startRedis());
-    const server = await startServer(fleet);
-    const stopped = startMachine(fleet, 'stopped');
-    const { id } = await server.create({ forget: ['slowly a heart'] });
-    await until(async () => stepsIn(await eventsOf(fleet, id)).length > 2);
-    process.kill(stopped.process.pid!, 'SIGSTOP');
-    startMachine(fleet, 'other');
-    // The other one has it.
-    await until(async () => {
-      const events = await eventsOf(fleet, id);
-      return events.filter(({ event }) => event === 'job').length > 1;
-    });
-    process.kill(stopped.process.pid!, 'SIGCONT');
-    await resultOf(server, id);
-    await until(() => stopped.jobs().length === 0);
-    const events = await eventsOf(fleet, id);
-    expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
-    expect(new Set(stepsIn(events)).size).toBe(10);
-    expect(events.filter(({ event }) => event === 'job')).toHaveLength(2);
-  });
 
   it('are given up after three machines died of them', async () => {
     const redis = await startRedis();
@@ -156,31 +137,6 @@ describe.runIf(hasRedis)('jobs that many machines share', () => {
     await server.api('post', `/jobs/${waiting.id}/cancel`);
     await server.reaches(waiting.id, 'cancelled');
     expect(fleet.troubles).toEqual([]);
-  });
-
-  it('outlive a Redis that is full for a while, and one that is killed and started again', async () => {
-    const redis = await startRedis();
-    const fleet = makeFleet(redis);
-    const server = await startServer(fleet);
-    await startFleetWorker(fleet);
-    const { id } = await server.create({ forget: ['slowly a heart'] });
-    const { id: next } = await server.create({});
-    await until(async () => stepsIn(await eventsOf(fleet, id)).length > 1);
-    const admin = await connectRedis(redis.url);
-    await admin.config('SET', 'maxmemory', '1');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await admin.config('SET', 'maxmemory', '0');
-    admin.disconnect();
-    await redis.kill();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await redis.start();
-    await resultOf(server, id);
-    await resultOf(server, next);
-    for (const one of [id, next]) {
-      const events = await eventsOf(fleet, one);
-      expect(new Set(stepsIn(events)).size).toBe(10);
-      expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
-    }
   });
 
   it('fail where they name a file that they have not brought along', async () => {
