@@ -30,7 +30,10 @@ export async function serve(dataFolder: string, args: readonly string[] = []) {
     [bin, 'serve', '--port', '0', '--threads', '1', '--data', dataFolder, ...args],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
-  onTestFinished(() => void child.kill('SIGKILL'));
+  // Waited for: a process that dies may still write into the folder that the test deletes next.
+  onTestFinished(async () => {
+    await end(child, 'SIGKILL');
+  });
   let stdout = '';
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -74,8 +77,9 @@ export async function serve(dataFolder: string, args: readonly string[] = []) {
   return sidecar;
 }
 
-/** Ends a process and waits for it. */
+/** Ends a process, if it has not ended, and waits for it: its exit status, null after a signal. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const ended = once(child, 'exit') as Promise<[number | null]>;
   child.kill(signal);
   return (await ended)[0];
