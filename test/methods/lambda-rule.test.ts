@@ -26,6 +26,7 @@ const constant: LambdaRule = { kind: 'constant', lambda: 0.7 };
 const cosine: LambdaRule = { kind: 'cosine', eta: 0.6 };
 const norm: LambdaRule = { kind: 'projection', eta: 0.5, budget: 'norm' };
 const gap: LambdaRule = { kind: 'projection', eta: 0.5, budget: 'gap' };
+const conflict: LambdaRule = { kind: 'conflict', lambda: 2 };
 
 describe('computeLambda', () => {
   it.each<[string, LambdaRule, GradientGeometry, number]>([
@@ -50,6 +51,11 @@ describe('computeLambda', () => {
     ['gap budget at gap 0 of gradients that agree', gap, geometry(1.8, 0), 0],
     ['a negative gap counts as 0', gap, geometry(-1.8, -3), 0.2],
     ['gap budget where nothing is to be forgotten', gap, { ...nothingToForget, gap: 1 }, 0],
+    ['conflict of gradients that agree', conflict, geometry(5), 2],
+    ['conflict of orthogonal gradients', conflict, geometry(0), 2],
+    // 2 / (1 + 2·6/4)
+    ['conflict of opposed gradients', conflict, geometry(-6), 0.5],
+    ['conflict where nothing is to be kept', conflict, nothingAtAll, 2],
   ])('%s', (_, rule, at, expected) => {
     expect(computeLambda(rule, at)).toBeCloseTo(expected, 7);
   });
@@ -78,6 +84,31 @@ describe('computeLambda', () => {
     }
     expect(bound).toBeGreaterThan(10);
     expect(bound).toBeLessThan(50);
+  });
+});
+
+describe('the rule "conflict"', () => {
+  it('takes out of forgetting what is along the gradient of keeping, where it is against it', () => {
+    const generator = createGenerator(12);
+    const dot = (a: Float32Array, b: Float32Array) =>
+      a.reduce((sum, element, i) => sum + element * b[i]!, 0);
+    let conflicts = 0;
+    for (let i = 0; i < 50; i++) {
+      const [retain, forget] = [generator.randn(4), generator.randn(4)];
+      const product = dot(retain, forget);
+      const [retainSquare, forgetSquare] = [dot(retain, retain), dot(forget, forget)];
+      const lambda = computeLambda(conflict, { retainSquare, forgetSquare, product, gap: null });
+      const along = Math.min(0, product) / retainSquare;
+      const expected = retain.map((r, j) => r + 2 * (forget[j]! - along * r));
+      const direction = retain.map((r, j) => r + lambda * forget[j]!);
+      const scale = Math.sqrt(dot(expected, expected) / dot(direction, direction));
+      direction.forEach((d, j) => {
+        expect(d * scale).toBeCloseTo(expected[j]!, 4);
+      });
+      if (product < 0) conflicts += 1;
+    }
+    expect(conflicts).toBeGreaterThan(10);
+    expect(conflicts).toBeLessThan(40);
   });
 });
 

@@ -1,10 +1,55 @@
+import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { t } from '../languages/words.ts';
+import { useAction } from './use-action.ts';
+
+interface DialogButtonProps {
+  /** What the button says that opens the dialog. */
+  readonly label: string;
+  readonly title: string;
+  /** What the dialog's own button says. */
+  readonly confirm: string;
+  /** What that does; the dialog closes once it is done, and stays with the reason where it fails. */
+  readonly work: () => Promise<void>;
+  readonly children: ComponentChildren;
+}
+
+/** A button that asks before something is done; however the dialog ends, the focus comes back to it. */
+export function DialogButton({ label, title, confirm, work, children }: DialogButtonProps) {
+  const isOpen = useSignal(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    isOpen.value = false;
+    opener.current?.focus();
+  };
+  const action = useAction(async () => {
+    await work();
+    close();
+  });
+  return (
+    <>
+      <button ref={opener} type="button" class="button" onClick={() => (isOpen.value = true)}>
+        {label}
+      </button>
+      {isOpen.value && (
+        <Dialog
+          title={title}
+          confirm={confirm}
+          isBusy={action.isBusy}
+          error={action.error}
+          onConfirm={action.run}
+          onClose={close}
+        >
+          {children}
+        </Dialog>
+      )}
+    </>
+  );
+}
 
 interface DialogProps {
   readonly title: string;
-  /** What its button says. */
   readonly confirm: string;
   readonly isBusy: boolean;
   readonly error: string | null;
@@ -13,8 +58,8 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** Asks before something is done; Escape and Cancel give the focus back. */
-export function Dialog(props: DialogProps) {
+/** Escape and Cancel close it. */
+function Dialog(props: DialogProps) {
   const { title, confirm, isBusy, error, onConfirm, onClose, children } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();

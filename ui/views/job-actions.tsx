@@ -1,11 +1,10 @@
 import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
 
 import type { JobView } from '../../src/contract/job-views.ts';
 import { api } from '../api.ts';
 import { fillFromJob } from '../form.ts';
 import { chooseAddress, go } from '../state.ts';
-import { Dialog } from './dialog.tsx';
+import { DialogButton } from './dialog.tsx';
 import { useAction } from './use-action.ts';
 import type { Text } from '../languages/language.ts';
 import { rich, t } from '../languages/words.ts';
@@ -71,51 +70,29 @@ export function AgainButton({ job }: JobProps) {
 /** Asks first: what is deleted is gone. */
 export function DeleteButton({ job }: JobProps) {
   const { id, concept, result } = job;
-  const isAsking = useSignal(false);
   const withModel = useSignal(false);
-  const opener = useRef<HTMLButtonElement>(null);
-  const remove = useAction(async () => {
-    await api.deleteJob(id, withModel.value);
-    go(chooseAddress);
-  });
   return (
-    <>
-      <button
-        ref={opener}
-        type="button"
-        class="button"
-        onClick={() => {
-          isAsking.value = true;
-        }}
-      >
-        {t('Delete')}
-      </button>
-      {isAsking.value && (
-        <Dialog
-          title={t('Delete the erasure of {concept}?', { concept })}
-          confirm={t('Delete')}
-          isBusy={remove.isBusy}
-          error={remove.error}
-          onConfirm={remove.run}
-          onClose={() => {
-            isAsking.value = false;
-            opener.current?.focus();
-          }}
-        >
-          <p>{t(whatGoes(job))}</p>
-          {hasDeletableModel(job) && (
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={withModel.value}
-                onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
-              />
-              <span>{rich(whatElse(job), { file: result?.model ?? '' })}</span>
-            </label>
-          )}
-        </Dialog>
+    <DialogButton
+      label={t('Delete')}
+      title={t('Delete the erasure of {concept}?', { concept })}
+      confirm={t('Delete')}
+      work={async () => {
+        await api.deleteJob(id, withModel.value);
+        go(chooseAddress);
+      }}
+    >
+      <p>{t(whatGoes(job))}</p>
+      {hasDeletableModel(job) && (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={withModel.value}
+            onChange={({ currentTarget }) => (withModel.value = currentTarget.checked)}
+          />
+          <span>{rich(whatElse(job), { file: result?.model ?? '' })}</span>
+        </label>
       )}
-    </>
+    </DialogButton>
   );
 }
 

@@ -8,7 +8,7 @@ import { t } from '../languages/words.ts';
 import { wordError } from '../languages/word-error.ts';
 import { connection, go, sweepsAddress } from '../state.ts';
 import { openSweep, showSweep, sweepError } from '../sweeps.ts';
-import { Dialog } from './dialog.tsx';
+import { DialogButton } from './dialog.tsx';
 import { ActionButton } from './job-actions.tsx';
 import { SweepErasures, SweepSettings } from './sweep-tables.tsx';
 import { SweepText } from './sweep-text.tsx';
@@ -159,34 +159,17 @@ function ChangeSweep({ sweep, onClose }: SweepProps & { readonly onClose: () => 
 
 /** Asks first. */
 function DeleteSweep({ name }: { readonly name: string }) {
-  const isAsking = useSignal(false);
-  const opener = useRef<HTMLButtonElement>(null);
-  const remove = useAction(async () => {
-    await api.deleteSweep(name);
-    go(sweepsAddress);
-  });
   return (
-    <>
-      <button ref={opener} type="button" class="button" onClick={() => (isAsking.value = true)}>
-        {t('Delete')}
-      </button>
-      {isAsking.value && (
-        <Dialog
-          title={t('Delete the sweep {name}?', { name })}
-          confirm={t('Delete')}
-          isBusy={remove.isBusy}
-          error={remove.error}
-          onConfirm={remove.run}
-          onClose={() => {
-            isAsking.value = false;
-            opener.current?.focus();
-          }}
-        >
-          <p>
-            {t('Its erasures stay in the list of erasures, and go on where they are under way.')}
-          </p>
-        </Dialog>
-      )}
-    </>
+    <DialogButton
+      label={t('Delete')}
+      title={t('Delete the sweep {name}?', { name })}
+      confirm={t('Delete')}
+      work={async () => {
+        await api.deleteSweep(name);
+        go(sweepsAddress);
+      }}
+    >
+      <p>{t('Its erasures stay in the list of erasures, and go on where they are under way.')}</p>
+    </DialogButton>
   );
 }

@@ -41,13 +41,12 @@ const innerFields = {
   }),
 };
 
-const constant = z.object({
-  kind: z.literal('constant'),
-  lambda: field(z.number().min(0).default(1), {
-    title: 'λ',
-    description: 'The weight of forgetting against keeping.',
-  }),
+const lambda = field(z.number().min(0).default(1), {
+  title: 'λ',
+  description: 'The weight of forgetting against keeping.',
 });
+const constant = z.object({ kind: z.literal('constant'), lambda });
+const conflict = z.object({ kind: z.literal('conflict'), lambda });
 const cosine = z.object({ kind: z.literal('cosine'), eta: eta(0.1) });
 const budget = <T extends string>(kind: T) =>
   field(z.literal(kind), {
@@ -62,7 +61,7 @@ const projection = z.discriminatedUnion('budget', [
 ]);
 
 /** λ of the outer step: see `LambdaRule`. */
-const ruleSchema = z.discriminatedUnion('kind', [constant, cosine, projection]);
+const ruleSchema = z.discriminatedUnion('kind', [constant, cosine, projection, conflict]);
 type Rule = z.infer<typeof ruleSchema>;
 
 /** Each rule for λ as it is taken where only its name is given. */
@@ -70,6 +69,7 @@ export const defaultRules = {
   constant: constant.parse({ kind: 'constant' }),
   cosine: cosine.parse({ kind: 'cosine' }),
   projection: projection.parse({ kind: 'projection', budget: 'norm' }),
+  conflict: conflict.parse({ kind: 'conflict' }),
 } satisfies Record<Rule['kind'], Rule>;
 
 // What the model that trains predicts under an anchor drifts along with what is forgotten; what the
@@ -120,6 +120,7 @@ export const eraseDiffSettings = z.strictObject({
       constant: 'Constant',
       cosine: 'Cosine, as the published code',
       projection: 'Projection, as the paper',
+      conflict: 'Constant, without what works against keeping',
     } satisfies Record<Rule['kind'], string>,
   }),
   target: field(byKind(targetSchema), {
