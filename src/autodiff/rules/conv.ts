@@ -135,52 +135,65 @@ function correlation(g: GraphBuilder, { ct, x, shape, window }: WeightOperands):
   return g.transpose(reached, swap);
 }
 
-/** One matrix product of z̄ with the patches that the kernel saw (im2col). */
+/**
+ * Patches of more bytes than this are made and multiplied in parts, each of some kernel positions: for 256
+ * channels at 256×256 all nine are 604 MB, and as much again before they stand side by side.
+ */
+const maxPatchBytes = 64 * 2 ** 20;
+
+/** Matrix products of z̄ with the patches that the kernel saw (im2col). */
 function patchProduct(g: GraphBuilder, { ct, x, shape, window }: WeightOperands): Value {
-  const [batch, outputs] = [dimAt(ct.shape, 0), dimAt(ct.shape, 1)];
-  const positions = elementCount(ct.shape.slice(2));
-  const kernel = shape.slice(2);
-  const patches = im2col(g, x, kernel, { window, size: ct.shape.slice(2) });
-  const left = g.reshape(ct, [batch, outputs, positions]);
-  // [N, O, P] x [N, P, K·C] summed over N.
-  const rows = batch === 1 ? left : g.transpose(left, [1, 0, 2]);
-  const columns = batch === 1 ? patches : g.transpose(patches, [1, 0, 2]);
-  const product = g.op(
-    'Gemm',
-    [
-      g.reshape(rows, [outputs, batch * positions]),
-      g.reshape(columns, [dimAt(patches.shape, 1), batch * positions]),
-    ],
-    { transB: 1 },
-  );
+  const rows = byChannel(g, ct);
+  const padded = pad(g, x, window);
+  const positions = kernelPositions(shape.slice(2));
   const channels = dimAt(shape, 1);
-  if (elementCount(kernel) === 1) return g.reshape(product, shape);
-  // Patches are ordered kernel position first, channel second.
-  const unordered = g.reshape(product, [outputs, elementCount(kernel), channels]);
+  const bytes = Float32Array.BYTES_PER_ELEMENT * channels * dimAt(rows.shape, 1);
+  const size = Math.max(1, Math.floor(maxPatchBytes / bytes));
+  const products: Value[] = [];
+  for (let start = 0; start < positions.length; start += size) {
+    const patches = positions
+      .slice(start, start + size)
+      .map((position) => byChannel(g, seenFrom(g, padded, position, { ct, window })));
+    products.push(g.op('Gemm', [rows, joined(g, patches, 0)], { transB: 1 }));
+  }
+  const product = joined(g, products, 1);
+  if (positions.length === 1) return g.reshape(product, shape);
+  // Kernel position first, channel second.
+  const unordered = g.reshape(product, [dimAt(shape, 0), positions.length, channels]);
   return g.reshape(g.transpose(unordered, [0, 2, 1]), shape);
 }
 
-/** The patches of x under each kernel position: [N, K·C, P], kernel position outermost. */
-function im2col(
+/** [N, C, …] as [C, N·P]. */
+function byChannel(g: GraphBuilder, x: Value): Value {
+  const [batch, channels] = [dimAt(x.shape, 0), dimAt(x.shape, 1)];
+  const spatial = x.shape.slice(2).map((_, i) => i + 2);
+  const first = batch === 1 ? x : g.transpose(x, [1, 0, ...spatial]);
+  return g.reshape(first, [channels, batch * elementCount(x.shape.slice(2))]);
+}
+
+function pad(g: GraphBuilder, x: Value, { padBegin, padEnd }: Window): Value {
+  if ([...padBegin, ...padEnd].every((size) => size === 0)) return x;
+  return g.op('Pad', [x, g.indices(...[0, 0, ...padBegin, 0, 0, ...padEnd]), g.scalar(0, x)]);
+}
+
+/** What of x, padded, one position of the kernel sees: [N, C, …], as large as z̄. */
+function seenFrom(
   g: GraphBuilder,
   x: Value,
-  kernel: readonly number[],
-  { window, size }: { window: Window; size: readonly number[] },
+  position: readonly number[],
+  { ct, window }: Pick<WeightOperands, 'ct' | 'window'>,
 ): Value {
-  const [batch, channels] = [dimAt(x.shape, 0), dimAt(x.shape, 1)];
-  const isPadded = [...window.padBegin, ...window.padEnd].some((pad) => pad !== 0);
-  const pads = [0, 0, ...window.padBegin, 0, 0, ...window.padEnd];
-  const padded = isPadded ? g.op('Pad', [x, g.indices(...pads), g.scalar(0, x)]) : x;
-  const axes = kernel.map((_, i) => i + 2);
-  const views = kernelPositions(kernel).map((position) => {
-    const ends = position.map((p, i) => p + (window.strides[i] ?? 1) * ((size[i] ?? 1) - 1) + 1);
-    const bounds = [position, ends, axes, window.strides].map((list) => g.indices(...list));
-    const view = g.op('Slice', [padded, ...bounds]);
-    return g.reshape(view, [batch, channels, elementCount(size)]);
-  });
-  const [first] = views;
+  const size = ct.shape.slice(2);
+  const axes = size.map((_, i) => i + 2);
+  const ends = position.map((p, i) => p + (window.strides[i] ?? 1) * ((size[i] ?? 1) - 1) + 1);
+  const bounds = [position, ends, axes, window.strides].map((list) => g.indices(...list));
+  return g.op('Slice', [x, ...bounds]);
+}
+
+function joined(g: GraphBuilder, values: readonly Value[], axis: number): Value {
+  const [first] = values;
   if (!first) throw new AppError('graph.invalid', 'a convolution with an empty kernel');
-  return views.length === 1 ? first : g.concat(views, 1);
+  return values.length === 1 ? first : g.concat(values, axis);
 }
 
 function kernelPositions(kernel: readonly number[]): number[][] {
