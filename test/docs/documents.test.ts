@@ -51,6 +51,7 @@ const optionsOfOthers = [
     '--pictures',
     '--samples',
     '--python',
+    '--write',
     '--rate',
     '--operators',
     '--repeats',
