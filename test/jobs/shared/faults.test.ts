@@ -25,6 +25,7 @@ import {
   eventsOf,
   type Fleet,
   makeFleet,
+  quickTimes,
   realTraining,
   resultOf,
   startFleetWorker,
@@ -44,7 +45,8 @@ const tinySd = path.resolve(import.meta.dirname, '../../../presets/tiny-sd');
 const small: Partial<JobRequest> = {
   settings: {
     ...{ steps: 24, batch: 1, generatedForget: 1, generatedRetain: 1, drawSteps: 2 },
-    ...{ evaluationPictures: 1, sampleEvery: 0, saveEvery: 1, train: 'xattn' },
+    ...{ evaluationPictures: 1, measured: 'prompts' },
+    ...{ sampleEvery: 0, saveEvery: 1, train: 'xattn' },
   },
 };
 /** For a few rounds, or for all. */
@@ -297,7 +299,9 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
   it.skipIf(!smallDisk)('a worker whose disk is full leaves its jobs to others', async () => {
     const fleet = makeFleet(await startRedis());
     const server = await startServer(fleet);
-    const full = startMachine(fleet, 'full', { disk: smallDisk! });
+    // It does not look again before the other one is there, however busy the machine is.
+    const times = { ...quickTimes, pauseMs: 60_000 };
+    const full = startMachine(fleet, 'full', { disk: smallDisk!, times });
     const { id } = await server.create(quick);
     await until(async () => JSON.stringify(await eventsOf(fleet, id)).includes('leaves this to'));
     expect((await eventsOf(fleet, id)).at(-1)).toMatchObject({
@@ -306,14 +310,15 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
     });
     const good = startMachine(fleet, 'good');
     await expectSame({ fleet, server }, id, quick);
-    await good.kill();
+    await Promise.all([good.kill(), full.kill()]);
     // Where there is no other it is told why, after some attempts.
+    const another = startMachine(fleet, 'another', { disk: smallDisk! });
     const { id: lonely } = await server.create(quick);
     await until(async () => ['failed', 'interrupted'].includes(await stateOf(server, lonely)));
     expect((await server.api('get', `/jobs/${lonely}`)).body).toMatchObject({
       error: { code: 'output.no-space' },
     });
-    await full.kill();
+    await another.kill();
   });
 });
 

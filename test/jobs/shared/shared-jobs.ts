@@ -19,7 +19,7 @@ import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 import type { WorkerOrder } from './worker-process.ts';
 
 /** Some of the usual times, so that a test need not wait for them. */
-const quick: QueueTimes = {
+export const quickTimes: QueueTimes = {
   // Of a busy machine processes may stand still for a second or two.
   ...{ lockMs: 4000, stalledMs: 500, beatMs: 200, idleMs: 100 },
   pauseMs: 3000,
@@ -57,7 +57,7 @@ interface FleetWorkerOptions {
   readonly disk?: readonly string[];
 }
 
-function optionsOf(fleet: Fleet, name: string, { times = quick }: FleetWorkerOptions) {
+function optionsOf(fleet: Fleet, name: string, { times = quickTimes }: FleetWorkerOptions) {
   return {
     ...({ name, store: fleet.store, times, device: 'cpu', concurrency: 1 } as const),
     dataFolder: path.join(fleet.folder, 'workers'),
