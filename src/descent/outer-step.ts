@@ -62,19 +62,29 @@ export interface GradientPart {
   readonly scale: number;
 }
 
-/** Adds up gradients at θ in `into`; with the mean squared error of each. */
+/**
+ * Adds up gradients at θ in `into`; with the mean squared error of each.
+ *
+ * @param factorOf what a gradient counts beside its scale, by its mean squared error. Default: 1
+ */
 export async function addGradients(
   { model, parameters, accumulator, workspace }: OuterTools,
   parts: readonly GradientPart[],
   into: TensorSet,
+  factorOf: (loss: number) => number = () => 1,
 ): Promise<WeighedGradient & { readonly losses: readonly number[] }> {
   const losses: number[] = [];
-  const weight = parts[0]?.scale ?? 0;
+  let weight = 0;
   for (const [i, { batch, target, scale }] of parts.entries()) {
     const gradient = i === 0 ? into : workspace.third;
-    losses.push(await model.gradient(parameters, batch, { target, into: gradient }));
-    if (i === 0) continue;
-    await accumulator.step({ from: into, to: into }, [{ weight: -scale / weight, gradient }], {
+    const loss = await model.gradient(parameters, batch, { target, into: gradient });
+    losses.push(loss);
+    const own = scale * factorOf(loss);
+    if (i === 0) {
+      weight = own;
+      continue;
+    }
+    await accumulator.step({ from: into, to: into }, [{ weight: -own / weight, gradient }], {
       state: accumulator.freshState(),
       learningRate: 1,
     });

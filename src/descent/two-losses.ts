@@ -29,6 +29,8 @@ export interface TwoLossSettings extends OuterStepSettings {
   readonly retainWeight?: number;
   /** What both losses are multiplied with. Default: 1. */
   readonly scale?: number;
+  /** What the gradient of a forget batch counts, by its mean squared error. Default: 1. */
+  readonly forgetFactor?: (loss: number) => number;
   /** L_f(φ_K); null, the default, where no rule reads it. */
   readonly lossAtPhi?: number | null;
 }
@@ -42,10 +44,12 @@ export interface TwoLossSettings extends OuterStepSettings {
 export async function followLosses(
   run: OuterTools,
   batches: LossBatches,
-  { retainWeight = 1, scale = 1, lossAtPhi = null, ...settings }: TwoLossSettings,
+  { retainWeight = 1, scale = 1, lossAtPhi = null, forgetFactor, ...settings }: TwoLossSettings,
 ): Promise<Omit<StepReport, 'innerLosses'>> {
   const { model, workspace } = run;
-  const forget = await meanGradient(run, batches.forget, { scale, into: workspace.first });
+  const forget = await meanGradient(run, batches.forget, {
+    ...{ scale, into: workspace.first, factorOf: forgetFactor },
+  });
   const aimed = batches.retain.map((batch) => ({
     batch,
     target: model.target(batch.target, batch),
@@ -69,11 +73,19 @@ function without(other: WeighedGradient | null): WeighedGradient {
 async function meanGradient(
   run: OuterTools,
   batches: readonly AimedBatch[],
-  { scale, into }: { readonly scale: number; readonly into: TensorSet },
+  {
+    scale,
+    into,
+    factorOf,
+  }: {
+    readonly scale: number;
+    readonly into: TensorSet;
+    readonly factorOf?: ((loss: number) => number) | undefined;
+  },
 ): Promise<(WeighedGradient & { readonly loss: number }) | null> {
   if (batches.length === 0) return null;
   const parts = batches.map((aimed) => ({ ...aimed, scale: scale / batches.length }));
-  const { losses, ...mean } = await addGradients(run, parts, into);
+  const { losses, ...mean } = await addGradients(run, parts, into, factorOf);
   for (const { target } of batches) releaseTensor(target);
   return { ...mean, loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length };
 }

@@ -23,6 +23,7 @@ const earliestSettings = {
   saliency: null,
   ema: null,
   anchors: 'own',
+  forgetLoss: 'squared',
 };
 
 /** How version 2 drew whatever was asked for; methods without sets said no steps. */

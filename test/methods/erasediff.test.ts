@@ -136,6 +136,16 @@ describe('eraseDiffStep', () => {
     expect(thetaOf(run.parameters)).toBeCloseTo(2 - 0.1 * 0.5 * 4, 6);
   });
 
+  it('takes the gradient of the Hellinger distance, for each batch by its own error', async () => {
+    const run = await algorithm(shiftModel, theta(1));
+    const batches = { inner: [], forget: [forgetTo(0), forgetTo(3)], retain: [retainTo(1)] };
+    await eraseDiffStep(run, batches, { ...settings, forgetLoss: 'hellinger' });
+    // ½·d/dθ (1 − exp(−θ²)) + ½·d/dθ (1 − exp(−(θ − 3)²)) at θ = 1
+    const slope = (x: number) => (2 - Math.exp(-(x ** 2)) - Math.exp(-((x - 3) ** 2))) / 2;
+    const gradient = (slope(1 + 1e-4) - slope(1 - 1e-4)) / 2e-4;
+    expect(thetaOf(run.parameters)).toBeCloseTo(1 - 0.1 * 0.5 * gradient, 5);
+  });
+
   it('finds φ_K beside θ, and λ by the gap to it', async () => {
     const run = await algorithm(shiftModel, theta(2));
     const rule = { kind: 'projection', eta: 0.5, budget: 'gap' } as const;

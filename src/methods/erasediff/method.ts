@@ -44,6 +44,7 @@ export const eraseDiff: TrainingMethod<EraseDiffSettings> = {
       until: 'steps',
       rule: defaultRules.constant,
       target: targetFor(facts, shared),
+      forgetLoss: 'squared',
       anchors: facts.asks === 'classes' && facts.hasAnchors !== true ? 'kept' : 'own',
       generatedForget: generatedForget(facts),
     };

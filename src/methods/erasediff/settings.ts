@@ -13,6 +13,7 @@ import {
   untilField,
 } from '../settings-fields.ts';
 import type { FlatSettings, LooseSettings } from '../method.ts';
+import { type ForgetLoss, forgetLosses } from './forget-loss.ts';
 
 const eta = (value: number) =>
   field(positive.default(value), {
@@ -132,6 +133,15 @@ export const eraseDiffSettings = z.strictObject({
       anchor: "The model's own prediction under the anchor prompt",
       uniform: 'Noise from 0 to 1',
     } satisfies Record<Target['kind'], string>,
+  }),
+  forgetLoss: field(z.enum(forgetLosses).default('squared'), {
+    title: 'Forget loss',
+    description: 'How far predictions under forgotten prompts are from what they are steered to.',
+    isRare: true,
+    choices: {
+      squared: 'The squared error',
+      hellinger: 'The Hellinger distance: what is far off pulls less',
+    } satisfies Record<ForgetLoss, string>,
   }),
   anchors: field(z.enum(['own', 'kept']).default('own'), {
     title: 'Anchors are',

@@ -1,5 +1,6 @@
 import { releaseTensor } from '../../runtime/tensor.ts';
 import type { TensorSet } from '../../runtime/tensor-set.ts';
+import { factorOf, type ForgetLoss } from './forget-loss.ts';
 import { computeLambda, needsGap, type LambdaRule } from './lambda-rule.ts';
 import type { Optimizer, OptimizerState } from '../../descent/optimizer.ts';
 import type { OuterTools, StepReport } from '../../descent/outer-step.ts';
@@ -9,6 +10,8 @@ import { type AimedBatch, followLosses } from '../../descent/two-losses.ts';
 
 export interface EraseDiffStepSettings {
   readonly rule: LambdaRule;
+  /** Default: `squared`. */
+  readonly forgetLoss?: ForgetLoss;
   readonly innerLearningRate: number;
   readonly learningRate: number;
   /** Largest norm of the outer gradient; null for no clipping. */
@@ -60,7 +63,12 @@ export async function eraseDiffStep(
   const step = await followLosses(
     run,
     { forget, retain: batches.retain },
-    { ...settings, lossAtPhi, lambda: (geometry) => computeLambda(settings.rule, geometry) },
+    {
+      ...settings,
+      lossAtPhi,
+      forgetFactor: (loss) => factorOf(settings.forgetLoss ?? 'squared', loss),
+      lambda: (geometry) => computeLambda(settings.rule, geometry),
+    },
   );
   return { innerLosses, ...step };
 }
