@@ -16,6 +16,7 @@ import type { JobView } from '../../../src/contract/job-views.ts';
 import type { JobRequest } from '../../../src/contract/requests.ts';
 import { bullPrefix, keys } from '../../../src/jobs/redis/keys.ts';
 import { connectRedis } from '../../../src/jobs/redis/connect.ts';
+import { layLine } from '../../helpers/cut-line.ts';
 import { createTestRandom, rounds } from '../../helpers/long.ts';
 import { hasRedis, startRedis } from '../../helpers/redis-server.ts';
 import { startS3 } from '../../helpers/s3-server.ts';
@@ -119,6 +120,36 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
         await until(() => stopped.jobs().length === 0);
         expect((await eventsOf(fleet, id)).filter(({ event }) => event === 'job')).toHaveLength(2);
         await Promise.all([stopped.kill(), other.kill(), server.close()]);
+      }
+    },
+    patience,
+  );
+
+  it(
+    'a worker whose line to the queue is cut leaves its job to another, and comes back',
+    async () => {
+      const random = createTestRandom('how and when lines are cut');
+      for (let round = 0; round < rounds({ few: 1, many: 15 }); round++) {
+        const fleet = makeFleet(await startRedis());
+        const line = await layLine(fleet.queue);
+        const server = await startServer(fleet);
+        const far = startMachine({ ...fleet, queue: line.url }, 'far');
+        const { id } = await server.create(slowly);
+        const at = 1 + Math.floor(random() * 5);
+        await until(async () => stepsIn(await eventsOf(fleet, id)).length >= at);
+        line.cut(random() < 0.5 ? 'silent' : 'closed');
+        const near = startMachine(fleet, 'near');
+        await until(async () => {
+          const events = await eventsOf(fleet, id);
+          return events.filter(({ event }) => event === 'job').length > 1;
+        });
+        line.mend();
+        await expectSame({ fleet, server }, id, slowly);
+        await until(() => far.jobs().length === 0);
+        await near.kill();
+        // It does the next one.
+        await expectSame({ fleet, server }, (await server.create(quick)).id, quick);
+        await Promise.all([far.kill(), server.close()]);
       }
     },
     patience,
