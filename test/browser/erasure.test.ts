@@ -74,7 +74,9 @@ describeInBrowser('an erasure by a preset', () => {
   it(
     'that does not fit is told of, with what would make it fit',
     async () => {
-      await choosePontilla(page, { ...fewSteps, Batch: '65536' });
+      // The batch last: what does not fit is counted in all its variants, again with every change.
+      const { Batch: _, ...others } = fewSteps;
+      await choosePontilla(page, { ...others, Batch: '65536' });
       await page.getByText('It does not fit.').waitFor({ timeout: jobLimitMs });
       await expectAccessible(page);
       const advice = page.getByText(

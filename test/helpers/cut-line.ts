@@ -8,18 +8,19 @@ export interface Line {
   readonly url: URL;
   /** `silent`: nothing gets through any more, and nobody is told; `closed`: connections break, none is made. */
   readonly cut: (how: 'silent' | 'closed') => void;
-  /** Old connections end; new ones get through. */
-  readonly mend: () => void;
+  /** Old connections end; new ones get through, to another server where one is given. */
+  readonly mend: (to?: URL) => void;
 }
 
 /** Lays a line that ends with the test. */
-export async function layLine(to: URL): Promise<Line> {
+export async function layLine(server: URL): Promise<Line> {
   const sockets = new Set<Socket>();
+  let to = server;
   let state: 'whole' | 'silent' | 'closed' = 'whole';
   const endAll = () => {
     for (const socket of sockets) socket.destroy();
   };
-  const server = createServer((near) => {
+  const front = createServer((near) => {
     if (state === 'closed') {
       near.destroy();
       return;
@@ -37,22 +38,23 @@ export async function layLine(to: URL): Promise<Line> {
       });
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
   onTestFinished(() => {
     endAll();
-    server.close();
+    front.close();
   });
-  const url = new URL(to);
+  const url = new URL(server);
   url.hostname = '127.0.0.1';
-  url.port = String((server.address() as AddressInfo).port);
+  url.port = String((front.address() as AddressInfo).port);
   return {
     url,
     cut: (how) => {
       state = how;
       if (how === 'closed') endAll();
     },
-    mend: () => {
+    mend: (other = to) => {
+      to = other;
       state = 'whole';
       endAll();
     },

@@ -1,30 +1,18 @@
-import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import type { JobView } from '../../../src/contract/job-views.ts';
-import type { JobRequest } from '../../../src/contract/requests.ts';
 import { bullPrefix, keys } from '../../../src/jobs/redis/keys.ts';
 import { connectRedis } from '../../../src/jobs/redis/connect.ts';
-import { layLine } from '../../helpers/cut-line.ts';
 import { createTestRandom, rounds } from '../../helpers/long.ts';
 import { hasRedis, startRedis } from '../../helpers/redis-server.ts';
 import { startS3 } from '../../helpers/s3-server.ts';
-import { startTestSidecar, type TestSidecar } from '../../helpers/sidecar.ts';
 import { smallDisk } from '../../helpers/small-disk.ts';
+import { expectSame, patience, quick, slowly, small } from './one-machine.ts';
 import {
   eventsOf,
-  type Fleet,
   makeFleet,
   quickTimes,
   realTraining,
@@ -42,61 +30,7 @@ import {
 
 const tinySd = path.resolve(import.meta.dirname, '../../../presets/tiny-sd');
 
-/** Some steps of the tiny model, with all phases that a job has. */
-const small: Partial<JobRequest> = {
-  settings: {
-    ...{ steps: 24, batch: 1, generatedForget: 1, generatedRetain: 1, drawSteps: 2 },
-    ...{ evaluationPictures: 1, measured: 'prompts' },
-    ...{ sampleEvery: 0, saveEvery: 1, train: 'xattn' },
-  },
-};
-/** For a few rounds, or for all. */
-const patience = rounds({ few: 300_000, many: 3_600_000 });
-
-const slowly: Partial<JobRequest> = { forget: ['slowly a heart'] };
-const quick: Partial<JobRequest> = {};
-
-/** Jobs of a fleet are asked for at a server. */
-interface Running {
-  readonly fleet: Fleet;
-  readonly server: TestSidecar;
-}
-
-const hashOf = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
-const wait = (ms: number) => sleep(ms);
-
-const hashes = new Map<Partial<JobRequest>, string>();
-
-/** The hash of a job's result on one machine alone. */
-async function hashAlone(request: Partial<JobRequest>): Promise<string> {
-  const known = hashes.get(request);
-  if (known !== undefined) return known;
-  const sidecar = await startTestSidecar(request === small ? { worker: realTraining } : {});
-  const { result } = await resultOf(sidecar, (await sidecar.create(request)).id);
-  const hash = hashOf(result!.path);
-  hashes.set(request, hash);
-  await sidecar.close();
-  return hash;
-}
-
 describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
-  /** Waits for a job's end and holds it to what it is on one machine. */
-  async function expectSame(
-    { fleet, server }: Running,
-    id: string,
-    request: Partial<JobRequest>,
-  ): Promise<void> {
-    const { result } = await resultOf(server, id);
-    expect(hashOf(result!.path)).toBe(await hashAlone(request));
-    const events = await eventsOf(fleet, id);
-    expect(events.filter(({ event }) => event === 'done')).toHaveLength(1);
-    const steps = new Set(stepsIn(events));
-    expect(steps.size).toBe(request.settings?.steps ?? 10);
-    expect([...steps].sort((a, b) => a - b)).toEqual(
-      Array.from({ length: steps.size }, (_, i) => i + 1),
-    );
-  }
-
   it(
     'a worker that was stopped for too long leaves its job to another, which does it once',
     async () => {
@@ -120,36 +54,6 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
         await until(() => stopped.jobs().length === 0);
         expect((await eventsOf(fleet, id)).filter(({ event }) => event === 'job')).toHaveLength(2);
         await Promise.all([stopped.kill(), other.kill(), server.close()]);
-      }
-    },
-    patience,
-  );
-
-  it(
-    'a worker whose line to the queue is cut leaves its job to another, and comes back',
-    async () => {
-      const random = createTestRandom('how and when lines are cut');
-      for (let round = 0; round < rounds({ few: 1, many: 15 }); round++) {
-        const fleet = makeFleet(await startRedis());
-        const line = await layLine(fleet.queue);
-        const server = await startServer(fleet);
-        const far = startMachine({ ...fleet, queue: line.url }, 'far');
-        const { id } = await server.create(slowly);
-        const at = 1 + Math.floor(random() * 5);
-        await until(async () => stepsIn(await eventsOf(fleet, id)).length >= at);
-        line.cut(random() < 0.5 ? 'silent' : 'closed');
-        const near = startMachine(fleet, 'near');
-        await until(async () => {
-          const events = await eventsOf(fleet, id);
-          return events.filter(({ event }) => event === 'job').length > 1;
-        });
-        line.mend();
-        await expectSame({ fleet, server }, id, slowly);
-        await until(() => far.jobs().length === 0);
-        await near.kill();
-        // It does the next one.
-        await expectSame({ fleet, server }, (await server.create(quick)).id, quick);
-        await Promise.all([far.kill(), server.close()]);
       }
     },
     patience,
@@ -196,15 +100,15 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
         const { id } = await server.create(slowly);
         const { id: next } = await server.create(quick);
         await until(async () => stepsIn(await eventsOf(fleet, id)).length > 0);
-        await wait(1000 * random());
+        await sleep(1000 * random());
         const admin = await connectRedis(redis.url);
         await admin.config('SET', 'maxmemory', '1');
-        await wait(600 * random());
+        await sleep(600 * random());
         await admin.config('SET', 'maxmemory', '0');
         admin.disconnect();
-        await wait(600 * random());
+        await sleep(600 * random());
         await redis.kill();
-        await wait(1000 * random());
+        await sleep(1000 * random());
         await redis.start();
         await expectSame({ fleet, server }, id, slowly);
         await expectSame({ fleet, server }, next, quick);
@@ -311,7 +215,7 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
           // One that waits may be taken before it is looked at.
           return phase === 'queued' || isIn || [phase, 'done'].includes(await stateOf(server, id));
         });
-        await wait(rounds({ few: 0, many: 300 }) * random());
+        await sleep(rounds({ few: 0, many: 300 }) * random());
         // One that is done by now is none to cancel.
         const { status } = await server.api('post', `/jobs/${id}/cancel`);
         if (status === 200) await server.reaches(id, 'cancelled', 'done');
