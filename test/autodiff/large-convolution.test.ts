@@ -20,7 +20,7 @@ it('takes the gradient of a large convolution’s weight in parts, with few patc
 
   const bytes = 4 * height * width;
   expect(bytes).toBeGreaterThan(2 ** 25);
-  // One and a half times what is needed; all patches at once, and side by side, would be 18 times an image.
+  // Five images are needed at one time; all patches, and these side by side, would be 18.
   expect(graphCost(g.graph).peakBytes).toBeLessThan(6 * bytes);
 
   const generator = createGenerator(3);

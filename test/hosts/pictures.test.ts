@@ -131,7 +131,7 @@ describe('a job that leaves it open who draws', () => {
 
 describe('a comparison that the web UI draws', () => {
   // Two prompts to forget and one to keep, with both models.
-  const compared = { ...few, evaluationPictures: 1, measured: 'prompts' } as const;
+  const compared = { ...few, evaluationPictures: 1 };
   const scrubbed = 'tiny-sd-without-heart.safetensors';
   const samplesOf = ({ samples }: JobView) =>
     samples

@@ -231,6 +231,7 @@ describe.runIf(hasRedis)('jobs of many machines, where something fails', () => {
     patience,
   );
 
+  // Where none can be mounted, small-disk.ts says so, and how it could be.
   it.skipIf(!smallDisk)('a worker whose disk is full leaves its jobs to others', async () => {
     const fleet = makeFleet(await startRedis());
     const server = await startServer(fleet);
